@@ -1,0 +1,23 @@
+"""scikit-learn compatible hierarchical multi-label classification."""
+
+from importlib import import_module
+
+from skhmc.hierarchy import Hierarchy
+
+__version__ = "0.1.0"
+
+# Public names that need torch are resolved on first use, so that importing skhmc
+# (or only its metrics) does not load torch.
+_ON_DEMAND = {"HCALClassifier": "skhmc._hcal"}
+
+__all__ = ["HCALClassifier", "Hierarchy", "__version__"]
+
+
+def __getattr__(name):
+    if name in _ON_DEMAND:
+        return getattr(import_module(_ON_DEMAND[name]), name)
+    raise AttributeError(f"module 'skhmc' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

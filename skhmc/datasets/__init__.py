@@ -1,0 +1,1 @@
+"""Data sets with label hierarchies."""

@@ -1,0 +1,1 @@
+"""Metrics and scorers for hierarchical multi-label classification."""

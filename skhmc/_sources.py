@@ -12,6 +12,7 @@ import scipy.sparse as sp
 __all__ = [
     "edge_positions",
     "index_labels",
+    "is_matrix",
     "name_list",
     "plain",
     "read_edges",
@@ -131,9 +132,12 @@ def read_networkx(graph: nx.DiGraph) -> tuple[Iterable, list]:
 
 
 def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
-    """Read a square 0/1 matrix; entry (i, j) = 1 makes i a parent of j."""
+    """Read a square 0/1 matrix; entry (i, j) = 1 makes i a parent of j.
+
+    Rows and columns are named by a DataFrame's columns, else by ``labels``.
+    """
     if hasattr(matrix, "columns"):
-        labels = list(matrix.columns) if labels is None else labels
+        labels = list(matrix.columns)
     matrix = sp.coo_matrix(matrix if sp.issparse(matrix) else np.asarray(matrix))
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"Expected a square matrix, got shape {matrix.shape}.")
@@ -148,15 +152,20 @@ def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, 
     return labels, [(labels[matrix.row[k]], labels[matrix.col[k]]) for k in on]
 
 
+def is_matrix(source: Any) -> bool:
+    """Tell whether a source is read as an adjacency matrix."""
+    shape = getattr(source, "shape", None)
+    square = shape is not None and len(shape) == 2 and shape[0] == shape[1]
+    return square or sp.issparse(source) or hasattr(source, "columns")
+
+
 def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
     """Read whatever describes a hierarchy, by its type."""
     if isinstance(source, nx.Graph):
         return read_networkx(source)
     if isinstance(source, Mapping):
         return read_parents(source)
-    shape = getattr(source, "shape", None)
-    square = shape is not None and len(shape) == 2 and shape[0] == shape[1]
-    if square or sp.issparse(source) or hasattr(source, "columns"):
+    if is_matrix(source):
         return read_matrix(source, labels)
     if isinstance(source, str) or not isinstance(source, Iterable):
         raise TypeError(

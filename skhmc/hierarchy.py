@@ -193,7 +193,7 @@ class Hierarchy:
             Names of rows and columns; by default 0 ... n_labels - 1 or, for a
             DataFrame, its column names.
         """
-        return cls(*_sources.read_matrix(matrix, labels))
+        return cls._from_read(_sources.read_matrix(matrix, labels), labels)
 
     @classmethod
     def flat(cls, labels: Iterable | int) -> Hierarchy:

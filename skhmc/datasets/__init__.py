@@ -1,1 +1,18 @@
-"""Data sets with label hierarchies."""
+"""Data sets with label hierarchies, and loaders for them.
+
+:func:`load_digit_properties` needs nothing but scikit-learn, :func:`load_clus_arff`
+reads files, :func:`fetch_clus` knows the benchmark sets by name.
+"""
+
+from skhmc.datasets._clus_arff import load_clus_arff
+from skhmc.datasets._data_home import clear_data_home, get_data_home
+from skhmc.datasets._digits import load_digit_properties
+from skhmc.datasets._fetch import fetch_clus
+
+__all__ = [
+    "clear_data_home",
+    "fetch_clus",
+    "get_data_home",
+    "load_clus_arff",
+    "load_digit_properties",
+]

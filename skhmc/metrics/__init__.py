@@ -1,1 +1,34 @@
 """Metrics and scorers for hierarchical multi-label classification."""
+
+from skhmc.metrics._hierarchical import (
+    hierarchical_f1_score,
+    hierarchical_fbeta_score,
+    hierarchical_precision_score,
+    hierarchical_recall_score,
+)
+from skhmc.metrics._ranking import au_prc_score
+from skhmc.metrics._ready import (
+    au_prc_scorer,
+    get_scorer,
+    get_scorer_names,
+    hierarchical_f1_scorer,
+    hvr_scorer,
+)
+from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
+from skhmc.metrics._violation import hierarchical_violation_rate
+
+__all__ = [
+    "HierarchicalScorer",
+    "HierarchicalViolationRate",
+    "au_prc_score",
+    "au_prc_scorer",
+    "get_scorer",
+    "get_scorer_names",
+    "hierarchical_f1_score",
+    "hierarchical_f1_scorer",
+    "hierarchical_fbeta_score",
+    "hierarchical_precision_score",
+    "hierarchical_recall_score",
+    "hierarchical_violation_rate",
+    "hvr_scorer",
+]

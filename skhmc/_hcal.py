@@ -1,0 +1,386 @@
+"""HCALClassifier: prototypes, aggregation, perturbation and adaptive task weights."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skhmc._base import BaseHMC
+from skhmc._label_form import ManyPaths, SinglePath, choose_form
+from skhmc._targets import read_fit_input
+from skhmc._training import (
+    NETWORK_CONSTRAINTS,
+    build_encoder,
+    label_counts,
+    train,
+    warn_constant,
+)
+from skhmc.nn.coherence import MaxConstraint
+from skhmc.nn.criteria import HCALCriterion, LabelTasks, SetTasks
+from skhmc.nn.losses import MCLoss, asl, bce, softmax_loss, zlpr
+from skhmc.nn.modules import PrototypeNetwork
+
+__all__ = ["HCALClassifier"]
+
+
+class HCALClassifier(BaseHMC):
+    r"""Hierarchical multi-label classifier with prototypes and adaptive task weights.
+
+    One network embeds X; every label has a prototype and is scored by its similarity
+    with the embedding. Each depth level of the hierarchy is a task: the losses of the
+    levels are weighed against each other while training. Predictions are coherent: no
+    label is more probable than one of its parents.
+
+    Where every training sample has one path of labels in a tree, a softmax scores each
+    level; else every label has a sigmoid of its own. ``label_loss_`` says which.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+        The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
+    encoder : nn.Module, class or factory, default=None
+        Maps a batch of X to features. None is a multi-layer perceptron. A class or
+        factory is called with ``input_shape`` (the shape of one sample) if it takes it.
+        With an encoder, X may have more than two dimensions.
+    hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
+        Widths of the perceptron's hidden layers.
+    embedding_dim : int, default=256
+        Width d of the embedding and the prototypes.
+    input_dropout, dropout, embedding_dropout : float, default=0.2, 0.7, 0.5
+        Share dropped of the input, of hidden layers and of the embedding, in training.
+    temperature : float, default=0.1
+        :math:`\tau`: similarities are divided by it.
+    normalize_features : bool, default=False
+        Whether embeddings have length 1, as in the paper; else they are divided by
+        :math:`\sqrt d`.
+    perturbation : float, default=0.01
+        :math:`\epsilon`: prototypes are shaken by uniform noise in training.
+    aggregation : float, default=0.0
+        Share of every level's loss, but the deepest's, that is computed on the mean
+        embeddings of its classes (child-to-parent aggregation). The paper's is 1.
+    aggregation_chunk : int, default=32
+        Samples per class mean.
+    task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
+        Weights of the levels' losses: a softmax of the current losses, a softmax of
+        their rates of descent, or equal.
+    gamma : float, default=0.5
+        Temperature of the adaptive weights: small ones look at the worst level only.
+    label_loss : {"auto", "softmax", "bce", "mcloss", "asl", "zlpr"} or callable, \
+            default="auto"
+        Loss of a level's labels. "auto" is "softmax" for single paths in a tree, else
+        "bce". A callable maps logits and targets (B, L) to losses (B, L).
+    leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
+        Whether a single path must end at a leaf. "auto" looks at the training labels.
+    coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
+        How probabilities become coherent: parents are raised to their highest child
+        ("max"), paths are scored as wholes ("path", single paths only), or the nearest
+        coherent probabilities are taken ("isotonic", trees only). "auto" is "path" for
+        single paths, else "max". None shows the raw scores. May change after ``fit``.
+    threshold : float, default=None
+        Probability above which a label is predicted. None is 0.5 or, for "path", the
+        most probable path.
+    proba_format : {"array", "list"}, default="array"
+        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    optimizer : {"adamw", "adam", "sgd"}, default="adamw"
+        The optimiser.
+    learning_rate_init : float, default=0.001
+        Its learning rate; the peak of the one-cycle schedule.
+    prototype_learning_rate : float or sequence of float, default=None
+        Learning rate of the prototypes, or one per level from the deepest up (the last
+        one serves the rest). None is ``learning_rate_init``.
+    momentum : float, default=0.9
+        Of "sgd".
+    weight_decay : float, default=0.01
+        Weight decay of the optimiser.
+    schedule : {"onecycle", "constant"}, default="onecycle"
+        How the learning rate moves.
+    batch_size : int, default=64
+        Samples per step; None takes all at once.
+    max_iter : int, default=60
+        Number of epochs.
+    early_stopping : bool, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when their
+        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs, and
+        keep the best weights.
+    validation_fraction : float, default=0.1
+        Share of the samples held out by ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Patience of ``early_stopping``, in epochs.
+    tol : float, default=1e-4
+        Least rise that counts for ``early_stopping``.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network.
+    device : str, default="auto"
+        "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+    random_state : int, RandomState or None, default=None
+        Makes fits repeatable, bit for bit on the CPU. The global state of torch and
+        numpy is left alone.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    hierarchy_ : Hierarchy
+        The hierarchy in the order of Y's columns.
+    label_names_ : ndarray of shape (n_labels,), object
+        Names of the columns of all outputs.
+    classes_ : ndarray
+        ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
+    label_loss_, leaf_prediction_, coherence_ : str
+        What "auto" decided.
+    history_ : list of dict
+        Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
+        it.
+    n_iter_ : int
+        Number of epochs trained.
+    net_ : skorch.NeuralNet
+        The trained net.
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names.
+
+    References
+    ----------
+    Jiang, Liu, Liu and Yu, "Hierarchy-Consistent Learning and Adaptive Loss Balancing
+    for Hierarchical Multi-Label Classification", CIKM 2025, arXiv 2508.13452.
+
+    Examples
+    --------
+    >>> from skhmc import HCALClassifier
+    >>> from skhmc.datasets import load_digit_properties
+    >>> digits = load_digit_properties()
+    >>> clf = HCALClassifier(digits.hierarchy, max_iter=5, random_state=0)
+    >>> clf = clf.fit(digits.data[digits.train], digits.target[digits.train])
+    >>> clf.predict(digits.data[digits.test]).shape == digits.target[digits.test].shape
+    True
+    """
+
+    #: The paper's setting: ``HCALClassifier(hierarchy, **HCALClassifier.PUBLISHED)``.
+    PUBLISHED = {
+        "normalize_features": True,
+        "temperature": 0.1,
+        "perturbation": 0.01,
+        "aggregation": 1.0,
+        "aggregation_chunk": 32,
+        "task_weighting": "adaptive",
+        "gamma": 0.5,
+        "coherence": None,
+        "input_dropout": 0.0,
+        "dropout": 0.0,
+        "embedding_dropout": 0.0,
+        "optimizer": "sgd",
+        "learning_rate_init": 0.01,
+        "prototype_learning_rate": (0.05, 0.1, 0.2),
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "schedule": "constant",
+        "batch_size": 32,
+    }
+
+    _parameter_constraints = {
+        **NETWORK_CONSTRAINTS,
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "normalize_features": ["boolean"],
+        "perturbation": [Interval(Real, 0, None, closed="left")],
+        "aggregation": [Interval(Real, 0, 1, closed="both")],
+        "aggregation_chunk": [Interval(Integral, 1, None, closed="left")],
+        "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
+        "gamma": [Interval(Real, 0, None, closed="neither")],
+        "label_loss": [
+            StrOptions({"auto", "softmax", "bce", "mcloss", "asl", "zlpr"}),
+            callable,
+        ],
+        "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
+        "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
+        "prototype_learning_rate": [
+            None,
+            "array-like",
+            Interval(Real, 0, None, closed="neither"),
+        ],
+    }
+
+    def __init__(
+        self,
+        hierarchy=None,
+        *,
+        encoder=None,
+        hidden_layer_sizes=(1000, 1000),
+        embedding_dim=256,
+        input_dropout=0.2,
+        dropout=0.7,
+        embedding_dropout=0.5,
+        temperature=0.1,
+        normalize_features=False,
+        perturbation=0.01,
+        aggregation=0.0,
+        aggregation_chunk=32,
+        task_weighting="adaptive",
+        gamma=0.5,
+        label_loss="auto",
+        leaf_prediction="auto",
+        coherence="auto",
+        threshold=None,
+        proba_format="array",
+        optimizer="adamw",
+        learning_rate_init=1e-3,
+        prototype_learning_rate=None,
+        momentum=0.9,
+        weight_decay=1e-2,
+        schedule="onecycle",
+        batch_size=64,
+        max_iter=60,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        dtype="float32",
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.embedding_dim = embedding_dim
+        self.input_dropout = input_dropout
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.temperature = temperature
+        self.normalize_features = normalize_features
+        self.perturbation = perturbation
+        self.aggregation = aggregation
+        self.aggregation_chunk = aggregation_chunk
+        self.task_weighting = task_weighting
+        self.gamma = gamma
+        self.label_loss = label_loss
+        self.leaf_prediction = leaf_prediction
+        self.coherence = coherence
+        self.threshold = threshold
+        self.proba_format = proba_format
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.prototype_learning_rate = prototype_learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch.
+        y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning. Or a
+            list of lists of label names; or (n_samples,) most specific labels.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of samples, or of samples and labels (2-D Y only).
+
+        Returns
+        -------
+        HCALClassifier
+            The fitted estimator itself.
+        """
+        X, targets, weight = read_fit_input(self, X, y, sample_weight)
+        form = self._choose_form(targets)
+        counts = self._count_labels(form, targets.Y, weight)
+        module, own = self._build_module(X, form, *counts)
+        criterion = self._build_criterion(form, *counts)
+        groups = self._prototype_groups(len(form.level_sizes))
+        return train(
+            self, module, criterion, form, X, targets.Y, weight, own=own, groups=groups
+        )
+
+    def _choose_form(self, targets):
+        self.form_, self.label_loss_, self.leaf_prediction_ = choose_form(
+            targets, self.label_loss, self.leaf_prediction
+        )
+        return self.form_
+
+    @property
+    def coherence_(self):
+        if self.coherence == "auto":
+            return "path" if isinstance(self.form_, SinglePath) else "max"
+        return self.coherence
+
+    def _count_labels(self, form, Y, weight):
+        positive, known = label_counts(form.encode(Y), form.encode_weight(weight))
+        outside = form.inverse[: self.hierarchy_.n_labels]
+        warn_constant(positive[outside], known[outside], self.label_names_)
+        return positive, known
+
+    def _build_module(self, X, form, positive, known):
+        encoder, n_encoded, own = build_encoder(self, X)
+        bias = fixed = None
+        if isinstance(form, ManyPaths):  # every label starts at its log-odds
+            unknown, rate = known == 0, positive.sum() / max(known.sum(), 1)
+            log_odds = np.log((positive + 0.5) / (known - positive + 0.5))
+            log_odds[unknown] = np.log((rate + 1e-6) / (1 - rate + 1e-6))
+            bias = torch.from_numpy(log_odds)
+            fixed = torch.from_numpy((positive == 0) | (positive == known))
+        module = PrototypeNetwork(
+            encoder,
+            n_encoded,
+            form.level_sizes,
+            embedding_dim=self.embedding_dim,
+            embedding_dropout=self.embedding_dropout,
+            temperature=self.temperature,
+            perturbation=self.perturbation,
+            normalize_features=self.normalize_features,
+            bias=bias,
+            fixed=fixed,
+        )
+        return module, own
+
+    def _build_criterion(self, form, positive, known):
+        return HCALCriterion(
+            self._build_tasks(form, positive, known),
+            aggregation=self.aggregation,
+            chunk=self.aggregation_chunk,
+            temperature=self.temperature,
+            weighting=self.task_weighting,
+            gamma=self.gamma,
+        )
+
+    def _build_tasks(self, form, positive, known):
+        if self.label_loss_ == "softmax":
+            classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
+            return SetTasks(softmax_loss, classes, exclusive=True)
+        if self.label_loss_ == "zlpr":
+            classes = torch.arange(len(positive)).split(form.level_sizes)
+            return SetTasks(zlpr, classes, exclusive=False)
+        loss = {"bce": bce, "asl": asl}.get(self.label_loss_, self.label_loss_)
+        if loss == "mcloss":
+            loss = MCLoss(MaxConstraint(form.hierarchy))
+        p = (positive + 0.5) / (known + 1)
+        entropies = torch.from_numpy(-p * np.log(p) - (1 - p) * np.log1p(-p))
+        levels = [level.sum() for level in entropies.split(form.level_sizes)]
+        return LabelTasks(loss, form.level_sizes, torch.stack(levels))
+
+    def _prototype_groups(self, n_levels):
+        if self.prototype_learning_rate is None:
+            return []
+        rates = np.atleast_1d(self.prototype_learning_rate).tolist()
+        rates += rates[-1:] * n_levels
+        return [  # the first rate is the deepest level's
+            (f"prototypes.{n_levels - 1 - k}", {"lr": rates[k]})
+            for k in range(n_levels)
+        ]

@@ -1,0 +1,213 @@
+"""How labels enter a network and how its logits become coherent scores.
+
+Inside, labels stand in level order (roots first, then by name); outside, in the order
+of Y's columns. :class:`ManyPaths` scores every label by a sigmoid, :class:`SinglePath`
+every level by a softmax. Both have the same methods, so estimators need not ask.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, log_softmax
+
+from skhmc._sources import name_list
+from skhmc.coherence import isotonic_constraint, max_constraint
+from skhmc.paths import PathSpace, is_single_path, stopping_points
+
+__all__ = ["ManyPaths", "SinglePath", "choose_form"]
+
+
+def choose_form(targets, label_loss, leaf_prediction):
+    """Decide how labels are scored from what the training labels look like.
+
+    Parameters
+    ----------
+    targets : Targets
+    label_loss : str or callable
+        "auto" is "softmax" for single paths, else "bce".
+    leaf_prediction : {"auto", "mandatory", "optional"}
+
+    Returns
+    -------
+    form : ManyPaths or SinglePath
+    label_loss : str or callable
+    leaf_prediction : str
+
+    Raises
+    ------
+    ValueError
+        When a softmax is asked for and a sample has two labels at one depth.
+    """
+    hierarchy, one_label = targets.hierarchy, targets.classes is not None
+    single = is_single_path(targets.Y, hierarchy)
+    if label_loss == "auto":
+        tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
+        label_loss = "softmax" if single and tree else "bce"
+    if label_loss != "softmax":
+        return ManyPaths(hierarchy), label_loss, "optional"
+    if not single:
+        raise ValueError(
+            "label_loss='softmax' needs a tree, no unknown labels (NaN), and at most "
+            "one label per depth and sample, which these labels are not. Use 'auto' or "
+            "'bce'."
+        )
+    stops, empty = stopping_points(targets.Y, hierarchy)
+    stopping = len(stops) > 0 or empty
+    if leaf_prediction == "auto":
+        leaf_prediction = "optional" if stopping else "mandatory"
+    if leaf_prediction == "mandatory" and stopping and one_label:
+        names = name_list(hierarchy.labels[i] for i in stops)
+        raise ValueError(
+            f"leaf_prediction='mandatory', but y holds labels that are no leaves: "
+            f"{names}. Use 'auto' or 'optional'."
+        )
+    if leaf_prediction == "mandatory":
+        stops, empty = (), False
+    return SinglePath(hierarchy, stops, empty), label_loss, leaf_prediction
+
+
+class _LevelOrder:
+    """Level order inside, Y's order outside."""
+
+    def __init__(self, hierarchy, extended):
+        self.outside = hierarchy
+        names = [str(label) for label in extended.labels]
+        self.order = np.lexsort((names, extended.depth))
+        self.hierarchy = extended.subset([extended.labels[i] for i in self.order])
+        self.inverse = np.argsort(self.order)
+        self.level_sizes = [len(level) for level in self.hierarchy.levels]
+
+    def encode(self, Y):
+        """Return the targets of the network, (n_samples, n_net_labels)."""
+        return self._extend(Y)[:, self.order]
+
+    def encode_weight(self, weight):
+        """Return sample weights (n_samples, 1 or n_net_labels), or None."""
+        if weight is None or weight.shape[1] == 1:
+            return weight
+        return self._extend_weight(weight)[:, self.order]
+
+    def class_log_proba(self, logits, positions):
+        """Return log-probabilities of classes when each sample has exactly one.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_samples, n_net_labels)
+        positions : ndarray of int
+            The classes' labels.
+        """
+        return log_softmax(self._class_scores(logits[:, self.inverse], positions), 1)
+
+
+class ManyPaths(_LevelOrder):
+    """Any set of labels: a sigmoid per label."""
+
+    def __init__(self, hierarchy):
+        super().__init__(hierarchy, hierarchy)
+
+    def _extend(self, Y):
+        return Y
+
+    _extend_weight = _extend
+
+    def logits(self, logits, coherence):
+        """Return logits (n_samples, n_labels) under a kind of coherence."""
+        logits = np.ascontiguousarray(logits[:, self.inverse])
+        if coherence in ("auto", "max"):
+            return max_constraint(logits, self.outside)
+        if coherence == "isotonic":
+            return _logit(isotonic_constraint(expit(logits), self.outside))
+        if coherence == "path":
+            raise ValueError(
+                "coherence='path' needs labels that form single paths and "
+                "label_loss='softmax'; this fit scores every label by itself. Use "
+                "'max', 'isotonic' (trees), 'auto' or None."
+            )
+        return logits
+
+    def proba(self, logits, coherence):
+        """Return probabilities (n_samples, n_labels) under a kind of coherence."""
+        return expit(self.logits(logits, coherence))
+
+    def predict(self, logits, coherence, threshold):
+        """Return indicators (n_samples, n_labels)."""
+        threshold = 0.5 if threshold is None else threshold
+        return (self.proba(logits, coherence) > threshold).astype(np.int64)
+
+    def _class_scores(self, logits, positions):
+        # log-likelihood ratio of the class's ancestors-or-self being the label set
+        eye = sp.identity(self.outside.n_labels, bool, "csr")
+        members = (self.outside.ancestors + eye)[positions].astype(logits.dtype)
+        return (members @ logits.T).T
+
+
+class SinglePath(_LevelOrder):
+    """One label per level: a softmax per level, and the paths they make up."""
+
+    def __init__(self, hierarchy, stops=(), empty=False):
+        self.space = PathSpace(hierarchy, stops, empty)
+        super().__init__(hierarchy, self.space.extended)
+
+    def _extend(self, Y):
+        return self.space.extend(Y)
+
+    def _extend_weight(self, weight):
+        # a stop weighs what the label weighs under which it is
+        parts = [weight, weight[:, self.space.stops]]
+        parts += [weight.mean(axis=1, keepdims=True)] * self.space.empty
+        return np.hstack(parts)
+
+    @property
+    def frontiers(self):
+        """Every level's exclusive labels, as positions in the network's order."""
+        return [np.sort(self.inverse[f]) for f in self.space.frontiers]
+
+    def proba(self, logits, coherence):
+        """Return probabilities (n_samples, n_labels) under a kind of coherence."""
+        logits = logits[:, self.inverse]
+        if coherence in ("auto", "path"):
+            outcomes = np.exp(self.space.outcome_log_proba(logits))
+            labels = self.space.members[:, : self.outside.n_labels]
+            proba = np.minimum(outcomes @ labels.astype(logits.dtype), 1)
+            return max_constraint(proba, self.outside)  # what rounding broke
+        proba = np.exp(self.space.level_log_proba(logits))[:, : self.outside.n_labels]
+        if coherence == "max":
+            return max_constraint(proba, self.outside)
+        if coherence == "isotonic":
+            return isotonic_constraint(proba, self.outside)
+        return np.ascontiguousarray(proba)
+
+    def logits(self, logits, coherence):
+        """Return log-odds (n_samples, n_labels) under a kind of coherence."""
+        return _logit(self.proba(logits, coherence))
+
+    def predict(self, logits, coherence, threshold):
+        """Return indicators (n_samples, n_labels).
+
+        Without a threshold: the most probable path or, without coherence, the most
+        probable label of every level.
+        """
+        if threshold is not None or coherence in ("max", "isotonic"):
+            threshold = 0.5 if threshold is None else threshold
+            return (self.proba(logits, coherence) > threshold).astype(np.int64)
+        logits, space = logits[:, self.inverse], self.space
+        if coherence in ("auto", "path"):
+            best = space.outcome_log_proba(logits).argmax(axis=1)
+            chosen = space.members[best].toarray()
+        else:
+            chosen = np.zeros(logits.shape, bool)
+            for k, frontier in enumerate(space.frontiers):
+                best = frontier[logits[:, frontier].argmax(axis=1)]
+                chosen[np.arange(len(best)), best] = space.extended.depth[best] == k
+        return chosen[:, : self.outside.n_labels].astype(np.int64)
+
+    def _class_scores(self, logits, positions):
+        log_p = self.space.outcome_log_proba(logits)
+        column = {end: k for k, end in enumerate(self.space.ends)}
+        return log_p[:, [column[position] for position in positions]]
+
+
+def _logit(p):
+    """Return log-odds, finite: p is kept half a rounding step away from 0 and 1."""
+    info = np.finfo(p.dtype)
+    p = np.clip(p, info.tiny, 1 - info.epsneg)
+    return np.log(p) - np.log1p(-p)

@@ -1,0 +1,267 @@
+"""Training and inference of a network through skorch, in batches sliced from arrays.
+
+The only place that imports skorch. skorch's DataLoader collates sample by sample, which
+costs more than a small network; here a batch is one slice of every array.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer
+from tqdm.auto import tqdm
+
+__all__ = ["Net", "SliceDataset", "resolve_device"]
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+OPTIMIZERS["sgd"] = torch.optim.SGD
+INFERENCE_ENTRIES = 2**22  # logits per batch of inference
+
+
+def resolve_device(device):
+    """Return a torch device name from ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown, or names a GPU that is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        parsed = torch.device(device)
+    except (RuntimeError, TypeError):
+        parsed = None
+    if parsed is None or parsed.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"Unknown device {device!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'."
+        )
+    if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} was asked for, but torch sees "
+            f"{torch.cuda.device_count()} CUDA devices. Use device='auto' or 'cpu'."
+        )
+    return str(parsed)
+
+
+class SliceDataset(torch.utils.data.Dataset):
+    """Arrays that are cut into batches together; CSR rows become dense batch by batch.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, ...)
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels), default=None
+    weight : ndarray of shape (n_samples, 1 or n_labels), default=None
+    dtype : torch.dtype
+        Of every batch.
+    """
+
+    def __init__(self, X, Y=None, weight=None, *, dtype):
+        self.dtype = dtype
+        self.arrays = [self._sliceable(a) for a in (X, Y, weight)]
+
+    def _sliceable(self, array):
+        if array is None or sp.issparse(array):
+            return array
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.dtype)
+
+    def __len__(self):
+        X = self.arrays[0]
+        return X.shape[0]
+
+    def batch(self, rows, device):
+        """Return ``(X, (Y, weight))`` of some rows, on a device."""
+        X, Y, weight = (self._cut(a, rows, device) for a in self.arrays)
+        return X, (Y, weight)
+
+    def _cut(self, array, rows, device):
+        if array is None:
+            return None
+        if sp.issparse(array):
+            part = array[rows if isinstance(rows, slice) else rows.numpy()]
+            part = torch.from_numpy(part.toarray()).to(self.dtype)
+        else:
+            part = array[rows]
+        return part.to(device, non_blocking=True)
+
+
+class _Batches:
+    """One pass over a dataset, shuffled when there is a generator."""
+
+    def __init__(self, dataset, batch_size, device, generator=None):
+        self.dataset, self.batch_size, self.device = dataset, batch_size, device
+        self.generator = generator
+
+    def __len__(self):
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self):
+        n = len(self.dataset)
+        whole = self.batch_size >= n or self.generator is None
+        order = None if whole else torch.randperm(n, generator=self.generator)
+        for start in range(0, n, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            yield self.dataset.batch(rows if whole else order[rows], self.device)
+
+
+class _Progress(Callback):
+    """A bar over the epochs, with the last training loss."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=net.title)
+
+    def on_epoch_end(self, net, **kwargs):
+        last = net.history[-1]
+        shown = {k: last[k] for k in ("train_loss", "valid_score") if k in last}
+        self.bar_.set_postfix(shown)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+        self.bar_ = None
+
+
+class _OneCycle(Callback):
+    """Raise the learning rate, then lower it to nearly 0, once over all steps."""
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        steps = net.max_epochs * len(net.get_iterator(net.get_dataset(X)))
+        rates = [group["lr"] for group in net.optimizer_.param_groups]
+        self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
+            net.optimizer_, rates, total_steps=max(steps, 2)
+        )
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training and self.schedule_.last_epoch < self.schedule_.total_steps - 1:
+            self.schedule_.step()
+
+    def on_train_end(self, net, **kwargs):
+        self.schedule_ = None
+
+
+class _BestWeights(Callback):
+    """Stop when the validation score no longer rises; restore the best weights.
+
+    Parameters
+    ----------
+    score : callable
+        Maps the net to a number, greater is better.
+    patience : int
+        Epochs without a rise of ``tol`` before training stops.
+    tol : float
+    """
+
+    def __init__(self, score, patience, tol):
+        self.score, self.patience, self.tol = score, patience, tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_, self.weights_, self.waited_ = -np.inf, None, 0
+
+    def on_epoch_end(self, net, **kwargs):
+        score = self.score(net)
+        net.history.record("valid_score", score)
+        self.waited_ = 0 if score > self.best_ + self.tol else self.waited_ + 1
+        if score > self.best_:
+            state = net.module_.state_dict()
+            self.weights_ = {name: value.clone() for name, value in state.items()}
+            self.best_ = score
+        if self.waited_ >= self.patience:
+            raise KeyboardInterrupt  # how skorch ends training early
+
+    def on_train_end(self, net, **kwargs):
+        if self.weights_ is not None:
+            net.module_.load_state_dict(self.weights_)
+        self.weights_ = self.score = None  # not into pickles
+
+
+class Net(NeuralNet):
+    """A skorch net that slices batches and asks its criterion for the epoch's record.
+
+    Parameters
+    ----------
+    module, criterion : nn.Module
+        Instances, initialised. The criterion is called with the module's output, the
+        targets and the sample weights, and has ``end_epoch()``.
+    generator : torch.Generator
+        On the CPU; shuffles the training rows.
+    schedule : {"onecycle", "constant"}
+    best : tuple (score, patience, tol) or None
+        Early stopping.
+    title : str
+        Named in the progress bar.
+    **kwargs
+        Of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        criterion,
+        generator=None,
+        schedule="onecycle",
+        best=None,
+        title="fit",
+        **kwargs,
+    ):
+        self.generator = generator
+        self.schedule = schedule
+        self.best = best
+        self.title = title
+        super().__init__(module, criterion, train_split=None, **kwargs)
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [("epoch_timer", EpochTimer())]
+        if self.best is not None:
+            callbacks.append(("best_weights", _BestWeights(*self.best)))
+        if self.schedule == "onecycle":
+            callbacks.append(("one_cycle", _OneCycle()))
+        if self.verbose:
+            callbacks.append(("progress", _Progress()))
+        return callbacks
+
+    def get_iterator(self, dataset, training=False):
+        generator = self.generator if training else None
+        return _Batches(dataset, self.batch_size, self.device, generator)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return self.criterion_(y_pred, *y_true)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        record = self.criterion_.end_epoch()
+        record["learning_rate"] = self.optimizer_.param_groups[0]["lr"]
+        for name, value in record.items():
+            self.history.record(name, value)
+        if not np.isfinite(record["train_loss"]):
+            raise FloatingPointError(
+                f"The training loss became {record['train_loss']} in epoch "
+                f"{len(self.history)}. Lower learning_rate_init (got {self.lr!r}), or "
+                f"scale X, for instance with StandardScaler."
+            )
+
+    @property
+    def dtype(self):
+        """The torch dtype of the network's parameters."""
+        return next(self.module_.parameters()).dtype
+
+    def logits(self, dataset):
+        """Return the logits of a dataset as an ndarray (n_samples, n_labels)."""
+        self.module_.eval()
+        parts = []
+        with torch.inference_mode():
+            first, _ = dataset.batch(slice(0, 1), self.device)
+            n_labels = self.module_(first).shape[1]
+            size = int(np.clip(INFERENCE_ENTRIES // n_labels, 64, 4096))
+            for X, _ in _Batches(dataset, size, self.device):
+                parts.append(self.module_(X).cpu().numpy())
+        return np.concatenate(parts)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "generator": None, "best": None}

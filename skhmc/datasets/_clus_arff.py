@@ -1,0 +1,217 @@
+"""Loading of the ARFF files of Clus, whose class attribute is a hierarchy."""
+
+import os
+from itertools import zip_longest
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import Bunch
+
+from skhmc.coherence import close_upward
+from skhmc.datasets._arff_columns import feature_names, read_features
+from skhmc.datasets._arff_text import parse_arff, read_bytes
+from skhmc.hierarchy import Hierarchy
+
+__all__ = ["bunch_of", "load_clus_arff"]
+
+ROOT = "root"  # where the pairs of a DAG start; no label
+
+
+def load_clus_arff(paths):
+    """Load one or more ARFF files with a hierarchical class attribute.
+
+    Parameters
+    ----------
+    paths : str, path-like, or iterable of them
+        Files, plain or gzipped (told by content). Several files are concatenated in
+        the order given; their headers must agree.
+
+    Returns
+    -------
+    Bunch
+        data : ndarray of shape (n_samples, n_features), float64
+            NaN where the file has ``?``.
+        target : csr_matrix of shape (n_samples, n_labels), uint8
+            Indicators, closed upward.
+        hierarchy : Hierarchy
+            Its labels are the columns of ``target``.
+        label_names : list of str
+            The labels, in the order in which the header first names them, parents
+            before the paths that hold them.
+        feature_names : list of str
+            The attribute's name, or ``name=value`` for a one-hot column.
+        feature_group : list of str
+            For every feature the attribute it comes from.
+        relation : str
+            Name after ``@RELATION`` in the first file.
+        file_rows : list of slice
+            For every file its rows in ``data``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file does not exist.
+    ValueError
+        When a file is malformed; the message names the file, the line, what was got
+        and what was expected. When the headers of several files differ.
+
+    Notes
+    -----
+    The class attribute, normally the last, is one of ::
+
+        @ATTRIBUTE class hierarchical a,a/b,a/b/c
+        @ATTRIBUTE class hierarchical root/a,root/b,a/c,b/c
+
+    The first is a tree, one path per node; a label's name is its whole path. The
+    second, told by entries that start with ``root/`` while ``root`` itself is no entry,
+    is a DAG of ``parent/child`` pairs; ``root`` is not a label. A row holds classes
+    joined by ``@``.
+
+    A nominal attribute with exactly the values 0 and 1 becomes one numeric column,
+    any other is one-hot encoded; where it is missing, all its columns are NaN, so that
+    imputing the mean gives the shares of its values. Keywords are read in any case,
+    names and values may be quoted, text after ``%`` outside quotes is a comment. String
+    attributes and sparse rows are errors.
+
+    References
+    ----------
+    Vens, Struyf, Schietgat, Džeroski and Blockeel, "Decision trees for hierarchical
+    multi-label classification", Machine Learning, 2008.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from skhmc.datasets import load_clus_arff
+    >>> text = '''@RELATION pets
+    ... @ATTRIBUTE weight numeric
+    ... @ATTRIBUTE class hierarchical bird,cat,cat/siamese
+    ... @DATA
+    ... 4.5,cat/siamese
+    ... ?,bird
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "pets.arff")
+    ...     _ = path.write_text(text)
+    ...     pets = load_clus_arff(path)
+    >>> pets.label_names
+    ['bird', 'cat', 'cat/siamese']
+    >>> pets.target.toarray()
+    array([[0, 1, 1],
+           [1, 0, 0]], dtype=uint8)
+    """
+    paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not paths:
+        raise ValueError("Got no paths, expected at least one ARFF file.")
+    return bunch_of([parse_arff(read_bytes(path), str(path)) for path in paths])
+
+
+def bunch_of(texts):
+    """Turn parsed files of one data set into a Bunch."""
+    first = texts[0]
+    for other in texts[1:]:
+        _check_headers(first, other)
+    position = first.class_position
+    hierarchy, no_label = _hierarchy(first.attributes[position], first.file)
+    kept = [a for i, a in enumerate(first.attributes) if i != position]
+    names = [(a.name, name) for a in kept for name in feature_names(a)]
+    ends = np.cumsum([0, *(len(text.rows) for text in texts)]).tolist()
+    return Bunch(
+        data=np.concatenate([read_features(text) for text in texts]),
+        target=sp.vstack([_target(t, hierarchy, no_label) for t in texts], "csr"),
+        hierarchy=hierarchy,
+        label_names=list(hierarchy.labels),
+        feature_names=[name for _, name in names],
+        feature_group=[group for group, _ in names],
+        relation=first.relation,
+        file_rows=[slice(*pair) for pair in zip(ends, ends[1:], strict=False)],
+    )
+
+
+# -- header ------------------------------------------------------------------------
+
+
+def _check_headers(first, other):
+    pairs = zip_longest(first.attributes, other.attributes)
+    for number, (ours, theirs) in enumerate(pairs, start=1):
+        if ours == theirs:
+            continue
+        kinds = {a.kind for a in (ours, theirs) if a}
+        if kinds == {"hierarchical"} and ours.name == theirs.name:
+            only = sorted(set(ours.values) ^ set(theirs.values))
+            if not only:
+                continue  # the same classes in another order
+            where = first.file if only[0] in ours.values else other.file
+            what = f"class {only[0]!r} stands only in {where}"
+        else:
+            what = f"attribute {number} is {_said(ours)} and {_said(theirs)}"
+        raise ValueError(
+            f"The headers of {first.file} and {other.file} differ: {what}. Expected "
+            f"files of one data set; load them one by one."
+        )
+
+
+def _said(attribute):
+    if attribute is None:
+        return "missing"
+    values = f" {list(attribute.values)}" if attribute.kind == "nominal" else ""
+    return f"{attribute.name!r} {attribute.kind}{values}"
+
+
+def _hierarchy(attribute, file):
+    """Return the hierarchy, and the names that rows may hold but are no labels."""
+    classes = attribute.values
+    is_tree = ROOT in classes or not any(c.startswith(ROOT + "/") for c in classes)
+    try:
+        if is_tree:
+            return Hierarchy.from_paths(classes), ()
+        pairs = [_pair(name) for name in classes]
+        labels = dict.fromkeys(x for pair in pairs for x in pair if x != ROOT)
+        return Hierarchy(labels, [p for p in pairs if p[0] != ROOT]), (ROOT,)
+    except ValueError as error:
+        raise ValueError(f"{file}, attribute {attribute.name!r}: {error}") from error
+
+
+def _pair(name):
+    parts = tuple(name.split("/"))
+    if len(parts) != 2 or "" in parts or parts[1] == ROOT:
+        raise ValueError(
+            f"got the class {name!r}, expected a pair 'parent/child', since other "
+            f"entries start with '{ROOT}/'. For a tree list {ROOT!r} itself as a class."
+        )
+    return parts
+
+
+# -- rows --------------------------------------------------------------------------
+
+
+def _target(text, hierarchy, no_label):
+    """Return the labels of one file, closed upward."""
+    index = {label: i for i, label in enumerate(hierarchy.labels)}
+    position = text.class_position
+    rows, columns = [], []
+    for number, fields in enumerate(text.rows):
+        for name in fields[position].split("@"):
+            name = name.strip()
+            if name in no_label:
+                continue
+            if name not in index:
+                raise _unknown_class(name, text, number)
+            rows.append(number)
+            columns.append(index[name])
+    ones, shape = np.ones(len(rows), bool), (len(text.rows), len(index))
+    direct = sp.csr_matrix((ones, (rows, columns)), shape=shape)
+    return close_upward(direct, hierarchy).astype(np.uint8)
+
+
+def _unknown_class(name, text, number):
+    attribute = text.attributes[text.class_position]
+    start = f"{text.file}, line {text.lines[number]}: attribute {attribute.name!r} got"
+    if name in ("", "?"):
+        return ValueError(
+            f"{start} {text.rows[number][text.class_position]!r}, expected classes "
+            f"joined by @. Leave out samples whose classes are not known."
+        )
+    return ValueError(
+        f"{start} the class {name!r}, expected one of those the header lists, such as "
+        f"{attribute.values[0]!r}. Add it to the header or correct the row."
+    )

@@ -1,0 +1,194 @@
+"""The Clus benchmark data sets by name: from the data home, else by download."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from skhmc.datasets._arff_text import parse_arff, read_bytes
+from skhmc.datasets._clus_arff import bunch_of
+from skhmc.datasets._clus_files import SHA256
+from skhmc.datasets._data_home import arff_names, get_data_home
+from skhmc.datasets._download import check_hash, download
+
+__all__ = ["fetch_clus"]
+
+BASE_URL = "https://dtai.cs.kuleuven.be/clus/hmcdatasets/"
+GO_ROOTS = ("GO0003674", "GO0005575", "GO0008150")  # not scored, as in publications
+
+YEAST = (
+    "genes of baker's yeast and their functions, after Vens et al. (2008). The labels "
+    "are those of the {}."
+)
+ABOUT = {
+    "FUN": YEAST.format("FunCat scheme, a tree"),
+    "GO": YEAST.format("Gene Ontology, a directed acyclic graph"),
+    "diatoms": "images of diatoms (microscopic algae) and their taxa, a tree.",
+    "enron": "e-mails of the Enron corpus and their categories, a tree.",
+    "imclef07a": "X-ray images of ImageCLEF 2007 and their anatomical codes, a tree.",
+}
+
+
+def fetch_clus(
+    name,
+    *,
+    data_home=None,
+    download_if_missing=True,
+    base_url=None,
+    return_X_y=False,
+):
+    """Load a data set of the Clus benchmark, downloading it when it is missing.
+
+    Parameters
+    ----------
+    name : str
+        One of cellcycle_FUN, church_FUN, eisen_FUN, gasch1_FUN, pheno_FUN, seq_FUN,
+        cellcycle_GO, eisen_GO, gasch1_GO, pheno_GO, seq_GO, diatoms, enron, imclef07a.
+    data_home : str or path-like, default=None
+        Folder of the data, see :func:`get_data_home`. Files are looked for in its
+        folder ``clus`` and directly in it, as ``<name>.train.arff.gz`` or
+        ``<name>.train.arff``, likewise ``valid`` and ``test``.
+    download_if_missing : bool, default=True
+        Whether to download missing files into ``clus``.
+    base_url : str, default=None
+        Address of a folder that holds the files under these names. By default the
+        environment variable ``SKHMC_CLUS_URL`` or, where that is not set, the page of
+        the FunCat and GO sets (see Notes).
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` only.
+
+    Returns
+    -------
+    Bunch or tuple (data, target)
+        What :func:`load_clus_arff` returns for all files together, and
+
+        train, valid, test : ndarray of int
+            Row positions of the published split; ``valid`` is empty for diatoms,
+            enron and imclef07a.
+        eval_mask : ndarray of shape (n_labels,), bool
+            False for the labels left out of published scores: the three roots of the
+            Gene Ontology.
+        DESCR : str
+            A short description.
+
+    Raises
+    ------
+    ValueError
+        When ``name`` is not one of these.
+    FileNotFoundError
+        When a file is missing and ``download_if_missing`` is False.
+    OSError
+        When a file cannot be downloaded, or when a file's content is not the published
+        one. The message says where to get the files by hand and where to put them.
+
+    Notes
+    -----
+    The SHA-256 of every file's ARFF text is compared with the one recorded in skhmc.
+    A download is verified before it is moved into place in one step.
+
+    The FunCat and GO sets are published at
+    https://dtai.cs.kuleuven.be/clus/hmcdatasets/; the addresses of single files below
+    that page are assumed, not known, so that the download may fail: get the files by
+    hand then. For diatoms, enron and imclef07a no public address is known. None states
+    a data licence.
+
+    Published figures train on train and valid together, impute by the mean,
+    standardise, and score the test rows over the labels of ``eval_mask``.
+
+    References
+    ----------
+    Vens, Struyf, Schietgat, Džeroski and Blockeel, "Decision trees for hierarchical
+    multi-label classification", Machine Learning, 2008.
+
+    Examples
+    --------
+    >>> from skhmc.datasets import fetch_clus
+    >>> genes = fetch_clus("cellcycle_FUN")  # doctest: +SKIP
+    >>> genes.data.shape, genes.target.shape  # doctest: +SKIP
+    ((3757, 77), (3757, 499))
+    """
+    if name not in SHA256:
+        raise ValueError(
+            f"Got the data set {name!r}, expected one of {', '.join(SHA256)}."
+        )
+    base_url = base_url or os.environ.get("SKHMC_CLUS_URL")
+    home = Path(get_data_home(data_home))
+    texts = []
+    for arff, sha256 in zip(arff_names(name), SHA256[name].values(), strict=True):
+        path = _find(arff, home)
+        if path is not None:
+            content = _read_verified(path, sha256)
+        elif download_if_missing:
+            content = _download(name, arff, home, sha256, base_url)
+        else:
+            raise FileNotFoundError(
+                f"{arff}.gz is missing and download_if_missing=False. "
+                f"{_by_hand(name, home)}"
+            )
+        texts.append(parse_arff(content, str(path or arff)))
+    bunch = _with_split(bunch_of(texts), name)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _find(arff, home):
+    """Return the path of a file in the data home, or None."""
+    places = (folder / arff for folder in (home / "clus", home))
+    paths = (path.with_name(path.name + s) for path in places for s in (".gz", ""))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _read_verified(path, sha256):
+    try:
+        text = read_bytes(path)
+        check_hash(text, sha256, path)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{str(error).rstrip('.')}. Delete the file to have it downloaded, or put "
+            f"the right one in its place; load_clus_arff reads changed files."
+        ) from error
+    return text
+
+
+def _download(name, arff, home, sha256, base_url):
+    if base_url is None and not name.endswith(("_FUN", "_GO")):
+        raise OSError(
+            f"{arff}.gz is missing, and no public address of {name} is known. "
+            f"{_by_hand(name, home)}"
+        )
+    try:
+        return download(base_url or BASE_URL, arff, home / "clus", sha256)
+    except OSError as error:
+        raise OSError(f"{error}. {_by_hand(name, home)}") from error
+
+
+def _by_hand(name, home):
+    """Say how to get the files of a data set without a download."""
+    files = ", ".join(f"{arff}.gz" for arff in arff_names(name))
+    page = f" from {BASE_URL}" if name.endswith(("_FUN", "_GO")) else ""
+    return (
+        f"Get the files by hand{page} and put them into {home / 'clus'} as {files} (or "
+        f"without .gz); or name a mirror with base_url= or SKHMC_CLUS_URL."
+    )
+
+
+def _with_split(bunch, name):
+    """Add the published split, the scored labels and a description."""
+    rows = {split: np.arange(0) for split in ("train", "valid", "test")}
+    for split, part in zip(SHA256[name], bunch.file_rows, strict=True):
+        rows[split] = np.arange(part.start, part.stop)
+    bunch.update(rows, eval_mask=~np.isin(bunch.label_names, GO_ROOTS))
+    bunch.DESCR = _describe(bunch, name)
+    return bunch
+
+
+def _describe(bunch, name):
+    sizes = ", ".join(f"{len(bunch[split])} {split}" for split in SHA256[name])
+    shape = "tree" if bunch.hierarchy.is_tree else "directed acyclic graph"
+    levels = len(bunch.hierarchy.levels)
+    return (
+        f"{name}, a data set of the Clus benchmark: "
+        f"{ABOUT[name if name in ABOUT else name.rpartition('_')[2]]}\n\n"
+        f"Rows: {sizes}. Features: {bunch.data.shape[1]}. Labels: "
+        f"{bunch.target.shape[1]}, a {shape} of {levels} levels. "
+        f"Missing feature values are NaN.\n"
+    )

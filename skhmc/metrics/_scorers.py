@@ -1,0 +1,304 @@
+"""Scorers: metrics that ask the fitted estimator for its hierarchy."""
+
+import inspect
+import warnings
+
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from skhmc.hierarchy import Hierarchy
+from skhmc.metrics._responses import (
+    class_labels,
+    find,
+    match_labels,
+    n_dimensions,
+    positive_scores,
+    raw_predict,
+    single_label,
+)
+from skhmc.metrics._violation import hierarchical_violation_rate
+
+__all__ = ["HierarchicalScorer", "HierarchicalViolationRate"]
+
+RESPONSES = ("predict", "predict_proba")
+
+
+class HierarchicalScorer:
+    """Scorer of a hierarchical metric: ``scorer(estimator, X, y)``, greater is better.
+
+    Accepted wherever scikit-learn takes ``scoring=``: ``cross_val_score``,
+    ``cross_validate``, searches (alone, or in a dict), also over Pipelines.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, response, *, hierarchy, **kwargs) -> float``, such as
+        :func:`hierarchical_f1_score`. It gets ``sample_weight`` when it has this
+        parameter.
+    hierarchy : Hierarchy or anything ``Hierarchy.build`` takes, default=None
+        The labels and edges. None reads ``hierarchy_`` from the fitted estimator,
+        through Pipelines, searches and meta-estimators; where there is none, a metric
+        whose ``hierarchy`` defaults to None gets None.
+    response_method : {"predict", "predict_proba"}, default="predict"
+        What the metric judges. ``"predict_proba"`` takes an array
+        (n_samples, n_labels) or a list of one array per label, and falls back to
+        ``decision_function``.
+    raw : bool, default=False
+        Judge the predictions before the coherence step: ``predict_raw(X)`` where the
+        estimator has it, else ``predict(X)``. Only with ``"predict"``.
+    greater_is_better : bool, default=True
+        False negates the metric.
+    **kwargs : dict
+        Further arguments of the metric.
+
+    Raises
+    ------
+    ValueError
+        When called: no hierarchy is given or found, or shapes or names do not match.
+
+    Notes
+    -----
+    Columns are matched to labels by name where there are names: the columns of a
+    predicted DataFrame, the estimator's ``label_names_``, the columns of ``y``. A
+    hierarchy learnt from data (``learned_hierarchy_``) is never used.
+
+    A 1-D ``y`` holds one label per sample, which stands for itself and its ancestors;
+    the score of a label is then the probability of the classes at and below it.
+
+    NaN in ``y`` (unknown) does not count. Scikit-learn splits such ``y`` only with an
+    explicit splitter (``cv=KFold(5)``, not ``cv=5``).
+
+    Examples
+    --------
+    >>> from skhmc.metrics import HierarchicalScorer, hierarchical_f1_score
+    >>> animals = {"cat": "mammal", "dog": "mammal"}
+    >>> HierarchicalScorer(hierarchical_f1_score, animals, average="samples")
+    HierarchicalScorer(hierarchical_f1_score,
+                       hierarchy={'cat': 'mammal', 'dog': 'mammal'}, average='samples')
+    """
+
+    def __init__(
+        self,
+        metric,
+        hierarchy=None,
+        *,
+        response_method="predict",
+        raw=False,
+        greater_is_better=True,
+        **kwargs,
+    ):
+        self.metric = metric
+        self.hierarchy = hierarchy
+        self.response_method = response_method
+        self.raw = raw
+        self.greater_is_better = greater_is_better
+        self.kwargs = kwargs
+
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        """Score a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted classifier, Pipeline, search or meta-estimator.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
+            True indicators (NaN is unknown), or one label per sample.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, for metrics that take them.
+
+        Returns
+        -------
+        float
+            The metric, negated unless ``greater_is_better``.
+        """
+        if sample_weight is not None and not self._accept_sample_weight():
+            raise ValueError(
+                f"{self._metric_name()} takes no sample_weight, got one. Leave it out."
+            )
+        hierarchy = self._source(estimator)
+        response = self._respond(estimator, X)
+        if n_dimensions(y if y is not None else response) == 1:
+            classes = None
+            if self.response_method == "predict_proba":
+                classes = class_labels(estimator, response)
+            built = None if hierarchy is None else Hierarchy.build(hierarchy)
+            hierarchy, y, response = single_label(built, y, response, classes)
+        else:
+            hierarchy, y, response = match_labels(estimator, hierarchy, y, response)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        value = self._measure(y, response, hierarchy, **weights)
+        return float(value) if self.greater_is_better else 0.0 - float(value)
+
+    def _source(self, estimator):
+        if self.hierarchy is not None:
+            return self.hierarchy
+        hierarchy = find(estimator, "hierarchy_")
+        if hierarchy is None and self._parameters()["hierarchy"].default is not None:
+            ours = type(self).__name__
+            first = "" if ours == "HierarchicalViolationRate" else "metric, "
+            raise ValueError(
+                f"{ours} found no hierarchy_ in {type(estimator).__name__}, expected "
+                f"an estimator fitted with a hierarchy. Pass the hierarchy to the "
+                f"scorer: {ours}({first}hierarchy=...)."
+            )
+        return hierarchy
+
+    def _respond(self, estimator, X):
+        if self.response_method not in RESPONSES:
+            raise ValueError(
+                f"response_method must be one of {RESPONSES}, got "
+                f"{self.response_method!r}."
+            )
+        if self.response_method == "predict":
+            return raw_predict(estimator, X) if self.raw else estimator.predict(X)
+        if self.raw:
+            raise ValueError("raw=True needs response_method='predict'.")
+        return positive_scores(estimator, X)
+
+    def _measure(self, y, response, hierarchy, **weights):
+        if y is None:
+            raise ValueError(f"{self._metric_name()} needs y, got None. Pass it.")
+        return self.metric(y, response, hierarchy=hierarchy, **self.kwargs, **weights)
+
+    # -- scikit-learn's protocol ---------------------------------------------------
+
+    def _parameters(self):
+        return inspect.signature(self.metric).parameters
+
+    def _accept_sample_weight(self):
+        return "sample_weight" in self._parameters()
+
+    def set_score_request(self, **requests):
+        """Say which metadata to route to this scorer.
+
+        Parameters
+        ----------
+        **requests : dict
+            ``sample_weight=True`` asks for it, False refuses it, a string asks for it
+            under this name.
+
+        Returns
+        -------
+        HierarchicalScorer
+            The scorer itself.
+        """
+        known = ["sample_weight"] if self._accept_sample_weight() else []
+        unknown = [name for name in requests if name not in known]
+        if unknown:
+            raise TypeError(
+                f"{self._metric_name()} cannot request {unknown}; it takes {known}."
+            )
+        self._requests = requests
+        return self
+
+    def get_metadata_routing(self):
+        """Return which metadata this scorer asks for.
+
+        Returns
+        -------
+        MetadataRequest
+            Scikit-learn's description of requests.
+        """
+        request = MetadataRequest(owner=type(self).__name__)
+        if self._accept_sample_weight():
+            alias = getattr(self, "_requests", {}).get("sample_weight")
+            request.score.add_request(param="sample_weight", alias=alias)
+        return request
+
+    def _metric_name(self):
+        return getattr(self.metric, "__name__", repr(self.metric))
+
+    def __repr__(self):
+        return self._show([self._metric_name()], _changed(self, HierarchicalScorer))
+
+    def _show(self, arguments, named):
+        name = type(self).__name__
+        arguments = arguments + [f"{key}={value!r}" for key, value in named.items()]
+        line = f"{name}({', '.join(arguments)})"
+        if len(line) <= 80 or len(arguments) < 2:
+            return line
+        pad = "\n" + " " * (len(name) + 1)
+        return f"{name}({arguments[0]},{pad}{', '.join(arguments[1:])})"
+
+
+class HierarchicalViolationRate(HierarchicalScorer):
+    """Scorer of the hierarchical violation rate (HVR), negated: 0 is best, -1 worst.
+
+    A prediction that is closed upward scores 0 for anybody, and so does predicting
+    nothing: always show it beside a measure of quality such as AU(PRC).
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy or anything ``Hierarchy.build`` takes, default=None
+        The labels and edges. None reads ``hierarchy_`` from the fitted estimator,
+        through Pipelines, searches and meta-estimators.
+    unit : {"sample", "edge", "prediction"}, default="sample"
+        What is counted, see :func:`hierarchical_violation_rate`.
+    raw : bool, default=False
+        Judge the predictions before the coherence step: ``predict_raw(X)`` where the
+        estimator has it, else ``predict(X)``.
+    exclude : None, "roots" or iterable of label names, default=None
+        Labels whose edges do not count, as child or as parent.
+
+    Raises
+    ------
+    ValueError
+        When called and no hierarchy is given or found.
+
+    Warns
+    -----
+    UserWarning
+        When called with a hierarchy without edges, for which every rate is 0.
+
+    Notes
+    -----
+    A hierarchy learnt from data (``learned_hierarchy_``) is never used: learning no
+    edges would score best. A 1-D prediction holds one label per sample, which stands
+    for itself and its ancestors, so its rate is 0.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.multioutput import MultiOutputClassifier
+    >>> from skhmc.metrics import HierarchicalViolationRate
+    >>> X = [[0.0], [1.0], [2.0], [3.0]] * 3
+    >>> Y = [[0, 0], [1, 0], [1, 1], [1, 1]] * 3
+    >>> scorer = HierarchicalViolationRate([(0, 1)])
+    >>> model = MultiOutputClassifier(LogisticRegression())
+    >>> cross_val_score(model, X, Y, scoring=scorer, cv=3)
+    array([0., 0., 0.])
+    """
+
+    def __init__(self, hierarchy=None, unit="sample", raw=False, exclude=None):
+        super().__init__(
+            hierarchical_violation_rate, hierarchy, raw=raw, greater_is_better=False
+        )
+        self.unit = unit
+        self.exclude = exclude
+
+    def _measure(self, y, response, hierarchy):
+        if not len(hierarchy.edges):
+            warnings.warn(
+                "The hierarchy has no edge, so its violation rate is 0 whatever is "
+                "predicted and says nothing. Pass the hierarchy that matters: "
+                "HierarchicalViolationRate(hierarchy=...).",
+                UserWarning,
+                stacklevel=3,
+            )
+        return self.metric(response, hierarchy, unit=self.unit, exclude=self.exclude)
+
+    def __repr__(self):
+        return self._show([], _changed(self, HierarchicalViolationRate))
+
+
+def _changed(scorer, kind):
+    """Return the arguments of ``kind`` that differ from their defaults."""
+    defaults = inspect.signature(kind).parameters.values()
+    named = {
+        p.name: getattr(scorer, p.name)
+        for p in defaults
+        if p.default is not p.empty and getattr(scorer, p.name) is not p.default
+    }
+    return named | scorer.kwargs

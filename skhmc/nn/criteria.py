@@ -1,0 +1,209 @@
+"""Criteria: losses of every level reduced over samples, then weighed against each other.
+
+A *task* is one depth level. :class:`LabelTasks` and :class:`SetTasks` turn logits into
+one loss per task; :class:`HCALCriterion` mixes in the aggregated loss of class means and
+sums the tasks with adaptive weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skhmc.nn.functional import (
+    adaptive_weights,
+    class_means,
+    dwa_weights,
+    prototype_logits,
+)
+from skhmc.nn.modules import Output
+
+__all__ = ["HCALCriterion", "LabelTasks", "SetTasks"]
+
+LabelLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+class LabelTasks(nn.Module):
+    r"""One loss per level from an elementwise loss (B, L).
+
+    A level's loss is the sum over its labels, averaged over samples and divided by the
+    level's entropy :math:`H_k` (in nats, of the training frequencies): 1 says no more
+    than the frequencies, whatever the level's size. ``shares`` :math:`\propto H_k`
+    undo this for equally weighted tasks, so that these add up to the plain loss.
+    """
+
+    def __init__(
+        self, loss: LabelLoss, level_sizes: Sequence[int], entropies: Tensor
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.level_sizes = list(level_sizes)
+        ends = torch.tensor(self.level_sizes).cumsum(0).tolist()
+        starts = [0, *ends[:-1]]
+        self.classes = [slice(a, b) for a, b in zip(starts, ends, strict=True)]
+        self.scales = [math.log(max(size, 3)) for size in level_sizes]  # class means
+        self.register_buffer("entropies", entropies, persistent=False)
+        shares = len(level_sizes) * entropies / entropies.sum()
+        self.register_buffer("shares", shares, persistent=False)
+
+    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the level losses (K,); Y may hold NaN, ``weight`` is (B, 1 or L)."""
+        known = ~torch.isnan(Y)
+        loss = self.loss(logits, torch.where(known, Y, 0)) * known
+        total: Tensor | float = float(len(Y))
+        if weight is not None:
+            loss = loss * weight
+            total = weight.mean(1).sum().clamp_min(torch.finfo(loss.dtype).tiny)
+        levels = (loss.sum(0) / total).split(self.level_sizes)
+        return torch.stack([level.sum() for level in levels]) / self.entropies
+
+
+class SetTasks(nn.Module):
+    """One loss per level from a loss (B,) of the level's labels taken together.
+
+    Parameters
+    ----------
+    loss : callable
+        Maps logits and targets of one level, (B, C), to (B,); linear in the targets
+        when ``exclusive``.
+    classes : sequence of Tensor
+        Positions of every level's labels.
+    exclusive : bool
+        Whether a sample has at most one label per level; samples without one are left
+        out of the level's mean.
+    """
+
+    def __init__(
+        self, loss: LabelLoss, classes: Sequence[Tensor], exclusive: bool
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.exclusive = exclusive
+        self.n_tasks = len(classes)
+        for k, positions in enumerate(classes):
+            self.register_buffer(f"classes_{k}", positions, persistent=False)
+        self.scales = [1.0] * len(classes)
+        self.register_buffer("shares", torch.ones(len(classes)), persistent=False)
+
+    @property
+    def classes(self) -> list[Tensor]:
+        """Positions of every level's labels."""
+        return [self.get_buffer(f"classes_{k}") for k in range(self.n_tasks)]
+
+    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the level losses (K,); ``weight`` is (B, 1 or L)."""
+        losses = []
+        for positions in self.classes:
+            scores, y = logits[:, positions], Y[:, positions]
+            w = torch.ones_like(y) if weight is None else weight
+            w = w if w.shape[1] == 1 or weight is None else w[:, positions]
+            if self.exclusive:  # the loss is linear in its targets
+                y = y * w
+                loss, total = self.loss(scores, y).sum(), y.sum()
+            else:
+                w = w.mean(1)
+                loss, total = (self.loss(scores, y) * w).sum(), w.sum()
+            losses.append(loss / total.clamp_min(torch.finfo(loss.dtype).tiny))
+        return torch.stack(losses)
+
+
+class HCALCriterion(nn.Module):
+    r"""The weighted sum of the task losses, :math:`\sum_k \lambda_k L_k`.
+
+    Parameters
+    ----------
+    tasks : LabelTasks or SetTasks
+        Losses of the single samples, one per level, roots first.
+    aggregation : float
+        Share of every level's loss, but the deepest's, that is computed on class means
+        (the paper: 1).
+    chunk : int
+        Samples per class mean.
+    temperature : float
+        Of the prototype similarity.
+    weighting : {"adaptive", "dwa", "equal"}
+        How the tasks are weighed; all sum to 1.
+    gamma : float
+        Temperature of the adaptive weights.
+    """
+
+    def __init__(
+        self,
+        tasks: nn.Module,
+        *,
+        aggregation: float,
+        chunk: int,
+        temperature: float,
+        weighting: str,
+        gamma: float,
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.aggregation = aggregation
+        self.chunk = chunk
+        self.temperature = temperature
+        self.weighting = weighting
+        self.gamma = gamma
+        n_tasks = len(tasks.scales)
+        self.register_buffer("sums", torch.zeros(2 * n_tasks + 2), persistent=False)
+        self.past: list[Tensor] = []  # mean task losses of the last two epochs
+
+    def task_weights(self, losses: Tensor) -> Tensor:
+        """Return the weight of every task (K,), summing to 1, without gradient."""
+        if self.weighting == "adaptive":
+            return adaptive_weights(losses, self.gamma)
+        if self.weighting == "dwa" and len(self.past) == 2:
+            return dwa_weights(self.past[1], self.past[0]) / len(losses)
+        return torch.full_like(losses, 1 / len(losses)).detach()
+
+    def aggregated(self, output: Output, Y: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the losses of class means (K - 1,) for all levels but the deepest."""
+        losses = []
+        for classes, scale in zip(self.tasks.classes, self.tasks.scales, strict=True):
+            member = torch.nan_to_num(Y[:, classes])
+            if weight is not None:
+                w = weight if weight.shape[1] == 1 else weight[:, classes]
+                member = member * w
+            means, label = class_means(output.features, member, self.chunk)
+            scores = prototype_logits(
+                means, output.prototypes[classes], self.temperature
+            )
+            # a sum over max(count, 1): no class present is a loss of 0, never NaN
+            loss = nn.functional.cross_entropy(scores, label, reduction="sum")
+            losses.append(loss / max(len(label), 1) / scale)
+            if len(losses) == len(self.tasks.scales) - 1:
+                break
+        return torch.stack(losses)
+
+    def forward(
+        self, output: Output | Tensor, Y: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        logits = output.logits if isinstance(output, Output) else output
+        losses = self.tasks(logits, Y, weight)
+        if self.aggregation and isinstance(output, Output) and len(losses) > 1:
+            means = self.aggregated(output, Y, weight)
+            coarse = (1 - self.aggregation) * losses[:-1] + self.aggregation * means
+            losses = torch.cat([coarse, losses[-1:]])
+        weights = self.task_weights(losses)
+        total = (weights * self.tasks.shares * losses).sum()
+        if self.training:
+            one = torch.ones_like(total)
+            now = [losses, weights, torch.stack([total, one])]
+            self.sums += torch.cat([part.detach() for part in now])
+        return total
+
+    def end_epoch(self) -> dict[str, float]:
+        """Return the epoch's mean losses and weights, and start the next epoch."""
+        means = self.sums / self.sums[-1].clamp_min(1)
+        self.sums = torch.zeros_like(self.sums)
+        n_tasks = len(self.tasks.scales)
+        self.past = [*self.past[-1:], means[:n_tasks]]
+        values = means.tolist()
+        record = {"train_loss": values[-2]}
+        record |= {f"loss_depth_{k}": values[k] for k in range(n_tasks)}
+        record |= {f"weight_depth_{k}": values[n_tasks + k] for k in range(n_tasks)}
+        return record

@@ -1,0 +1,101 @@
+r"""The mechanisms of HCAL as pure functions.
+
+Jiang, Liu, Liu and Yu, "Hierarchy-Consistent Learning and Adaptive Loss Balancing for
+Hierarchical Multi-Label Classification", CIKM 2025, arXiv 2508.13452. Symbols are the
+paper's: features f, prototypes p, temperature tau, perturbation epsilon, task losses
+L_k with weights lambda_k.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "adaptive_weights",
+    "class_means",
+    "dwa_weights",
+    "perturb",
+    "prototype_logits",
+    "unit",
+]
+
+
+def unit(vectors: Tensor) -> Tensor:
+    r"""Scale vectors to length 1: :math:`\hat p = p / \|p\|`; zero stays zero."""
+    return torch.nn.functional.normalize(vectors, dim=-1, eps=1e-12)
+
+
+def perturb(
+    prototypes: Tensor, epsilon: float, generator: torch.Generator | None
+) -> Tensor:
+    r"""Shake unit prototypes:
+    :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|,\ \xi \sim U[-\epsilon, \epsilon]^d`.
+    """
+    if epsilon == 0:
+        return prototypes
+    noise = torch.empty_like(prototypes).uniform_(
+        -epsilon, epsilon, generator=generator
+    )
+    return unit(prototypes + noise)
+
+
+def prototype_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor:
+    r"""Return :math:`f \cdot p / \tau`: (B, d) and (L, d) to (B, L)."""
+    return features @ prototypes.t() / tau
+
+
+def class_means(
+    features: Tensor, membership: Tensor, chunk: int
+) -> tuple[Tensor, Tensor]:
+    r"""Aggregate child features into the classes they belong to.
+
+    :math:`\bar f_c = \sum_i m_{ic} f_i / \sum_i m_{ic}` over each chunk of the batch,
+    because means over many samples make the classes trivially easy to tell apart.
+
+    Parameters
+    ----------
+    features : Tensor (B, d)
+    membership : Tensor (B, C)
+        Indicators, or indicators times sample weights.
+    chunk : int
+        Samples per mean.
+
+    Returns
+    -------
+    means : Tensor (n_means, d)
+        One for every class present in every chunk; not normalised again.
+    classes : Tensor (n_means,)
+        The class of each mean.
+    """
+    spare = -len(features) % chunk
+    features = torch.nn.functional.pad(features, (0, 0, 0, spare))
+    membership = torch.nn.functional.pad(membership, (0, 0, 0, spare))
+    features = features.view(-1, min(chunk, len(features)), features.shape[1])
+    membership = membership.view(*features.shape[:2], membership.shape[1])
+    total = membership.sum(1)  # (chunks, C)
+    where, classes = (total > 0).nonzero(as_tuple=True)
+    sums = membership.transpose(1, 2) @ features  # (chunks, C, d)
+    return sums[where, classes] / total[where, classes, None], classes
+
+
+def adaptive_weights(losses: Tensor, gamma: float) -> Tensor:
+    r"""Weigh tasks by their current losses: :math:`\lambda = softmax(L / \gamma)`.
+
+    The losses are detached, so the gradient of :math:`\sum_k \lambda_k L_k` is that of
+    the soft maximum :math:`\gamma \log \sum_k \exp(L_k / \gamma)`.
+    """
+    return torch.softmax(losses.detach() / gamma, dim=0)
+
+
+def dwa_weights(last: Tensor, before: Tensor, temperature: float = 2.0) -> Tensor:
+    r"""Weigh tasks by how slowly they converge (dynamic weight average).
+
+    :math:`\lambda = K softmax(w / T),\ w_k = L_k(t - 1) / L_k(t - 2)`.
+
+    References
+    ----------
+    Liu, Johns and Davison, "End-to-End Multi-Task Learning with Attention", CVPR 2019.
+    """
+    rate = last / before.clamp_min(torch.finfo(before.dtype).tiny)
+    return len(last) * torch.softmax(rate / temperature, dim=0)

@@ -1,0 +1,99 @@
+r"""Losses of label scores, in logits, unreduced.
+
+Elementwise losses map logits and targets (B, L) to (B, L); set losses map the labels of
+one level to (B,). Reduction, weights and unknown labels are the criterion's business.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["MCLoss", "asl", "bce", "softmax_loss", "zlpr"]
+
+
+def bce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy; stable through log-sigmoid, never sigmoid then log."""
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def asl(
+    logits: Tensor,
+    targets: Tensor,
+    gamma_neg: float = 4.0,
+    gamma_pos: float = 1.0,
+    margin: float = 0.05,
+) -> Tensor:
+    r"""Asymmetric loss: easy negatives count less, very easy ones not at all.
+
+    :math:`-y (1-p)^{\gamma_+} \log p - (1-y)\, p_m^{\gamma_-} \log(1 - p_m)` with
+    :math:`p_m = \max(p - m, 0)`. The focusing weights carry no gradient. Stable: log p
+    is a log-sigmoid, and :math:`1 - p_m \ge m` keeps the other logarithm finite.
+
+    References
+    ----------
+    Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021.
+    """
+    p = torch.sigmoid(logits)
+    shifted = (p - margin).clamp_min(0)
+    positive = (1 - p).detach() ** gamma_pos * F.logsigmoid(logits)
+    negative = shifted.detach() ** gamma_neg * torch.log1p(-shifted)
+    return -(targets * positive + (1 - targets) * negative)
+
+
+class MCLoss(nn.Module):
+    r"""Binary cross-entropy of max-constrained scores.
+
+    A negative label is scored by the highest of all its descendants, a positive one by
+    the highest of its *positive* descendants (itself included): the others are put to
+    :math:`-\infty`, which is exact for logits of either sign.
+
+    Parameters
+    ----------
+    constraint : MaxConstraint
+        Of the hierarchy whose labels are the columns of the logits.
+
+    References
+    ----------
+    Giunchiglia and Lukasiewicz, "Coherent Hierarchical Multi-Label Classification
+    Networks", NeurIPS 2020.
+    """
+
+    def __init__(self, constraint: nn.Module) -> None:
+        super().__init__()
+        self.constraint = constraint
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the losses (B, L) of logits and targets (B, L)."""
+        positive = targets > 0
+        among_positive = self.constraint(logits.masked_fill(~positive, -torch.inf))
+        scores = torch.where(positive, among_positive, self.constraint(logits))
+        return bce(scores, targets)
+
+
+def zlpr(logits: Tensor, targets: Tensor) -> Tensor:
+    r"""Zero-bounded log-sum-exp pairwise rank loss of one set of labels.
+
+    :math:`\log(1 + \sum_{neg} e^{s}) + \log(1 + \sum_{pos} e^{-s})`; decides at 0.
+    Stable as a log-sum-exp with a zero appended. NaN targets are in neither sum.
+
+    References
+    ----------
+    Su et al., "ZLPR: A Novel Loss for Multi-label Classification", 2022.
+    """
+    zero = logits.new_zeros(len(logits), 1)
+    negative = logits.masked_fill(targets != 0, -torch.inf)
+    positive = (-logits).masked_fill(targets != 1, -torch.inf)
+    return torch.logsumexp(torch.cat([zero, negative], 1), 1) + torch.logsumexp(
+        torch.cat([zero, positive], 1), 1
+    )
+
+
+def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of one set of exclusive labels.
+
+    Rows without a positive label count 0: their path ended above this level.
+    """
+    log_p = torch.log_softmax(logits, dim=1)
+    return -(targets * log_p).sum(dim=1)

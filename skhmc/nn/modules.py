@@ -1,0 +1,176 @@
+"""Networks: an encoder, an embedding, and prototypes that labels are scored by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from skhmc.nn.functional import perturb, prototype_logits, unit
+
+__all__ = ["Dropout", "MLPEncoder", "Output", "PrototypeNetwork", "seed_module"]
+
+# layers are made without drawing from the global random state; seed_module fills them
+_linear = partial(nn.utils.skip_init, nn.Linear)
+
+
+class Output(NamedTuple):
+    """What a network hands its criterion while training."""
+
+    logits: Tensor  # (B, L)
+    features: Tensor  # (B, d)
+    prototypes: Tensor  # (L, d), as perturbed for this evaluation
+
+
+class _Seeded(nn.Module):
+    """A module that draws from a generator of its own, which is not pickled."""
+
+    generator: torch.Generator | None = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "generator": None}
+
+
+class Dropout(_Seeded):
+    """Dropout from the network's own generator (``nn.Dropout`` uses the global one)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * keep.div_(1 - self.p)
+
+
+class MLPEncoder(nn.Sequential):
+    """Linear, ReLU and dropout, once per hidden layer."""
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        input_dropout: float = 0.0,
+    ) -> None:
+        layers: list[nn.Module] = [Dropout(input_dropout)]
+        for width in hidden_layer_sizes:
+            layers += [_linear(n_features, width), nn.ReLU(), Dropout(dropout)]
+            n_features = width
+        super().__init__(*layers)
+        self.n_outputs = n_features
+
+
+class PrototypeNetwork(_Seeded):
+    r"""Score labels by the similarity of an embedding with their prototypes.
+
+    :math:`s_l = f \cdot \tilde p_l / \tau + b_l`. Labels stand in level order (roots
+    first); every level's prototypes are a parameter of their own.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+    n_encoded : int
+        Width of the encoder's flattened output.
+    level_sizes : sequence of int
+        Number of labels at every depth.
+    embedding_dim : int
+        Width d of features and prototypes.
+    embedding_dropout : float
+        Share of the embedding dropped in training.
+    temperature : float
+        :math:`\tau`.
+    perturbation : float
+        :math:`\epsilon` of the prototype noise, training only.
+    normalize_features : bool
+        Whether features have length 1 (the paper); else they are divided by
+        :math:`\sqrt d`.
+    bias : Tensor (L,) or None
+        Initial bias of every label; None for no bias.
+    fixed : Tensor (L,), bool or None
+        Labels about which training says nothing: they keep to their bias.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        n_encoded: int,
+        level_sizes: Sequence[int],
+        *,
+        embedding_dim: int,
+        embedding_dropout: float,
+        temperature: float,
+        perturbation: float,
+        normalize_features: bool,
+        bias: Tensor | None,
+        fixed: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.embedding = _linear(n_encoded, embedding_dim)
+        self.embedding_dropout = Dropout(embedding_dropout)
+        self.prototypes = nn.ParameterList(
+            nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
+        )
+        self.bias = None if bias is None else nn.Parameter(bias.clone())
+        learnt = None if fixed is None else (~fixed).to(torch.float32)[:, None]
+        self.register_buffer("learnt", learnt)
+        self.temperature = temperature
+        self.perturbation = perturbation
+        self.normalize_features = normalize_features
+
+    def embed(self, X: Tensor) -> Tensor:
+        """Return the features (B, d) that meet the prototypes."""
+        z = self.embedding_dropout(self.embedding(self.encoder(X).flatten(1)))
+        return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
+
+    def unit_prototypes(self) -> Tensor:
+        """Return the clean unit prototypes (L, d), in level order."""
+        return unit(torch.cat(list(self.prototypes)))
+
+    def forward(self, X: Tensor) -> Output | Tensor:
+        """Return an :class:`Output` in training, else the logits (B, L)."""
+        features, prototypes = self.embed(X), self.unit_prototypes()
+        if self.training:
+            prototypes = perturb(prototypes, self.perturbation, self.generator)
+        if self.learnt is not None:
+            prototypes = prototypes * self.learnt
+        logits = prototype_logits(features, prototypes, self.temperature)
+        logits = logits if self.bias is None else logits + self.bias
+        return Output(logits, features, prototypes) if self.training else logits
+
+
+def seed_module(
+    module: nn.Module, init: torch.Generator, draws: torch.Generator, own: set
+) -> None:
+    """Initialise layers from ``init`` and let stochastic layers draw from ``draws``.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network. Linear layers get torch's default initialisation, prototypes
+        N(0, 0.01²).
+    init, draws : torch.Generator
+        On the CPU, and on the module's device.
+    own : set of nn.Module
+        Modules (a user's encoder, say) that are left as they are.
+    """
+    for part in module.modules():
+        if part in own:
+            continue
+        if isinstance(part, _Seeded):
+            part.generator = draws
+        if isinstance(part, nn.Linear):
+            nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5), generator=init)
+            bound = 1 / math.sqrt(max(part.in_features, 1))
+            nn.init.uniform_(part.bias, -bound, bound, generator=init)
+        if isinstance(part, PrototypeNetwork):
+            for prototypes in part.prototypes:
+                nn.init.normal_(prototypes, std=0.01, generator=init)

@@ -191,7 +191,9 @@ def _read_classes(y, source):
 def _match(source, names, n_labels):
     """Return the hierarchy in the order of Y's columns, by name where there are any."""
     if names is not None or source is None:
-        return Hierarchy.build(source, labels=range(n_labels) if names is None else names)
+        return Hierarchy.build(
+            source, labels=range(n_labels) if names is None else names
+        )
     hierarchy = Hierarchy.build(source)
     if set(hierarchy.labels) <= set(range(n_labels)):
         fixed = isinstance(source, Hierarchy)  # else labels in no edge are roots

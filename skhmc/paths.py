@@ -136,9 +136,7 @@ class PathSpace:
     def level_log_proba(self, logits):
         """Return log softmax of every level's own labels over its frontier."""
         log_p = np.empty_like(logits)
-        for level, frontier in zip(
-            self.extended.levels, self.frontiers, strict=True
-        ):
+        for level, frontier in zip(self.extended.levels, self.frontiers, strict=True):
             norm = _log_sum_exp(logits[:, frontier])
             log_p[:, level] = logits[:, level] - norm
         return log_p

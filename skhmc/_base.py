@@ -11,8 +11,10 @@ __all__ = ["BaseHMC"]
 
 
 class BaseHMC(ClassifierMixin, BaseEstimator):
-    """Predicts from what ``fit`` of a subclass sets: ``net_``, the skorch net; ``form_``,
-    how its logits become scores; ``hierarchy_``, ``label_names_`` and ``classes_``.
+    """Predicts from what ``fit`` of a subclass sets.
+
+    That is ``net_``, the skorch net; ``form_``, how its logits become scores;
+    ``hierarchy_``, ``label_names_`` and ``classes_``.
 
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
     specific labels (n_samples,), and probabilities those of ``classes_``.
@@ -74,7 +76,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     def predict_raw(self, X):
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
 
-        Without ``threshold`` and where labels form single paths: the most probable label
+        Without ``threshold``, where labels form single paths: the most probable label
         of every level, by itself.
         """
         return self.form_.predict(self._logits(X), None, self.threshold)
@@ -82,7 +84,6 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = self._many_dimensions
         return tags

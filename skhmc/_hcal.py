@@ -288,8 +288,8 @@ class HCALClassifier(BaseHMC):
         X : array-like or CSR matrix of shape (n_samples, n_features)
             Or (n_samples, ...) with an ``encoder``. Made dense batch by batch.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning. Or a
-            list of lists of label names; or (n_samples,) most specific labels.
+            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
+            Or lists of label names; or (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of samples, or of samples and labels (2-D Y only).

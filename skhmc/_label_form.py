@@ -197,7 +197,8 @@ class SinglePath(_LevelOrder):
             chosen = np.zeros(logits.shape, bool)
             for k, frontier in enumerate(space.frontiers):
                 best = frontier[logits[:, frontier].argmax(axis=1)]
-                chosen[np.arange(len(best)), best] = space.extended.depth[best] == k
+                here = space.extended.depth[best] == k  # else the path ended above
+                chosen[here, best[here]] = True
         return chosen[:, : self.outside.n_labels].astype(np.int64)
 
     def _class_scores(self, logits, positions):

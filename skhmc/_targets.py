@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skhmc._sources import is_matrix, name_list, plain
+from skhmc._columns import match_columns
+from skhmc._sources import name_list, plain
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 
@@ -104,16 +104,12 @@ def read_targets(y, source):
     if _are_label_sets(y, source):
         return _read_label_sets(y, source)
     names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
+    if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
+        y = y.astype(object).where(y.notna(), np.nan)
     y = sp.csr_matrix(y) if sp.issparse(y) else np.asarray(y)
     column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
     if column and not _binary(y):
-        warnings.warn(
-            f"A column-vector y of shape {y.shape} was passed when a 1d array was "
-            f"expected. It is read as y.ravel().",
-            DataConversionWarning,
-            stacklevel=3,
-        )
-        y = y.ravel()
+        y = column_or_1d(y, warn=True)
     if y.ndim == 1:
         return _read_classes(y, source)
     if y.ndim != 2 or not y.shape[1]:
@@ -121,7 +117,13 @@ def read_targets(y, source):
             f"Expected y of shape (n_samples, n_labels) with at least one label, or "
             f"(n_samples,), got shape {y.shape}."
         )
-    hierarchy = _match(source, names, y.shape[1])
+    hierarchy = match_columns(source, names, y.shape[1])
+    if hierarchy.n_labels != y.shape[1]:
+        raise ValueError(
+            f"Y has {y.shape[1]} columns, but the hierarchy has {hierarchy.n_labels} "
+            f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
+            f"this order, or a DataFrame to match columns by name."
+        )
     return _close(_check_indicators(y, hierarchy), hierarchy)
 
 
@@ -188,33 +190,6 @@ def _read_classes(y, source):
     return Targets(Y.toarray(), hierarchy, classes)
 
 
-def _match(source, names, n_labels):
-    """Return the hierarchy in the order of Y's columns, by name where there are any."""
-    if names is not None or source is None:
-        return Hierarchy.build(
-            source, labels=range(n_labels) if names is None else names
-        )
-    hierarchy = Hierarchy.build(source)
-    if set(hierarchy.labels) <= set(range(n_labels)):
-        fixed = isinstance(source, Hierarchy)  # else labels in no edge are roots
-        hierarchy = Hierarchy.build(source, None if fixed else range(n_labels))
-        if hierarchy.n_labels == n_labels:
-            return Hierarchy.build(hierarchy, range(n_labels))
-    if hierarchy.n_labels != n_labels:
-        raise ValueError(
-            f"Y has {n_labels} columns, but the hierarchy has {hierarchy.n_labels} "
-            f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
-            f"this order, or a DataFrame to match columns by name."
-        )
-    if not isinstance(source, Hierarchy) and not is_matrix(source):
-        raise ValueError(
-            f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but Y's "
-            f"columns have no names, so their order is unknown. Pass Y as a DataFrame, "
-            f"or Hierarchy.build(source, labels=[names in the order of Y's columns])."
-        )
-    return hierarchy
-
-
 def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
     if values.dtype.kind == "O":
@@ -250,9 +225,9 @@ def _close(Y, hierarchy, warn=True):
         child = child.toarray().ravel() if sp.issparse(child) else child.ravel()
         example = hierarchy.labels[np.flatnonzero(below & (child > 0))[0]]
         warnings.warn(
-            f"Y is not closed upward: added {n_added} missing ancestor labels, such as "
-            f"{hierarchy.labels[column]!r} above {example!r} in row {row}. Close Y with "
-            f"skhmc.coherence.close_upward to silence this.",
+            f"Y is not closed upward: added {n_added} missing ancestor labels, such "
+            f"as {hierarchy.labels[column]!r} above {example!r} in row {row}. Close Y "
+            f"with skhmc.coherence.close_upward to silence this.",
             UserWarning,
             stacklevel=4,
         )
@@ -292,5 +267,5 @@ def check_sample_weight(sample_weight, shape, dtype):
             f"Negative weights have no meaning here; drop the samples instead."
         )
     if not weight.any():
-        raise ValueError("Expected a positive sample_weight, but all are 0.")
+        raise ValueError("Expected some positive sample weight, got only zeros.")
     return weight.reshape(shape[0], -1)

@@ -62,7 +62,7 @@ def close_upward(Y, hierarchy):
     >>> close_upward(np.array([[0, 0, 1]]), Hierarchy.from_edges([(0, 1), (1, 2)]))
     array([[1, 1, 1]])
     """
-    Y = Y if sp.issparse(Y) else np.asarray(Y)
+    Y = sp.csr_matrix(Y) if sp.issparse(Y) else np.asarray(Y)
     _check_width(Y, hierarchy)
     if not sp.issparse(Y):
         return _close_dense(Y, hierarchy)
@@ -206,8 +206,9 @@ def violations(Y, hierarchy):
     csr_matrix of shape (n_samples, n_edges), bool
         Columns follow ``hierarchy.edges``.
     """
-    Y = sp.csc_matrix(Y if sp.issparse(Y) else np.asarray(Y), dtype=bool)
+    Y = Y if sp.issparse(Y) else np.asarray(Y)
     _check_width(Y, hierarchy)
+    Y = sp.csc_matrix(Y, dtype=bool)
     parent, child = hierarchy.edges.T
     child, parent = Y[:, child].tocsr(), Y[:, parent].tocsr()
     broken = child > parent

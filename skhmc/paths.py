@@ -47,7 +47,7 @@ def _row_sums(Y):
 
 
 def stopping_points(Y, hierarchy):
-    """Return the internal labels under which rows of Y stop, and whether rows are empty.
+    """Return under which internal labels rows of Y stop, and if rows are empty.
 
     Parameters
     ----------

@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._sources import is_matrix, name_list, plain
+from skhmc._columns import match_columns
+from skhmc._sources import name_list, plain
 from skhmc.coherence import close_upward
-from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "align",
@@ -34,7 +34,7 @@ def align(hierarchy, *, names=None, **arrays):
         names = next((list(Y.columns) for Y in frames), None)
     read = [_as_array(Y, names, argument) for argument, Y in arrays.items()]
     first = next(iter(arrays))
-    hierarchy = _match_columns(hierarchy, names, read[0].shape[1])
+    hierarchy = match_columns(hierarchy, names, read[0].shape[1])
     for argument, Y in zip(arrays, read, strict=True):
         if Y.shape[1] != hierarchy.n_labels:
             raise ValueError(
@@ -48,31 +48,6 @@ def align(hierarchy, *, names=None, **arrays):
                 f"{read[0].shape[0]}. Pass one row per sample in both."
             )
     return hierarchy, *read
-
-
-def _match_columns(source, names, n_labels):
-    """Return the hierarchy in the order of columns, as the estimators' ``fit`` does.
-
-    Without names, integer labels are positions of columns, and the columns of other
-    labels stand in the order of a ``Hierarchy`` (or matrix), which alone has one.
-    """
-    if names is not None or source is None:
-        return Hierarchy.build(
-            source, labels=range(n_labels) if names is None else names
-        )
-    hierarchy = Hierarchy.build(source)
-    if set(hierarchy.labels) <= set(range(n_labels)):
-        if not isinstance(source, Hierarchy):  # labels in no edge are roots
-            hierarchy = Hierarchy.build(source, range(n_labels))
-        if hierarchy.n_labels == n_labels:
-            return Hierarchy.build(hierarchy, range(n_labels))
-    elif not isinstance(source, Hierarchy) and not is_matrix(source):
-        raise ValueError(
-            f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
-            f"columns have no names, so their order is unknown. Pass DataFrames, or "
-            f"Hierarchy.build(source, labels=[names in the order of the columns])."
-        )
-    return hierarchy
 
 
 def _as_array(Y, names, argument):

@@ -110,15 +110,13 @@ def has_label_sets(y):
     return texts or sets or len({len(row) for row in y}) > 1
 
 
-def _indicators(label_sets, names, hierarchy):
-    """Return lists of label names as an indicator; columns follow ``names``."""
-    labels = Hierarchy.build(hierarchy).labels if names is None else names
-    columns = Hierarchy.flat(labels)
+def _indicators(label_sets, names):
+    """Return lists of label names as an indicator whose columns are ``names``."""
+    columns = Hierarchy.flat(names)
     positions = [_positions(columns, list(row)) for row in label_sets]
     rows = np.repeat(np.arange(len(positions)), [len(p) for p in positions])
-    Y = np.zeros((len(positions), len(labels)), dtype=np.int8)
-    Y[rows, np.concatenate(positions)] = 1
-    return sp.csr_matrix(Y)
+    cells = (np.ones(len(rows), bool), (rows, np.concatenate(positions)))
+    return sp.csr_matrix(cells, shape=(len(positions), len(names)))
 
 
 def single_label(hierarchy, y, response, classes=None):
@@ -181,7 +179,8 @@ def match_labels(estimator, hierarchy, y, response):
     if names is None and is_frame(y):
         names = list(y.columns)
     if has_label_sets(y):
-        y = _indicators(y, names, hierarchy)
+        names = names or given or list(Hierarchy.build(hierarchy).labels)
+        y = _indicators(y, names)
     arrays = {} if y is None else {"y_true": y}
     hierarchy, *read = align(hierarchy, names=names, **arrays, y_pred=response)
     return hierarchy, None if y is None else read[0], read[-1]

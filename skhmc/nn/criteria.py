@@ -1,8 +1,8 @@
-"""Criteria: losses of every level reduced over samples, then weighed against each other.
+"""Criteria: losses of every level, reduced over samples and weighed.
 
 A *task* is one depth level. :class:`LabelTasks` and :class:`SetTasks` turn logits into
-one loss per task; :class:`HCALCriterion` mixes in the aggregated loss of class means and
-sums the tasks with adaptive weights.
+one loss per task; :class:`HCALCriterion` mixes in the aggregated loss of class means
+and sums the tasks with adaptive weights.
 """
 
 from __future__ import annotations

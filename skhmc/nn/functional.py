@@ -29,8 +29,9 @@ def unit(vectors: Tensor) -> Tensor:
 def perturb(
     prototypes: Tensor, epsilon: float, generator: torch.Generator | None
 ) -> Tensor:
-    r"""Shake unit prototypes:
-    :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|,\ \xi \sim U[-\epsilon, \epsilon]^d`.
+    r"""Shake unit prototypes: :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|`.
+
+    :math:`\xi` is uniform in :math:`[-\epsilon, \epsilon]^d`.
     """
     if epsilon == 0:
         return prototypes

@@ -1,0 +1,45 @@
+"""Which label each column of an array is."""
+
+from skhmc._sources import is_matrix, name_list
+from skhmc.hierarchy import Hierarchy
+
+__all__ = ["match_columns"]
+
+
+def match_columns(source, names, n_labels):
+    """Return a hierarchy in the order of columns, by name where they have names.
+
+    Without names, integer labels are positions of columns, and the columns of other
+    labels stand in the order of a ``Hierarchy`` (or matrix), which alone has one.
+
+    Parameters
+    ----------
+    source : hierarchy-like or None
+        What :meth:`Hierarchy.build` takes; None is flat.
+    names : list or None
+        Names of the columns.
+    n_labels : int
+        Number of columns.
+
+    Returns
+    -------
+    Hierarchy
+        Of another size than ``n_labels`` only when neither has names for the other's;
+        callers say so in their own words.
+    """
+    if names is not None or source is None:
+        labels = range(n_labels) if names is None else names
+        return Hierarchy.build(source, labels=labels)
+    hierarchy = Hierarchy.build(source)
+    if set(hierarchy.labels) <= set(range(n_labels)):
+        if not isinstance(source, Hierarchy):  # labels in no edge are roots
+            hierarchy = Hierarchy.build(source, range(n_labels))
+        if hierarchy.n_labels == n_labels:
+            return Hierarchy.build(hierarchy, range(n_labels))
+    elif not isinstance(source, Hierarchy) and not is_matrix(source):
+        raise ValueError(
+            f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
+            f"columns have no names, so their order is unknown. Pass DataFrames, or "
+            f"Hierarchy.build(source, labels=[names in the order of the columns])."
+        )
+    return hierarchy

@@ -1,0 +1,189 @@
+"""Reading y: every accepted form, matched to the hierarchy, closed upward."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from skhmc import Hierarchy
+from skhmc._targets import check_sample_weight, read_targets
+
+H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})  # mammal, cat, dog
+CLOSED = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]])
+
+
+def dense(targets):
+    return targets.Y.toarray() if sp.issparse(targets.Y) else targets.Y
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int64, np.int8, np.uint8, bool, np.float32, np.float64, object]
+)
+def test_indicators_of_any_dtype(dtype):
+    targets = read_targets(CLOSED.astype(dtype), H)
+    np.testing.assert_array_equal(dense(targets), CLOSED)
+    assert targets.hierarchy == H and targets.classes is None
+
+
+@pytest.mark.parametrize("make", [sp.csr_matrix, sp.csc_matrix, sp.csr_array])
+def test_sparse_indicators_stay_sparse(make):
+    targets = read_targets(make(CLOSED), H)
+    assert sp.issparse(targets.Y)
+    np.testing.assert_array_equal(dense(targets), CLOSED)
+
+
+def test_a_nested_list_of_indicators():
+    np.testing.assert_array_equal(dense(read_targets(CLOSED.tolist(), H)), CLOSED)
+
+
+def test_columns_of_a_frame_are_matched_by_name_and_keep_their_order():
+    frame = pd.DataFrame(CLOSED, columns=H.labels)[["dog", "mammal", "cat"]]
+    targets = read_targets(frame, H)
+    assert targets.hierarchy.labels == ("dog", "mammal", "cat")
+    assert targets.hierarchy.parents_of("dog") == ["mammal"]
+    np.testing.assert_array_equal(dense(targets), CLOSED[:, [2, 0, 1]])
+
+
+def test_nullable_columns_hold_unknowns():
+    frame = pd.DataFrame(CLOSED, columns=H.labels).astype("Int64")
+    frame.loc[2, "dog"] = pd.NA
+    expected = CLOSED.astype(float)
+    expected[2, 2] = np.nan
+    np.testing.assert_array_equal(dense(read_targets(frame, H)), expected)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["cat"], ["dog"], ["mammal"], []],
+        [{"cat", "mammal"}, {"dog"}, {"mammal"}, set()],
+        [("cat",), ("dog", "dog"), ("mammal",), ()],
+    ],
+)
+def test_lists_of_names_are_closed_without_a_warning(rows):
+    np.testing.assert_array_equal(dense(read_targets(rows, H)), CLOSED)
+
+
+def test_lists_of_names_without_hierarchy_are_sorted():
+    targets = read_targets([["b"], ["a", "b"]], None)
+    assert targets.hierarchy == Hierarchy.flat(["a", "b"])
+    np.testing.assert_array_equal(dense(targets), [[0, 1], [1, 1]])
+
+
+def test_one_label_per_sample():
+    targets = read_targets(["cat", "dog", "mammal", "cat"], H)
+    assert targets.classes.tolist() == ["cat", "dog", "mammal"]
+    expected = [[1, 1, 0], [1, 0, 1], [1, 0, 0], [1, 1, 0]]
+    np.testing.assert_array_equal(dense(targets), expected)
+
+
+def test_one_label_per_sample_without_hierarchy():
+    targets = read_targets(np.array([3, 5, 3]), None)
+    assert targets.hierarchy == Hierarchy.flat([3, 5])
+    np.testing.assert_array_equal(dense(targets), [[1, 0], [0, 1], [1, 0]])
+
+
+def test_unclosed_labels_are_closed_with_one_warning_that_counts():
+    Y = CLOSED.copy()
+    Y[[0, 1], 0] = 0
+    message = "added 2 missing ancestor labels, such as 'mammal' above 'cat' in row 0"
+    with pytest.warns(UserWarning, match=message):
+        targets = read_targets(Y, H)
+    np.testing.assert_array_equal(dense(targets), CLOSED)
+
+
+def test_unknown_labels_are_closed_both_ways():
+    nan = np.nan
+    Y = np.array([[nan, 1, nan], [0, nan, nan], [nan, nan, 0]])
+    with pytest.warns(UserWarning, match="added 1"):
+        targets = read_targets(Y, H)
+    expected = [[1, 1, nan], [0, 0, 0], [nan, nan, 0]]
+    np.testing.assert_array_equal(dense(targets), expected)
+
+
+def test_integer_labels_are_matched_by_value_not_by_position():
+    hierarchy = Hierarchy([2, 0, 1], edges=[(2, 0)])
+    targets = read_targets(np.array([[1, 0, 1], [0, 1, 0]]), hierarchy)
+    assert targets.hierarchy.labels == (0, 1, 2)
+    assert targets.hierarchy.edges.tolist() == [[2, 0]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        [(0, 1)],
+        {1: 0},
+        {1: [0], 2: None},
+        np.array([[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
+        sp.csr_matrix([[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
+        Hierarchy.from_edges([(0, 1)], labels=range(3)),
+        Hierarchy.from_edges([(0, 1)], labels=range(3)).to_networkx(),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_whatever_builds_a_hierarchy_will_do(source):
+    targets = read_targets(np.array([[1, 1, 0]]), source)
+    assert targets.hierarchy == Hierarchy.from_edges([(0, 1)], labels=range(3))
+
+
+def test_labels_of_a_frame_in_no_edge_are_roots():
+    frame = pd.DataFrame(CLOSED, columns=["mammal", "cat", "fish"])
+    targets = read_targets(frame, {"cat": "mammal"})
+    assert targets.hierarchy.labels == ("mammal", "cat", "fish")
+
+
+@pytest.mark.parametrize(
+    ("y", "source", "message"),
+    [
+        (
+            pd.DataFrame(CLOSED, columns=["mammal", "cat", "fish"]),
+            H,
+            "Only in Y: 'fish'. Only in the hierarchy: 'dog'",
+        ),
+        (
+            pd.DataFrame(CLOSED[:, :2], columns=["mammal", "cat"]),
+            H,
+            "Only in Y: none. Only in the hierarchy: 'dog'.*subset",
+        ),
+        (
+            pd.DataFrame(CLOSED, columns=["mammal", "cat", "fish"]),
+            {"cat": "mammal", "dog": "mammal"},
+            "not among the 3 given labels: 'dog'",
+        ),
+        (CLOSED[:, :2], H, "Y has 2 columns, but the hierarchy has 3 labels"),
+        (CLOSED, {"cat": "mammal", "dog": "mammal"}, "columns have no names"),
+        ([["cat", "cow"]], H, "labels that the hierarchy does not have: 'cow'"),
+        (["cat", "cow"], H, "labels that the hierarchy does not have: 'cow'"),
+        (CLOSED * 2, H, r"Expected Y to hold 0, 1 or NaN .*got np.int64\(2\) .*mammal"),
+        (CLOSED - 0.5, H, "Expected Y to hold 0, 1 or NaN"),
+        (sp.csr_matrix(CLOSED * 3), H, "for label 'mammal'"),
+        (np.full((2, 3), "a", object), H, "got strings or other objects"),
+        (np.zeros((3, 0)), None, "at least one label"),
+        (np.zeros((2, 2, 2)), None, r"got shape \(2, 2, 2\)"),
+        ([set(), set()], None, "no label at all"),
+    ],
+)
+def test_wrong_y_is_an_error_that_names_what_is_wrong(y, source, message):
+    with pytest.raises(ValueError, match=message):
+        read_targets(y, source)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(3), r"Expected sample_weight of shape \(4,\) or \(4, 3\), got \(3,\)"),
+        (np.ones((4, 2)), r"got \(4, 2\)"),
+        ([1, 1, -0.5, 1], r"at least 0, got .*-0.5.* at \(2,\)"),
+        ([1, np.nan, 1, 1], "finite sample_weight"),
+        (np.zeros(4), "only zeros"),
+    ],
+)
+def test_wrong_weights(weight, message):
+    with pytest.raises(ValueError, match=message):
+        check_sample_weight(weight, (4, 3), np.float64)
+
+
+def test_weights_of_samples_and_of_labels():
+    assert check_sample_weight(None, (4, 3), np.float32) is None
+    assert check_sample_weight(2, (4, 3), np.float32).tolist() == [[2]] * 4
+    assert check_sample_weight(np.ones((4, 3)), (4, 3), np.float32).shape == (4, 3)

@@ -48,8 +48,11 @@ class HCALClassifier(BaseHMC):
         Widths of the perceptron's hidden layers.
     embedding_dim : int, default=256
         Width d of the embedding and the prototypes.
-    input_dropout, dropout, embedding_dropout : float, default=0.2, 0.7, 0.5
-        Share dropped of the input, of hidden layers and of the embedding, in training.
+    input_dropout, dropout : float or "auto", default="auto"
+        Share of the input and of the hidden layers dropped in training. "auto" is 0 and
+        0.5 for single paths, else 0.2 and 0.7.
+    embedding_dropout : float, default=0.5
+        Share of the embedding dropped in training.
     temperature : float, default=0.1
         :math:`\tau`: similarities are divided by it.
     normalize_features : bool, default=False
@@ -128,7 +131,7 @@ class HCALClassifier(BaseHMC):
         Names of the columns of all outputs.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
-    label_loss_, leaf_prediction_, coherence_ : str
+    label_loss_, leaf_prediction_, coherence_, dropout_, input_dropout_
         What "auto" decided.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
@@ -211,8 +214,8 @@ class HCALClassifier(BaseHMC):
         encoder=None,
         hidden_layer_sizes=(1000, 1000),
         embedding_dim=256,
-        input_dropout=0.2,
-        dropout=0.7,
+        input_dropout="auto",
+        dropout="auto",
         embedding_dropout=0.5,
         temperature=0.1,
         normalize_features=False,
@@ -312,6 +315,12 @@ class HCALClassifier(BaseHMC):
     def _choose_form(self, targets):
         self.form_, self.label_loss_, self.leaf_prediction_ = choose_form(
             targets, self.label_loss, self.leaf_prediction
+        )
+        auto = (0.0, 0.5) if isinstance(self.form_, SinglePath) else (0.2, 0.7)
+        given = (self.input_dropout, self.dropout)
+        self.input_dropout_, self.dropout_ = (
+            default if value == "auto" else value
+            for value, default in zip(given, auto, strict=True)
         )
         return self.form_
 

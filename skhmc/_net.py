@@ -63,7 +63,8 @@ class SliceDataset(torch.utils.data.Dataset):
     def _sliceable(self, array):
         if array is None or sp.issparse(array):
             return array
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.dtype)
+        writable = ["C", "W"]  # torch takes no read-only arrays (joblib's, say)
+        return torch.from_numpy(np.require(array, requirements=writable)).to(self.dtype)
 
     def __len__(self):
         X = self.arrays[0]

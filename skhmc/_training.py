@@ -35,8 +35,8 @@ NETWORK_CONSTRAINTS = {
     "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
     "encoder": [None, callable],
     "hidden_layer_sizes": ["array-like", _count],
-    "input_dropout": [_share],
-    "dropout": [_share],
+    "input_dropout": [_share, StrOptions({"auto"})],
+    "dropout": [_share, StrOptions({"auto"})],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
     "proba_format": [StrOptions({"array", "list"})],
     "optimizer": [StrOptions(set(OPTIMIZERS))],
@@ -63,7 +63,7 @@ def build_encoder(estimator, X):
     Parameters
     ----------
     estimator : BaseEstimator
-        With ``encoder``, ``hidden_layer_sizes``, ``dropout`` and ``input_dropout``.
+        With ``encoder``, ``hidden_layer_sizes``, ``dropout_`` and ``input_dropout_``.
     X : ndarray or csr_matrix of shape (n_samples, ...)
 
     Returns
@@ -77,7 +77,7 @@ def build_encoder(estimator, X):
     if given is None:
         sizes = np.atleast_1d(estimator.hidden_layer_sizes).tolist()
         encoder = MLPEncoder(
-            X.shape[1], sizes, estimator.dropout, estimator.input_dropout
+            X.shape[1], sizes, estimator.dropout_, estimator.input_dropout_
         )
         return encoder, encoder.n_outputs, set()
     if isinstance(given, torch.nn.Module):

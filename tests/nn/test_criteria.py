@@ -201,9 +201,7 @@ def test_unknown_labels_have_no_gradient(name):
 
 def test_the_epoch_record_holds_the_means_of_all_losses_and_weights():
     loss = criterion(path_tasks(), weighting="adaptive")
-    batches = [
-        (output(2, seed), one_hot((0, 0), (1, 2)), None) for seed in range(3)
-    ]
+    batches = [(output(2, seed), one_hot((0, 0), (1, 2)), None) for seed in range(3)]
     totals = [loss(*batch).item() for batch in batches]
     levels = torch.stack([loss.tasks(b[0].logits, *b[1:]) for b in batches]).mean(0)
     record = loss.end_epoch()

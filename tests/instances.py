@@ -1,0 +1,24 @@
+"""Fast instances of every estimator, for common checks and contract tests."""
+
+from skhmc import HCALClassifier
+
+# No randomness in training and one batch: weights and repeated rows are equivalent.
+DETERMINISTIC = [
+    HCALClassifier(
+        hidden_layer_sizes=(16,),
+        embedding_dim=8,
+        input_dropout=0.0,
+        dropout=0.0,
+        embedding_dropout=0.0,
+        perturbation=0.0,
+        batch_size=None,
+        dtype="float64",
+        learning_rate_init=0.01,
+        max_iter=60,
+        random_state=0,
+    ),
+]
+# As users have them, only smaller.
+DEFAULT = [
+    HCALClassifier(hidden_layer_sizes=(64,), batch_size=16, max_iter=40),
+]

@@ -1,0 +1,27 @@
+"""scikit-learn's own checks, with no expected failure on a deterministic instance."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests.instances import DEFAULT, DETERMINISTIC
+
+
+@pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")  # one class, by design
+@parametrize_with_checks(DETERMINISTIC)
+def test_deterministic_instances(estimator, check):
+    check(estimator)
+
+
+def weights_are_not_rows(estimator):
+    """No mini-batch learner meets these two; the deterministic instances do."""
+    reason = "mini-batches are cut differently when rows are repeated"
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": reason
+        for kind in ("dense", "sparse")
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
+@parametrize_with_checks(DEFAULT, expected_failed_checks=weights_are_not_rows)
+def test_default_instances(estimator, check):
+    check(estimator)

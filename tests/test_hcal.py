@@ -1,0 +1,692 @@
+"""HCALClassifier: forms, mechanisms, coherence, determinism, what it accepts."""
+
+import pickle
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skhmc import HCALClassifier, Hierarchy
+from skhmc.coherence import close_upward, score_violations, violations
+from skhmc.datasets import load_digit_properties
+
+FAST = {
+    "hidden_layer_sizes": (32,),
+    "embedding_dim": 16,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "embedding_dropout": 0.1,
+    "learning_rate_init": 0.01,
+    "batch_size": 32,
+    "max_iter": 15,
+    "random_state": 0,
+}
+TREE = Hierarchy.from_paths(["a/1", "a/2", "b/1", "b/2", "c"])  # c is a shallow leaf
+DAG = Hierarchy.from_parents(
+    {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
+)
+
+
+def fast(hierarchy=None, **options):
+    return HCALClassifier(hierarchy, **{**FAST, **options})
+
+
+def blobs(hierarchy, ends, n=40, noise=0.3, seed=0):
+    """One Gaussian blob of n samples for every list of most specific labels."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(len(ends), 6))
+    X = np.repeat(centres, n, axis=0) + noise * rng.normal(size=(n * len(ends), 6))
+    Y = np.zeros((len(ends), hierarchy.n_labels), int)
+    for row, labels in zip(Y, ends, strict=True):
+        row[[hierarchy.position(label) for label in labels]] = 1
+    order = rng.permutation(len(X))
+    return X[order], close_upward(np.repeat(Y, n, axis=0), hierarchy)[order]
+
+
+@pytest.fixture(scope="module")
+def single():
+    return blobs(TREE, [["a/1"], ["a/2"], ["b/1"], ["b/2"], ["c"]])
+
+
+@pytest.fixture(scope="module")
+def stopping():
+    return blobs(TREE, [["a/1"], ["a/2"], ["a"], ["b/1"], ["b/2"], [], ["c"]])
+
+
+@pytest.fixture(scope="module")
+def many():
+    return blobs(DAG, [["cat"], ["cow"], ["parrot"], ["cow", "parrot"], ["pet"]])
+
+
+# -- which form ------------------------------------------------------------------------
+
+
+def test_single_paths_in_a_tree_are_scored_by_a_softmax(single):
+    X, Y = single
+    clf = fast(TREE).fit(X, Y)
+    assert clf.label_loss_ == "softmax" and clf.coherence_ == "path"
+    assert clf.leaf_prediction_ == "mandatory"
+    assert (clf.dropout_, clf.input_dropout_) == (0.0, 0.0)
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.95
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba[:, TREE.roots].sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        proba[:, TREE.position("a")],
+        proba[:, [TREE.position("a/1"), TREE.position("a/2")]].sum(axis=1),
+        rtol=1e-5,
+    )
+
+
+def test_several_paths_or_a_dag_are_scored_by_sigmoids(many, single):
+    X, Y = many
+    clf = fast(DAG).fit(X, Y)
+    assert clf.label_loss_ == "bce" and clf.coherence_ == "max"
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.95
+    X, Y = single
+    Y = Y.copy()
+    Y[0] = 1  # one sample with several paths
+    assert fast(TREE, max_iter=1).fit(X, Y).label_loss_ == "bce"
+
+
+def test_auto_dropout_follows_the_form(single, many):
+    auto = {"dropout": "auto", "input_dropout": "auto", "max_iter": 1}
+    clf = fast(TREE, **auto).fit(*single)
+    assert (clf.input_dropout_, clf.dropout_) == (0.0, 0.5)
+    clf = fast(DAG, **auto).fit(*many)
+    assert (clf.input_dropout_, clf.dropout_) == (0.2, 0.7)
+
+
+def test_where_a_path_stops_is_predicted(stopping):
+    X, Y = stopping
+    clf = fast(TREE).fit(X, Y)
+    assert clf.leaf_prediction_ == "optional"
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.95
+    a = TREE.position("a")
+    only_a = (Y.sum(axis=1) == 1) & (Y[:, a] == 1)
+    below = [TREE.position("a/1"), TREE.position("a/2")]
+    proba = clf.predict_proba(X[only_a])
+    assert (proba[:, a] > 0.8).mean() > 0.9 and (proba[:, below].max(1) < 0.5).all()
+
+
+def test_mandatory_leaves_always_end_at_a_leaf(stopping):
+    X, Y = stopping
+    clf = fast(TREE, leaf_prediction="mandatory").fit(X, Y)
+    assert clf.leaf_prediction_ == "mandatory"
+    assert (clf.predict(X)[:, TREE.leaves].sum(axis=1) == 1).all()
+
+
+def test_raw_predictions_of_uneven_paths_leave_deeper_levels_empty(single):
+    X, Y = single
+    raw = fast(TREE).fit(X, Y).predict_raw(X)
+    c = TREE.position("c")
+    ends_above = Y[:, c] == 1
+    assert (raw[ends_above][:, TREE.levels[1]].sum(axis=1) == 0).mean() > 0.9
+    assert (raw == Y).all(axis=1).mean() > 0.9
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bce", "mcloss", "asl", "zlpr"])
+def test_every_label_loss_learns(single, loss):
+    X, Y = single
+    clf = fast(TREE, label_loss=loss, max_iter=30).fit(X, Y)
+    assert clf.label_loss_ == loss
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.9
+    assert np.isfinite([e["train_loss"] for e in clf.history_]).all()
+
+
+def test_a_callable_label_loss(many):
+    X, Y = many
+
+    def squared(logits, targets):
+        return (torch.sigmoid(logits) - targets) ** 2
+
+    clf = fast(DAG, label_loss=squared, max_iter=30).fit(X, Y)
+    assert clf.label_loss_ is squared
+    assert (clf.predict(X) == Y).mean() > 0.9
+
+
+# -- the four mechanisms ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"aggregation": 1.0},
+        {"aggregation": 0.3, "aggregation_chunk": 8},
+        {"perturbation": 0.2},
+        {"perturbation": 0.0},
+        {"task_weighting": "adaptive", "gamma": 0.1},
+        {"task_weighting": "dwa"},
+        {"task_weighting": "equal"},
+        {"normalize_features": True},
+    ],
+    ids=str,
+)
+def test_every_mechanism_can_be_switched(single, options):
+    X, Y = single
+    clf = fast(TREE, **options).fit(X, Y)
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.9
+    plain = fast(TREE, task_weighting="equal", perturbation=0.01).fit(X, Y)
+    if options != {"task_weighting": "equal"}:  # the switch is connected
+        assert not np.array_equal(clf.predict_proba(X), plain.predict_proba(X))
+
+
+def test_aggregation_says_nothing_on_one_level(many):
+    X, Y = many
+    flat = [fast(aggregation=share).fit(X, Y[:, :2]) for share in (0.0, 1.0)]
+    np.testing.assert_array_equal(*(clf.predict_proba(X) for clf in flat))
+
+
+def test_the_published_setting(single):
+    X, Y = single
+    even = TREE.subset(["a", "b", "a/1", "a/2", "b/1", "b/2"])
+    rows = Y[:, TREE.position("c")] == 0
+    X, Y = X[rows], Y[rows][:, [TREE.position(label) for label in even.labels]]
+    published = HCALClassifier.PUBLISHED
+    clf = HCALClassifier(
+        even, **published, hidden_layer_sizes=(32,), max_iter=40, random_state=0
+    ).fit(X, Y)
+    assert (published["temperature"], published["perturbation"]) == (0.1, 0.01)
+    assert (published["gamma"], published["batch_size"]) == (0.5, 32)
+    assert published["aggregation"] == 1 and published["task_weighting"] == "adaptive"
+    assert clf.label_loss_ == "softmax" and clf.coherence_ is None
+    module = clf.net_.module_
+    assert module.bias is None and module.normalize_features
+    groups = clf.net_.optimizer_.param_groups
+    rates = {g["lr"]: [p.shape[0] for p in g["params"]] for g in groups}
+    assert rates[0.05] == [4] and rates[0.1] == [2]  # fine .05, coarse .1
+    assert 0.01 in rates and {g["momentum"] for g in groups} == {0.9}
+    assert {g["weight_decay"] for g in groups} == {1e-4}
+    raw = clf.predict(X)  # one label per level, each level by itself
+    assert all((raw[:, level].sum(axis=1) == 1).all() for level in even.levels)
+    np.testing.assert_array_equal(raw, clf.predict_raw(X))
+    assert (raw == Y).all(axis=1).mean() > 0.9
+
+
+def test_a_flat_hierarchy_is_a_plain_prototype_classifier():
+    X, Y = blobs(Hierarchy.flat(3), [[0], [1], [2]])
+    clf = fast(label_loss="softmax", normalize_features=True).fit(X, Y)
+    module = clf.net_.module_
+    with torch.no_grad():
+        embedded = module.encoder(torch.from_numpy(X).float())
+        f = torch.nn.functional.normalize(module.embedding(embedded))
+        p = torch.nn.functional.normalize(module.prototypes[0])
+        expected = torch.softmax(f @ p.T / 0.1, dim=1).numpy()
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_labels_start_at_their_log_odds(many):
+    X, Y = many
+    clf = fast(DAG, max_iter=1, learning_rate_init=1e-9).fit(X, Y)
+    rates = (Y.sum(axis=0) + 0.5) / (len(Y) + 1)
+    expected = np.log(rates / (1 - rates))
+    bias = clf.net_.module_.bias.detach().numpy()[clf.form_.inverse]
+    np.testing.assert_allclose(bias, expected, rtol=1e-4)
+
+
+def test_the_history_logs_every_loss_and_weight(many):
+    clf = fast(DAG, task_weighting="adaptive", max_iter=4).fit(*many)
+    frame = pd.DataFrame(clf.history_)
+    assert len(frame) == 4 == clf.n_iter_
+    wanted = {"epoch", "train_loss", "learning_rate", "dur"}
+    wanted |= {f"{kind}_depth_{k}" for kind in ("loss", "weight") for k in (0, 1)}
+    assert wanted <= set(frame) and frame["epoch"].tolist() == [1, 2, 3, 4]
+    weights = frame["weight_depth_0"] + frame["weight_depth_1"]
+    np.testing.assert_allclose(weights, 1, rtol=1e-5)
+    assert frame["train_loss"].iloc[-1] < frame["train_loss"].iloc[0]
+
+
+# -- coherence -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", [None, 0.05, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("coherence", ["auto", "max", "path", "isotonic"])
+def test_scores_and_predictions_are_coherent(stopping, coherence, threshold):
+    X, Y = stopping
+    clf = fast(TREE, max_iter=2, coherence=coherence, threshold=threshold).fit(X, Y)
+    for scores in (clf.predict_proba(X), clf.decision_function(X)):
+        assert scores.shape == Y.shape and np.isfinite(scores).all()
+        assert score_violations(scores, TREE).nnz == 0
+    assert violations(clf.predict(X), TREE).nnz == 0
+
+
+def test_coherence_is_switched_after_fit_without_refitting(many):
+    X, Y = many
+    clf = fast(DAG, max_iter=2).fit(X, Y)
+    coherent = clf.predict_proba(X)
+    clf.coherence = None
+    raw = clf.predict_proba(X)
+    assert score_violations(raw, DAG).nnz > 0
+    assert (coherent >= raw).all() and clf.coherence_ is None
+    np.testing.assert_array_equal(
+        clf.decision_function(X), clf.raw_decision_function(X)
+    )
+    np.testing.assert_array_equal(clf.predict(X), clf.predict_raw(X))
+    np.testing.assert_allclose(1 / (1 + np.exp(-clf.decision_function(X))), raw, 1e-5)
+
+
+def test_raw_scores_do_not_depend_on_the_coherence(single):
+    X, Y = single
+    clf = fast(TREE, max_iter=2).fit(X, Y)
+    raw = clf.raw_decision_function(X)
+    clf.coherence = None
+    np.testing.assert_array_equal(clf.raw_decision_function(X), raw)
+
+
+def test_threshold_cuts_the_probabilities(many):
+    X, Y = many
+    clf = fast(DAG, max_iter=2).fit(X, Y)
+    for threshold in (0.1, 0.4, 0.8):
+        clf.threshold = threshold
+        expected = clf.predict_proba(X) > threshold
+        np.testing.assert_array_equal(clf.predict(X), expected)
+
+
+def test_proba_format_list(many):
+    X, Y = many
+    clf = fast(DAG, max_iter=2).fit(X, Y)
+    proba = clf.predict_proba(X)
+    clf.proba_format = "list"
+    pairs = clf.predict_proba(X)
+    assert isinstance(pairs, list) and len(pairs) == DAG.n_labels
+    np.testing.assert_array_equal(np.column_stack([p[:, 1] for p in pairs]), proba)
+    assert all(p.shape == (len(X), 2) for p in pairs)
+
+
+# -- one label per sample --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hierarchy", [None, TREE, "dag"])
+def test_one_label_per_sample(single, hierarchy):
+    X, Y = single
+    names = np.array(TREE.labels, dtype=object)[TREE.leaves]
+    y = names[Y[:, TREE.leaves].argmax(axis=1)]
+    if hierarchy == "dag":
+        hierarchy = Hierarchy.from_parents(
+            {
+                "a/1": ["a", "odd"],
+                "b/1": ["b", "odd"],
+                "a/2": "a",
+                "b/2": "b",
+                "c": None,
+            }
+        )
+    clf = fast(hierarchy).fit(X, y)
+    assert clf.classes_.tolist() == sorted(names)
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    assert clf.score(X, y) > 0.95
+    np.testing.assert_array_equal(clf.classes_[proba.argmax(axis=1)], clf.predict(X))
+    assert clf.decision_function(X).shape == proba.shape
+
+
+def test_one_label_per_sample_may_be_internal(stopping):
+    X, Y = stopping
+    rows = Y.sum(axis=1) > 0
+    deepest = np.where(Y == 1, TREE.depth + 1, 0).argmax(axis=1)
+    y = np.array(TREE.labels)[deepest]
+    clf = fast(TREE).fit(X[rows], y[rows])
+    assert "a" in clf.classes_ and clf.score(X[rows], y[rows]) > 0.95
+
+
+def test_mandatory_leaves_refuse_internal_classes(single):
+    X, _ = single
+    y = np.array(["a", "c"])[np.arange(len(X)) % 2]
+    with pytest.raises(ValueError, match="labels that are no leaves: 'a'"):
+        fast(TREE, leaf_prediction="mandatory").fit(X, y)
+
+
+def test_two_classes_decide_at_zero(single):
+    X, Y = single
+    y = Y[:, TREE.position("a")]
+    clf = fast().fit(X, y)
+    decision = clf.decision_function(X)
+    assert decision.shape == (len(X),)
+    np.testing.assert_array_equal(clf.predict(X), (decision > 0).astype(int))
+
+
+# -- data ------------------------------------------------------------------------------
+
+
+def test_sparse_x_is_made_dense_batch_by_batch(many, monkeypatch):
+    X, Y = many
+    X = np.where(np.abs(X) > 0.3, X, 0)
+    largest = []
+    toarray = sp.csr_matrix.toarray
+
+    def spy(self, *args, **kwargs):
+        largest.append(self.shape)
+        return toarray(self, *args, **kwargs)
+
+    dense = fast(DAG, max_iter=3).fit(X, Y)
+    monkeypatch.setattr(sp.csr_matrix, "toarray", spy)
+    sparse = fast(DAG, max_iter=3).fit(sp.csr_matrix(X), Y)
+    assert max(n for n, width in largest if width == X.shape[1]) <= FAST["batch_size"]
+    monkeypatch.undo()
+    np.testing.assert_array_equal(
+        dense.predict_proba(X), sparse.predict_proba(sp.csr_matrix(X))
+    )
+
+
+def test_sparse_y_gives_the_same_fit(many, stopping):
+    for hierarchy, (X, Y) in ((DAG, many), (TREE, stopping)):
+        fits = [fast(hierarchy, max_iter=2).fit(X, y) for y in (Y, sp.csr_matrix(Y))]
+        np.testing.assert_array_equal(*(clf.predict_proba(X) for clf in fits))
+
+
+def test_outputs_follow_the_columns_of_y(many):
+    X, Y = many
+    frame = pd.DataFrame(Y, columns=DAG.labels)
+    clf = fast(DAG).fit(X, frame)
+    shuffled = list(np.random.default_rng(1).permutation(DAG.labels))
+    other = fast(DAG).fit(X, frame[shuffled])
+    assert other.label_names_.tolist() == shuffled
+    back = [shuffled.index(label) for label in DAG.labels]
+    np.testing.assert_array_equal(clf.predict_proba(X), other.predict_proba(X)[:, back])
+    assert other.hierarchy_.labels == tuple(shuffled)
+
+
+def test_permuting_stops_permutes_the_output_too(stopping):
+    X, Y = stopping
+    frame = pd.DataFrame(Y, columns=TREE.labels)
+    shuffled = list(np.random.default_rng(2).permutation(TREE.labels))
+    fits = [fast(TREE, max_iter=3).fit(X, f) for f in (frame, frame[shuffled])]
+    back = [shuffled.index(label) for label in TREE.labels]
+    np.testing.assert_allclose(  # sums over outcomes round in another order
+        fits[0].predict_proba(X), fits[1].predict_proba(X)[:, back], rtol=1e-5
+    )
+
+
+def test_unknown_labels_are_masked(many):
+    X, Y = many
+    known = np.random.default_rng(0).random(Y.shape) < 0.7
+    partly = np.where(known, Y, np.nan)
+    with pytest.warns(UserWarning, match="not closed upward") as caught:
+        partly[0] = np.where(DAG.depth == 0, 0.0, np.nan)
+        partly[0, DAG.position("cat")] = 1.0  # a contradiction
+        clf = fast(DAG, max_iter=30).fit(X, partly)
+    assert len(caught) == 1
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.9
+
+
+def test_labels_that_say_nothing_keep_their_prior(many):
+    X, Y = many
+    Y = Y.astype(float)
+    Y = np.column_stack([Y, np.zeros(len(Y)), np.ones(len(Y)), np.full(len(Y), np.nan)])
+    names = [*DAG.labels, "never", "always", "unknown"]
+    hierarchy = Hierarchy(names, [(DAG.labels[p], DAG.labels[c]) for p, c in DAG.edges])
+    message = (
+        r"Of 9 labels, 1 with no known value \('unknown'\); 1 with no positive row "
+        r"\('never'\); 1 with only positive rows \('always'\)"
+    )
+    with pytest.warns(UserWarning, match=message):
+        clf = fast(hierarchy).fit(X, Y)
+    proba = clf.predict_proba(X)
+    assert (proba[:, 6] < 0.01).all() and (proba[:, 7] > 0.99).all()
+    assert np.ptp(proba[:, 6:], axis=0).tolist() == [0, 0, 0]
+    assert (clf.predict(X)[:, :6] == Y[:, :6]).all(axis=1).mean() > 0.95
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 3, 50])
+def test_any_number_of_labels(n_labels):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5))
+    Y = (X @ rng.normal(size=(5, n_labels)) > 0).astype(int)
+    clf = fast(max_iter=3).fit(X, Y)
+    assert clf.predict(X).shape == clf.predict_proba(X).shape == (60, n_labels)
+    assert clf.classes_.tolist() == [[0, 1]] * n_labels
+
+
+def test_images_through_an_encoder():
+    rng = np.random.default_rng(0)
+    Y = np.eye(2, dtype=int)[np.arange(40) % 2]
+    X = rng.normal(size=(40, 1, 6, 6)) + 3 * Y[:, :1, None, None]
+
+    class Convolution(torch.nn.Sequential):
+        def __init__(self, input_shape):
+            super().__init__(torch.nn.Conv2d(input_shape[0], 4, 3), torch.nn.ReLU())
+
+    for encoder in (Convolution, Convolution((1, 6, 6))):
+        clf = fast(encoder=encoder, max_iter=20).fit(X, Y)
+        assert (clf.predict(X) == Y).mean() > 0.9
+    given = encoder[0].weight.detach().clone()
+    fast(encoder=encoder, max_iter=2).fit(X, Y)
+    assert torch.equal(encoder[0].weight, given)  # the parameter is not trained itself
+
+
+# -- weights ---------------------------------------------------------------------------
+
+EXACT = {
+    "dtype": "float64",
+    "batch_size": None,
+    "embedding_dropout": 0.0,
+    "perturbation": 0.0,
+    "max_iter": 10,
+}
+
+
+@pytest.mark.parametrize("form", ["single", "many"])
+def test_weight_two_is_a_row_twice_and_weight_zero_a_row_left_out(form, request):
+    X, Y = request.getfixturevalue(form)
+    hierarchy = TREE if form == "single" else DAG
+    weight = np.random.default_rng(0).integers(0, 3, len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    for aggregation in (0.0, 0.5):
+        options = {**EXACT, "aggregation": aggregation, "aggregation_chunk": 10**6}
+        weighted = fast(hierarchy, **options).fit(X, Y, sample_weight=weight)
+        repeated = fast(hierarchy, **options).fit(X[rows], Y[rows])
+        np.testing.assert_allclose(
+            weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-8
+        )
+
+
+def test_weight_one_is_no_weight(many):
+    X, Y = many
+    plain = fast(DAG, **EXACT).fit(X, Y).predict_proba(X)
+    for weight in (np.ones(len(X)), np.ones(Y.shape)):
+        clf = fast(DAG, **EXACT).fit(X, Y, sample_weight=weight)
+        np.testing.assert_allclose(clf.predict_proba(X), plain, atol=1e-10)
+
+
+def test_weights_per_label(stopping):
+    X, Y = stopping
+    weight = np.ones(Y.shape)
+    weight[:, TREE.position("b")] = 0
+    for loss in ("bce", "softmax", "zlpr"):
+        clf = fast(TREE, label_loss=loss, max_iter=3)
+        with pytest.warns(UserWarning, match=r"1 with no known value \('b'\)"):
+            clf.fit(X, Y, sample_weight=weight)
+        assert np.isfinite(clf.predict_proba(X)).all()
+
+
+# -- training --------------------------------------------------------------------------
+
+
+def test_early_stopping_restores_the_best_weights(many):
+    X, Y = many
+    clf = fast(
+        DAG, early_stopping=True, n_iter_no_change=3, max_iter=200, schedule="constant"
+    ).fit(X, Y)
+    scores = [epoch["valid_score"] for epoch in clf.history_]
+    assert clf.n_iter_ < 200
+    best = int(np.argmax(scores))
+    assert best < len(scores) - 1
+    assert max(scores) == pytest.approx(scores[best]) and scores[best] > 0.9
+
+
+def test_an_interrupted_fit_is_fitted_and_usable(many, monkeypatch):
+    X, Y = many
+    from skhmc._net import Net
+
+    get_loss, calls = Net.get_loss, []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) > 20:
+            raise KeyboardInterrupt
+        return get_loss(self, *args, **kwargs)
+
+    monkeypatch.setattr(Net, "get_loss", interrupted)
+    clf = fast(DAG).fit(X, Y)
+    monkeypatch.undo()
+    assert 0 < clf.n_iter_ < FAST["max_iter"]
+    assert clf.predict(X).shape == Y.shape
+
+
+def test_a_loss_that_is_not_a_number_stops_training(many):
+    X, Y = many
+    message = r"became (nan|inf) in epoch \d+. Lower learning_rate_init \(got 1e\+30\)"
+    with pytest.raises(FloatingPointError, match=message):
+        fast(DAG, learning_rate_init=1e30, optimizer="sgd").fit(X, Y)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["onecycle", "constant"])
+def test_optimizers_and_schedules(many, optimizer, schedule):
+    clf = fast(DAG, optimizer=optimizer, schedule=schedule, max_iter=3).fit(*many)
+    rates = [epoch["learning_rate"] for epoch in clf.history_]
+    assert (rates[-1] < rates[0]) == (schedule == "onecycle")
+
+
+def test_progress_is_shown_when_asked_for(many, capsys):
+    fast(DAG, max_iter=3, verbose=1).fit(*many)
+    shown = capsys.readouterr()
+    assert "HCALClassifier" in shown.err and "3/3" in shown.err
+    assert "train_loss" in shown.err
+    fast(DAG, max_iter=3).fit(*many)
+    assert capsys.readouterr() == ("", "")
+
+
+# -- repeatable ------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(many):
+    X, Y = many
+    options = {"perturbation": 0.1, "embedding_dropout": 0.5}
+    fits = [fast(DAG, random_state=s, **options).fit(X, Y) for s in (0, 0, 1)]
+    first, again, other = (clf.predict_proba(X) for clf in fits)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_threads_do_not_disturb_one_another(many):
+    X, Y = many
+    results = {}
+
+    def work(k):
+        clf = fast(DAG, embedding_dropout=0.5, perturbation=0.1, max_iter=4)
+        results[k] = clf.fit(X, Y).predict_proba(X)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work(8)
+    assert all(np.array_equal(results[k], results[8]) for k in range(8))
+
+
+def test_global_state_is_left_alone(many):
+    X, Y = many
+    seen = torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads()
+    numpy_state = np.random.get_state()[1].copy()
+    fast(DAG, embedding_dropout=0.5, dtype="float64").fit(X, Y).predict(X)
+    assert torch.equal(seen[0], torch.get_rng_state())
+    assert seen[1:] == (torch.get_default_dtype(), torch.get_num_threads())
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+
+
+def test_pickle_and_clone(stopping):
+    X, Y = stopping
+    clf = fast(TREE, early_stopping=True).fit(X, Y)
+    again = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.history_ == clf.history_
+    assert clone(clf).get_params()["hierarchy"] == TREE
+    assert len(pickle.dumps(clf)) < 400_000  # no data, no validation set inside
+
+
+# -- wrong input -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"X": [["a", "b"]] * 200}, ValueError, "text .*TfidfVectorizer"),
+        ({"X": np.full((200, 6), np.nan)}, ValueError, "(?s)contains NaN.*impute"),
+        ({"X": np.full((200, 6), np.inf)}, ValueError, "infinity"),
+        ({"X": np.zeros((7, 6))}, ValueError, "inconsistent numbers of samples"),
+        ({"X": np.zeros(6)}, ValueError, "Expected 2D array"),
+        ({"X": np.zeros((200, 2, 3))}, ValueError, "dim 3"),
+        ({"X": np.zeros((0, 6))}, ValueError, "0 sample"),
+        ({"y": None}, ValueError, "requires y to be passed"),
+        ({"y": np.zeros((200, 0))}, ValueError, "at least one label"),
+        ({"y": np.full((200, 6), 2)}, ValueError, "hold 0, 1 or NaN .*'cat'|'mammal'"),
+        ({"y": np.zeros((200, 4), int)}, ValueError, "Y has 4 columns.*6 labels"),
+        ({"sample_weight": -np.ones(200)}, ValueError, "at least 0, got .*-1.0"),
+        ({"sample_weight": np.ones(3)}, ValueError, r"shape \(200,\) or \(200, 6\)"),
+        ({"device": "tpu9"}, ValueError, "Unknown device 'tpu9'; expected 'auto'"),
+        ({"device": "cuda:99"}, ValueError, "torch sees . CUDA devices"),
+        ({"hierarchy": {"a": "b", "b": "a"}}, ValueError, "cycle: b -> a -> b"),
+        ({"hierarchy": 3}, TypeError, "Cannot build a hierarchy from 3"),
+        ({"label_loss": "softmax"}, ValueError, "needs a tree"),
+        ({"coherence": "path"}, ValueError, "coherence='path' needs labels that form"),
+        ({"coherence": "isotonic"}, ValueError, "Isotonic coherence needs a tree"),
+        ({"max_iter": 0}, ValueError, "'max_iter' parameter .* must be an int"),
+        ({"max_iter": -3}, ValueError, "Got -3 instead"),
+        ({"temperature": 0}, ValueError, "'temperature' parameter"),
+        ({"dropout": 1.0}, ValueError, "'dropout' parameter"),
+        ({"coherence": "min"}, ValueError, "'coherence' parameter"),
+        ({"label_loss": "hinge"}, ValueError, "'label_loss' parameter"),
+        ({"threshold": 2}, ValueError, "'threshold' parameter"),
+    ],
+    ids=str,
+)
+def test_wrong_input_says_what_is_wrong(many, change, error, message):
+    X, Y = many
+    given = {"X": X, "y": Y, "sample_weight": None} | change
+    options = {k: v for k, v in change.items() if k not in ("X", "y", "sample_weight")}
+    clf = fast(**{"hierarchy": DAG, "max_iter": 1, **options})
+    with pytest.raises(error, match=message):
+        clf.fit(given["X"], given["y"], given["sample_weight"]).predict(X)
+
+
+def test_labels_that_y_or_the_hierarchy_lacks_are_named(many):
+    X, Y = many
+    frame = pd.DataFrame(Y, columns=DAG.labels)
+    with pytest.raises(ValueError, match="Only in Y: none. Only in the hier.*'cow'"):
+        fast(DAG).fit(X, frame.drop(columns="cow"))
+    with pytest.raises(ValueError, match="Only in Y: 'dog'. Only in the hier.*'cow'"):
+        fast(DAG).fit(X, frame.rename(columns={"cow": "dog"}))
+
+
+def test_predicting_before_fitting_and_with_other_columns(many):
+    X, Y = many
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        fast(DAG).predict(X)
+    clf = fast(DAG, max_iter=1).fit(X, Y)
+    with pytest.raises(ValueError, match="X has 5 features, but HCALClassifier is"):
+        clf.predict(X[:, :5])
+
+
+def test_digits_end_to_end_in_a_pipeline():
+    digits = load_digit_properties()
+    X, Y = digits.data, digits.target
+    clf = HCALClassifier(
+        digits.hierarchy,
+        hidden_layer_sizes=(200,),
+        dropout=0.3,
+        max_iter=30,
+        random_state=0,
+    )
+    clf = make_pipeline(StandardScaler(), clf)
+    clf.fit(X[digits.train], Y[digits.train])
+    predicted = clf.predict(X[digits.test])
+    assert (predicted == Y[digits.test]).all(axis=1).mean() > 0.85
+    assert violations(predicted, digits.hierarchy).nnz == 0

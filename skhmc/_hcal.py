@@ -48,11 +48,9 @@ class HCALClassifier(BaseHMC):
         Widths of the perceptron's hidden layers.
     embedding_dim : int, default=256
         Width d of the embedding and the prototypes.
-    input_dropout, dropout : float or "auto", default="auto"
-        Share of the input and of the hidden layers dropped in training. "auto" is 0 and
-        0.5 for single paths, else 0.2 and 0.7.
-    embedding_dropout : float, default=0.5
-        Share of the embedding dropped in training.
+    input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
+        Share of the input, of the hidden layers and of the embedding dropped in
+        training. "auto" is 0, 0.5 and 0.2 for single paths, else 0.2, 0.7 and 0.5.
     temperature : float, default=0.1
         :math:`\tau`: similarities are divided by it.
     normalize_features : bool, default=False
@@ -131,8 +129,9 @@ class HCALClassifier(BaseHMC):
         Names of the columns of all outputs.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
-    label_loss_, leaf_prediction_, coherence_, dropout_, input_dropout_
-        What "auto" decided.
+    label_loss_, leaf_prediction_, coherence_
+        What "auto" decided; likewise ``input_dropout_``, ``dropout_`` and
+        ``embedding_dropout_``.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
         it.
@@ -186,7 +185,6 @@ class HCALClassifier(BaseHMC):
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean"],
         "perturbation": [Interval(Real, 0, None, closed="left")],
@@ -216,7 +214,7 @@ class HCALClassifier(BaseHMC):
         embedding_dim=256,
         input_dropout="auto",
         dropout="auto",
-        embedding_dropout=0.5,
+        embedding_dropout="auto",
         temperature=0.1,
         normalize_features=False,
         perturbation=0.01,
@@ -316,12 +314,13 @@ class HCALClassifier(BaseHMC):
         self.form_, self.label_loss_, self.leaf_prediction_ = choose_form(
             targets, self.label_loss, self.leaf_prediction
         )
-        auto = (0.0, 0.5) if isinstance(self.form_, SinglePath) else (0.2, 0.7)
-        given = (self.input_dropout, self.dropout)
-        self.input_dropout_, self.dropout_ = (
-            default if value == "auto" else value
-            for value, default in zip(given, auto, strict=True)
-        )
+        shares = (0.0, 0.5, 0.2)
+        if isinstance(self.form_, ManyPaths):
+            shares = (0.2, 0.7, 0.5)
+        names = ("input_dropout", "dropout", "embedding_dropout")
+        for name, share in zip(names, shares, strict=True):
+            given = getattr(self, name)
+            setattr(self, f"{name}_", share if given == "auto" else given)
         return self.form_
 
     @property
@@ -350,7 +349,7 @@ class HCALClassifier(BaseHMC):
             n_encoded,
             form.level_sizes,
             embedding_dim=self.embedding_dim,
-            embedding_dropout=self.embedding_dropout,
+            embedding_dropout=self.embedding_dropout_,
             temperature=self.temperature,
             perturbation=self.perturbation,
             normalize_features=self.normalize_features,

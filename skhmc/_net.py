@@ -167,6 +167,7 @@ class _BestWeights(Callback):
             self.weights_ = {name: value.clone() for name, value in state.items()}
             self.best_ = score
         if self.waited_ >= self.patience:
+            net.stopped_early = True
             raise KeyboardInterrupt  # how skorch ends training early
 
     def on_train_end(self, net, **kwargs):
@@ -209,6 +210,7 @@ class Net(NeuralNet):
         self.schedule = schedule
         self.best = best
         self.title = title
+        self.stopped_early = False
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property

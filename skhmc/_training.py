@@ -37,6 +37,7 @@ NETWORK_CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", _count],
     "input_dropout": [_share, StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"})],
+    "embedding_dropout": [_share, StrOptions({"auto"})],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
     "proba_format": [StrOptions({"array", "list"})],
     "optimizer": [StrOptions(set(OPTIMIZERS))],
@@ -133,8 +134,8 @@ def warn_constant(positive, known, names):
     ]
     if said:
         warnings.warn(
-            f"Of {len(names)} labels, {'; '.join(said)} in the training data: they are "
-            f"predicted at their prior.",
+            f"Of {len(names)} labels, {'; '.join(said)} in the training data: nothing "
+            f"can be learnt about them, and they are predicted at their prior.",
             UserWarning,
             stacklevel=4,
         )
@@ -224,6 +225,15 @@ def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
     estimator.history_ = [
         {key: value for key, value in epoch.items() if key != "batches"}
         for epoch in net.history
+        if "train_loss" in epoch  # not an epoch that was interrupted
     ]
     estimator.n_iter_ = len(estimator.history_)
+    if estimator.n_iter_ < estimator.max_iter and not net.stopped_early:
+        warnings.warn(
+            f"Training was interrupted after {estimator.n_iter_} of "
+            f"{estimator.max_iter} epochs. The estimator is fitted with the weights "
+            f"{'of its best epoch' if best else 'it had then'}.",
+            UserWarning,
+            stacklevel=4,
+        )
     return estimator

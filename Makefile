@@ -1,0 +1,69 @@
+# Needs python3 >= 3.11 with its venv module; everything else goes into .venv.
+# The plain commands behind the targets stand in README.md.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.installed
+
+# Real data sets, where they lie beside the repository and nothing else is said.
+ifeq ($(SKHMC_DATA_HOME),)
+ifneq ($(wildcard ../shared/data/clus),)
+export SKHMC_DATA_HOME := $(abspath ../shared/data)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test slow lint docs wheel clean
+
+help:
+	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
+	@echo "make test   run the fast test suite (makes .venv first)"
+	@echo "make slow   run the tests that fit on whole real data sets"
+	@echo "make lint   check style and formatting with ruff"
+	@echo "make docs   build the documentation into docs/_build/html"
+	@echo "make wheel  build the wheel into dist/"
+	@echo "make venv   make .venv with all development packages, if it is out of date"
+	@echo "make clean  delete what the other targets made, except .venv"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Needs Python 3.11 or newer with venv and ensurepip; $(PYTHON) is" \
+	    "not. Say which to use: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@echo "Installing skhmc and its development packages into $(VENV), in the exact"
+	@echo "versions of constraints.txt. This is done once and takes some minutes."
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+venv: $(READY)
+	@echo "$(VENV) is ready; it is made again when pyproject.toml or constraints.txt" \
+	    "change."
+
+demo: $(READY)
+	$(PY) -m benchmarks.demo
+
+test: $(READY)
+	$(PY) -m pytest
+
+slow: $(READY)
+	$(PY) -m pytest -m slow
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+docs: $(READY)
+	$(PY) -m sphinx -E -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+wheel: $(READY)
+	rm -rf build dist
+	$(PY) -m build --wheel
+	@ls dist
+
+clean:
+	rm -rf build dist docs/_build docs/api/generated docs/auto_examples
+	rm -rf docs/sg_execution_times.rst demo_output .pytest_cache .ruff_cache .hypothesis
+	find skhmc tests benchmarks examples docs -name __pycache__ -type d -prune \
+	    -exec rm -rf {} +

@@ -1,0 +1,362 @@
+"""HierarchyDisplay: one sample's predictions drawn on the hierarchy."""
+
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils.validation import _num_samples
+
+from skhmc._optional import import_optional
+from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._drawing import Scene
+from skhmc.inspection._layout import layered_layout
+from skhmc.metrics._inputs import align
+from skhmc.metrics._responses import (
+    find,
+    match_labels,
+    n_dimensions,
+    positive_scores,
+    single_label,
+)
+
+__all__ = ["HierarchyDisplay"]
+
+TITLE = 0.4  # inches above the labels in a figure of our own
+SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
+
+
+def _check_length(values, name, n_labels):
+    values = np.asarray(values)
+    if values.shape != (n_labels,):
+        raise ValueError(
+            f"{name} must have shape ({n_labels},), one value per label of the "
+            f"hierarchy, got shape {values.shape}. Pass one sample, or all samples to "
+            f"HierarchyDisplay.from_predictions."
+        )
+    return values
+
+
+def _check_proba(proba, n_labels):
+    proba = _check_length(proba, "proba", n_labels).astype(np.float64)
+    wrong = ~((proba >= -SLACK) & (proba <= 1 + SLACK))
+    if wrong.any():
+        raise ValueError(
+            f"proba must hold probabilities between 0 and 1, got "
+            f"{proba[wrong][0].item()!r}. Pass what predict_proba returns, not "
+            f"decision values."
+        )
+    return proba.clip(0, 1)
+
+
+def _check_indicator(values, name, n_labels):
+    if values is None:
+        return None
+    values = _check_length(values, name, n_labels).astype(np.float64)
+    known = values[~np.isnan(values)]
+    wrong = known[(known != 0) & (known != 1)]
+    if len(wrong):
+        raise ValueError(
+            f"{name} must hold 0 and 1, or NaN for unknown, got {wrong[0].item()!r}. "
+            f"Pass indicators, not scores or label names."
+        )
+    return values
+
+
+def _check_sample(sample, n_samples):
+    is_int = isinstance(sample, Integral) and not isinstance(sample, bool)
+    if not is_int or not -n_samples <= sample < n_samples:
+        raise ValueError(
+            f"sample must be the position of one of {n_samples} rows, got {sample!r}. "
+            f"Pass an integer from 0 to {n_samples - 1}."
+        )
+    return int(sample) % n_samples
+
+
+def _row(Y, sample):
+    """Return a row of an array or sparse matrix as (n_labels,); None stays None."""
+    if Y is None:
+        return None
+    return Y[[sample]].toarray()[0] if sp.issparse(Y) else Y[sample]
+
+
+def _respond(estimator, X, y_true, hierarchy):
+    """Return the hierarchy, y_true, predictions and probabilities in its order."""
+    name = type(estimator).__name__
+    hierarchy = find(estimator, "hierarchy_") if hierarchy is None else hierarchy
+    if hierarchy is None:
+        raise ValueError(
+            f"{name} has no hierarchy_, expected an estimator fitted with a hierarchy. "
+            f"Pass hierarchy= as well."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{name} has no predict_proba, expected probabilities of labels. Use an "
+            f"estimator that has it, or HierarchyDisplay.from_predictions."
+        )
+    proba, y_pred = positive_scores(estimator, X), estimator.predict(X)
+    if n_dimensions(y_pred) == 1:
+        hierarchy = Hierarchy.build(hierarchy)
+        classes = find(estimator, "classes_")
+        _, _, proba = single_label(hierarchy, None, proba, classes)
+        _, y_true, y_pred = single_label(hierarchy, y_true, y_pred)
+        return hierarchy, y_true, y_pred, proba
+    _, _, proba = match_labels(estimator, hierarchy, None, proba)
+    hierarchy, y_true, y_pred = match_labels(estimator, hierarchy, y_true, y_pred)
+    return hierarchy, y_true, y_pred, proba
+
+
+class HierarchyDisplay:
+    """Predictions of one sample, drawn on the label hierarchy.
+
+    Every label is a box, in the column of its depth, with its probability as number
+    and colour. Its outline and badge say whether it is predicted and whether it is
+    true. Edges run from left (parents) to right (children); those between labels that
+    are predicted or true are dark.
+
+    Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
+    once; :meth:`plot` draws again.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        The labels and edges; a tree or a DAG.
+    proba : array-like of shape (n_labels,)
+        Probabilities of the sample's labels, in the order of ``hierarchy.labels``.
+    y_true : array-like of shape (n_labels,), default=None
+        True indicators 0 and 1; NaN is unknown. None: nothing is known.
+    y_pred : array-like of shape (n_labels,), default=None
+        Predicted indicators 0 and 1. None: no prediction is shown.
+    label_names : sequence of str, default=None
+        Names to write, in the same order; by default the labels. Names longer than 34
+        characters are shortened in the middle.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+
+    Raises
+    ------
+    ValueError
+        When shapes or values are wrong.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")  # no window
+    >>> from skhmc import Hierarchy
+    >>> from skhmc.inspection import HierarchyDisplay
+    >>> animals = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    >>> display = HierarchyDisplay(
+    ...     animals, [0.9, 0.7, 0.2], y_true=[1, 1, 0], y_pred=[1, 1, 0]
+    ... )
+    >>> display.plot().figure_.savefig("cat.png")  # doctest: +SKIP
+    """
+
+    def __init__(self, hierarchy, proba, *, y_true=None, y_pred=None, label_names=None):
+        self.hierarchy = Hierarchy.build(hierarchy)
+        n_labels = self.hierarchy.n_labels
+        self.proba = _check_proba(proba, n_labels)
+        self.y_true = _check_indicator(y_true, "y_true", n_labels)
+        self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
+        names = self.hierarchy.labels if label_names is None else label_names
+        self.label_names = list(names)
+        if len(self.label_names) != n_labels:
+            raise ValueError(
+                f"label_names must hold {n_labels} names, one per label of the "
+                f"hierarchy, got {len(self.label_names)}. Leave it out to write the "
+                f"hierarchy's own."
+            )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        hierarchy,
+        proba,
+        *,
+        y_true=None,
+        y_pred=None,
+        sample=0,
+        threshold=0.5,
+        label_names=None,
+        **plot_options,
+    ):
+        """Draw one row of the predictions of many samples.
+
+        Parameters
+        ----------
+        hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+            The labels and edges.
+        proba : array-like or DataFrame of shape (n_samples, n_labels)
+            Probabilities. The columns of DataFrames are matched to the labels by name;
+            other columns follow the hierarchy, or are numbered by its integer labels.
+        y_true : array-like, sparse matrix or DataFrame of shape \
+                (n_samples, n_labels), default=None
+            True indicators; NaN is unknown.
+        y_pred : array-like, sparse matrix or DataFrame of shape \
+                (n_samples, n_labels), default=None
+            Predicted indicators. None: the labels more probable than ``threshold``.
+        sample : int, default=0
+            Position of the row to draw.
+        threshold : float, default=0.5
+            Used without ``y_pred``.
+        label_names : sequence of str, default=None
+            Names to write in place of the labels, in the order of the columns.
+        **plot_options
+            Passed to :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+
+        Returns
+        -------
+        HierarchyDisplay
+            The display, drawn.
+        """
+        given = {"proba": proba, "y_true": y_true, "y_pred": y_pred}
+        given = {name: Y for name, Y in given.items() if Y is not None}
+        hierarchy, *read = align(hierarchy, **given)
+        sample = _check_sample(sample, read[0].shape[0])
+        rows = {k: _row(Y, sample) for k, Y in zip(given, read, strict=True)}
+        if y_pred is None:
+            rows["y_pred"] = rows["proba"] > threshold
+        display = cls(hierarchy, **rows, label_names=label_names)
+        return display.plot(**plot_options)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        y_true=None,
+        sample=0,
+        hierarchy=None,
+        label_names=None,
+        **plot_options,
+    ):
+        """Draw what a fitted classifier predicts for one row of X.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            With ``predict`` and ``predict_proba``: one of skhmc, a Pipeline or search
+            that ends in one or, with ``hierarchy``, any multi-label classifier.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples; only the row drawn is predicted.
+        y_true : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
+            True labels of X, in any form the estimator was fitted with.
+        sample : int, default=0
+            Position of the row to draw.
+        hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+            The labels and edges; None is the estimator's ``hierarchy_``.
+        label_names : sequence of str, default=None
+            Names to write in place of the labels, in the order of Y's columns.
+        **plot_options
+            Passed to :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+
+        Returns
+        -------
+        HierarchyDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            When the estimator has no probabilities, or no hierarchy is known.
+        """
+        sample = _check_sample(sample, _num_samples(X))
+        if y_true is not None:
+            check_consistent_length(X, y_true)
+            y_true = _safe_indexing(y_true, [sample])
+        X = _safe_indexing(X, [sample])
+        hierarchy, *rows = _respond(estimator, X, y_true, hierarchy)
+        y_true, y_pred, proba = (_row(Y, 0) for Y in rows)
+        display = cls(
+            hierarchy, proba, y_true=y_true, y_pred=y_pred, label_names=label_names
+        )
+        return display.plot(**plot_options)
+
+    def plot(self, *, ax=None, max_labels=40, cmap="Blues", colorbar=True):
+        """Draw the sample.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; everything is scaled to fit. None makes a figure of the size
+            that the labels need.
+        max_labels : int, default=40
+            How many labels to draw at most. Of a larger hierarchy those that are
+            predicted or true are drawn first, then the most probable others, each with
+            all its ancestors; a line says how many are not shown.
+        cmap : str or matplotlib Colormap, default="Blues"
+            Colours of the probabilities from 0 to 1.
+        colorbar : bool, default=True
+            Whether to draw the colour bar.
+
+        Returns
+        -------
+        HierarchyDisplay
+            The display itself, with ``ax_`` and ``figure_``.
+        """
+        if not isinstance(max_labels, Integral) or max_labels < 1:
+            raise ValueError(
+                f"max_labels must be a positive integer, got {max_labels!r}. Pass how "
+                f"many labels to draw at most."
+            )
+        marked = self._marked()
+        kept = self._choose(marked, max_labels)
+        part = self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
+        kinds = self._kinds()
+        scene = Scene(
+            layered_layout(part),
+            [self.label_names[i] for i in kept],
+            self.proba[kept],
+            [kinds[i] for i in kept],
+            self._note(marked, kept),
+        )
+        if ax is None:
+            plt = import_optional("matplotlib.pyplot", "HierarchyDisplay.plot", "plot")
+            figure = plt.figure(figsize=(scene.width, scene.height + TITLE))
+            share = scene.height / (scene.height + TITLE)
+            ax = figure.add_axes((0, 0, 1, share))
+        scene.draw(ax, cmap, colorbar)
+        self.ax_, self.figure_ = ax, ax.get_figure(root=True)
+        return self
+
+    def _marked(self):
+        """Return which labels are predicted or true."""
+        given = [Y == 1 for Y in (self.y_true, self.y_pred) if Y is not None]
+        return np.logical_or.reduce(given) if given else np.zeros(len(self.proba), bool)
+
+    def _choose(self, marked, max_labels):
+        """Return the positions of the labels to draw, in the hierarchy's order."""
+        n_labels = self.hierarchy.n_labels
+        if n_labels <= max_labels:
+            return np.arange(n_labels)
+        kept = set()
+        for label in np.lexsort((-self.proba, ~marked)).tolist():
+            above = self.hierarchy.ancestors[[label]].indices.tolist()
+            wanted = kept.union(above, [label])
+            if len(wanted) <= max_labels:
+                kept = wanted
+            if len(kept) == max_labels:
+                break
+        return np.array(sorted(kept), dtype=np.intp)
+
+    def _kinds(self):
+        """Return for every label whether it is predicted, and true; None: unknown."""
+        unknown = np.full(len(self.proba), np.nan)
+        columns = [unknown if Y is None else Y for Y in (self.y_pred, self.y_true)]
+        read = {0.0: False, 1.0: True}
+        return [
+            tuple(read.get(v) for v in pair) for pair in np.stack(columns, 1).tolist()
+        ]
+
+    def _note(self, marked, kept):
+        n_hidden = len(marked) - len(kept)
+        if not n_hidden:
+            return ""
+        left_out = marked.sum() - marked[kept].sum()
+        some = f", {left_out} of them predicted or true" if left_out else ""
+        return f"{n_hidden} of {len(marked)} labels are not shown{some}."

@@ -1,0 +1,81 @@
+"""The Python in README.md and the user guide runs; the API page is complete."""
+
+import doctest
+import importlib
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.test_house import public_modules
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.rst"))
+FENCED = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+DIRECTIVE = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.M)
+
+
+def run_blocks(blocks, name):
+    namespace = {"__name__": name}
+    for number, block in enumerate(blocks, 1):
+        exec(
+            compile(textwrap.dedent(block), f"{name}, block {number}", "exec"),
+            namespace,
+        )
+
+
+def test_readme_runs(capsys):
+    blocks = FENCED.findall((ROOT / "README.md").read_text())
+    assert blocks
+    run_blocks(blocks, "README.md")
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_blocks_run(page):
+    run_blocks(DIRECTIVE.findall((ROOT / "docs" / page).read_text()), page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_print_what_is_shown(page):
+    path = ROOT / "docs" / page
+    test = doctest.DocTestParser().get_doctest(path.read_text(), {}, page, str(path), 0)
+    said = []
+    doctest.DocTestRunner().run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_readme_is_short_and_has_its_parts():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    for part in ("make demo", "make test", "<!-- demo -->", "<!-- /demo -->"):
+        assert part in text
+
+
+def read_api_page():
+    """Return the full names that docs/api.rst lists."""
+    module, names = None, []
+    for line in (ROOT / "docs" / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif entry := re.fullmatch(r"   (?:\* - ``)?([A-Za-z]\w*)(?:``)?", line):
+            names.append((module, entry.group(1)))
+    return names
+
+
+def test_api_page_lists_every_public_name():
+    listed = [getattr(importlib.import_module(m), name) for m, name in read_api_page()]
+    assert len(listed) == len(read_api_page())
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            assert name == "__version__" or any(thing is other for other in listed), (
+                f"{module.__name__}.{name} is not in docs/api.rst"
+            )
+
+
+def test_api_page_lists_nothing_else():
+    public = {id(getattr(m, name)) for m in public_modules() for name in m.__all__}
+    for module, name in read_api_page():
+        assert id(getattr(importlib.import_module(module), name)) in public

@@ -92,10 +92,7 @@ def _task(name, data, train, mlp_epochs):
 
 
 class PriorForConstantLabels(ClassifierMixin, BaseEstimator):
-    """Fit a multi-output classifier on the labels that have both classes.
-
-    ``MultiOutputClassifier`` raises on the others; they get their training prior.
-    """
+    """Give labels with one class, on which others raise, their training prior."""
 
     def __init__(self, estimator):
         self.estimator = estimator
@@ -121,7 +118,7 @@ def build_models(task, hcal=None):
     mlp = MLPClassifier(sizes, max_iter=task.mlp_epochs, random_state=SEED)
     width = "-".join(map(str, np.atleast_1d(sizes)))
     return {
-        "LogisticRegression per label": PriorForConstantLabels(logistic),
+        "MultiOutput(LogisticRegression)": PriorForConstantLabels(logistic),
         f"flat MLP {width}, {task.mlp_epochs} epochs": mlp,
         f"HCALClassifier, {network.max_iter} epochs": network,
     }
@@ -153,8 +150,7 @@ def _fit(task, model):
     pipeline = make_pipeline(impute, StandardScaler(), model)
     # On a busy machine several threads are many times slower than one.
     with warnings.catch_warnings(), threadpool_limits(1):
-        # The epochs are few on purpose; and describe() has said, in one line, that
-        # how many labels are constant: they are predicted at their prior.
+        # Epochs are few on purpose, and describe() has counted the constant labels.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", r"Of \d+ labels", UserWarning)
         start = time.perf_counter()
@@ -190,8 +186,8 @@ def describe(task):
     constant = (task.Y_train == task.Y_train[0]).all(axis=0).sum()
     return (
         f"{task.name}: {task.hierarchy}\n  {len(task.X_train)} training and "
-        f"{len(task.X_test)} test samples, {task.X_train.shape[1]} features, "
-        f"{constant} labels constant in training"
+        f"{len(task.X_test)} test samples, {task.X_train.shape[1]} features; labels "
+        f"constant in training: {constant}"
     )
 
 

@@ -68,10 +68,9 @@ class HCALClassifier(BaseHMC):
         their rates of descent, or equal.
     gamma : float, default=0.5
         Temperature of the adaptive weights: small ones look at the worst level only.
-    label_loss : {"auto", "softmax", "bce", "mcloss", "asl", "zlpr"} or callable, \
-            default="auto"
-        Loss of a level's labels. "auto" is "softmax" for single paths in a tree, else
-        "bce". A callable maps logits and targets (B, L) to losses (B, L).
+    label_loss : str or callable, default="auto"
+        Loss of a level's labels: "softmax", "bce", "mcloss", "asl" or "zlpr". "auto" is
+        "softmax" for single paths in a tree, else "bce". A callable maps logits and targets (B, L) to losses (B, L).
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf. "auto" looks at the training labels.
     coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
@@ -141,7 +140,7 @@ class HCALClassifier(BaseHMC):
         The trained net.
     n_features_in_ : int
         Number of features seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Their names, where X had names.
 
     References

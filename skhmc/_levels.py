@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
@@ -25,8 +26,11 @@ class PlanStep(NamedTuple):
     sources: np.ndarray  # (n_targets, fan), fan a power of two
 
 
-def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return every label's longest path from a root, and which labels cycles block."""
+def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
+    """Return every label's longest path from a root, and a cycle if there is one.
+
+    The cycle ends at the label it starts from; without one the list is empty.
+    """
     depth = np.zeros(n_labels, dtype=np.intp)
     waiting = np.bincount(edges[:, 1], minlength=n_labels)
     starts = np.searchsorted(edges[:, 0], np.arange(n_labels + 1))
@@ -38,7 +42,11 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
         child, met = np.unique(child, return_counts=True)
         waiting[child] -= met
         front = child[waiting[child] == 0]
-    return depth, waiting > 0
+    if not waiting.any():
+        return depth, []
+    within = edges[(waiting > 0)[edges].all(axis=1)].tolist()
+    cycle = [u for u, _ in nx.find_cycle(nx.DiGraph(within))]
+    return depth, [*cycle, cycle[0]]
 
 
 def closure(parents: sp.csr_matrix, max_depth: int) -> sp.csr_matrix:

@@ -36,7 +36,7 @@ def import_optional(module, caller, extra):
     """
     package = module.partition(".")[0]
     try:
-        return import_module(module)
+        import_module(package)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
@@ -45,3 +45,4 @@ def import_optional(module, caller, extra):
             f'it with pip install "skhmc[{extra}]".',
             name=package,
         ) from error
+    return import_module(module)

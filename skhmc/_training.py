@@ -154,15 +154,6 @@ class _CoherentScore:
         return average_precision_score(self.Y[known], proba[known])
 
 
-def _split(estimator, n_samples, random_state):
-    rows = np.arange(n_samples)
-    if not estimator.early_stopping:
-        return rows, None
-    return train_test_split(
-        rows, test_size=estimator.validation_fraction, random_state=random_state
-    )
-
-
 def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
     """Train a network and set ``net_``, ``history_`` and ``n_iter_`` of an estimator.
 
@@ -185,25 +176,24 @@ def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
     random_state = check_random_state(estimator.random_state)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=4).tolist()
     device, dtype = resolve_device(estimator.device), getattr(torch, estimator.dtype)
-    init, shuffle = (torch.Generator().manual_seed(s) for s in seeds[:2])
+    init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
     module, criterion = module.to(dtype), criterion.to(dtype)
     seed_module(module, init, torch.Generator(device).manual_seed(seeds[2]), own)
 
-    rows, held_out = _split(estimator, X.shape[0], seeds[3])
-    part = (lambda a: a) if held_out is None else (lambda a: a[rows])
-    encoded = part(form.encode(Y))
-    weight = None if weight is None else form.encode_weight(part(weight))
     best = None
-    if held_out is not None:
-        score = _CoherentScore(
-            SliceDataset(X[held_out], dtype=dtype), Y[held_out], form
+    if estimator.early_stopping:
+        rows, held_out = train_test_split(
+            np.arange(X.shape[0]),
+            test_size=estimator.validation_fraction,
+            random_state=seeds[3],
         )
+        held_out_X = SliceDataset(X[held_out], dtype=dtype)
+        score = _CoherentScore(held_out_X, Y[held_out], form)
         best = (score, estimator.n_iter_no_change, estimator.tol)
-    options = {"optimizer__weight_decay": estimator.weight_decay}
-    if estimator.optimizer == "sgd":
-        options["optimizer__momentum"] = estimator.momentum
-    elif device == "cpu":
-        options["optimizer__fused"] = True  # one pass over the parameters
+        X, Y = X[rows], Y[rows]
+        weight = None if weight is None else weight[rows]
+    weight = form.encode_weight(weight)
+    dataset = SliceDataset(X, form.encode(Y), weight, dtype=dtype)
     net = Net(
         module,
         criterion=criterion,
@@ -211,16 +201,30 @@ def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
         schedule=estimator.schedule,
         best=best,
         title=type(estimator).__name__,
-        optimizer=OPTIMIZERS[estimator.optimizer],
-        optimizer__param_groups=list(groups),
         lr=estimator.learning_rate_init,
         max_epochs=estimator.max_iter,
-        batch_size=estimator.batch_size or len(rows),
+        batch_size=estimator.batch_size or len(dataset),
         device=device,
         verbose=int(estimator.verbose),
-        **options,
+        **_optimizer_options(estimator, device, groups),
     )
-    net.fit(SliceDataset(part(X), encoded, weight, dtype=dtype), None)
+    net.fit(dataset, None)
+    return _record(estimator, net)
+
+
+def _optimizer_options(estimator, device, groups):
+    options = {
+        "optimizer": OPTIMIZERS[estimator.optimizer],
+        "optimizer__weight_decay": estimator.weight_decay,
+        "optimizer__param_groups": list(groups),
+    }
+    if estimator.optimizer == "sgd":
+        return options | {"optimizer__momentum": estimator.momentum}
+    # fused: one pass over the parameters, which torch does not choose by itself on CPU
+    return options | ({"optimizer__fused": True} if device == "cpu" else {})
+
+
+def _record(estimator, net):
     estimator.net_ = net
     estimator.history_ = [
         {key: value for key, value in epoch.items() if key != "batches"}
@@ -229,11 +233,12 @@ def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
     ]
     estimator.n_iter_ = len(estimator.history_)
     if estimator.n_iter_ < estimator.max_iter and not net.stopped_early:
+        kept = "it had then" if net.best is None else "of its best epoch"
         warnings.warn(
             f"Training was interrupted after {estimator.n_iter_} of "
             f"{estimator.max_iter} epochs. The estimator is fitted with the weights "
-            f"{'of its best epoch' if best else 'it had then'}.",
+            f"{kept}.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return estimator

@@ -90,11 +90,9 @@ class Hierarchy:
                 f"{name_list(labels[i] for i in loops)}. Remove these edges."
             )
         edges = np.unique(edges, axis=0).reshape(-1, 2)
-        depth, stuck = depths(edges, len(labels))
-        if stuck.any():
-            within = edges[stuck[edges].all(axis=1)].tolist()
-            cycle = [u for u, _ in nx.find_cycle(nx.DiGraph(within))]
-            names = " -> ".join(str(labels[i]) for i in [*cycle, cycle[0]])
+        depth, cycle = depths(edges, len(labels))
+        if cycle:
+            names = " -> ".join(str(labels[i]) for i in cycle)
             raise ValueError(
                 f"The hierarchy has a cycle: {names}. Remove one of these edges."
             )
@@ -177,7 +175,7 @@ class Hierarchy:
         graph : networkx.DiGraph
             Its nodes are the labels.
         labels : iterable, default=None
-            All labels, in the order of Y's columns; by default the graph's order.
+            As in :meth:`from_edges`, but by default in the graph's order.
         """
         return cls._from_read(_sources.read_networkx(graph), labels)
 
@@ -199,10 +197,7 @@ class Hierarchy:
     def flat(cls, labels: Iterable | int) -> Hierarchy:
         """Build a hierarchy without edges.
 
-        Parameters
-        ----------
-        labels : iterable or int
-            The labels, or how many (named 0, 1, ...).
+        ``labels`` are the labels, or how many (named 0, 1, ...).
         """
         return cls(range(labels) if isinstance(labels, (int, np.integer)) else labels)
 
@@ -348,10 +343,8 @@ class Hierarchy:
         index = index_labels(labels)
         unknown = [label for label in index if label not in self._index]
         if unknown:
-            raise ValueError(
-                f"Cannot keep labels that the hierarchy does not have: "
-                f"{name_list(unknown)}."
-            )
+            unknown = name_list(unknown)
+            raise ValueError(f"The hierarchy does not have: {unknown}.")
         keep = np.array([self._index[label] for label in index], dtype=np.intp)
         drop = np.setdiff1d(np.arange(self.n_labels), keep)
         edges, step = self.children[keep][:, keep], self.children[keep][:, drop]

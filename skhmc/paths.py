@@ -123,7 +123,7 @@ class PathSpace:
         return (self.extended.ancestors + eye)[self.outcomes]
 
     def extend(self, Y):
-        """Append the stops' columns to closed indicators Y (n_samples, n_labels)."""
+        """Return closed indicators Y (n_samples, n_labels) with the stops' columns."""
         sparse = sp.issparse(Y)
         Y = sp.csr_matrix(Y)
         going_on = (Y @ self.hierarchy.parents.astype(Y.dtype)).minimum(1)

@@ -23,7 +23,7 @@ def test_missing_package_names_caller_package_and_extra():
 def test_blocked_package_counts_as_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match="g needs the package matplotlib"):
-        import_optional("matplotlib", "g", "plot")
+        import_optional("matplotlib.pyplot", "g", "plot")
 
 
 def test_errors_inside_an_installed_package_pass_through(tmp_path, monkeypatch):

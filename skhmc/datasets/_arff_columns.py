@@ -14,6 +14,7 @@ def _is_one_column(attribute):
 
 
 def feature_names(attribute):
+    """Return the names of an attribute's columns."""
     if _is_one_column(attribute):
         return [attribute.name]
     return [f"{attribute.name}={value}" for value in attribute.values]

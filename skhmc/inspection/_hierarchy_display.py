@@ -153,7 +153,9 @@ class HierarchyDisplay:
     >>> display = HierarchyDisplay(
     ...     animals, [0.9, 0.7, 0.2], y_true=[1, 1, 0], y_pred=[1, 1, 0]
     ... )
-    >>> display.plot().figure_.savefig("cat.png")  # doctest: +SKIP
+    >>> [text.get_text() for text in display.plot().ax_.texts][:2]
+    ['mammal', '0.90']
+    >>> display.figure_.savefig("cat.png")  # doctest: +SKIP
     """
 
     def __init__(self, hierarchy, proba, *, y_true=None, y_pred=None, label_names=None):

@@ -102,6 +102,12 @@ def summary(name, runs):
     )
 
 
+def versions():
+    """Return the versions that figures depend on."""
+    modules = {m.__name__: m.__version__ for m in (np, sklearn, torch, skhmc)}
+    return {"python": platform.python_version()} | modules
+
+
 def main():
     """Print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -117,12 +123,9 @@ def main():
         seeds = range(options.seeds or SEEDS[name])
         runs.append([in_own_process(name, seed) for seed in seeds])
         print(summary(name, runs[-1]), flush=True)
-    versions = {"python": platform.python_version(), "skhmc": skhmc.__version__}
-    versions |= {m.__name__: m.__version__ for m in (np, sklearn, torch)}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps({"versions": versions, "runs": sum(runs, [])}, indent=1) + "\n"
-    )
+    text = json.dumps({"versions": versions(), "runs": sum(runs, [])}, indent=1)
+    RESULTS.write_text(text + "\n")
     print(f"Wrote {RESULTS}")
 
 

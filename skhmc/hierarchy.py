@@ -303,10 +303,8 @@ class Hierarchy:
         try:
             return self._index[plain(label)]
         except KeyError:
-            raise KeyError(
-                f"{label!r} is not a label of this hierarchy; it has "
-                f"{name_list(self.labels)}."
-            ) from None
+            known = name_list(self.labels)
+            raise KeyError(f"{label!r} is not a label of {known}.") from None
 
     def _names(self, matrix: sp.csr_matrix, label: Any) -> list:
         return [self.labels[i] for i in matrix[[self.position(label)]].indices]

@@ -18,6 +18,11 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = ["PathSpace", "is_single_path", "stopping_points"]
 
+# How much a coarser level's softmax counts beside the deepest's. All look at the same
+# evidence, so that 1 counts it several times and is overconfident; chosen on validation
+# parts by benchmarks/path_weight.py.
+COARSE_WEIGHT = 0.1
+
 
 def is_single_path(Y, hierarchy):
     """Tell whether no sample has two labels at one depth, in a tree.
@@ -144,15 +149,17 @@ class PathSpace:
     def outcome_log_proba(self, logits):
         """Return the log-probabilities of the outcomes (n_samples, n_outcomes).
 
-        An outcome's score is the sum, over all levels, of the log softmax of the one
-        label it has in the level's frontier.
+        An outcome's score is the log softmax of the deepest frontier, which holds all
+        outcomes, plus ``COARSE_WEIGHT`` times those of the one label it has in every
+        other level's frontier.
         """
         scores = np.zeros((len(logits), len(self.outcomes)), logits.dtype)
         members = self.members
-        for frontier in self.frontiers:
+        for k, frontier in enumerate(self.frontiers):
             log_p = logits[:, frontier] - _log_sum_exp(logits[:, frontier])
             mine = members[:, frontier].astype(logits.dtype)
-            scores += (mine @ log_p.T).T
+            deepest = k == len(self.frontiers) - 1
+            scores += (mine @ log_p.T).T * (1 if deepest else COARSE_WEIGHT)
         return scores - _log_sum_exp(scores)
 
 

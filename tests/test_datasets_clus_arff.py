@@ -73,7 +73,7 @@ def test_tree(load):
     assert data.hierarchy.is_tree and data.file_rows == [slice(0, 4)]
     expected = [[1, 1, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0], [1, 1, 0, 0, 0]]
     np.testing.assert_array_equal(data.target.toarray(), expected)
-    assert data.target.format == "csr" and data.target.dtype == np.uint8
+    assert data.target.format == "csr" and data.target.dtype == np.int64
 
 
 def test_dag(load):

@@ -83,7 +83,8 @@ def test_the_path_distribution_by_hand():
     logits = np.log([[3.0, 1.0, 2.0, 1.0]])
     space = PathSpace(h)
     # level 0 over {a, b}: 3/4, 1/4; level 1 over {a1, a2, b}: 2/4, 1/4, 1/4
-    scores = np.array([3 / 4 * 2 / 4, 3 / 4 * 1 / 4, 1 / 4 * 1 / 4])  # a1, a2, b
+    coarse = np.array([3 / 4, 3 / 4, 1 / 4]) ** 0.1  # a1, a2, b
+    scores = coarse * np.array([2 / 4, 1 / 4, 1 / 4])
     expected = scores / scores.sum()
     got = np.exp(space.outcome_log_proba(logits))[0]
     order = [space.ends.tolist().index(i) for i in (2, 3, 1)]

@@ -31,7 +31,7 @@ def load_clus_arff(paths):
     Bunch
         data : ndarray of shape (n_samples, n_features), float64
             NaN where the file has ``?``.
-        target : csr_matrix of shape (n_samples, n_labels), uint8
+        target : csr_matrix of shape (n_samples, n_labels), int64
             Indicators, closed upward.
         hierarchy : Hierarchy
             Its labels are the columns of ``target``.
@@ -97,7 +97,7 @@ def load_clus_arff(paths):
     ['bird', 'cat', 'cat/siamese']
     >>> pets.target.toarray()
     array([[0, 1, 1],
-           [1, 0, 0]], dtype=uint8)
+           [1, 0, 0]])
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if not paths:
@@ -200,7 +200,7 @@ def _target(text, hierarchy, no_label):
             columns.append(index[name])
     ones, shape = np.ones(len(rows), bool), (len(text.rows), len(index))
     direct = sp.csr_matrix((ones, (rows, columns)), shape=shape)
-    return close_upward(direct, hierarchy).astype(np.uint8)
+    return close_upward(direct, hierarchy).astype(np.int64)
 
 
 def _unknown_class(name, text, number):

@@ -70,7 +70,8 @@ class HCALClassifier(BaseHMC):
         Temperature of the adaptive weights: small ones look at the worst level only.
     label_loss : str or callable, default="auto"
         Loss of a level's labels: "softmax", "bce", "mcloss", "asl" or "zlpr". "auto" is
-        "softmax" for single paths in a tree, else "bce". A callable maps logits and targets (B, L) to losses (B, L).
+        "softmax" for single paths in a tree, else "bce". A callable maps logits and
+        targets (B, L) to losses (B, L).
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf. "auto" looks at the training labels.
     coherence : {"auto", "max", "path", "isotonic", None}, default="auto"

@@ -1,0 +1,93 @@
+"""HCALClassifier with our scorers in cross-validation, searches and Pipelines."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skhmc import HCALClassifier
+from skhmc.datasets import load_digit_properties
+from skhmc.metrics import (
+    HierarchicalViolationRate,
+    au_prc_scorer,
+    hierarchical_f1_scorer,
+    hvr_scorer,
+)
+
+DIGITS = load_digit_properties()
+ROWS = DIGITS.train[::3]
+X, Y = DIGITS.data[ROWS], DIGITS.target[ROWS]
+SCORING = {
+    "hvr": hvr_scorer,
+    "hvr_raw": HierarchicalViolationRate(raw=True),
+    "auprc": au_prc_scorer,
+    "f1": hierarchical_f1_scorer,
+}
+
+
+@pytest.fixture
+def pipeline():
+    clf = HCALClassifier(
+        DIGITS.hierarchy,
+        hidden_layer_sizes=(32,),
+        embedding_dim=16,
+        dropout=0.0,
+        input_dropout=0.0,
+        learning_rate_init=0.01,
+        max_iter=5,
+        random_state=0,
+    )
+    return make_pipeline(StandardScaler(), clf)
+
+
+def test_cross_val_score(pipeline):
+    scores = cross_val_score(pipeline, X, Y, scoring=hvr_scorer, cv=2)
+    assert scores.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_cross_validate_with_every_scorer(pipeline, n_jobs):
+    found = cross_validate(pipeline, X, Y, scoring=SCORING, cv=2, n_jobs=n_jobs)
+    assert found["test_hvr"].tolist() == [0, 0]
+    assert (found["test_hvr_raw"] < 0).all()  # the network alone breaks the hierarchy
+    assert (found["test_auprc"] > 0.8).all() and (found["test_f1"] > 0.6).all()
+
+
+def test_processes_give_what_one_process_gives(pipeline):
+    alone, both = (
+        cross_val_predict(pipeline, X, Y, cv=2, method="predict_proba", n_jobs=n)
+        for n in (None, 2)
+    )
+    np.testing.assert_allclose(alone, both, atol=1e-5)
+
+
+def test_grid_search_single_dict_and_nested(pipeline):
+    grid = {"hcalclassifier__temperature": [0.1, 100.0]}
+    search = GridSearchCV(pipeline, grid, scoring=au_prc_scorer, cv=2).fit(X, Y)
+    assert search.best_params_ == {"hcalclassifier__temperature": 0.1}
+    assert hvr_scorer(search, X, Y) == 0
+    several = GridSearchCV(pipeline, grid, scoring=SCORING, refit="auprc", cv=2)
+    several.fit(X, Y)
+    assert several.best_params_ == search.best_params_
+    assert (several.cv_results_["mean_test_hvr"] == 0).all()
+    nested = cross_val_score(several, X, Y, scoring=hierarchical_f1_scorer, cv=2)
+    assert nested.shape == (2,) and (nested > 0.6).all()
+
+
+def test_unknown_labels_with_an_explicit_splitter(pipeline):
+    partly = Y.astype(float)
+    digits = np.flatnonzero([name.startswith("digit") for name in DIGITS.label_names])
+    partly[::4, digits] = np.nan
+    cv = KFold(2, shuffle=True, random_state=0)
+    scores = [au_prc_scorer, hvr_scorer]
+    for scorer in scores:
+        assert np.isfinite(
+            cross_val_score(pipeline, X, partly, scoring=scorer, cv=cv)
+        ).all()

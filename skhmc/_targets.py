@@ -207,7 +207,7 @@ def _check_indicators(Y, hierarchy):
         where = np.argwhere(wrong)[0]
         column = Y.indices[where[0]] if sp.issparse(Y) else where[1]
         raise ValueError(
-            f"Expected Y to hold 0, 1 or NaN (unknown), got {values[wrong][0]!r} for "
+            f"Expected Y to hold 0, 1 or NaN (unknown), got {values[wrong][0].item()!r} for "
             f"label {hierarchy.labels[column]!r}. Unknown label type: for classes pass "
             f"a 1-D y."
         )
@@ -264,7 +264,7 @@ def check_sample_weight(sample_weight, shape, dtype):
     if (weight < 0).any():
         where = tuple(np.argwhere(weight < 0)[0].tolist())
         raise ValueError(
-            f"Expected sample_weight of at least 0, got {weight[where]!r} at {where}. "
+            f"Expected sample_weight of at least 0, got {weight[where].item()!r} at {where}. "
             f"Negative weights have no meaning here; drop the samples instead."
         )
     if not weight.any():

@@ -1,0 +1,56 @@
+"""The same on a CUDA device; run with ``pytest -m gpu`` where there is one."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skhmc import HCALClassifier
+from skhmc.coherence import score_violations
+from skhmc.datasets import load_digit_properties
+from skhmc.nn.coherence import MaxConstraint
+from tests.hierarchies import random_hierarchy
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+DIGITS = load_digit_properties()
+X, Y = DIGITS.data[DIGITS.train] / 16, DIGITS.target[DIGITS.train]
+
+
+def test_the_max_constraint_and_its_gradient_are_those_of_the_cpu():
+    constraint = MaxConstraint(random_hierarchy(200, seed=0, max_parents=3))
+    scores = torch.randn(8, 200, generator=torch.Generator().manual_seed(0))
+    results = []
+    for device in ("cpu", "cuda"):
+        x = scores.to(device).requires_grad_()
+        out = constraint.to(device)(x)
+        out.square().sum().backward()
+        results.append((out.cpu(), x.grad.cpu()))
+    for on_cpu, on_gpu in zip(*results, strict=True):
+        torch.testing.assert_close(on_cpu, on_gpu)
+
+
+@pytest.mark.parametrize("aggregation", [0.0, 0.5])
+def test_a_fit_learns_and_its_pickle_predicts_the_same_on_the_cpu(aggregation):
+    clf = HCALClassifier(
+        DIGITS.hierarchy,
+        hidden_layer_sizes=(200,),
+        dropout=0.2,
+        input_dropout=0.0,
+        aggregation=aggregation,
+        max_iter=20,
+        device="auto",
+        random_state=0,
+    ).fit(X, Y)
+    assert clf.net_.device == "cuda"
+    assert next(clf.net_.module_.parameters()).is_cuda
+    proba = clf.predict_proba(X)
+    assert (clf.predict(X) == Y).mean() > 0.95
+    assert score_violations(proba, DIGITS.hierarchy).nnz == 0
+    again = pickle.loads(pickle.dumps(clf))
+    again.net_.set_params(device="cpu")
+    again.net_.module_.to("cpu")
+    np.testing.assert_allclose(again.predict_proba(X), proba, atol=1e-4)

@@ -206,10 +206,10 @@ def _check_indicators(Y, hierarchy):
     if wrong.any():
         where = np.argwhere(wrong)[0]
         column = Y.indices[where[0]] if sp.issparse(Y) else where[1]
+        got, label = values[wrong][0].item(), hierarchy.labels[column]
         raise ValueError(
-            f"Expected Y to hold 0, 1 or NaN (unknown), got {values[wrong][0].item()!r} for "
-            f"label {hierarchy.labels[column]!r}. Unknown label type: for classes pass "
-            f"a 1-D y."
+            f"Expected Y to hold 0, 1 or NaN (unknown), got {got!r} for label "
+            f"{label!r}. Unknown label type: for classes pass a 1-D y."
         )
     return Y
 

@@ -263,9 +263,10 @@ def check_sample_weight(sample_weight, shape, dtype):
         raise ValueError("Expected finite sample_weight, got NaN or infinity.")
     if (weight < 0).any():
         where = tuple(np.argwhere(weight < 0)[0].tolist())
+        got = weight[where].item()
         raise ValueError(
-            f"Expected sample_weight of at least 0, got {weight[where].item()!r} at {where}. "
-            f"Negative weights have no meaning here; drop the samples instead."
+            f"Expected sample_weight of at least 0, got {got!r} at {where}. Negative "
+            f"weights have no meaning here; drop the samples instead."
         )
     if not weight.any():
         raise ValueError("Expected some positive sample weight, got only zeros.")

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._net import SliceDataset
-from skhmc._targets import check_X
+from skhmc._targets import check_X, subset_accuracy
 
 __all__ = ["BaseHMC"]
 
@@ -13,7 +13,7 @@ __all__ = ["BaseHMC"]
 class BaseHMC(ClassifierMixin, BaseEstimator):
     """Predicts from what ``fit`` of a subclass sets.
 
-    That is ``net_``, the skorch net; ``form_``, how its logits become scores;
+    That is ``net_``, the skorch net; ``_form``, how its logits become scores;
     ``hierarchy_``, ``label_names_`` and ``classes_``.
 
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
@@ -23,7 +23,8 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     def _logits(self, X):
         check_is_fitted(self, "net_")
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
-        return self.net_.logits(SliceDataset(X, dtype=self.net_.dtype))
+        own = self._many_dimensions  # a user's encoder may write into its input
+        return self.net_.logits(SliceDataset(X, dtype=self.net_.dtype, copy=own))
 
     @property
     def _many_dimensions(self):
@@ -31,7 +32,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
 
     def _class_log_proba(self, logits):
         positions = [self.hierarchy_.position(label) for label in self.classes_]
-        return self.form_.class_log_proba(logits, positions)
+        return self._form.class_log_proba(logits, positions)
 
     def predict(self, X):
         """Return predicted indicators (n_samples, n_labels), int.
@@ -41,7 +42,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         logits = self._logits(X)
         if self.classes_.ndim == 1:
             return self.classes_[self._class_log_proba(logits).argmax(axis=1)]
-        return self.form_.predict(logits, self.coherence, self.threshold)
+        return self._form.predict(logits, self.coherence, self.threshold)
 
     def predict_proba(self, X):
         """Return label probabilities (n_samples, n_labels).
@@ -52,7 +53,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         logits = self._logits(X)
         if self.classes_.ndim == 1:
             return np.exp(self._class_log_proba(logits))
-        proba = self.form_.proba(logits, self.coherence)
+        proba = self._form.proba(logits, self.coherence)
         if self.proba_format == "list":
             return [np.column_stack([1 - p, p]) for p in proba.T]
         return proba
@@ -67,11 +68,11 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         if self.classes_.ndim == 1:
             log_p = self._class_log_proba(logits)
             return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
-        return self.form_.logits(logits, self.coherence)
+        return self._form.logits(logits, self.coherence)
 
     def raw_decision_function(self, X):
         """Return the logits (n_samples, n_labels) before the coherence step."""
-        return self.form_.logits(self._logits(X), None)
+        return self._form.logits(self._logits(X), None)
 
     def predict_raw(self, X):
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
@@ -79,7 +80,11 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         Without ``threshold``, where labels form single paths: the most probable label
         of every level, by itself.
         """
-        return self.form_.predict(self._logits(X), None, self.threshold)
+        return self._form.predict(self._logits(X), None, self.threshold)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of samples whose known labels are all predicted right."""
+        return subset_accuracy(self, X, y, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,9 +1,11 @@
-"""Which label each column of an array is."""
+"""Which label each column of an array is, and whether there are columns at all."""
+
+import scipy.sparse as sp
 
 from skhmc._sources import is_matrix, name_list
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["match_columns"]
+__all__ = ["are_label_sets", "match_columns"]
 
 
 def match_columns(source, names, n_labels):
@@ -43,3 +45,38 @@ def match_columns(source, names, n_labels):
             f"Hierarchy.build(source, labels=[names in the order of the columns])."
         )
     return hierarchy
+
+
+def are_label_sets(y, n_labels=None):
+    """Tell lists of label names from a nested list of indicators.
+
+    Rows that are sets or hold strings are names, and so are rows of different length.
+    Other rows are indicators when they hold 0, 1 and NaN only and, where it is known,
+    are ``n_labels`` long.
+
+    Parameters
+    ----------
+    y : object
+        What was given as labels.
+    n_labels : int, default=None
+        Number of labels; None when it is not known.
+
+    Returns
+    -------
+    bool
+    """
+    if sp.issparse(y) or hasattr(y, "columns") or getattr(y, "ndim", 1) != 1:
+        return False
+    if not hasattr(y, "__len__") or not len(y):
+        return False
+    kinds = (list, tuple, set, frozenset)
+    if isinstance(y, str) or not all(isinstance(row, kinds) for row in y):
+        return False
+    if any(isinstance(row, (set, frozenset)) for row in y):
+        return True
+    values, lengths = {x for row in y for x in row}, {len(row) for row in y}
+    if len(lengths) > 1 or any(isinstance(x, str) for x in values):
+        return True
+    if n_labels is None:
+        return False
+    return lengths != {n_labels} or any(x not in (0, 1) and x == x for x in values)

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from scipy.special import entr, logit
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -14,6 +15,8 @@ from skhmc._training import (
     NETWORK_CONSTRAINTS,
     build_encoder,
     label_counts,
+    positive_elements,
+    rates,
     train,
     warn_constant,
 )
@@ -73,15 +76,16 @@ class HCALClassifier(BaseHMC):
         "softmax" for single paths in a tree, else "bce". A callable maps logits and
         targets (B, L) to losses (B, L).
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
-        Whether a single path must end at a leaf. "auto" looks at the training labels.
+        Whether a single path must end at a leaf, may stop under any internal label, or
+        ("auto") where training samples stop.
     coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
         How probabilities become coherent: parents are raised to their highest child
         ("max"), paths are scored as wholes ("path", single paths only), or the nearest
         coherent probabilities are taken ("isotonic", trees only). "auto" is "path" for
         single paths, else "max". None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5 or, for "path", the
-        most probable path.
+        Probability above which a label is predicted. None is 0.5; for single paths it
+        is the most probable path ("path") or label of every level (None).
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
@@ -311,38 +315,38 @@ class HCALClassifier(BaseHMC):
         )
 
     def _choose_form(self, targets):
-        self.form_, self.label_loss_, self.leaf_prediction_ = choose_form(
+        self._form, self.label_loss_, self.leaf_prediction_ = choose_form(
             targets, self.label_loss, self.leaf_prediction
         )
+        self._form.check(self.coherence)
         shares = (0.0, 0.5, 0.2)
-        if isinstance(self.form_, ManyPaths):
+        if isinstance(self._form, ManyPaths):
             shares = (0.2, 0.7, 0.5)
         names = ("input_dropout", "dropout", "embedding_dropout")
         for name, share in zip(names, shares, strict=True):
             given = getattr(self, name)
             setattr(self, f"{name}_", share if given == "auto" else given)
-        return self.form_
+        return self._form
 
     @property
     def coherence_(self):
         if self.coherence == "auto":
-            return "path" if isinstance(self.form_, SinglePath) else "max"
+            return "path" if isinstance(self._form, SinglePath) else "max"
         return self.coherence
 
     def _count_labels(self, form, Y, weight):
         positive, known = label_counts(form.encode(Y), form.encode_weight(weight))
         outside = form.inverse[: self.hierarchy_.n_labels]
-        warn_constant(positive[outside], known[outside], self.label_names_)
+        sigmoid = isinstance(form, ManyPaths)
+        fate = "at their prior" if sigmoid else "as hardly ever there"
+        warn_constant(positive[outside], known[outside], self.label_names_, fate)
         return positive, known
 
     def _build_module(self, X, form, positive, known):
         encoder, n_encoded, own = build_encoder(self, X)
         bias = fixed = None
         if isinstance(form, ManyPaths):  # every label starts at its log-odds
-            unknown, rate = known == 0, positive.sum() / max(known.sum(), 1)
-            log_odds = np.log((positive + 0.5) / (known - positive + 0.5))
-            log_odds[unknown] = np.log((rate + 1e-6) / (1 - rate + 1e-6))
-            bias = torch.from_numpy(log_odds)
+            bias = torch.from_numpy(logit(rates(positive, known)))
             fixed = torch.from_numpy((positive == 0) | (positive == known))
         module = PrototypeNetwork(
             encoder,
@@ -371,24 +375,26 @@ class HCALClassifier(BaseHMC):
     def _build_tasks(self, form, positive, known):
         if self.label_loss_ == "softmax":
             classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
-            return SetTasks(softmax_loss, classes, exclusive=True)
+            covered = [positive[f].sum() for f in form.frontiers] / known.max()
+            covered = torch.from_numpy(np.where(covered > 0, covered, 1))
+            return SetTasks(softmax_loss, classes, covered)
         if self.label_loss_ == "zlpr":
             classes = torch.arange(len(positive)).split(form.level_sizes)
-            return SetTasks(zlpr, classes, exclusive=False)
+            return SetTasks(zlpr, classes)
         loss = {"bce": bce, "asl": asl}.get(self.label_loss_, self.label_loss_)
         if loss == "mcloss":
             loss = MCLoss(MaxConstraint(form.hierarchy))
-        p = (positive + 0.5) / (known + 1)
-        entropies = torch.from_numpy(-p * np.log(p) - (1 - p) * np.log1p(-p))
+        p = rates(positive, known)
+        entropies = torch.from_numpy(entr(p) + entr(1 - p))
         levels = [level.sum() for level in entropies.split(form.level_sizes)]
         return LabelTasks(loss, form.level_sizes, torch.stack(levels))
 
     def _prototype_groups(self, n_levels):
         if self.prototype_learning_rate is None:
             return []
-        rates = np.atleast_1d(self.prototype_learning_rate).tolist()
-        rates += rates[-1:] * n_levels
+        speeds = positive_elements(self, "prototype_learning_rate", Real)
+        speeds += speeds[-1:] * n_levels
         return [  # the first rate is the deepest level's
-            (f"prototypes.{n_levels - 1 - k}", {"lr": rates[k]})
+            (f"prototypes.{n_levels - 1 - k}", {"lr": speeds[k]})
             for k in range(n_levels)
         ]

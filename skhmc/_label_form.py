@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 
 from skhmc._sources import name_list
-from skhmc.coherence import isotonic_constraint, max_constraint
+from skhmc.coherence import check_tree, isotonic_constraint, max_constraint
 from skhmc.paths import PathSpace, is_single_path, stopping_points
 
 __all__ = ["ManyPaths", "SinglePath", "choose_form"]
@@ -43,6 +43,11 @@ def choose_form(targets, label_loss, leaf_prediction):
         tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
         label_loss = "softmax" if single and tree else "bce"
     if label_loss != "softmax":
+        if leaf_prediction == "mandatory":
+            raise ValueError(
+                "leaf_prediction='mandatory' needs labels that form single paths and "
+                "label_loss='softmax'; these labels are scored one by one. Use 'auto'."
+            )
         return ManyPaths(hierarchy), label_loss, "optional"
     if not single:
         raise ValueError(
@@ -51,7 +56,7 @@ def choose_form(targets, label_loss, leaf_prediction):
             "'bce'."
         )
     stops, empty = stopping_points(targets.Y, hierarchy)
-    stopping = len(stops) > 0 or empty
+    stopping, asked = len(stops) > 0 or empty, leaf_prediction
     if leaf_prediction == "auto":
         leaf_prediction = "optional" if stopping else "mandatory"
     if leaf_prediction == "mandatory" and stopping and one_label:
@@ -62,6 +67,8 @@ def choose_form(targets, label_loss, leaf_prediction):
         )
     if leaf_prediction == "mandatory":
         stops, empty = (), False
+    elif asked == "optional":
+        stops = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
     return SinglePath(hierarchy, stops, empty), label_loss, leaf_prediction
 
 
@@ -86,6 +93,13 @@ class _LevelOrder:
             return weight
         return self._extend_weight(weight)[:, self.order]
 
+    def check(self, coherence):
+        """Raise when scores of this form cannot have this kind of coherence."""
+        if coherence is not None and coherence not in self.coherences:
+            raise ValueError(
+                f"Got coherence={coherence!r}, expected {self.needs}, 'auto' or None."
+            )
+
     def class_log_proba(self, logits, positions):
         """Return log-probabilities of classes when each sample has exactly one.
 
@@ -101,8 +115,17 @@ class _LevelOrder:
 class ManyPaths(_LevelOrder):
     """Any set of labels: a sigmoid per label."""
 
+    coherences = ("auto", "max", "isotonic")
+    needs = "'max' or 'isotonic' ('path' needs single paths and a softmax)"
+
     def __init__(self, hierarchy):
         super().__init__(hierarchy, hierarchy)
+
+    def check(self, coherence):
+        """Raise when scores of this form cannot have this kind of coherence."""
+        super().check(coherence)
+        if coherence == "isotonic":
+            check_tree(self.outside)
 
     def _extend(self, Y):
         return Y
@@ -111,18 +134,13 @@ class ManyPaths(_LevelOrder):
 
     def logits(self, logits, coherence):
         """Return logits (n_samples, n_labels) under a kind of coherence."""
+        self.check(coherence)
         logits = np.ascontiguousarray(logits[:, self.inverse])
-        if coherence in ("auto", "max"):
-            return max_constraint(logits, self.outside)
+        if coherence is None:
+            return logits
         if coherence == "isotonic":
             return _logit(isotonic_constraint(expit(logits), self.outside))
-        if coherence == "path":
-            raise ValueError(
-                "coherence='path' needs labels that form single paths and "
-                "label_loss='softmax'; this fit scores every label by itself. Use "
-                "'max', 'isotonic' (trees), 'auto' or None."
-            )
-        return logits
+        return max_constraint(logits, self.outside)
 
     def proba(self, logits, coherence):
         """Return probabilities (n_samples, n_labels) under a kind of coherence."""
@@ -142,6 +160,9 @@ class ManyPaths(_LevelOrder):
 
 class SinglePath(_LevelOrder):
     """One label per level: a softmax per level, and the paths they make up."""
+
+    coherences = ("auto", "path", "max", "isotonic")
+    needs = "'path', 'max' or 'isotonic'"
 
     def __init__(self, hierarchy, stops=(), empty=False):
         self.space = PathSpace(hierarchy, stops, empty)
@@ -163,6 +184,7 @@ class SinglePath(_LevelOrder):
 
     def proba(self, logits, coherence):
         """Return probabilities (n_samples, n_labels) under a kind of coherence."""
+        self.check(coherence)
         logits = logits[:, self.inverse]
         if coherence in ("auto", "path"):
             outcomes = np.exp(self.space.outcome_log_proba(logits))
@@ -186,6 +208,7 @@ class SinglePath(_LevelOrder):
         Without a threshold: the most probable path or, without coherence, the most
         probable label of every level.
         """
+        self.check(coherence)
         if threshold is not None or coherence in ("max", "isotonic"):
             threshold = 0.5 if threshold is None else threshold
             return (self.proba(logits, coherence) > threshold).astype(np.int64)

@@ -4,6 +4,8 @@ The only place that imports skorch. skorch's DataLoader collates sample by sampl
 costs more than a small network; here a batch is one slice of every array.
 """
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -15,7 +17,7 @@ __all__ = ["Net", "SliceDataset", "resolve_device"]
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 OPTIMIZERS["sgd"] = torch.optim.SGD
-INFERENCE_ENTRIES = 2**22  # logits per batch of inference
+INFERENCE_ENTRIES = 2**22  # logits or entries of X per batch of inference
 
 
 def resolve_device(device):
@@ -54,10 +56,13 @@ class SliceDataset(torch.utils.data.Dataset):
     weight : ndarray of shape (n_samples, 1 or n_labels), default=None
     dtype : torch.dtype
         Of every batch.
+    copy : bool, default=False
+        Whether a batch never shares memory with the arrays, so that a user's encoder
+        cannot overwrite X.
     """
 
-    def __init__(self, X, Y=None, weight=None, *, dtype):
-        self.dtype = dtype
+    def __init__(self, X, Y=None, weight=None, *, dtype, copy=False):
+        self.dtype, self.copy = dtype, copy
         self.arrays = [self._sliceable(a) for a in (X, Y, weight)]
 
     def _sliceable(self, array):
@@ -82,26 +87,31 @@ class SliceDataset(torch.utils.data.Dataset):
             part = array[rows if isinstance(rows, slice) else rows.numpy()]
             part = torch.from_numpy(part.toarray()).to(self.dtype)
         else:
-            part = array[rows]
+            part = array[rows].clone() if self.copy else array[rows]
         return part.to(device, non_blocking=True)
 
 
 class _Batches:
-    """One pass over a dataset, shuffled when there is a generator."""
+    """One pass over a dataset, shuffled when there is a generator.
+
+    Batches are of equal size to within one sample: a last batch of a single sample
+    would stop encoders with batch normalisation.
+    """
 
     def __init__(self, dataset, batch_size, device, generator=None):
-        self.dataset, self.batch_size, self.device = dataset, batch_size, device
-        self.generator = generator
+        self.dataset, self.device, self.generator = dataset, device, generator
+        self.n_batches = -(-len(dataset) // batch_size)
 
     def __len__(self):
-        return -(-len(self.dataset) // self.batch_size)
+        return self.n_batches
 
     def __iter__(self):
         n = len(self.dataset)
-        whole = self.batch_size >= n or self.generator is None
+        whole = self.n_batches == 1 or self.generator is None
         order = None if whole else torch.randperm(n, generator=self.generator)
-        for start in range(0, n, self.batch_size):
-            rows = slice(start, start + self.batch_size)
+        bounds = [n * k // self.n_batches for k in range(self.n_batches + 1)]
+        for start, stop in itertools.pairwise(bounds):
+            rows = slice(start, stop)
             yield self.dataset.batch(rows if whole else order[rows], self.device)
 
 
@@ -148,7 +158,8 @@ class _BestWeights(Callback):
     score : callable
         Maps the net to a number, greater is better.
     patience : int
-        Epochs without a rise of ``tol`` before training stops.
+        Epochs without a rise of ``tol`` before training stops, not counted while the
+        one-cycle schedule still raises the learning rate.
     tol : float
     """
 
@@ -161,7 +172,9 @@ class _BestWeights(Callback):
     def on_epoch_end(self, net, **kwargs):
         score = self.score(net)
         net.history.record("valid_score", score)
-        self.waited_ = 0 if score > self.best_ + self.tol else self.waited_ + 1
+        rising = net.schedule == "onecycle" and len(net.history) < 0.3 * net.max_epochs
+        better = score > self.best_ + self.tol
+        self.waited_ = 0 if better or rising else self.waited_ + 1
         if score > self.best_:
             state = net.module_.state_dict()
             self.weights_ = {name: value.clone() for name, value in state.items()}
@@ -258,13 +271,23 @@ class Net(NeuralNet):
         """Return the logits of a dataset as an ndarray (n_samples, n_labels)."""
         self.module_.eval()
         parts = []
+        n_entries = max(
+            self.module_.n_labels, int(np.prod(dataset.arrays[0].shape[1:]))
+        )
+        size = int(np.clip(INFERENCE_ENTRIES // n_entries, 16, 4096))
         with torch.inference_mode():
-            first, _ = dataset.batch(slice(0, 1), self.device)
-            n_labels = self.module_(first).shape[1]
-            size = int(np.clip(INFERENCE_ENTRIES // n_labels, 64, 4096))
             for X, _ in _Batches(dataset, size, self.device):
                 parts.append(self.module_(X).cpu().numpy())
         return np.concatenate(parts)
 
     def __getstate__(self):
-        return {**super().__getstate__(), "generator": None, "best": None}
+        # module and criterion are what module_ and criterion_ are, which skorch moves
+        # between devices; with the optimiser's state a pickle is several times as large
+        shell = object.__new__(type(self))
+        vars(shell).update(vars(self), optimizer_=None)
+        state = super(Net, shell).__getstate__()
+        return state | dict.fromkeys(("module", "criterion", "generator", "best"))
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        vars(self).update(module=self.module_, criterion=self.criterion_)

@@ -39,8 +39,14 @@ def plain(label: Any) -> Hashable:
 
 
 def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
-    """Return ``{label: position}``; labels that repeat are an error."""
+    """Return ``{label: position}``; labels that repeat or are NaN are an error."""
     labels = [plain(label) for label in labels]
+    bad = [x for x in labels if not isinstance(x, Hashable) or _is_missing(x)]
+    if bad:
+        raise TypeError(
+            f"Labels must be hashable and not NaN, got {bad[0]!r}. Use strings, "
+            f"numbers or tuples."
+        )
     index = {label: position for position, label in enumerate(labels)}
     if len(index) < len(labels):
         seen: set[Hashable] = set()
@@ -49,6 +55,15 @@ def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
             f"Labels must be unique; these stand more than once: {name_list(again)}."
         )
     return index
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell NaN, NaT and pandas.NA (of which a comparison is no bool) from labels."""
+    return (
+        value is not None
+        and not isinstance(value != value, (bool, np.bool_))
+        or (bool(value != value))
+    )
 
 
 def edge_positions(edges: Iterable, index: dict[Hashable, int]) -> np.ndarray:
@@ -94,11 +109,12 @@ def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
 
 
 def read_parents(parents: Mapping) -> tuple[Iterable, list]:
-    """Read ``{child: parent}`` or ``{child: [parents]}``; None means a root."""
+    """Read ``{child: parent}`` or ``{child: [parents]}``; None or NaN means a root."""
     edges, names = [], []
     for child, above in parents.items():
         several = isinstance(above, (list, tuple, set, frozenset, np.ndarray))
-        above = above if several else [] if above is None else [above]
+        missing = not several and (above is None or _is_missing(above))
+        above = above if several else [] if missing else [above]
         edges += [(parent, child) for parent in above]
         names.append((*above, child))
     return _first_seen(names), edges
@@ -134,10 +150,18 @@ def read_networkx(graph: nx.DiGraph) -> tuple[Iterable, list]:
 def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
     """Read a square 0/1 matrix; entry (i, j) = 1 makes i a parent of j.
 
-    Rows and columns are named by a DataFrame's columns, else by ``labels``.
+    A DataFrame names its columns and, unless its index only counts, its rows; else
+    ``labels`` names both.
     """
     if hasattr(matrix, "columns"):
-        labels = list(matrix.columns)
+        labels, rows = list(matrix.columns), list(matrix.index)
+        if rows != list(range(len(rows))):
+            if len(rows) != len(labels) or set(rows) != set(labels):
+                raise ValueError(
+                    f"The rows of the matrix ({name_list(rows)}) are not named as its "
+                    f"columns ({name_list(labels)}). Use the same labels for both."
+                )
+            matrix = matrix.loc[labels]
     matrix = sp.coo_matrix(matrix if sp.issparse(matrix) else np.asarray(matrix))
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"Expected a square matrix, got shape {matrix.shape}.")
@@ -153,10 +177,12 @@ def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, 
 
 
 def is_matrix(source: Any) -> bool:
-    """Tell whether a source is read as an adjacency matrix."""
-    shape = getattr(source, "shape", None)
-    square = shape is not None and len(shape) == 2 and shape[0] == shape[1]
-    return square or sp.issparse(source) or hasattr(source, "columns")
+    """Tell whether a source is read as an adjacency matrix: square, of numbers."""
+    if sp.issparse(source):
+        return True
+    shape = getattr(source, "shape", ())
+    square = len(shape) == 2 and shape[0] == shape[1]
+    return square and np.asarray(source).dtype.kind in "biuf"
 
 
 def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
@@ -173,7 +199,7 @@ def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, 
             f"networkx.DiGraph, a mapping {{child: parents}}, pairs (parent, child), "
             f"paths 'a/b/c', or a square 0/1 matrix."
         )
-    items = list(source)
+    items = list(source.to_numpy() if hasattr(source, "to_numpy") else source)
     if items and all(isinstance(item, str) for item in items):
         return read_paths(items)
     return read_edges(items)

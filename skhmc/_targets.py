@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skhmc._columns import match_columns
+from skhmc._columns import are_label_sets, match_columns
 from skhmc._sources import name_list, plain
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["Targets", "check_X", "read_fit_input"]
+__all__ = ["Targets", "check_X", "read_fit_input", "read_targets", "subset_accuracy"]
 
 
 @dataclass
@@ -50,6 +51,11 @@ def check_X(estimator, X, *, reset, allow_nd):
     try:
         return validate_data(estimator, X, reset=reset, allow_nd=allow_nd, **options)
     except ValueError as error:
+        if "infinity" in str(error):
+            raise ValueError(
+                f"{error}\nTurn infinite values into NaN and impute them in a "
+                f"Pipeline, for instance with sklearn.impute.SimpleImputer."
+            ) from error
         if "convert string" not in str(error) and "of bytes/strings" not in str(error):
             raise
         raise ValueError(
@@ -67,6 +73,7 @@ def read_fit_input(estimator, X, y, sample_weight):
     targets : Targets
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
     """
+    vars(estimator).pop("net_", None)  # a fit that fails leaves no half-new estimator
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but "
@@ -76,7 +83,9 @@ def read_fit_input(estimator, X, y, sample_weight):
     targets = read_targets(y, estimator.hierarchy)
     check_consistent_length(X, targets.Y)
     hierarchy, classes = targets.hierarchy, targets.classes
-    shape = targets.Y.shape if classes is None else (len(targets.Y), 1)
+    shape = targets.Y.shape if classes is None else (targets.Y.shape[0], 1)
+    if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
+        sample_weight = sample_weight[list(y.columns)]
     weight = check_sample_weight(sample_weight, shape, np.dtype(estimator.dtype))
     estimator.hierarchy_ = hierarchy
     estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
@@ -86,7 +95,22 @@ def read_fit_input(estimator, X, y, sample_weight):
     return X, targets, weight
 
 
-def read_targets(y, source):
+def subset_accuracy(estimator, X, y, sample_weight):
+    """Return the share of samples whose known labels are all predicted right.
+
+    ``y`` is read as ``fit`` reads it: columns by name, closed upward.
+    """
+    predicted = estimator.predict(X)
+    if estimator.classes_.ndim == 1:
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+    targets = read_targets(y, estimator.hierarchy_, warn=False)
+    order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
+    Y = targets.Y.toarray() if sp.issparse(targets.Y) else targets.Y
+    right = ((Y == predicted[:, order]) | np.isnan(Y)).all(axis=1)
+    return float(np.average(right, weights=sample_weight))
+
+
+def read_targets(y, source, warn=True):
     """Read ``y`` in any accepted form.
 
     Parameters
@@ -96,17 +120,24 @@ def read_targets(y, source):
         lists of names), or one label per sample (n_samples,).
     source : hierarchy-like or None
         What :meth:`Hierarchy.build` takes; None is flat.
+    warn : bool, default=True
+        Whether to warn when indicators are not closed upward.
 
     Returns
     -------
     Targets
     """
-    if _are_label_sets(y, source):
+    known = isinstance(y, list) and source is not None
+    if are_label_sets(y, Hierarchy.build(source).n_labels if known else None):
         return _read_label_sets(y, source)
     names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
     if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
         y = y.astype(object).where(y.notna(), np.nan)
-    y = sp.csr_matrix(y) if sp.issparse(y) else np.asarray(y)
+    if sp.issparse(y):
+        y = sp.csr_matrix(y, copy=True)
+        y.sum_duplicates()
+    else:
+        y = np.asarray(y)
     column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
     if column and not _binary(y):
         y = column_or_1d(y, warn=True)
@@ -124,32 +155,23 @@ def read_targets(y, source):
             f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
             f"this order, or a DataFrame to match columns by name."
         )
-    return _close(_check_indicators(y, hierarchy), hierarchy)
+    return _close(_check_indicators(y, hierarchy), hierarchy, warn)
 
 
 def _binary(y):
-    return y.dtype.kind in "biuf" and bool(np.isin(y, (0, 1)).all())
-
-
-def _are_label_sets(y, source):
-    """Tell lists of label names from a nested list of 0/1 indicators."""
-    if sp.issparse(y) or hasattr(y, "columns") or not hasattr(y, "__len__"):
-        return False
-    if hasattr(y, "ndim") and y.ndim != 1:
-        return False
-    rows = list(y)
-    if not rows or not all(isinstance(r, (list, tuple, set, frozenset)) for r in rows):
-        return False
-    if any(isinstance(row, (set, frozenset)) for row in rows):
-        return True
-    ragged = len({len(row) for row in rows}) > 1
-    return ragged or any(isinstance(label, str) for row in rows for label in row)
+    return y.dtype.kind in "biuf" and bool((np.isin(y, (0, 1)) | (y != y)).all())
 
 
 def _read_label_sets(rows, source):
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)
     if source is None:
+        if not any(isinstance(x, str) for x in seen) and seen:
+            raise ValueError(
+                f"y holds lists of {name_list(seen)}, and no hierarchy says which "
+                f"labels there are. Pass a hierarchy, strings, or indicators (see "
+                f"sklearn.preprocessing.MultiLabelBinarizer)."
+            )
         try:
             hierarchy = Hierarchy.flat(sorted(seen))
         except TypeError:  # names of several types have no order
@@ -188,12 +210,12 @@ def _read_classes(y, source):
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
     Y = close_upward(Y, hierarchy)
-    return Targets(Y.toarray(), hierarchy, classes)
+    return Targets(Y, hierarchy, classes)
 
 
 def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
-    if values.dtype.kind == "O":
+    if values.dtype.kind not in "biuf":
         try:
             values = values.astype(np.float64)
         except (TypeError, ValueError):
@@ -214,7 +236,7 @@ def _check_indicators(Y, hierarchy):
     return Y
 
 
-def _close(Y, hierarchy, warn=True):
+def _close(Y, hierarchy, warn):
     Y = Y.astype(np.float32)
     closed = close_upward(Y, hierarchy)
     added = (closed == 1).astype(np.int8) - (Y == 1).astype(np.int8)
@@ -236,7 +258,7 @@ def _close(Y, hierarchy, warn=True):
 
 
 def check_sample_weight(sample_weight, shape, dtype):
-    """Return weights as (n_samples, 1 or n_labels), or None.
+    """Return weights as (n_samples, 1 or n_labels) with the mean 1, or None.
 
     Parameters
     ----------
@@ -270,4 +292,5 @@ def check_sample_weight(sample_weight, shape, dtype):
         )
     if not weight.any():
         raise ValueError("Expected some positive sample weight, got only zeros.")
-    return weight.reshape(shape[0], -1)
+    # scaled to a mean of 1: their scale means nothing, and batches divide by their size
+    return weight.reshape(shape[0], -1) / weight.mean()

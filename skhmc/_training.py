@@ -8,24 +8,30 @@ from numbers import Integral, Real
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.metrics import average_precision_score
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
 
 from skhmc._net import OPTIMIZERS, Net, SliceDataset, resolve_device
 from skhmc._sources import name_list
+from skhmc.metrics import au_prc_score
 from skhmc.nn.modules import MLPEncoder, seed_module
 
 __all__ = [
     "NETWORK_CONSTRAINTS",
     "build_encoder",
     "label_counts",
+    "positive_elements",
+    "rates",
     "train",
     "warn_constant",
 ]
 
 ROWS_PER_BLOCK = 1024
+SMOOTHING = 1e-4  # the rate of a label that no training row has
 
 _share = Interval(Real, 0, 1, closed="left")
 _positive = Interval(Real, 0, None, closed="neither")
@@ -58,6 +64,18 @@ NETWORK_CONSTRAINTS = {
 }
 
 
+def positive_elements(estimator, name, kind):
+    """Return a parameter that is a number or a sequence of them as a list, checked."""
+    given = getattr(estimator, name)
+    values = np.atleast_1d(given).tolist()
+    if not all(isinstance(value, kind) and value > 0 for value in values):
+        raise InvalidParameterError(
+            f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
+            f"{given!r}."
+        )
+    return values
+
+
 def build_encoder(estimator, X):
     """Return the encoder, the width of its output, and the parts that are the user's.
 
@@ -76,7 +94,7 @@ def build_encoder(estimator, X):
     """
     given, dtype = estimator.encoder, getattr(torch, estimator.dtype)
     if given is None:
-        sizes = np.atleast_1d(estimator.hidden_layer_sizes).tolist()
+        sizes = positive_elements(estimator, "hidden_layer_sizes", Integral)
         encoder = MLPEncoder(
             X.shape[1], sizes, estimator.dropout_, estimator.input_dropout_
         )
@@ -88,7 +106,7 @@ def build_encoder(estimator, X):
     else:
         encoder = given()
     encoder = encoder.to(dtype).eval()
-    sample, _ = SliceDataset(X[:2], dtype=dtype).batch(slice(None), "cpu")
+    sample, _ = SliceDataset(X[:2], dtype=dtype, copy=True).batch(slice(None), "cpu")
     with torch.no_grad():
         n_encoded = encoder(sample).flatten(1).shape[1]
     return encoder, n_encoded, set(encoder.modules())
@@ -120,8 +138,20 @@ def label_counts(Y, weight):
     return positive, known
 
 
-def warn_constant(positive, known, names):
-    """Warn once of labels that training can say nothing about."""
+def rates(positive, known):
+    """Return every label's share of positives, kept off 0 and 1.
+
+    Unknown labels get the share of all labels together. Neither the number of rows nor
+    the scale of weights matters, so that weights and repeated rows are equivalent.
+    """
+    overall = positive.sum() / max(known.sum(), np.finfo(float).tiny)
+    known = np.where(known > 0, known, np.nan)
+    share = np.nan_to_num(positive / known, nan=overall)
+    return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
+
+
+def warn_constant(positive, known, names, fate):
+    """Warn once of labels that training can say nothing about, and of their fate."""
     kinds = {
         "no known value": known == 0,
         "no positive row": (known > 0) & (positive == 0),
@@ -135,7 +165,7 @@ def warn_constant(positive, known, names):
     if said:
         warnings.warn(
             f"Of {len(names)} labels, {'; '.join(said)} in the training data: nothing "
-            f"can be learnt about them, and they are predicted at their prior.",
+            f"can be learnt about them, and they are predicted {fate}.",
             UserWarning,
             stacklevel=4,
         )
@@ -144,14 +174,48 @@ def warn_constant(positive, known, names):
 class _CoherentScore:
     """Micro AU(PRC) of a net's coherent probabilities on validation rows."""
 
-    def __init__(self, dataset, Y, form):
-        self.dataset, self.form = dataset, form
-        self.Y = Y.toarray() if sp.issparse(Y) else Y
+    def __init__(self, dataset, Y, weight, form):
+        self.dataset, self.Y, self.form = dataset, Y, form
+        self.weight = None if weight is None else weight.mean(axis=1)
+        values = Y.data if sp.issparse(Y) else Y
+        heavy = 1 if weight is None else self.weight.sum()
+        if not (values == 1).any() or not heavy:
+            raise ValueError(
+                f"early_stopping held out {Y.shape[0]} samples and none of them has a "
+                f"known positive label of positive weight. Raise validation_fraction, "
+                f"or set early_stopping=False."
+            )
 
     def __call__(self, net):
         proba = self.form.proba(net.logits(self.dataset), "auto")
-        known = ~np.isnan(self.Y)
-        return average_precision_score(self.Y[known], proba[known])
+        options = {"close": False, "sample_weight": self.weight}
+        return au_prc_score(self.Y, proba, **options)
+
+
+def hold_out(Y, fraction, random_state):
+    """Return the rows to train on and a sample of rows, stratified by rarest label.
+
+    Rows are put in the order of their rarest positive label, at random within it, and
+    every (1 / fraction)-th row is held out.
+
+    Parameters
+    ----------
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+    fraction : float
+    random_state : int
+
+    Returns
+    -------
+    rows, held_out : ndarray of int
+    """
+    positive = sp.csr_matrix(Y == 1)
+    rarity = 1 / np.maximum(np.asarray(positive.sum(axis=0)).ravel(), 1)
+    rarest = positive.multiply(rarity).tocsr().argmax(axis=1)
+    n_samples, rng = Y.shape[0], np.random.RandomState(random_state)
+    order = np.lexsort((rng.random_sample(n_samples), np.asarray(rarest).ravel()))
+    places = np.arange(rng.random_sample() / fraction, n_samples, 1 / fraction)
+    held_out = np.sort(order[places.astype(np.intp)])
+    return np.setdiff1d(np.arange(n_samples), held_out), held_out
 
 
 def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
@@ -182,18 +246,14 @@ def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
 
     best = None
     if estimator.early_stopping:
-        rows, held_out = train_test_split(
-            np.arange(X.shape[0]),
-            test_size=estimator.validation_fraction,
-            random_state=seeds[3],
-        )
-        held_out_X = SliceDataset(X[held_out], dtype=dtype)
-        score = _CoherentScore(held_out_X, Y[held_out], form)
+        rows, held_out = hold_out(Y, estimator.validation_fraction, seeds[3])
+        parts = [None if a is None else a[held_out] for a in (X, Y, weight)]
+        held_out_X = SliceDataset(parts[0], dtype=dtype, copy=bool(own))
+        score = _CoherentScore(held_out_X, *parts[1:], form)
         best = (score, estimator.n_iter_no_change, estimator.tol)
-        X, Y = X[rows], Y[rows]
-        weight = None if weight is None else weight[rows]
-    weight = form.encode_weight(weight)
-    dataset = SliceDataset(X, form.encode(Y), weight, dtype=dtype)
+        X, Y, weight = (None if a is None else a[rows] for a in (X, Y, weight))
+    targets, weight = form.encode(Y), form.encode_weight(weight)
+    dataset = SliceDataset(X, targets, weight, dtype=dtype, copy=bool(own))
     net = Net(
         module,
         criterion=criterion,

@@ -2,7 +2,8 @@ r"""Coherence of labels and scores with a hierarchy, on arrays.
 
 A label set is coherent when it holds every ancestor of its labels; scores are
 coherent when no label scores above one of its parents. All functions take and return
-(n_samples, n_labels) arrays and cost time linear in samples x (labels + edges).
+(n_samples, n_labels) arrays and sweep over the levels: time is linear in samples x
+(labels + edges), once or, for :func:`isotonic_constraint`, 52 times.
 
 :func:`close_upward` makes label sets coherent, :func:`max_constraint` and
 :func:`isotonic_constraint` scores; :func:`violations` and :func:`score_violations`
@@ -119,6 +120,22 @@ def max_constraint(scores, hierarchy):
     return np.ascontiguousarray(_sweep(values, hierarchy.upward_plan, np.maximum).T)
 
 
+def check_tree(hierarchy):
+    """Raise when a label has several parents, which isotonic coherence cannot have.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+    """
+    if not hierarchy.is_tree:
+        several = np.flatnonzero(np.diff(hierarchy.parents.indptr) > 1)[0]
+        name = hierarchy.labels[several]
+        raise ValueError(
+            f"Isotonic coherence needs a tree, but label {name!r} has the parents "
+            f"{hierarchy.parents_of(name)}. Use the max constraint on a DAG."
+        )
+
+
 def isotonic_constraint(scores, hierarchy):
     r"""Return the coherent scores closest to ``scores`` in least squares, on a tree.
 
@@ -150,13 +167,7 @@ def isotonic_constraint(scores, hierarchy):
     """
     scores = np.asarray(scores)
     _check_width(scores, hierarchy)
-    if not hierarchy.is_tree:
-        several = np.flatnonzero(np.diff(hierarchy.parents.indptr) > 1)[0]
-        name = hierarchy.labels[several]
-        raise ValueError(
-            f"Isotonic coherence needs a tree, but label {name!r} has the parents "
-            f"{hierarchy.parents_of(name)}. Use the max constraint on a DAG."
-        )
+    check_tree(hierarchy)
     dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
     blocks = np.split(
         scores.T.astype(np.float64),

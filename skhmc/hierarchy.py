@@ -233,12 +233,13 @@ class Hierarchy:
 
     def _ordered(self, labels: Iterable) -> Hierarchy:
         index = index_labels(labels)
-        unknown = name_list(x for x in index if x not in self._index) or "none"
-        missing = name_list(x for x in self.labels if x not in index) or "none"
-        if unknown != missing:
+        unknown = [x for x in index if x not in self._index]
+        missing = [x for x in self.labels if x not in index]
+        if unknown or missing:
             raise ValueError(
-                f"The labels of Y do not match the hierarchy's. Only in Y: {unknown}. "
-                f"Only in the hierarchy: {missing}. Correct the names, or use "
+                f"The labels of Y do not match the hierarchy's. Only in Y: "
+                f"{name_list(unknown) or 'none'}. Only in the hierarchy: "
+                f"{name_list(missing) or 'none'}. Correct the names, or use "
                 f"hierarchy.subset(labels) to keep only some labels."
             )
         return self if tuple(index) == self.labels else self.subset(index)

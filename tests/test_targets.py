@@ -185,5 +185,7 @@ def test_wrong_weights(weight, message):
 
 def test_weights_of_samples_and_of_labels():
     assert check_sample_weight(None, (4, 3), np.float32) is None
-    assert check_sample_weight(2, (4, 3), np.float32).tolist() == [[2]] * 4
+    assert check_sample_weight(2, (4, 3), np.float32).tolist() == [[1]] * 4
+    weight = check_sample_weight([1, 3, 0, 4], (4, 3), np.float64)
+    assert weight.tolist() == [[0.5], [1.5], [0.0], [2.0]]
     assert check_sample_weight(np.ones((4, 3)), (4, 3), np.float32).shape == (4, 3)

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc._columns import are_label_sets
 from skhmc._sources import name_list, plain
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._inputs import align, is_frame
@@ -93,21 +94,9 @@ def _positive_columns(probabilities, classes):
 
 def n_dimensions(Y):
     """Return the number of dimensions of an array, matrix, DataFrame or list."""
-    if has_label_sets(Y):
+    if are_label_sets(Y):
         return 2
     return Y.ndim if hasattr(Y, "ndim") else 1 + np.ndim(Y[0])
-
-
-def has_label_sets(y):
-    """Return whether y is a list of lists (or sets) of label names."""
-    if is_frame(y) or getattr(y, "ndim", 1) != 1 or y is None or not len(y):
-        return False
-    kinds = (list, tuple, set, frozenset)
-    if not all(isinstance(row, kinds) for row in y):
-        return False
-    texts = any(isinstance(label, str) for row in y for label in row)
-    sets = any(isinstance(row, (set, frozenset)) for row in y)
-    return texts or sets or len({len(row) for row in y}) > 1
 
 
 def _indicators(label_sets, names):
@@ -174,11 +163,13 @@ def match_labels(estimator, hierarchy, y, response):
     given = None if given is None else list(given)
     numbered = given is not None and given == list(range(len(given)))
     names = list(response.columns) if is_frame(response) else None
-    if names is None and not numbered:
+    # numbers name columns that had no names in fit, or that were named so there
+    same = numbered and is_frame(y) and set(y.columns) == set(given)
+    if names is None and (same or not numbered):
         names = given
     if names is None and is_frame(y):
         names = list(y.columns)
-    if has_label_sets(y):
+    if are_label_sets(y, None if given is None else len(given)):
         names = names or given or list(Hierarchy.build(hierarchy).labels)
         y = _indicators(y, names)
     arrays = {} if y is None else {"y_true": y}

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 
+import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skhmc.hierarchy import Hierarchy
@@ -123,6 +124,8 @@ class HierarchicalScorer:
             if self.response_method == "predict_proba":
                 classes = class_labels(estimator, response)
             built = None if hierarchy is None else Hierarchy.build(hierarchy)
+            if self.raw and np.ndim(response) == 2:  # indicators, as the net has them
+                built, _, response = match_labels(estimator, built, None, response)
             hierarchy, y, response = single_label(built, y, response, classes)
         else:
             hierarchy, y, response = match_labels(estimator, hierarchy, y, response)

@@ -3,6 +3,9 @@
 A *task* is one depth level. :class:`LabelTasks` and :class:`SetTasks` turn logits into
 one loss per task; :class:`HCALCriterion` mixes in the aggregated loss of class means
 and sums the tasks with adaptive weights.
+
+Sample weights have the mean 1 over the training samples, so that sums over a batch are
+divided by its size: a batch of heavy samples counts more than one of light ones.
 """
 
 from __future__ import annotations
@@ -53,11 +56,8 @@ class LabelTasks(nn.Module):
         """Return the level losses (K,); Y may hold NaN, ``weight`` is (B, 1 or L)."""
         known = ~torch.isnan(Y)
         loss = self.loss(logits, torch.where(known, Y, 0)) * known
-        total: Tensor | float = float(len(Y))
-        if weight is not None:
-            loss = loss * weight
-            total = weight.mean(1).sum().clamp_min(torch.finfo(loss.dtype).tiny)
-        levels = (loss.sum(0) / total).split(self.level_sizes)
+        loss = loss if weight is None else loss * weight
+        levels = (loss.sum(0) / len(Y)).split(self.level_sizes)
         return torch.stack([level.sum() for level in levels]) / self.entropies
 
 
@@ -68,20 +68,24 @@ class SetTasks(nn.Module):
     ----------
     loss : callable
         Maps logits and targets of one level, (B, C), to (B,); linear in the targets
-        when ``exclusive``.
+        when there is a ``coverage``.
     classes : sequence of Tensor
         Positions of every level's labels.
-    exclusive : bool
-        Whether a sample has at most one label per level; samples without one are left
-        out of the level's mean.
+    coverage : Tensor (K,) or None
+        Share of the training samples that have a label in each level, where a sample
+        has at most one; the level's mean is over these. None where samples may have
+        several labels.
     """
 
     def __init__(
-        self, loss: LabelLoss, classes: Sequence[Tensor], exclusive: bool
+        self,
+        loss: LabelLoss,
+        classes: Sequence[Tensor],
+        coverage: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.loss = loss
-        self.exclusive = exclusive
+        self.register_buffer("coverage", coverage, persistent=False)
         self.n_tasks = len(classes)
         for k, positions in enumerate(classes):
             self.register_buffer(f"classes_{k}", positions, persistent=False)
@@ -98,16 +102,16 @@ class SetTasks(nn.Module):
         losses = []
         for positions in self.classes:
             scores, y = logits[:, positions], Y[:, positions]
-            w = torch.ones_like(y) if weight is None else weight
-            w = w if w.shape[1] == 1 or weight is None else w[:, positions]
-            if self.exclusive:  # the loss is linear in its targets
-                y = y * w
-                loss, total = self.loss(scores, y).sum(), y.sum()
+            if weight is None:
+                loss = self.loss(scores, y)
             else:
-                w = w.mean(1)
-                loss, total = (self.loss(scores, y) * w).sum(), w.sum()
-            losses.append(loss / total.clamp_min(torch.finfo(loss.dtype).tiny))
-        return torch.stack(losses)
+                w = weight if weight.shape[1] == 1 else weight[:, positions]
+                several = self.coverage is None
+                loss = self.loss(scores, y if several else y * w)
+                loss = loss * w.mean(1) if several else loss
+            losses.append(loss.sum() / len(Y))
+        losses = torch.stack(losses)
+        return losses if self.coverage is None else losses / self.coverage
 
 
 class HCALCriterion(nn.Module):

@@ -95,7 +95,7 @@ class PrototypeNetwork(_Seeded):
     bias : Tensor (L,) or None
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
-        Labels about which training says nothing: they keep to their bias.
+        Labels about which training says nothing: they keep to their initial bias.
     """
 
     def __init__(
@@ -120,8 +120,9 @@ class PrototypeNetwork(_Seeded):
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
         )
         self.bias = None if bias is None else nn.Parameter(bias.clone())
-        learnt = None if fixed is None else (~fixed).to(torch.float32)[:, None]
-        self.register_buffer("learnt", learnt)
+        self.register_buffer("prior", bias)
+        self.register_buffer("fixed", fixed)
+        self.n_labels = sum(level_sizes)
         self.temperature = temperature
         self.perturbation = perturbation
         self.normalize_features = normalize_features
@@ -140,10 +141,10 @@ class PrototypeNetwork(_Seeded):
         features, prototypes = self.embed(X), self.unit_prototypes()
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
-        if self.learnt is not None:
-            prototypes = prototypes * self.learnt
         logits = prototype_logits(features, prototypes, self.temperature)
         logits = logits if self.bias is None else logits + self.bias
+        if self.fixed is not None:
+            logits = torch.where(self.fixed, self.prior, logits)
         return Output(logits, features, prototypes) if self.training else logits
 
 

@@ -24,7 +24,7 @@ def label_tasks(entropies=(1.0, 1.0)):
 
 def path_tasks():
     classes = [torch.arange(0, 2), torch.arange(2, 5)]
-    return SetTasks(softmax_loss, classes, exclusive=True).double()
+    return SetTasks(softmax_loss, classes, torch.ones(len(classes))).double()
 
 
 def criterion(tasks, **options):
@@ -120,7 +120,7 @@ def test_aggregation_by_hand():
 
 def test_the_deepest_level_and_a_flat_hierarchy_are_never_aggregated():
     classes = [torch.arange(5)]
-    tasks = SetTasks(softmax_loss, classes, exclusive=True).double()
+    tasks = SetTasks(softmax_loss, classes, torch.ones(len(classes))).double()
     out = output(3)
     Y = torch.eye(5, dtype=torch.float64)[[0, 0, 3]]
     plain = torch.nn.functional.cross_entropy(out.logits, torch.tensor([0, 0, 3]))
@@ -149,9 +149,7 @@ def test_aggregation_stays_out_of_evaluation():
 TASKS = {
     "bce": label_tasks,
     "softmax": path_tasks,
-    "zlpr": lambda: SetTasks(
-        zlpr, [torch.arange(0, 2), torch.arange(2, 5)], exclusive=False
-    ).double(),
+    "zlpr": lambda: SetTasks(zlpr, [torch.arange(0, 2), torch.arange(2, 5)]).double(),
 }
 
 

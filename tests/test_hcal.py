@@ -132,6 +132,15 @@ def test_mandatory_leaves_always_end_at_a_leaf(stopping):
     assert (clf.predict(X)[:, TREE.leaves].sum(axis=1) == 1).all()
 
 
+def test_optional_leaves_may_stop_under_any_internal_label(single):
+    X, Y = single  # nothing stops above a leaf here
+    clf = fast(TREE, leaf_prediction="optional").fit(X, Y)
+    assert clf.leaf_prediction_ == "optional"
+    stops = [TREE.labels[k] for k in clf._form.space.stops]
+    assert stops == ["a", "b"]
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.95
+
+
 def test_raw_predictions_of_uneven_paths_leave_deeper_levels_empty(single):
     X, Y = single
     raw = fast(TREE).fit(X, Y).predict_raw(X)
@@ -500,6 +509,14 @@ def test_weight_two_is_a_row_twice_and_weight_zero_a_row_left_out(form, request)
         np.testing.assert_allclose(
             weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-8
         )
+
+
+def test_a_stop_weighs_what_its_label_weighs(stopping):
+    X, Y = stopping
+    form = fast(TREE, max_iter=1).fit(X, Y)._form
+    weight = np.arange(1.0, 8.0)[None]
+    encoded = form.encode_weight(weight)[:, form.inverse]
+    assert encoded.tolist() == [[1, 2, 3, 4, 5, 6, 7, TREE.position("a") + 1, 4]]
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, None])

@@ -1,6 +1,7 @@
 """HCALClassifier with our scorers in cross-validation, searches and Pipelines."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import (
     GridSearchCV,
@@ -12,7 +13,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhmc import HCALClassifier
+from skhmc import HCALClassifier, Hierarchy
 from skhmc.datasets import load_digit_properties
 from skhmc.metrics import (
     HierarchicalViolationRate,
@@ -91,3 +92,27 @@ def test_unknown_labels_with_an_explicit_splitter(pipeline):
         assert np.isfinite(
             cross_val_score(pipeline, X, partly, scoring=scorer, cv=cv)
         ).all()
+
+
+def test_scorers_follow_the_columns_of_y_also_when_they_are_numbered():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5))
+    Y = (X[:, :3] @ rng.normal(size=(3, 3)) > 0).astype(int)
+    Y[:, 0] |= Y[:, 1]
+    frame = pd.DataFrame(Y)
+    clf = HCALClassifier([(0, 1)], hidden_layer_sizes=(16,), max_iter=5, random_state=0)
+    clf.fit(X, frame)
+    for scorer in (au_prc_scorer, hierarchical_f1_scorer, hvr_scorer):
+        assert scorer(clf, X, frame) == scorer(clf, X, frame[[2, 1, 0]])
+        assert scorer(clf, X, frame) == scorer(clf, X, Y)
+
+
+def test_the_raw_rate_of_single_labels_is_read_by_name():
+    rng = np.random.default_rng(0)
+    tree = Hierarchy.build({"b1": "a", "b2": "a", "d1": "c", "d2": "c"})
+    X, y = rng.normal(size=(60, 5)), rng.choice(["b1", "b2", "d1", "d2"], 60)
+    clf = HCALClassifier(tree, hidden_layer_sizes=(16,), max_iter=2, random_state=0)
+    clf.fit(X, y)
+    orders = [None, tree, tree.subset(tree.labels[::-1])]
+    rates = {HierarchicalViolationRate(h, raw=True)(clf, X, y) for h in orders}
+    assert len(rates) == 1 and rates.pop() < 0

@@ -314,3 +314,34 @@ def test_any_added_back_edge_is_reported_as_a_real_cycle(h, seed):
     cycle = [int(label) for label in text.split(" -> ")]
     assert cycle[0] == cycle[-1] and len(cycle) > 2
     assert set(zip(cycle, cycle[1:], strict=False)) <= set(edges)
+
+
+def test_a_frame_names_the_rows_of_its_matrix():
+    labels = ["a", "b", "c"]
+    frame = pd.DataFrame(0, index=["b", "c", "a"], columns=labels)
+    frame.loc["a", "b"] = 1
+    for build in (Hierarchy.from_matrix, Hierarchy.build):
+        assert list(build(frame).to_networkx().edges) == [("a", "b")]
+    counted = frame.loc[labels].reset_index(drop=True)
+    assert Hierarchy.from_matrix(counted) == Hierarchy(labels, [("a", "b")])
+    with pytest.raises(ValueError, match="rows of the matrix .* not named as its col"):
+        Hierarchy.from_matrix(frame.rename(index={"a": "x"}))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_missing_parent_makes_a_root(missing):
+    parents = {"a": missing, "b": "a"}
+    assert Hierarchy.from_parents(parents) == Hierarchy(["a", "b"], [("a", "b")])
+
+
+@pytest.mark.parametrize("bad", [["x"], float("nan"), pd.NA])
+def test_labels_must_be_hashable_and_not_missing(bad):
+    with pytest.raises(TypeError, match="Labels must be hashable and not NaN, got"):
+        Hierarchy(["a", bad])
+
+
+def test_two_edges_in_a_table_of_names_are_no_matrix():
+    table = np.array([["a", "b"], ["b", "c"]])
+    expected = Hierarchy(["a", "b", "c"], [("a", "b"), ("b", "c")])
+    assert Hierarchy.build(table) == expected
+    assert Hierarchy.build(pd.DataFrame(table, columns=["from", "to"])) == expected

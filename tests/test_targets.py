@@ -158,6 +158,7 @@ def test_labels_of_a_frame_in_no_edge_are_roots():
         (CLOSED - 0.5, H, "Expected Y to hold 0, 1 or NaN"),
         (sp.csr_matrix(CLOSED * 3), H, "for label 'mammal'"),
         (np.full((2, 3), "a", object), H, "got strings or other objects"),
+        (np.full((2, 3), "a"), H, "got strings or other objects"),
         (np.zeros((3, 0)), None, "at least one label"),
         (np.zeros((2, 2, 2)), None, r"got shape \(2, 2, 2\)"),
         ([set(), set()], None, "no label at all"),
@@ -166,6 +167,39 @@ def test_labels_of_a_frame_in_no_edge_are_roots():
 def test_wrong_y_is_an_error_that_names_what_is_wrong(y, source, message):
     with pytest.raises(ValueError, match=message):
         read_targets(y, source)
+
+
+def test_lists_of_integers_are_names_where_they_cannot_be_indicators():
+    hierarchy = Hierarchy.from_edges([(0, 1), (0, 2)])
+    for rows in ([[0], [1]], [[1, 2], [0, 2]], [[1], [1, 2]]):
+        targets = read_targets(rows, hierarchy)
+        expected = [[int(x in row or x == 0) for x in range(3)] for row in rows]
+        np.testing.assert_array_equal(dense(targets), expected)
+    indicators = [[1, 0, 1], [1, 1, 0]]
+    np.testing.assert_array_equal(
+        dense(read_targets(indicators, hierarchy)), indicators
+    )
+
+
+def test_lists_of_integers_without_a_hierarchy_are_ambiguous():
+    with pytest.raises(ValueError, match=r"y holds lists of 0, 1, and no hierarchy"):
+        read_targets([[0], [1], [0, 1]], None)
+
+
+def test_one_label_with_unknowns_is_an_indicator():
+    targets = read_targets(np.array([[1.0], [np.nan], [0.0]]), None)
+    assert targets.classes is None
+    np.testing.assert_array_equal(dense(targets), [[1], [np.nan], [0]])
+
+
+def test_duplicate_entries_of_a_sparse_y_are_one_wrong_value():
+    Y = sp.csr_matrix((np.ones(3), np.array([1, 1, 0]), [0, 2, 3]), shape=(2, 2))
+    with pytest.raises(ValueError, match="got 2.0 for label 1"):
+        read_targets(Y, None)
+
+
+def test_one_label_per_sample_is_kept_sparse():
+    assert sp.issparse(read_targets(["cat", "dog"], H).Y)
 
 
 @pytest.mark.parametrize(

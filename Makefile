@@ -47,7 +47,7 @@ test: $(READY)
 	$(PY) -m pytest
 
 slow: $(READY)
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow --durations=0 --durations-min=1
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -22,6 +22,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X):
         check_is_fitted(self, "net_")
+        self._validate_params()  # some may change after fit
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
         own = self._many_dimensions  # a user's encoder may write into its input
         return self.net_.logits(SliceDataset(X, dtype=self.net_.dtype, copy=own))

@@ -11,8 +11,8 @@ __all__ = ["are_label_sets", "match_columns"]
 def match_columns(source, names, n_labels):
     """Return a hierarchy in the order of columns, by name where they have names.
 
-    Without names, integer labels are positions of columns, and the columns of other
-    labels stand in the order of a ``Hierarchy`` (or matrix), which alone has one.
+    Without names, the columns stand in the order of a ``Hierarchy`` (or matrix). Other
+    sources have no order; with them integer labels are positions of columns.
 
     Parameters
     ----------
@@ -26,33 +26,36 @@ def match_columns(source, names, n_labels):
     Returns
     -------
     Hierarchy
-        Of another size than ``n_labels`` only when neither has names for the other's;
-        callers say so in their own words.
+        Perhaps of another size than ``n_labels``; callers say so in their own words.
     """
     if names is not None or source is None:
         labels = range(n_labels) if names is None else names
         return Hierarchy.build(source, labels=labels)
     hierarchy = Hierarchy.build(source)
-    if set(hierarchy.labels) <= set(range(n_labels)):
-        if not isinstance(source, Hierarchy):  # labels in no edge are roots
-            hierarchy = Hierarchy.build(source, range(n_labels))
-        if hierarchy.n_labels == n_labels:
-            return Hierarchy.build(hierarchy, range(n_labels))
-    elif not isinstance(source, Hierarchy) and not is_matrix(source):
-        raise ValueError(
-            f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
-            f"columns have no names, so their order is unknown. Pass DataFrames, or "
-            f"Hierarchy.build(source, labels=[names in the order of the columns])."
-        )
-    return hierarchy
+    if isinstance(source, Hierarchy) or is_matrix(source):
+        return hierarchy
+    if all(isinstance(label, int) for label in hierarchy.labels):
+        outside = [x for x in hierarchy.labels if not 0 <= x < n_labels]
+        if outside:
+            raise ValueError(
+                f"The hierarchy has the labels {name_list(outside)}, which are no "
+                f"positions of the {n_labels} columns. Give a column for each, or "
+                f"leave them out of the hierarchy."
+            )
+        return Hierarchy.build(source, range(n_labels))  # in no edge: a root
+    raise ValueError(
+        f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
+        f"columns have no names, so their order is unknown. Pass DataFrames, or "
+        f"Hierarchy.build(source, labels=[names in the order of the columns])."
+    )
 
 
 def are_label_sets(y, n_labels=None):
     """Tell lists of label names from a nested list of indicators.
 
     Rows that are sets or hold strings are names, and so are rows of different length.
-    Other rows are indicators when they hold 0, 1 and NaN only and, where it is known,
-    are ``n_labels`` long.
+    Rows of 0, 1 and NaN only are indicators, but for rows of one entry where there are
+    several labels; other rows of numbers are names when they are not ``n_labels`` long.
 
     Parameters
     ----------
@@ -77,6 +80,6 @@ def are_label_sets(y, n_labels=None):
     values, lengths = {x for row in y for x in row}, {len(row) for row in y}
     if len(lengths) > 1 or any(isinstance(x, str) for x in values):
         return True
-    if n_labels is None:
+    if n_labels is None or lengths == {n_labels}:
         return False
-    return lengths != {n_labels} or any(x not in (0, 1) and x == x for x in values)
+    return lengths == {1} or any(x not in (0, 1) and x == x for x in values)

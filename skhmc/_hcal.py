@@ -67,8 +67,7 @@ class HCALClassifier(BaseHMC):
     aggregation_chunk : int, default=32
         Samples per class mean.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
-        Weights of the levels' losses: a softmax of the current losses, a softmax of
-        their rates of descent, or equal.
+        Weights of the levels' losses: softmax of the losses or of their rates, or equal.
     gamma : float, default=0.5
         Temperature of the adaptive weights: small ones look at the worst level only.
     label_loss : str or callable, default="auto"
@@ -89,7 +88,7 @@ class HCALClassifier(BaseHMC):
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
-        The optimiser.
+        What takes the steps.
     learning_rate_init : float, default=0.001
         Its learning rate; the peak of the one-cycle schedule.
     prototype_learning_rate : float or sequence of float, default=None
@@ -102,7 +101,7 @@ class HCALClassifier(BaseHMC):
     schedule : {"onecycle", "constant"}, default="onecycle"
         How the learning rate moves.
     batch_size : int, default=64
-        Samples per step; None takes all at once.
+        Most samples per step; batches are even. None takes all at once.
     max_iter : int, default=60
         Number of epochs.
     early_stopping : bool, default=False
@@ -112,7 +111,8 @@ class HCALClassifier(BaseHMC):
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
-        Patience of ``early_stopping``, in epochs.
+        Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
+        schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
         Least rise that counts for ``early_stopping``.
     dtype : {"float32", "float64"}, default="float32"
@@ -120,8 +120,8 @@ class HCALClassifier(BaseHMC):
     device : str, default="auto"
         "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
     random_state : int, RandomState or None, default=None
-        Makes fits repeatable, bit for bit on the CPU. The global state of torch and
-        numpy is left alone.
+        Makes fits repeatable, bit for bit on one CPU with one number of threads. The
+        global state of torch and numpy is left alone.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -308,7 +308,7 @@ class HCALClassifier(BaseHMC):
         form = self._choose_form(targets)
         counts = self._count_labels(form, targets.Y, weight)
         module, own = self._build_module(X, form, *counts)
-        criterion = self._build_criterion(form, *counts)
+        criterion = self._build_criterion(form, *counts, X.shape[0])
         groups = self._prototype_groups(len(form.level_sizes))
         return train(
             self, module, criterion, form, X, targets.Y, weight, own=own, groups=groups
@@ -362,9 +362,9 @@ class HCALClassifier(BaseHMC):
         )
         return module, own
 
-    def _build_criterion(self, form, positive, known):
+    def _build_criterion(self, form, positive, known, n_samples):
         return HCALCriterion(
-            self._build_tasks(form, positive, known),
+            self._build_tasks(form, positive, known, n_samples),
             aggregation=self.aggregation,
             chunk=self.aggregation_chunk,
             temperature=self.temperature,
@@ -372,12 +372,12 @@ class HCALClassifier(BaseHMC):
             gamma=self.gamma,
         )
 
-    def _build_tasks(self, form, positive, known):
+    def _build_tasks(self, form, positive, known, n_samples):
         if self.label_loss_ == "softmax":
             classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
-            covered = [positive[f].sum() for f in form.frontiers] / known.max()
-            covered = torch.from_numpy(np.where(covered > 0, covered, 1))
-            return SetTasks(softmax_loss, classes, covered)
+            covered = np.array([positive[f].sum() for f in form.frontiers]) / n_samples
+            covered[covered == 0] = 1
+            return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
         if self.label_loss_ == "zlpr":
             classes = torch.arange(len(positive)).split(form.level_sizes)
             return SetTasks(zlpr, classes)

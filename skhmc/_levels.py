@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["PlanStep", "closure", "depths", "plan_steps"]
+__all__ = ["PlanStep", "closure", "depths", "frozen", "plan_steps"]
 
 
 class PlanStep(NamedTuple):
@@ -24,6 +24,17 @@ class PlanStep(NamedTuple):
 
     targets: np.ndarray  # (n_targets,)
     sources: np.ndarray  # (n_targets, fan), fan a power of two
+
+
+def frozen(values):
+    """Return an array or CSR matrix after making it read-only."""
+    arrays = [values]
+    if sp.issparse(values):
+        values.sort_indices()
+        arrays = [values.data, values.indices, values.indptr]
+    for array in arrays:
+        array.flags.writeable = False
+    return values
 
 
 def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
@@ -85,7 +96,8 @@ def plan_steps(
     steps = []
     for part in np.split(order, np.flatnonzero(changes) + 1):
         slot = np.minimum(np.arange(width[part[0]]), fan[part, None] - 1)
-        steps.append(PlanStep(targets[part], source[starts[part, None] + slot]))
+        sources = source[starts[part, None] + slot]
+        steps.append(PlanStep(frozen(targets[part]), frozen(sources)))
     return tuple(steps)
 
 

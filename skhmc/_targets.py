@@ -273,7 +273,7 @@ def check_sample_weight(sample_weight, shape, dtype):
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=dtype)
+    weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(shape[0], weight)
     if weight.shape not in {(shape[0],), shape}:
@@ -293,4 +293,4 @@ def check_sample_weight(sample_weight, shape, dtype):
     if not weight.any():
         raise ValueError("Expected some positive sample weight, got only zeros.")
     # scaled to a mean of 1: their scale means nothing, and batches divide by their size
-    return weight.reshape(shape[0], -1) / weight.mean()
+    return (weight / weight.mean()).reshape(shape[0], -1).astype(dtype)

@@ -196,7 +196,7 @@ def hold_out(Y, fraction, random_state):
     """Return the rows to train on and a sample of rows, stratified by rarest label.
 
     Rows are put in the order of their rarest positive label, at random within it, and
-    every (1 / fraction)-th row is held out.
+    rows at even distances are held out, at least one and not all.
 
     Parameters
     ----------
@@ -213,7 +213,13 @@ def hold_out(Y, fraction, random_state):
     rarest = positive.multiply(rarity).tocsr().argmax(axis=1)
     n_samples, rng = Y.shape[0], np.random.RandomState(random_state)
     order = np.lexsort((rng.random_sample(n_samples), np.asarray(rarest).ravel()))
-    places = np.arange(rng.random_sample() / fraction, n_samples, 1 / fraction)
+    if n_samples < 2:
+        raise ValueError(
+            f"early_stopping needs at least 2 samples to hold one out, got "
+            f"{n_samples}. Set early_stopping=False."
+        )
+    n_held_out = int(np.clip(round(fraction * n_samples), 1, n_samples - 1))
+    places = (np.arange(n_held_out) + rng.random_sample()) * n_samples / n_held_out
     held_out = np.sort(order[places.astype(np.intp)])
     return np.setdiff1d(np.arange(n_samples), held_out), held_out
 

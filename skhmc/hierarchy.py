@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc import _sources
-from skhmc._levels import PlanStep, closure, depths, plan_steps
+from skhmc._levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._sources import edge_positions, index_labels, name_list, plain
 
 __all__ = ["Hierarchy"]
@@ -96,8 +96,7 @@ class Hierarchy:
             raise ValueError(
                 f"The hierarchy has a cycle: {names}. Remove one of these edges."
             )
-        edges.flags.writeable = depth.flags.writeable = False
-        self.__dict__.update(labels=labels, edges=edges, depth=depth)
+        self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
 
     @classmethod
     def _from_positions(cls, labels: tuple, edges: np.ndarray) -> Hierarchy:
@@ -257,25 +256,25 @@ class Hierarchy:
     @cached_property
     def children(self) -> sp.csr_matrix:
         ones = np.ones(len(self.edges), bool)
-        return sp.csr_matrix((ones, self.edges.T), shape=(self.n_labels,) * 2)
+        return frozen(sp.csr_matrix((ones, self.edges.T), shape=(self.n_labels,) * 2))
 
     @cached_property
     def parents(self) -> sp.csr_matrix:
-        return self.children.T.tocsr()
+        return frozen(self.children.T.tocsr())
 
     @cached_property
     def levels(self) -> tuple[np.ndarray, ...]:
         order = np.argsort(self.depth, kind="stable")
         cuts = np.cumsum(np.bincount(self.depth))[:-1]
-        return tuple(np.split(order, cuts)) if self.n_labels else ()
+        return tuple(np.split(frozen(order), cuts)) if self.n_labels else ()
 
     @cached_property
     def roots(self) -> np.ndarray:
-        return np.flatnonzero(np.diff(self.parents.indptr) == 0)
+        return frozen(np.flatnonzero(np.diff(self.parents.indptr) == 0))
 
     @cached_property
     def leaves(self) -> np.ndarray:
-        return np.flatnonzero(np.diff(self.children.indptr) == 0)
+        return frozen(np.flatnonzero(np.diff(self.children.indptr) == 0))
 
     @cached_property
     def is_tree(self) -> bool:
@@ -283,11 +282,11 @@ class Hierarchy:
 
     @cached_property
     def ancestors(self) -> sp.csr_matrix:
-        return closure(self.parents, self.depth.max(initial=0))
+        return frozen(closure(self.parents, self.depth.max(initial=0)))
 
     @cached_property
     def descendants(self) -> sp.csr_matrix:
-        return self.ancestors.T.tocsr()
+        return frozen(self.ancestors.T.tocsr())
 
     @cached_property
     def upward_plan(self) -> tuple[PlanStep, ...]:

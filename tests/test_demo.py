@@ -42,6 +42,7 @@ def test_rows_and_columns(result):
         "MultiOutput(LogisticRegression)",
         "flat MLP 16, 3 epochs",
         "  the same, closed upward",
+        "HCAL, published mechanisms",
         "HCALClassifier, 3 epochs",
     ]
     for row in rows:
@@ -51,7 +52,7 @@ def test_rows_and_columns(result):
 
 
 def test_coherent_rows_have_no_final_violations(result):
-    _, (logistic, flat, closed, hcal), _ = result
+    _, (logistic, flat, closed, _, hcal), _ = result
     assert hcal["HVR final"] == closed["HVR final"] == 0
     assert logistic["HVR raw"] == logistic["HVR final"] > 0
     assert closed["HVR raw"] == flat["HVR raw"] == flat["HVR final"]
@@ -98,7 +99,7 @@ def test_main_writes_its_files(result, tmp_path, monkeypatch, capsys):
     report = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert report["seed"] == demo.SEED
     assert set(report["versions"]) >= {"python", "numpy", "torch", "skhmc"}
-    assert len(report["tables"]["digit properties"]) == 4
+    assert len(report["tables"]["digit properties"]) == 5
     picture = (tmp_path / "out" / "prediction.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
 

@@ -69,6 +69,10 @@ def many():
     return blobs(DAG, [["cat"], ["cow"], ["parrot"], ["cow", "parrot"], ["pet"]])
 
 
+def clone_fitted(clf):
+    return pickle.loads(pickle.dumps(clf))
+
+
 def assert_differ(one, other, X):
     """Two fits say different things, though their random numbers are the same."""
     assert np.abs(one.predict_proba(X) - other.predict_proba(X)).max() > 1e-5
@@ -552,6 +556,19 @@ def test_weight_one_is_no_weight(many):
         np.testing.assert_allclose(clf.predict_proba(X), plain, atol=1e-10)
 
 
+def test_weights_per_label_leave_the_scale_of_path_losses(single):
+    X, Y = single
+    weight = np.ones(Y.shape)
+    weight[:, TREE.position("a")] = 9
+    options = {**EXACT, "max_iter": 1, "learning_rate_init": 1e-9}
+    losses = [
+        fast(TREE, **options).fit(X, Y, sample_weight=w).history_[0]["loss_depth_1"]
+        for w in (None, weight * Y.size / weight.sum())
+    ]
+    # weights of other labels only rescale the mean 1 of all; level 1 is a plain mean
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
 def test_weights_per_label(stopping):
     X, Y = stopping
     weight = np.ones(Y.shape)
@@ -634,6 +651,15 @@ def test_held_out_rows_are_stratified_by_rarest_label():
         assert Y[held_out][:, 2].sum() == 4 and 9 <= Y[held_out][:, 1].sum() <= 11
 
 
+@pytest.mark.parametrize("n_samples", [2, 5, 12])
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.9, 0.99])
+def test_some_rows_are_held_out_and_some_are_not(n_samples, fraction):
+    for seed in range(10):
+        rows, held_out = hold_out(np.ones((n_samples, 1)), fraction, seed)
+        assert len(rows) and len(held_out)
+        assert sorted([*rows, *held_out]) == list(range(n_samples))
+
+
 def test_held_out_rows_without_a_positive_are_an_error():
     Y = np.zeros((50, 2))
     Y[:, 1] = np.nan
@@ -676,6 +702,14 @@ def test_optimizers_and_schedules(many, optimizer, schedule):
     clf = fast(DAG, optimizer=optimizer, schedule=schedule, max_iter=3).fit(*many)
     rates = [epoch["learning_rate"] for epoch in clf.history_]
     assert (rates[-1] < rates[0]) == (schedule == "onecycle")
+
+
+def test_momentum_stays_what_it_is_and_matters(many):
+    X, Y = many
+    options = {"optimizer": "sgd", "max_iter": 3}
+    fits = [fast(DAG, momentum=m, **options).fit(X, Y) for m in (0.0, 0.9)]
+    assert fits[1].net_.optimizer_.param_groups[0]["momentum"] == 0.9
+    assert_differ(*fits, X)
 
 
 def test_progress_is_shown_when_asked_for(many, capsys):
@@ -748,14 +782,15 @@ def test_a_failed_refit_leaves_no_half_fitted_estimator(many):
 def test_the_coherence_set_after_fit_is_checked(many, single):
     clf = fast(DAG, max_iter=1).fit(*many)
     for wrong, message in [
-        ("Max", "got|Got coherence='Max'"),
+        ("Max", "'coherence' parameter"),
         ("path", "single paths"),
     ]:
         with pytest.raises(ValueError, match=message):
             clf.set_params(coherence=wrong).predict(many[0])
     clf = fast(TREE, max_iter=1).fit(*single)
-    with pytest.raises(ValueError, match="Got coherence='none'"):
-        clf.set_params(coherence="none").predict(single[0])
+    for change in ({"coherence": "none"}, {"threshold": 7}, {"proba_format": "x"}):
+        with pytest.raises(ValueError, match=f"'{next(iter(change))}' parameter"):
+            clone_fitted(clf).set_params(**change).predict(single[0])
 
 
 def test_score_reads_y_as_fit_does(many):

@@ -19,6 +19,7 @@ from skhmc.metrics import (
     HierarchicalViolationRate,
     au_prc_scorer,
     hierarchical_f1_scorer,
+    hierarchical_violation_rate,
     hvr_scorer,
 )
 
@@ -101,10 +102,15 @@ def test_scorers_follow_the_columns_of_y_also_when_they_are_numbered():
     Y[:, 0] |= Y[:, 1]
     frame = pd.DataFrame(Y)
     clf = HCALClassifier([(0, 1)], hidden_layer_sizes=(16,), max_iter=5, random_state=0)
-    clf.fit(X, frame)
-    for scorer in (au_prc_scorer, hierarchical_f1_scorer, hvr_scorer):
-        assert scorer(clf, X, frame) == scorer(clf, X, frame[[2, 1, 0]])
-        assert scorer(clf, X, frame) == scorer(clf, X, Y)
+    for order in ([0, 1, 2], [2, 0, 1], [1, 0, 2]):
+        clf.fit(X, frame[order])
+        assert hvr_scorer(clf, X, frame) == 0
+        assert hierarchical_violation_rate(clf.predict(X), clf.hierarchy_) == 0
+        for scorer in (au_prc_scorer, hierarchical_f1_scorer, hvr_scorer):
+            expected = scorer(clf, X, frame[order])
+            assert scorer(clf, X, frame[[2, 1, 0]]) == pytest.approx(expected)
+            assert scorer(clf, X, Y[:, order]) == pytest.approx(expected)
+        assert clf.score(X, frame) == clf.score(X, Y[:, order])
 
 
 def test_the_raw_rate_of_single_labels_is_read_by_name():

@@ -345,3 +345,19 @@ def test_two_edges_in_a_table_of_names_are_no_matrix():
     expected = Hierarchy(["a", "b", "c"], [("a", "b"), ("b", "c")])
     assert Hierarchy.build(table) == expected
     assert Hierarchy.build(pd.DataFrame(table, columns=["from", "to"])) == expected
+
+
+def test_what_a_hierarchy_hands_out_is_read_only():
+    hierarchy = Hierarchy.from_edges([(0, 1), (1, 2), (0, 3)])
+    arrays = [hierarchy.edges, hierarchy.depth, hierarchy.roots, hierarchy.leaves]
+    arrays += [
+        *hierarchy.levels,
+        *hierarchy.upward_plan[0],
+        *hierarchy.downward_plan[0],
+    ]
+    for name in ("parents", "children", "ancestors", "descendants"):
+        matrix = getattr(hierarchy, name)
+        arrays += [matrix.data, matrix.indices, matrix.indptr]
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0

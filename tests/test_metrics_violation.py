@@ -157,7 +157,8 @@ def test_integer_labels_number_the_columns():
     # 3 is in no edge; the hierarchy lists 2 before 0
     assert hierarchical_violation_rate([[0, 1, 1, 0]], [(2, 0), (0, 1)]) == 1.0
     assert hierarchical_violation_rate([[1, 1, 1, 1]], [(2, 0), (0, 1)]) == 0.0
-    assert hierarchical_violation_rate([[0, 1, 1]], Hierarchy([2, 0, 1], [(2, 1)])) == 0
+    # but the columns stand in the order of a Hierarchy: here 2, 0, 1
+    assert hierarchical_violation_rate([[0, 1, 1]], Hierarchy([2, 0, 1], [(2, 1)])) == 1
 
 
 def test_exclude_names():

@@ -1,5 +1,6 @@
 """Reading y: every accepted form, matched to the hierarchy, closed upward."""
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -101,11 +102,27 @@ def test_unknown_labels_are_closed_both_ways():
     np.testing.assert_array_equal(dense(targets), expected)
 
 
-def test_integer_labels_are_matched_by_value_not_by_position():
+def test_columns_without_names_stand_in_the_order_of_a_hierarchy():
     hierarchy = Hierarchy([2, 0, 1], edges=[(2, 0)])
-    targets = read_targets(np.array([[1, 0, 1], [0, 1, 0]]), hierarchy)
-    assert targets.hierarchy.labels == (0, 1, 2)
-    assert targets.hierarchy.edges.tolist() == [[2, 0]]
+    assert read_targets(np.array([[1, 1, 0]]), hierarchy).hierarchy == hierarchy
+
+
+def test_integers_of_a_source_without_order_are_positions():
+    graph = nx.DiGraph([(2, 0), (2, 1)])
+    hierarchy = read_targets(np.array([[1, 0, 1]]), graph).hierarchy
+    assert hierarchy.labels == (0, 1, 2) and hierarchy.parents_of(0) == [2]
+    with pytest.raises(ValueError, match=r"the labels 2, which are no positions of th"):
+        read_targets(np.array([[1, 0]]), graph)
+
+
+def test_nested_lists_of_indicators_are_never_names():
+    rows = [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    targets = read_targets(rows, [(0, 1)])
+    np.testing.assert_array_equal(dense(targets), rows)
+    with pytest.raises(ValueError, match="Y has 3 columns"):
+        read_targets(rows, Hierarchy.from_edges([(0, 1)]))
+    with pytest.raises(ValueError, match="got 2 for label"):
+        read_targets([[2, 0, 1], [2, 1, 0]], [(0, 1), (1, 2)])
 
 
 @pytest.mark.parametrize(
@@ -220,6 +237,8 @@ def test_wrong_weights(weight, message):
 def test_weights_of_samples_and_of_labels():
     assert check_sample_weight(None, (4, 3), np.float32) is None
     assert check_sample_weight(2, (4, 3), np.float32).tolist() == [[1]] * 4
+    huge = check_sample_weight(np.full(4, 1e37), (4, 3), np.float32)
+    assert huge.tolist() == [[1]] * 4
     weight = check_sample_weight([1, 3, 0, 4], (4, 3), np.float64)
     assert weight.tolist() == [[0.5], [1.5], [0.0], [2.0]]
     assert check_sample_weight(np.ones((4, 3)), (4, 3), np.float32).shape == (4, 3)

@@ -165,6 +165,13 @@ def _hierarchy(attribute, file):
         if is_tree:
             return Hierarchy.from_paths(classes), ()
         pairs = [_pair(name) for name in classes]
+        children = {child for _, child in pairs}
+        lost = [p for p, _ in pairs if p != ROOT and p not in children]
+        if lost:
+            raise ValueError(
+                f"the class {lost[0]!r} has children but no parent, expected every "
+                f"class below {ROOT!r}. Add '{ROOT}/{lost[0]}' or correct the name."
+            )
         labels = dict.fromkeys(x for pair in pairs for x in pair if x != ROOT)
         return Hierarchy(labels, [p for p in pairs if p[0] != ROOT]), (ROOT,)
     except ValueError as error:
@@ -195,7 +202,7 @@ def _target(text, hierarchy, no_label):
             if name in no_label:
                 continue
             if name not in index:
-                raise _unknown_class(name, text, number)
+                raise _unknown_class(name, text, number, hierarchy.labels[0])
             rows.append(number)
             columns.append(index[name])
     ones, shape = np.ones(len(rows), bool), (len(text.rows), len(index))
@@ -203,7 +210,7 @@ def _target(text, hierarchy, no_label):
     return close_upward(direct, hierarchy).astype(np.int64)
 
 
-def _unknown_class(name, text, number):
+def _unknown_class(name, text, number, example):
     attribute = text.attributes[text.class_position]
     start = f"{text.file}, line {text.lines[number]}: attribute {attribute.name!r} got"
     if name in ("", "?"):
@@ -213,5 +220,5 @@ def _unknown_class(name, text, number):
         )
     return ValueError(
         f"{start} the class {name!r}, expected one of those the header lists, such as "
-        f"{attribute.values[0]!r}. Add it to the header or correct the row."
+        f"{example!r}. Add it to the header or correct the row."
     )

@@ -31,9 +31,9 @@ ABOUT = {
 
 def fetch_clus(
     name,
-    *,
     data_home=None,
     download_if_missing=True,
+    *,
     base_url=None,
     return_X_y=False,
 ):

@@ -67,7 +67,7 @@ class HCALClassifier(BaseHMC):
     aggregation_chunk : int, default=32
         Samples per class mean.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
-        Weights of the levels' losses: softmax of the losses or of their rates, or equal.
+        Weights of the levels' losses: a softmax of them or of their rates, or equal.
     gamma : float, default=0.5
         Temperature of the adaptive weights: small ones look at the worst level only.
     label_loss : str or callable, default="auto"

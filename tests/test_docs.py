@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.demo import COLUMNS
 from tests.test_house import public_modules
 
 ROOT = Path(__file__).parents[1]
@@ -79,3 +80,10 @@ def test_api_page_lists_nothing_else():
     public = {id(getattr(m, name)) for m in public_modules() for name in m.__all__}
     for module, name in read_api_page():
         assert id(getattr(importlib.import_module(module), name)) in public
+
+
+def test_readme_shows_what_the_demo_prints():
+    text = (ROOT / "README.md").read_text()
+    shown = text.split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
+    for name in (*COLUMNS, "HCAL, published mechanisms", "closed upward", "seed"):
+        assert name in shown

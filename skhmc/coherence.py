@@ -164,6 +164,12 @@ def isotonic_constraint(scores, hierarchy):
     ----------
     Hochbaum and Queyranne, "Minimizing a convex cost closure set", SIAM Journal on
     Discrete Mathematics, 2003.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> isotonic_constraint(np.array([[0.2, 0.6]]), Hierarchy.from_edges([(0, 1)]))
+    array([[0.4, 0.4]])
     """
     scores = np.asarray(scores)
     _check_width(scores, hierarchy)
@@ -216,6 +222,13 @@ def violations(Y, hierarchy):
     -------
     csr_matrix of shape (n_samples, n_edges), bool
         Columns follow ``hierarchy.edges``.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> violations(np.array([[0, 1], [1, 1]]), Hierarchy.from_edges([(0, 1)])).toarray()
+    array([[ True],
+           [False]])
     """
     Y = Y if sp.issparse(Y) else np.asarray(Y)
     _check_width(Y, hierarchy)
@@ -243,6 +256,13 @@ def score_violations(scores, hierarchy, tol=0.0):
     -------
     csr_matrix of shape (n_samples, n_edges), bool
         Columns follow ``hierarchy.edges``.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> edge = Hierarchy.from_edges([(0, 1)])
+    >>> score_violations(np.array([[0.2, 0.6]]), edge).toarray()
+    array([[ True]])
     """
     scores = np.asarray(scores)
     _check_width(scores, hierarchy)

@@ -38,6 +38,14 @@ def is_single_path(Y, hierarchy):
     -------
     bool
         False where Y holds unknowns (NaN).
+
+    Examples
+    --------
+    >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
+    >>> is_single_path(np.array([[1, 1, 0], [1, 0, 1]]), tree)
+    True
+    >>> is_single_path(np.array([[1, 1, 1]]), tree)
+    False
     """
     if not hierarchy.is_tree:
         return False
@@ -67,6 +75,12 @@ def stopping_points(Y, hierarchy):
         Positions of internal labels that are some row's most specific label.
     some_empty : bool
         Whether a row has no label.
+
+    Examples
+    --------
+    >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
+    >>> stopping_points(np.array([[1, 1, 0], [1, 0, 0]]), tree)
+    (array([0]), False)
     """
     Y = sp.csr_matrix(Y, dtype=np.int64)
     has_child = (Y @ hierarchy.parents.astype(np.int64)).minimum(1)
@@ -97,6 +111,15 @@ class PathSpace:
         Every outcome's most specific label in ``hierarchy``; -1 for no label.
     frontiers : list of ndarray of int
         Positions in ``extended`` of every level's exclusive labels.
+
+    Examples
+    --------
+    >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
+    >>> space = PathSpace(tree, stops=[0])
+    >>> space.ends.tolist()  # under label 0 a path may stop
+    [1, 2, 0]
+    >>> np.exp(space.outcome_log_proba(np.log([[1.0, 2.0, 1.0, 1.0]]))).round(2)
+    array([[0.5 , 0.25, 0.25]])
     """
 
     def __init__(self, hierarchy, stops=(), empty=False):

@@ -128,6 +128,16 @@ def test_changed_local_file(tmp_path, content, reason):
     assert files_in(tmp_path) == ["tiny_GO.train.arff.gz"]
 
 
+def test_a_damaged_file_does_not_hide_a_good_one(tmp_path):
+    for name, text in plain_files().items():
+        (tmp_path / name).write_bytes(text)
+    (tmp_path / "tiny_GO.train.arff.gz").write_bytes(b"junk")
+    assert fetch_clus("tiny_GO", data_home=tmp_path).data.shape == (4, 1)
+    (tmp_path / "tiny_GO.train.arff").unlink()
+    with pytest.raises(OSError, match="tiny_GO.train.arff.gz"):
+        fetch_clus("tiny_GO", data_home=tmp_path)
+
+
 def test_missing_without_download(tmp_path):
     message = "tiny_GO.train.arff.gz is missing .*by hand from https://dtai.*clus as t"
     with pytest.raises(FileNotFoundError, match=message):

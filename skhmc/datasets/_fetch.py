@@ -115,9 +115,9 @@ def fetch_clus(
     home = Path(get_data_home(data_home))
     texts = []
     for arff, sha256 in zip(arff_names(name), SHA256[name].values(), strict=True):
-        path = _find(arff, home)
-        if path is not None:
-            content = _read_verified(path, sha256)
+        paths = _find(arff, home)
+        if paths:
+            path, content = _first_verified(paths, sha256)
         elif download_if_missing:
             content = _download(name, arff, home, sha256, base_url)
         else:
@@ -125,16 +125,27 @@ def fetch_clus(
                 f"{arff}.gz is missing and download_if_missing=False. "
                 f"{_by_hand(name, home)}"
             )
-        texts.append(parse_arff(content, str(path or arff)))
+        texts.append(parse_arff(content, str(path) if paths else arff))
     bunch = _with_split(bunch_of(texts), name)
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
 def _find(arff, home):
-    """Return the path of a file in the data home, or None."""
+    """Return the paths of a file in the data home, the preferred one first."""
     places = (folder / arff for folder in (home / "clus", home))
     paths = (path.with_name(path.name + s) for path in places for s in (".gz", ""))
-    return next((path for path in paths if path.is_file()), None)
+    return [path for path in paths if path.is_file()]
+
+
+def _first_verified(paths, sha256):
+    """Return the first path with the right content, and it; else say what is wrong."""
+    errors = []
+    for path in paths:
+        try:
+            return path, _read_verified(path, sha256)
+        except OSError as error:  # another copy may be good
+            errors.append(error)
+    raise errors[0]
 
 
 def _read_verified(path, sha256):

@@ -53,6 +53,12 @@ class MaxConstraint(nn.Module):
     ----------
     Giunchiglia and Lukasiewicz, "Coherent Hierarchical Multi-Label Classification
     Networks", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> constraint = MaxConstraint(Hierarchy.from_edges([(0, 1)]))
+    >>> constraint(torch.tensor([[-1.0, 2.0]]))
+    tensor([[2., 2.]])
     """
 
     def __init__(self, hierarchy: Hierarchy) -> None:

@@ -22,7 +22,13 @@ __all__ = [
 
 
 def unit(vectors: Tensor) -> Tensor:
-    r"""Scale vectors to length 1: :math:`\hat p = p / \|p\|`; zero stays zero."""
+    r"""Scale vectors to length 1: :math:`\hat p = p / \|p\|`; zero stays zero.
+
+    Examples
+    --------
+    >>> unit(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     return torch.nn.functional.normalize(vectors, dim=-1, eps=1e-12)
 
 
@@ -32,6 +38,12 @@ def perturb(
     r"""Shake unit prototypes: :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|`.
 
     :math:`\xi` is uniform in :math:`[-\epsilon, \epsilon]^d`.
+
+    Examples
+    --------
+    >>> prototypes = torch.tensor([[1.0, 0.0]])
+    >>> perturb(prototypes, 0.1, torch.Generator().manual_seed(0)).norm().item()
+    1.0
     """
     if epsilon == 0:
         return prototypes
@@ -42,7 +54,13 @@ def perturb(
 
 
 def prototype_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor:
-    r"""Return :math:`f \cdot p / \tau`: (B, d) and (L, d) to (B, L)."""
+    r"""Return :math:`f \cdot p / \tau`: (B, d) and (L, d) to (B, L).
+
+    Examples
+    --------
+    >>> prototype_logits(torch.tensor([[0.0, 1.0]]), torch.eye(2), tau=0.1)
+    tensor([[ 0., 10.]])
+    """
     return features @ prototypes.t() / tau
 
 
@@ -68,6 +86,12 @@ def class_means(
         One for every class present in every chunk; not normalised again.
     classes : Tensor (n_means,)
         The class of each mean.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[1.0], [3.0]])
+    >>> class_means(features, torch.ones(2, 1), chunk=2)
+    (tensor([[2.]]), tensor([0]))
     """
     spare = -len(features) % chunk
     features = torch.nn.functional.pad(features, (0, 0, 0, spare))
@@ -85,6 +109,11 @@ def adaptive_weights(losses: Tensor, gamma: float) -> Tensor:
 
     The losses are detached, so the gradient of :math:`\sum_k \lambda_k L_k` is that of
     the soft maximum :math:`\gamma \log \sum_k \exp(L_k / \gamma)`.
+
+    Examples
+    --------
+    >>> adaptive_weights(torch.tensor([1.0, 1.0]), gamma=0.5)
+    tensor([0.5000, 0.5000])
     """
     return torch.softmax(losses.detach() / gamma, dim=0)
 
@@ -97,6 +126,11 @@ def dwa_weights(last: Tensor, before: Tensor, temperature: float = 2.0) -> Tenso
     References
     ----------
     Liu, Johns and Davison, "End-to-End Multi-Task Learning with Attention", CVPR 2019.
+
+    Examples
+    --------
+    >>> dwa_weights(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 2.0]))
+    tensor([1., 1.])
     """
     rate = last / before.clamp_min(torch.finfo(before.dtype).tiny)
     return len(last) * torch.softmax(rate / temperature, dim=0)

@@ -14,7 +14,13 @@ __all__ = ["MCLoss", "asl", "bce", "softmax_loss", "zlpr"]
 
 
 def bce(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross-entropy; stable through log-sigmoid, never sigmoid then log."""
+    """Binary cross-entropy; stable through log-sigmoid, never sigmoid then log.
+
+    Examples
+    --------
+    >>> bce(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    tensor([[0.6931, 0.6931]])
+    """
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
@@ -34,6 +40,11 @@ def asl(
     References
     ----------
     Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021.
+
+    Examples
+    --------
+    >>> asl(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    tensor([[0.3466, 0.0245]])
     """
     p = torch.sigmoid(logits)
     shifted = (p - margin).clamp_min(0)
@@ -58,6 +69,14 @@ class MCLoss(nn.Module):
     ----------
     Giunchiglia and Lukasiewicz, "Coherent Hierarchical Multi-Label Classification
     Networks", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> from skhmc.nn.coherence import MaxConstraint
+    >>> loss = MCLoss(MaxConstraint(Hierarchy.from_edges([(0, 1)])))
+    >>> loss(torch.tensor([[-1.0, 2.0]]), torch.zeros(1, 2))  # both scored 2
+    tensor([[2.1269, 2.1269]])
     """
 
     def __init__(self, constraint: nn.Module) -> None:
@@ -81,6 +100,11 @@ def zlpr(logits: Tensor, targets: Tensor) -> Tensor:
     References
     ----------
     Su et al., "ZLPR: A Novel Loss for Multi-label Classification", 2022.
+
+    Examples
+    --------
+    >>> zlpr(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))  # 2 log 2
+    tensor([1.3863])
     """
     zero = logits.new_zeros(len(logits), 1)
     negative = logits.masked_fill(targets != 0, -torch.inf)
@@ -94,6 +118,11 @@ def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of one set of exclusive labels.
 
     Rows without a positive label count 0: their path ended above this level.
+
+    Examples
+    --------
+    >>> softmax_loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    tensor([0.6931])
     """
     log_p = torch.log_softmax(logits, dim=1)
     return -(targets * log_p).sum(dim=1)

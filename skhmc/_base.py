@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._input import check_X, subset_accuracy
 from skhmc._net import SliceDataset
-from skhmc._targets import check_X, subset_accuracy
 
 __all__ = ["BaseHMC"]
 

@@ -5,21 +5,13 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from scipy.special import entr, logit
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skhmc._base import BaseHMC
+from skhmc._encoder import build_encoder, positive_elements
+from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath, choose_form
-from skhmc._targets import read_fit_input
-from skhmc._training import (
-    NETWORK_CONSTRAINTS,
-    build_encoder,
-    label_counts,
-    positive_elements,
-    rates,
-    train,
-    warn_constant,
-)
+from skhmc._network import NetworkHMC
+from skhmc._training import NETWORK_CONSTRAINTS, Parts
 from skhmc.nn.coherence import MaxConstraint
 from skhmc.nn.criteria import HCALCriterion, LabelTasks, SetTasks
 from skhmc.nn.losses import MCLoss, asl, bce, softmax_loss, zlpr
@@ -28,7 +20,7 @@ from skhmc.nn.modules import PrototypeNetwork
 __all__ = ["HCALClassifier"]
 
 
-class HCALClassifier(BaseHMC):
+class HCALClassifier(NetworkHMC):
     r"""Hierarchical multi-label classifier with prototypes and adaptive task weights.
 
     One network embeds X; every label has a prototype and is scored by its similarity
@@ -87,8 +79,14 @@ class HCALClassifier(BaseHMC):
         is the most probable path ("path") or label of every level (None).
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
-    optimizer : {"adamw", "adam", "sgd"}, default="adamw"
-        What takes the steps.
+    class_weight : dict or "balanced", default=None
+        Weight of the positives of labels, by name. "balanced" makes a label's positives
+        and negatives, or the labels of a softmax, count alike.
+    class_weight_cap : float, default=10
+        "balanced" weighs nothing more than this many times as much as its opposite.
+    optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
+        What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
+        what ``optimizer__*`` says.
     learning_rate_init : float, default=0.001
         Its learning rate; the peak of the one-cycle schedule.
     prototype_learning_rate : float or sequence of float, default=None
@@ -97,13 +95,17 @@ class HCALClassifier(BaseHMC):
     momentum : float, default=0.9
         Of "sgd".
     weight_decay : float, default=0.01
-        Weight decay of the optimiser.
-    schedule : {"onecycle", "constant"}, default="onecycle"
-        How the learning rate moves.
+        Weight decay of the named optimisers.
+    schedule : {"onecycle", "constant"} or class, default="onecycle"
+        How the learning rate moves. A class of torch.optim.lr_scheduler gets what
+        ``schedule__*`` says and steps once per epoch, or per batch with
+        ``schedule__step_every="batch"``.
     batch_size : int, default=64
         Most samples per step; batches are even. None takes all at once.
     max_iter : int, default=60
         Number of epochs.
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False
         Whether to hold out ``validation_fraction`` of the samples, stop when their
         coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs, and
@@ -115,6 +117,8 @@ class HCALClassifier(BaseHMC):
         schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
         Least rise that counts for ``early_stopping``.
+    callbacks : list, default=None
+        Callbacks of skorch: instances, classes, or pairs (name, callback).
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network.
     device : str, default="auto"
@@ -147,6 +151,11 @@ class HCALClassifier(BaseHMC):
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Their names, where X had names.
+
+    Notes
+    -----
+    Parameters with the prefixes ``optimizer__``, ``schedule__``, ``encoder__`` and
+    ``callbacks__name__`` are handed on: ``optimizer__betas=(0.9, 0.99)``.
 
     References
     ----------
@@ -231,6 +240,8 @@ class HCALClassifier(BaseHMC):
         coherence="auto",
         threshold=None,
         proba_format="array",
+        class_weight=None,
+        class_weight_cap=10.0,
         optimizer="adamw",
         learning_rate_init=1e-3,
         prototype_learning_rate=None,
@@ -239,14 +250,17 @@ class HCALClassifier(BaseHMC):
         schedule="onecycle",
         batch_size=64,
         max_iter=60,
+        warm_start=False,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        callbacks=None,
         dtype="float32",
         device="auto",
         random_state=None,
         verbose=0,
+        **passed_on,
     ):
         self.hierarchy = hierarchy
         self.encoder = encoder
@@ -267,6 +281,8 @@ class HCALClassifier(BaseHMC):
         self.coherence = coherence
         self.threshold = threshold
         self.proba_format = proba_format
+        self.class_weight = class_weight
+        self.class_weight_cap = class_weight_cap
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
         self.prototype_learning_rate = prototype_learning_rate
@@ -275,58 +291,32 @@ class HCALClassifier(BaseHMC):
         self.schedule = schedule
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.warm_start = warm_start
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.callbacks = callbacks
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self._assign(passed_on)
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
-        """Train the network.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch.
-        y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
-                default=None
-            Weights of samples, or of samples and labels (2-D Y only).
-
-        Returns
-        -------
-        HCALClassifier
-            The fitted estimator itself.
-        """
-        X, targets, weight = read_fit_input(self, X, y, sample_weight)
-        form = self._choose_form(targets)
-        counts = self._count_labels(form, targets.Y, weight)
-        module, own = self._build_module(X, form, *counts)
-        criterion = self._build_criterion(form, *counts, X.shape[0])
-        groups = self._prototype_groups(len(form.level_sizes))
-        return train(
-            self, module, criterion, form, X, targets.Y, weight, own=own, groups=groups
+    def _choose_form(self, targets, partial):
+        form, self.label_loss_, self.leaf_prediction_ = choose_form(
+            targets, self.label_loss, self.leaf_prediction, partial
         )
+        return form
 
-    def _choose_form(self, targets):
-        self._form, self.label_loss_, self.leaf_prediction_ = choose_form(
-            targets, self.label_loss, self.leaf_prediction
-        )
-        self._form.check(self.coherence)
-        shares = (0.0, 0.5, 0.2)
-        if isinstance(self._form, ManyPaths):
-            shares = (0.2, 0.7, 0.5)
-        names = ("input_dropout", "dropout", "embedding_dropout")
-        for name, share in zip(names, shares, strict=True):
-            given = getattr(self, name)
-            setattr(self, f"{name}_", share if given == "auto" else given)
-        return self._form
+    def _keep_form(self, form):
+        asked = self.label_loss_ if self.label_loss == "auto" else self.label_loss
+        if (asked == "softmax") != isinstance(form, SinglePath):
+            raise ValueError(
+                f"Training goes on with label_loss={self.label_loss_!r}, but got "
+                f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
+            )
+        self.label_loss_ = asked
 
     @property
     def coherence_(self):
@@ -334,24 +324,34 @@ class HCALClassifier(BaseHMC):
             return "path" if isinstance(self._form, SinglePath) else "max"
         return self.coherence
 
-    def _count_labels(self, form, Y, weight):
-        positive, known = label_counts(form.encode(Y), form.encode_weight(weight))
-        outside = form.inverse[: self.hierarchy_.n_labels]
-        sigmoid = isinstance(form, ManyPaths)
-        fate = "at their prior" if sigmoid else "as hardly ever there"
-        warn_constant(positive[outside], known[outside], self.label_names_, fate)
-        return positive, known
+    def _build(self, problem):
+        module, own = self._build_module(problem)
+        criterion = HCALCriterion(
+            self._build_tasks(problem),
+            aggregation=self.aggregation,
+            chunk=self.aggregation_chunk,
+            temperature=self.temperature,
+            weighting=self.task_weighting,
+            gamma=self.gamma,
+            class_weight=problem.class_weight
+            and tuple(map(torch.from_numpy, problem.class_weight)),
+        )
+        groups = self._prototype_groups(len(problem.form.level_sizes))
+        return Parts(module, criterion, own, groups)
 
-    def _build_module(self, X, form, positive, known):
-        encoder, n_encoded, own = build_encoder(self, X)
+    def _build_module(self, problem):
+        encoder, n_encoded, own = build_encoder(self, problem.X)
         bias = fixed = None
-        if isinstance(form, ManyPaths):  # every label starts at its log-odds
-            bias = torch.from_numpy(logit(rates(positive, known)))
-            fixed = torch.from_numpy((positive == 0) | (positive == known))
+        if isinstance(problem.form, ManyPaths):  # every label starts at its log-odds
+            positive, known = problem.positive, problem.known
+            fixed = (positive == 0) | (positive == known)
+            share = rates(*problem.weighted_counts())
+            bias = logit(np.where(fixed, rates(positive, known), share))
+            bias, fixed = torch.from_numpy(bias), torch.from_numpy(fixed)
         module = PrototypeNetwork(
             encoder,
             n_encoded,
-            form.level_sizes,
+            problem.form.level_sizes,
             embedding_dim=self.embedding_dim,
             embedding_dropout=self.embedding_dropout_,
             temperature=self.temperature,
@@ -362,20 +362,12 @@ class HCALClassifier(BaseHMC):
         )
         return module, own
 
-    def _build_criterion(self, form, positive, known, n_samples):
-        return HCALCriterion(
-            self._build_tasks(form, positive, known, n_samples),
-            aggregation=self.aggregation,
-            chunk=self.aggregation_chunk,
-            temperature=self.temperature,
-            weighting=self.task_weighting,
-            gamma=self.gamma,
-        )
-
-    def _build_tasks(self, form, positive, known, n_samples):
+    def _build_tasks(self, problem):
+        form, (positive, known) = problem.form, problem.weighted_counts()
         if self.label_loss_ == "softmax":
             classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
-            covered = np.array([positive[f].sum() for f in form.frontiers]) / n_samples
+            covered = np.array([positive[f].sum() for f in form.frontiers])
+            covered /= problem.n_samples
             covered[covered == 0] = 1
             return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
         if self.label_loss_ == "zlpr":

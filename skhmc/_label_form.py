@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 
+from skhmc._frequencies import balanced_weights
 from skhmc._sources import name_list
 from skhmc.coherence import check_tree, isotonic_constraint, max_constraint
 from skhmc.paths import PathSpace, is_single_path, stopping_points
@@ -16,7 +17,7 @@ from skhmc.paths import PathSpace, is_single_path, stopping_points
 __all__ = ["ManyPaths", "SinglePath", "choose_form"]
 
 
-def choose_form(targets, label_loss, leaf_prediction):
+def choose_form(targets, label_loss, leaf_prediction, partial=False):
     """Decide how labels are scored from what the training labels look like.
 
     Parameters
@@ -25,6 +26,9 @@ def choose_form(targets, label_loss, leaf_prediction):
     label_loss : str or callable
         "auto" is "softmax" for single paths, else "bce".
     leaf_prediction : {"auto", "mandatory", "optional"}
+    partial : bool, default=False
+        Whether later samples may look different: what "auto" then chooses fits them
+        all.
 
     Returns
     -------
@@ -41,7 +45,8 @@ def choose_form(targets, label_loss, leaf_prediction):
     single = is_single_path(targets.Y, hierarchy)
     if label_loss == "auto":
         tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
-        label_loss = "softmax" if single and tree else "bce"
+        sure = one_label or not partial
+        label_loss = "softmax" if single and tree and sure else "bce"
     if label_loss != "softmax":
         if leaf_prediction == "mandatory":
             raise ValueError(
@@ -55,7 +60,7 @@ def choose_form(targets, label_loss, leaf_prediction):
             "one label per depth and sample, which these labels are not. Use 'auto' or "
             "'bce'."
         )
-    stops, empty = stopping_points(targets.Y, hierarchy)
+    stops, empty = _stops(targets, partial)
     stopping, asked = len(stops) > 0 or empty, leaf_prediction
     if leaf_prediction == "auto":
         leaf_prediction = "optional" if stopping else "mandatory"
@@ -72,16 +77,31 @@ def choose_form(targets, label_loss, leaf_prediction):
     return SinglePath(hierarchy, stops, empty), label_loss, leaf_prediction
 
 
+def _stops(targets, partial):
+    """Return where samples may stop, and if they may have no label."""
+    if targets.classes is not None:
+        ends = [targets.hierarchy.position(label) for label in targets.classes]
+        return np.setdiff1d(ends, targets.hierarchy.leaves), False
+    if partial:
+        everywhere = np.arange(targets.hierarchy.n_labels)
+        return np.setdiff1d(everywhere, targets.hierarchy.leaves), True
+    return stopping_points(targets.Y, targets.hierarchy)
+
+
 class _LevelOrder:
     """Level order inside, Y's order outside."""
 
     def __init__(self, hierarchy, extended):
         self.outside = hierarchy
         names = [str(label) for label in extended.labels]
-        self.order = np.lexsort((names, extended.depth))
+        kinds = [type(label).__name__ for label in extended.labels]  # 1 and "1"
+        self.order = np.lexsort((kinds, names, extended.depth))
         self.hierarchy = extended.subset([extended.labels[i] for i in self.order])
         self.inverse = np.argsort(self.order)
         self.level_sizes = [len(level) for level in self.hierarchy.levels]
+
+    def accepts(self, Y):
+        """Raise when closed labels Y cannot be scored in this form."""
 
     def encode(self, Y):
         """Return the targets of the network, (n_samples, n_net_labels)."""
@@ -127,6 +147,18 @@ class ManyPaths(_LevelOrder):
         if coherence == "isotonic":
             check_tree(self.outside)
 
+    def reordered(self, hierarchy):
+        """Return this form for the same labels in the order of another hierarchy."""
+        return type(self)(hierarchy)
+
+    def balanced(self, positive, known, cap):
+        """Return the weights of the zeros and the ones of every label.
+
+        A label's ones and its zeros count alike, up to the cap.
+        """
+        counts = np.stack([known - positive, positive], axis=-1)
+        return tuple(balanced_weights(counts, cap).T)
+
     def _extend(self, Y):
         return Y
 
@@ -167,6 +199,32 @@ class SinglePath(_LevelOrder):
     def __init__(self, hierarchy, stops=(), empty=False):
         self.space = PathSpace(hierarchy, stops, empty)
         super().__init__(hierarchy, self.space.extended)
+
+    def reordered(self, hierarchy):
+        """Return this form for the same labels in the order of another hierarchy."""
+        stops = [self.outside.labels[k] for k in self.space.stops]
+        stops = [hierarchy.position(label) for label in stops]
+        return type(self)(hierarchy, stops, self.space.empty)
+
+    def balanced(self, positive, known, cap):
+        """Return the weights of the zeros and the ones of every label.
+
+        The labels of a frontier count alike, up to the cap; a stop has the weight of
+        the deepest frontier, in which all outcomes are.
+        """
+        ones = np.ones(len(positive))
+        for frontier in reversed(self.frontiers):
+            ones[frontier] = balanced_weights(positive[frontier], cap)
+        return np.ones(len(positive)), ones
+
+    def accepts(self, Y):
+        """Raise when closed labels Y cannot be scored in this form."""
+        if not is_single_path(Y, self.outside):
+            raise ValueError(
+                "These labels form no single paths as the former ones did: some are "
+                "unknown (NaN), or a sample has several of one depth. Train with "
+                "label_loss='bce' from the start."
+            )
 
     def _extend(self, Y):
         return self.space.extend(Y)

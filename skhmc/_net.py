@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from tqdm.auto import tqdm
 
 __all__ = ["Net", "SliceDataset", "resolve_device"]
@@ -137,16 +137,27 @@ class _OneCycle(Callback):
 
     Adam's first moment decays faster meanwhile (beta1 goes from .95 to .85 and back);
     the momentum of SGD stays what it is.
+
+    Parameters
+    ----------
+    options : dict
+        Of torch's OneCycleLR.
     """
+
+    def __init__(self, options):
+        self.options = options
 
     def on_train_begin(self, net, X=None, **kwargs):
         steps = net.max_epochs * len(net.get_iterator(net.get_dataset(X)))
         rates = [group["lr"] for group in net.optimizer_.param_groups]
+        options = {"cycle_momentum": "betas" in net.optimizer_.defaults, **self.options}
+        if options.get("pct_start", 0) * max(steps, 2) == 1:  # torch divides by 0
+            options["pct_start"] *= 1 + 1e-6
         self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
             net.optimizer_,
             rates,
             total_steps=max(steps, 2),
-            cycle_momentum="betas" in net.optimizer_.defaults,
+            **options,
         )
 
     def on_batch_end(self, net, training=False, **kwargs):
@@ -155,6 +166,13 @@ class _OneCycle(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.schedule_ = None
+
+
+class _Schedule(LRScheduler):
+    """A schedule of torch, as skorch steps it; not pickled with the net."""
+
+    def on_train_end(self, net, **kwargs):
+        self.lr_scheduler_ = None
 
 
 class _BestWeights(Callback):
@@ -179,7 +197,9 @@ class _BestWeights(Callback):
     def on_epoch_end(self, net, **kwargs):
         score = self.score(net)
         net.history.record("valid_score", score)
-        rising = net.schedule == "onecycle" and len(net.history) < 0.3 * net.max_epochs
+        warm_up = net.schedule_options.get("pct_start", 0.3)
+        rising = len(net.history) < warm_up * net.max_epochs
+        rising = rising and net.schedule == "onecycle"
         better = score > self.best_ + self.tol
         self.waited_ = 0 if better or rising else self.waited_ + 1
         if score > self.best_:
@@ -206,11 +226,16 @@ class Net(NeuralNet):
         targets and the sample weights, and has ``end_epoch()``.
     generator : torch.Generator
         On the CPU; shuffles the training rows.
-    schedule : {"onecycle", "constant"}
+    schedule : {"onecycle", "constant"} or class
+        Of torch.optim.lr_scheduler.
+    schedule_options : dict
+        What the schedule's class takes; skorch's LRScheduler takes more.
     best : tuple (score, patience, tol) or None
         Early stopping.
     title : str
         Named in the progress bar.
+    resumable : bool
+        Whether pickles hold what it takes to go on with ``go_on_from``.
     **kwargs
         Of :class:`skorch.NeuralNet`.
     """
@@ -222,12 +247,16 @@ class Net(NeuralNet):
         criterion,
         generator=None,
         schedule="onecycle",
+        schedule_options=None,
         best=None,
         title="fit",
+        resumable=False,
         **kwargs,
     ):
         self.generator = generator
         self.schedule = schedule
+        self.schedule_options = schedule_options or {}
+        self.resumable = resumable
         self.best = best
         self.title = title
         self.stopped_early = False
@@ -239,10 +268,27 @@ class Net(NeuralNet):
         if self.best is not None:
             callbacks.append(("best_weights", _BestWeights(*self.best)))
         if self.schedule == "onecycle":
-            callbacks.append(("one_cycle", _OneCycle()))
+            callbacks.append(("one_cycle", _OneCycle(self.schedule_options)))
+        elif self.schedule != "constant":
+            options = {"event_name": None, **self.schedule_options}
+            callbacks.append(("schedule", _Schedule(self.schedule, **options)))
         if self.verbose:
             callbacks.append(("progress", _Progress()))
         return callbacks
+
+    def notify(self, method_name, **kwargs):
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:  # a callback ends training early, and not the user
+            self.stopped_early = bool(self.callbacks) or self.stopped_early
+            raise
+
+    def go_on_from(self, former):
+        """Take over the history, and what the optimizer remembers of every weight."""
+        self.history.extend(former.history)
+        if former.resumable:
+            memory, now = former.optimizer_.state_dict(), self.optimizer_.state_dict()
+            self.optimizer_.load_state_dict({**now, "state": memory["state"]})
 
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
@@ -291,7 +337,8 @@ class Net(NeuralNet):
         # module and criterion are what module_ and criterion_ are, which skorch moves
         # between devices; with the optimiser's state a pickle is several times as large
         shell = object.__new__(type(self))
-        vars(shell).update(vars(self), optimizer_=None)
+        optimizer = self.optimizer_ if self.resumable else None
+        vars(shell).update(vars(self), optimizer_=optimizer)
         state = super(Net, shell).__getstate__()
         return state | dict.fromkeys(("module", "criterion", "generator", "best"))
 

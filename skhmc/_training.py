@@ -1,37 +1,32 @@
-"""From an estimator's parameters to a trained net: what all networks share."""
+"""Training a network with an estimator's parameters: what all networks share."""
 
-import inspect
-import warnings
-from copy import deepcopy
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
     StrOptions,
 )
+from torch.optim.lr_scheduler import OneCycleLR
 
+from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._net import OPTIMIZERS, Net, SliceDataset, resolve_device
-from skhmc._sources import name_list
+from skhmc._pass_through import check_accepted, passed_on
+from skhmc._warnings import warn_user
 from skhmc.metrics import au_prc_score
-from skhmc.nn.modules import MLPEncoder, seed_module
+from skhmc.nn.modules import seed_module
 
-__all__ = [
-    "NETWORK_CONSTRAINTS",
-    "build_encoder",
-    "label_counts",
-    "positive_elements",
-    "rates",
-    "train",
-    "warn_constant",
-]
+__all__ = ["NETWORK_CONSTRAINTS", "Parts", "Problem", "hold_out", "train"]
 
-ROWS_PER_BLOCK = 1024
-SMOOTHING = 1e-4  # the rate of a label that no training row has
+# what the one cycle is told by the data, and not by the user
+STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
+STEPS |= {"last_epoch"}
 
 _share = Interval(Real, 0, 1, closed="left")
 _positive = Interval(Real, 0, None, closed="neither")
@@ -44,19 +39,23 @@ NETWORK_CONSTRAINTS = {
     "input_dropout": [_share, StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"})],
     "embedding_dropout": [_share, StrOptions({"auto"})],
+    "class_weight": [None, dict, StrOptions({"balanced"})],
+    "class_weight_cap": [Interval(Real, 1, None, closed="left")],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
     "proba_format": [StrOptions({"array", "list"})],
-    "optimizer": [StrOptions(set(OPTIMIZERS))],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "learning_rate_init": [_positive],
     "momentum": [Interval(Real, 0, 1, closed="left")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "schedule": [StrOptions({"onecycle", "constant"})],
+    "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
     "max_iter": [_count],
+    "warm_start": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [_count],
     "tol": [Interval(Real, 0, None, closed="left")],
+    "callbacks": [None, list, tuple],
     "dtype": [StrOptions({"float32", "float64"})],
     "device": "no_validation",  # resolve_device says what is wrong
     "random_state": ["random_state"],
@@ -64,111 +63,38 @@ NETWORK_CONSTRAINTS = {
 }
 
 
-def positive_elements(estimator, name, kind):
-    """Return a parameter that is a number or a sequence of them as a list, checked."""
-    given = getattr(estimator, name)
-    values = np.atleast_1d(given).tolist()
-    if not all(isinstance(value, kind) and value > 0 for value in values):
-        raise InvalidParameterError(
-            f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
-            f"{given!r}."
-        )
-    return values
+@dataclass
+class Problem:
+    """What is to be learnt: the data, and how often every label of the net is there."""
+
+    X: np.ndarray | sp.csr_matrix  # (n_samples, ...)
+    Y: (
+        np.ndarray | sp.csr_matrix
+    )  # (n_samples, n_labels), closed, as the form's outside
+    weight: np.ndarray | None  # (n_samples, 1 or n_labels)
+    form: ManyPaths | SinglePath
+    positive: np.ndarray  # (n_net_labels,), of all training data so far
+    known: np.ndarray  # likewise
+    n_samples: int  # so far
+    class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
+
+    def weighted_counts(self):
+        """Return ``positive`` and ``known`` as the class weights count them."""
+        if self.class_weight is None:
+            return self.positive, self.known
+        zeros, ones = self.class_weight
+        positive = self.positive * ones
+        return positive, positive + (self.known - self.positive) * zeros
 
 
-def build_encoder(estimator, X):
-    """Return the encoder, the width of its output, and the parts that are the user's.
+@dataclass
+class Parts:
+    """What an estimator builds for a problem; nothing is initialised yet."""
 
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        With ``encoder``, ``hidden_layer_sizes``, ``dropout_`` and ``input_dropout_``.
-    X : ndarray or csr_matrix of shape (n_samples, ...)
-
-    Returns
-    -------
-    encoder : nn.Module
-    n_encoded : int
-    own : set of nn.Module
-        Left out of our initialisation and random streams.
-    """
-    given, dtype = estimator.encoder, getattr(torch, estimator.dtype)
-    if given is None:
-        sizes = positive_elements(estimator, "hidden_layer_sizes", Integral)
-        encoder = MLPEncoder(
-            X.shape[1], sizes, estimator.dropout_, estimator.input_dropout_
-        )
-        return encoder, encoder.n_outputs, set()
-    if isinstance(given, torch.nn.Module):
-        encoder = deepcopy(given)
-    elif "input_shape" in inspect.signature(given).parameters:
-        encoder = given(input_shape=X.shape[1:])
-    else:
-        encoder = given()
-    encoder = encoder.to(dtype).eval()
-    sample, _ = SliceDataset(X[:2], dtype=dtype, copy=True).batch(slice(None), "cpu")
-    with torch.no_grad():
-        n_encoded = encoder(sample).flatten(1).shape[1]
-    return encoder, n_encoded, set(encoder.modules())
-
-
-def label_counts(Y, weight):
-    """Return the weighted positives and known values of every label.
-
-    Parameters
-    ----------
-    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-        0, 1 or NaN.
-    weight : ndarray of shape (n_samples, 1 or n_labels) or None
-
-    Returns
-    -------
-    positive, known : ndarray of shape (n_labels,)
-    """
-    if sp.issparse(Y) and weight is None and not np.isnan(Y.data).any():
-        known = np.full(Y.shape[1], float(Y.shape[0]))
-        return np.asarray(Y.sum(axis=0, dtype=np.float64)).ravel(), known
-    positive, known = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
-    for start in range(0, Y.shape[0], ROWS_PER_BLOCK):
-        rows = slice(start, start + ROWS_PER_BLOCK)
-        y = Y[rows].toarray() if sp.issparse(Y) else Y[rows]
-        w = np.ones((len(y), 1)) if weight is None else weight[rows]
-        positive += np.nansum(y * w, axis=0)
-        known += (~np.isnan(y) * w).sum(axis=0)
-    return positive, known
-
-
-def rates(positive, known):
-    """Return every label's share of positives, kept off 0 and 1.
-
-    Unknown labels get the share of all labels together. Neither the number of rows nor
-    the scale of weights matters, so that weights and repeated rows are equivalent.
-    """
-    overall = positive.sum() / max(known.sum(), np.finfo(float).tiny)
-    known = np.where(known > 0, known, np.nan)
-    share = np.nan_to_num(positive / known, nan=overall)
-    return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
-
-
-def warn_constant(positive, known, names, fate):
-    """Warn once of labels that training can say nothing about, and of their fate."""
-    kinds = {
-        "no known value": known == 0,
-        "no positive row": (known > 0) & (positive == 0),
-        "only positive rows": (known > 0) & (positive == known),
-    }
-    said = [
-        f"{mask.sum()} with {kind} ({name_list(np.array(names, object)[mask])})"
-        for kind, mask in kinds.items()
-        if mask.any()
-    ]
-    if said:
-        warnings.warn(
-            f"Of {len(names)} labels, {'; '.join(said)} in the training data: nothing "
-            f"can be learnt about them, and they are predicted {fate}.",
-            UserWarning,
-            stacklevel=4,
-        )
+    module: torch.nn.Module
+    criterion: torch.nn.Module
+    own: set = field(default_factory=set)  # modules of the user, left as they are
+    groups: list = field(default_factory=list)  # (pattern, dict) for the optimiser
 
 
 class _CoherentScore:
@@ -224,73 +150,140 @@ def hold_out(Y, fraction, random_state):
     return np.setdiff1d(np.arange(n_samples), held_out), held_out
 
 
-def train(estimator, module, criterion, form, X, Y, weight, *, own, groups=()):
+def train(estimator, parts, problem, former=None, partial=False):
     """Train a network and set ``net_``, ``history_`` and ``n_iter_`` of an estimator.
 
     Parameters
     ----------
     estimator : BaseEstimator
         With the parameters of ``NETWORK_CONSTRAINTS``.
-    module, criterion : nn.Module
-        Not yet initialised.
-    form : ManyPaths or SinglePath
-    X : ndarray or csr_matrix of shape (n_samples, ...)
-    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-        Closed targets in the order of ``form.outside``.
-    weight : ndarray of shape (n_samples, 1 or n_labels) or None
-    own : set of nn.Module
-        The user's modules.
-    groups : sequence of (pattern, dict)
-        Parameter groups of the optimiser.
+    parts : Parts
+    problem : Problem
+    former : Net or None
+        Whose weights to start from.
+    partial : bool, default=False
+        Whether to train one epoch more, at a constant learning rate.
     """
-    random_state = check_random_state(estimator.random_state)
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=4).tolist()
+    going_on = former if partial else None
     device, dtype = resolve_device(estimator.device), getattr(torch, estimator.dtype)
+    seeds = _seeds(estimator.random_state, going_on)
     init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
-    module, criterion = module.to(dtype), criterion.to(dtype)
-    seed_module(module, init, torch.Generator(device).manual_seed(seeds[2]), own)
+    draws = torch.Generator(device).manual_seed(seeds[2])
+    module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
+    seed_module(module, init, draws, parts.own)
+    if former is not None:
+        module.take_over(former.module_)
+        criterion.take_over(former.criterion_)
 
-    best = None
-    if estimator.early_stopping:
-        rows, held_out = hold_out(Y, estimator.validation_fraction, seeds[3])
-        parts = [None if a is None else a[held_out] for a in (X, Y, weight)]
-        held_out_X = SliceDataset(parts[0], dtype=dtype, copy=bool(own))
-        score = _CoherentScore(held_out_X, *parts[1:], form)
-        best = (score, estimator.n_iter_no_change, estimator.tol)
-        X, Y, weight = (None if a is None else a[rows] for a in (X, Y, weight))
-    targets, weight = form.encode(Y), form.encode_weight(weight)
-    dataset = SliceDataset(X, targets, weight, dtype=dtype, copy=bool(own))
+    data, best = (problem.X, problem.Y, problem.weight), None
+    if estimator.early_stopping and not partial:
+        data, best = _set_apart(estimator, data, problem.form, seeds[3])
+    dataset = _dataset(estimator, *data, problem.form)
     net = Net(
         module,
         criterion=criterion,
         generator=shuffle,
-        schedule=estimator.schedule,
+        schedule="constant" if partial else estimator.schedule,
+        schedule_options={} if partial else _schedule_options(estimator),
         best=best,
         title=type(estimator).__name__,
+        resumable=partial,
         lr=estimator.learning_rate_init,
-        max_epochs=estimator.max_iter,
+        max_epochs=1 if partial else estimator.max_iter,
         batch_size=estimator.batch_size or len(dataset),
         device=device,
         verbose=int(estimator.verbose),
-        **_optimizer_options(estimator, device, groups),
+        **_callback_options(estimator),
+        **_optimizer_options(estimator, device, parts.groups),
+    ).initialize()
+    if going_on is not None:
+        net.go_on_from(going_on)
+    n_before = len(net.history)
+    net.partial_fit(dataset, None)
+    return _record(estimator, net, n_before + net.max_epochs)
+
+
+def _seeds(random_state, going_on):
+    """Return four seeds, other ones for every call that goes on."""
+    rng = check_random_state(random_state)
+    if going_on is not None:  # a fit that is repeated in the same calls draws the same
+        rng = np.random.RandomState([rng.randint(2**31), len(going_on.history)])
+    return rng.randint(np.iinfo(np.int32).max, size=4).tolist()
+
+
+def _dataset(estimator, X, Y, weight, form=None):
+    dtype, own = getattr(torch, estimator.dtype), estimator._many_dimensions
+    if form is None:
+        return SliceDataset(X, dtype=dtype, copy=own)
+    Y, weight = form.encode(Y), form.encode_weight(weight)
+    return SliceDataset(X, Y, weight, dtype=dtype, copy=own)
+
+
+def _set_apart(estimator, data, form, seed):
+    """Return the data to train on, and what early stopping needs."""
+    rows, held_out = hold_out(data[1], estimator.validation_fraction, seed)
+    kept, apart = (
+        [None if a is None else a[part] for a in data] for part in (rows, held_out)
     )
-    net.fit(dataset, None)
-    return _record(estimator, net)
+    score = _CoherentScore(_dataset(estimator, *apart), *apart[1:], form)
+    return kept, (score, estimator.n_iter_no_change, estimator.tol)
+
+
+def _schedule_options(estimator):
+    kind, given = estimator.schedule, passed_on(estimator, "schedule")
+    if kind == "constant" and given:
+        raise InvalidParameterError(
+            f"schedule='constant' takes no parameters, got schedule__{min(given)}."
+        )
+    if kind == "onecycle":
+        check_accepted("schedule", given, OneCycleLR, less=STEPS)
+    elif kind != "constant":
+        more = ["monitor", "step_every", "event_name"]  # of skorch
+        check_accepted("schedule", given, kind, more=more, less=["optimizer"])
+    return given
+
+
+def _callback_options(estimator):
+    names, given = set(), passed_on(estimator, "callbacks")
+    for item in estimator.callbacks or ():
+        name, callback = item if isinstance(item, tuple) else (None, item)
+        if not hasattr(callback, "on_train_begin"):
+            raise InvalidParameterError(
+                f"callbacks holds {item!r}; expected instances or classes of "
+                f"skorch.callbacks.Callback, or pairs (name, callback)."
+            )
+        kind = callback if isinstance(callback, type) else type(callback)
+        names.add(name or kind.__name__)
+    for key in given:
+        if key.split("__")[0] not in names:
+            raise InvalidParameterError(
+                f"callbacks__{key} is for no callback that there is. Expected the name "
+                f"to be one of {sorted(names)}."
+            )
+    callbacks = clone(list(estimator.callbacks or ()), safe=False)  # stay the user's
+    return {"callbacks": callbacks} | {f"callbacks__{k}": given[k] for k in given}
 
 
 def _optimizer_options(estimator, device, groups):
-    options = {
-        "optimizer": OPTIMIZERS[estimator.optimizer],
-        "optimizer__weight_decay": estimator.weight_decay,
-        "optimizer__param_groups": list(groups),
-    }
-    if estimator.optimizer == "sgd":
-        return options | {"optimizer__momentum": estimator.momentum}
-    # fused: one pass over the parameters, which torch does not choose by itself on CPU
-    return options | ({"optimizer__fused": True} if device == "cpu" else {})
+    given, kind = passed_on(estimator, "optimizer"), estimator.optimizer
+    options = {}
+    if isinstance(kind, str):
+        options["weight_decay"] = estimator.weight_decay
+        if kind == "sgd":
+            options["momentum"] = estimator.momentum
+        elif device == "cpu" and "foreach" not in given:
+            # one pass over the parameters, which torch does not choose itself on a CPU
+            options["fused"] = True
+        kind = OPTIMIZERS[kind]
+    more, less = ["param_groups"], ["params"]
+    check_accepted("optimizer", given, kind, more=more, less=less)
+    options |= given
+    options["param_groups"] = [*given.get("param_groups", ()), *groups]
+    options = {f"optimizer__{name}": value for name, value in options.items()}
+    return options | {"optimizer": kind}
 
 
-def _record(estimator, net):
+def _record(estimator, net, n_expected):
     estimator.net_ = net
     estimator.history_ = [
         {key: value for key, value in epoch.items() if key != "batches"}
@@ -298,13 +291,10 @@ def _record(estimator, net):
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]
     estimator.n_iter_ = len(estimator.history_)
-    if estimator.n_iter_ < estimator.max_iter and not net.stopped_early:
+    if estimator.n_iter_ < n_expected and not net.stopped_early:
         kept = "it had then" if net.best is None else "of its best epoch"
-        warnings.warn(
-            f"Training was interrupted after {estimator.n_iter_} of "
-            f"{estimator.max_iter} epochs. The estimator is fitted with the weights "
-            f"{kept}.",
-            UserWarning,
-            stacklevel=5,
+        warn_user(
+            f"Training was interrupted after {estimator.n_iter_} of {n_expected} "
+            f"epochs. The estimator is fitted with the weights {kept}."
         )
     return estimator

@@ -1,4 +1,4 @@
-"""Fast instances of every estimator, for common checks and contract tests."""
+"""Fast instances of every estimator: a new one joins the tests by a row per table."""
 
 from skhmc import HCALClassifier
 
@@ -21,4 +21,19 @@ DETERMINISTIC = [
 # As users have them, only smaller.
 DEFAULT = [
     HCALClassifier(hidden_layer_sizes=(64,), batch_size=16, max_iter=40),
+]
+# (id, instance): tiny, with all randomness of the defaults. For the contract tests,
+# where it does not matter how good predictions are.
+FAST = [
+    (
+        "hcal",
+        HCALClassifier(
+            hidden_layer_sizes=(8,),
+            embedding_dim=4,
+            learning_rate_init=0.01,
+            batch_size=16,
+            max_iter=3,
+            random_state=0,
+        ),
+    ),
 ]

@@ -609,7 +609,7 @@ def test_early_stopping_restores_the_best_weights(many, monkeypatch):
 def test_early_stopping_holds_out_what_it_is_told_to(many, monkeypatch):
     X, Y = many
     weight = np.arange(len(X)) % 3
-    sizes, fit = {}, Net.fit
+    sizes, fit = {}, Net.partial_fit
 
     def spy(self, dataset, y):
         sizes["train"] = len(dataset)
@@ -622,7 +622,7 @@ def test_early_stopping_holds_out_what_it_is_told_to(many, monkeypatch):
         np.testing.assert_allclose(dataset.arrays[2][:, 0], expected, rtol=1e-5)
         return fit(self, dataset, y)
 
-    monkeypatch.setattr(Net, "fit", spy)
+    monkeypatch.setattr(Net, "partial_fit", spy)
     options = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 2}
     fast(DAG, **options).fit(X, Y, sample_weight=weight)
     assert sizes["train"] == 150

@@ -132,6 +132,8 @@ class HCALCriterion(nn.Module):
         How the tasks are weighed; all sum to 1.
     gamma : float
         Temperature of the adaptive weights.
+    class_weight : pair of Tensor (L,) or None
+        Weights of every label's zeros and ones, beside those of the samples.
     """
 
     def __init__(
@@ -143,9 +145,13 @@ class HCALCriterion(nn.Module):
         temperature: float,
         weighting: str,
         gamma: float,
+        class_weight: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.tasks = tasks
+        zeros, ones = class_weight or (None, None)
+        self.register_buffer("zeros_weight", zeros, persistent=False)
+        self.register_buffer("ones_weight", ones, persistent=False)
         self.aggregation = aggregation
         self.chunk = chunk
         self.temperature = temperature
@@ -187,6 +193,9 @@ class HCALCriterion(nn.Module):
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
         logits = output.logits if isinstance(output, Output) else output
+        if self.ones_weight is not None:
+            by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
+            weight = by_class if weight is None else weight * by_class
         losses = self.tasks(logits, Y, weight)
         if self.aggregation and isinstance(output, Output) and len(losses) > 1:
             means = self.aggregated(output, Y, weight)
@@ -199,6 +208,10 @@ class HCALCriterion(nn.Module):
             now = [losses, weights, torch.stack([total, one])]
             self.sums += torch.cat([part.detach() for part in now])
         return total
+
+    def take_over(self, former: HCALCriterion) -> None:
+        """Go on from the epochs of a former criterion."""
+        self.past = list(former.past)
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean losses and weights, and start the next epoch."""

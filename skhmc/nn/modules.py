@@ -35,6 +35,10 @@ class _Seeded(nn.Module):
         return {**self.__dict__, "generator": None}
 
 
+def _shape(state: dict[str, Tensor], name: str) -> tuple | None:
+    return tuple(state[name].shape) if name in state else None
+
+
 class Dropout(_Seeded):
     """Dropout from the network's own generator (``nn.Dropout`` uses the global one)."""
 
@@ -131,6 +135,26 @@ class PrototypeNetwork(_Seeded):
         """Return the features (B, d) that meet the prototypes."""
         z = self.embedding_dropout(self.embedding(self.encoder(X).flatten(1)))
         return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
+
+    def take_over(self, former: PrototypeNetwork) -> None:
+        """Start from the weights of a former network.
+
+        Labels about which that had nothing to go by start at their own bias.
+        """
+        state, own = former.state_dict(), self.state_dict()
+        state = {name: value.cpu() for name, value in state.items()}
+        differing = {n for n in state | own if _shape(state, n) != _shape(own, n)}
+        if differing:
+            name = min(differing)
+            raise ValueError(
+                f"Training cannot go on, since the network has other parts: {name!r} "
+                f"is {_shape(own, name)} and was {_shape(state, name)}. Leave the "
+                f"parameters that shape it as they were, or start anew."
+            )
+        if self.bias is not None and self.fixed is not None:
+            state["bias"] = torch.where(state["fixed"], own["bias"], state["bias"])
+        kept = {name: own[name] for name in ("prior", "fixed") if name in own}
+        self.load_state_dict(state | kept)
 
     def unit_prototypes(self) -> Tensor:
         """Return the clean unit prototypes (L, d), in level order."""

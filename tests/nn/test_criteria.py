@@ -208,3 +208,35 @@ def test_the_epoch_record_holds_the_means_of_all_losses_and_weights():
     assert record["loss_depth_1"] == pytest.approx(levels[1].item())
     assert record["weight_depth_0"] + record["weight_depth_1"] == pytest.approx(1)
     assert loss.end_epoch()["train_loss"] == 0  # a new epoch starts
+
+
+def test_class_weights_are_weights_of_samples_and_labels():
+    torch.manual_seed(0)
+    logits, Y = torch.randn(8, 5), (torch.rand(8, 5) > 0.5).float()
+    weight, zeros, ones = torch.rand(8, 1), torch.rand(5), torch.rand(5)
+    options = {"aggregation": 0.0, "chunk": 32, "temperature": 0.1, "gamma": 0.5}
+    options |= {"weighting": "adaptive"}
+    for tasks in (
+        LabelTasks(bce, [2, 3], torch.ones(2)),
+        SetTasks(zlpr, [torch.arange(2), torch.arange(2, 5)]),
+    ):
+        expected = HCALCriterion(tasks, **options)(
+            logits, Y, weight * torch.where(Y > 0, ones, zeros)
+        )
+        weighted = HCALCriterion(tasks, **options, class_weight=(zeros, ones))
+        assert weighted(logits, Y, weight) == expected
+        assert HCALCriterion(tasks, **options)(logits, Y, weight) != expected
+
+
+def test_a_criterion_goes_on_from_the_epochs_of_another():
+    tasks = LabelTasks(bce, [2, 3], torch.ones(2))
+    options = {"aggregation": 0.0, "chunk": 32, "temperature": 0.1, "gamma": 0.5}
+    former, other = (HCALCriterion(tasks, **options, weighting="dwa") for _ in "ab")
+    logits, Y = torch.randn(8, 5), (torch.rand(8, 5) > 0.5).float()
+    for scale in (1, 3):
+        former(scale * logits, Y, None)
+        former.end_epoch()
+    losses = torch.ones(2)
+    assert not torch.equal(former.task_weights(losses), other.task_weights(losses))
+    other.take_over(former)
+    assert torch.equal(former.task_weights(losses), other.task_weights(losses))

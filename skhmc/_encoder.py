@@ -1,0 +1,71 @@
+"""The encoder an estimator was given: built, and sized from the data."""
+
+import inspect
+from copy import deepcopy
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skhmc._net import SliceDataset
+from skhmc._pass_through import check_accepted, passed_on
+from skhmc.nn.modules import MLPEncoder
+
+__all__ = ["build_encoder", "positive_elements"]
+
+
+def positive_elements(estimator, name, kind):
+    """Return a parameter that is a number or a sequence of them as a list, checked."""
+    given = getattr(estimator, name)
+    values = np.atleast_1d(given).tolist()
+    if not all(isinstance(value, kind) and value > 0 for value in values):
+        raise InvalidParameterError(
+            f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
+            f"{given!r}."
+        )
+    return values
+
+
+def build_encoder(estimator, X):
+    """Return the encoder, the width of its output, and the parts that are the user's.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``encoder``, ``hidden_layer_sizes``, ``dropout_`` and ``input_dropout_``;
+        what it has as ``encoder__*`` goes to the class or factory.
+    X : ndarray or csr_matrix of shape (n_samples, ...)
+
+    Returns
+    -------
+    encoder : nn.Module
+    n_encoded : int
+    own : set of nn.Module
+        Left out of our initialisation and random streams.
+    """
+    given, dtype = estimator.encoder, getattr(torch, estimator.dtype)
+    options = passed_on(estimator, "encoder")
+    if options and (given is None or isinstance(given, torch.nn.Module)):
+        raise InvalidParameterError(
+            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
+            f"class or factory that could take it."
+        )
+    if given is None:
+        sizes = positive_elements(estimator, "hidden_layer_sizes", Integral)
+        encoder = MLPEncoder(
+            X.shape[1], sizes, estimator.dropout_, estimator.input_dropout_
+        )
+        return encoder, encoder.n_outputs, set()
+    if isinstance(given, torch.nn.Module):
+        encoder = deepcopy(given)
+    else:
+        check_accepted("encoder", options, given)
+        if "input_shape" in inspect.signature(given).parameters:
+            options = {"input_shape": X.shape[1:], **options}
+        encoder = given(**options)
+    encoder = encoder.to(dtype).eval()
+    sample, _ = SliceDataset(X[:2], dtype=dtype, copy=True).batch(slice(None), "cpu")
+    with torch.no_grad():
+        n_encoded = encoder(sample).flatten(1).shape[1]
+    return encoder, n_encoded, set(encoder.modules())

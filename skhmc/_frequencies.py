@@ -1,0 +1,142 @@
+"""How often every label is positive in training, and what follows for its weight."""
+
+from numbers import Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skhmc._sources import name_list
+from skhmc._warnings import warn_user
+
+__all__ = [
+    "balanced_weights",
+    "label_counts",
+    "rates",
+    "read_class_weight",
+    "warn_constant",
+]
+
+ROWS_PER_BLOCK = 1024
+SMOOTHING = 1e-4  # the rate of a label that no training row has
+
+
+def label_counts(Y, weight):
+    """Return the weighted positives and known values of every label.
+
+    Parameters
+    ----------
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        0, 1 or NaN.
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+
+    Returns
+    -------
+    positive, known : ndarray of shape (n_labels,)
+    """
+    if sp.issparse(Y) and weight is None and not np.isnan(Y.data).any():
+        known = np.full(Y.shape[1], float(Y.shape[0]))
+        return np.asarray(Y.sum(axis=0, dtype=np.float64)).ravel(), known
+    positive, known = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
+    for start in range(0, Y.shape[0], ROWS_PER_BLOCK):
+        rows = slice(start, start + ROWS_PER_BLOCK)
+        y = Y[rows].toarray() if sp.issparse(Y) else Y[rows]
+        w = np.ones((len(y), 1)) if weight is None else weight[rows]
+        positive += np.nansum(y * w, axis=0)
+        known += (~np.isnan(y) * w).sum(axis=0)
+    return positive, known
+
+
+def rates(positive, known):
+    """Return every label's share of positives, kept off 0 and 1.
+
+    Unknown labels get the share of all labels together. Neither the number of rows nor
+    the scale of weights matters, so that weights and repeated rows are equivalent.
+    """
+    overall = positive.sum() / max(known.sum(), np.finfo(float).tiny)
+    known = np.where(known > 0, known, np.nan)
+    share = np.nan_to_num(positive / known, nan=overall)
+    return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
+
+
+def warn_constant(positive, known, names, fate):
+    """Warn once of labels that training can say nothing about, and of their fate."""
+    kinds = {
+        "no known value": known == 0,
+        "no positive row": (known > 0) & (positive == 0),
+        "only positive rows": (known > 0) & (positive == known),
+    }
+    said = [
+        f"{mask.sum()} with {kind} ({name_list(np.array(names, object)[mask])})"
+        for kind, mask in kinds.items()
+        if mask.any()
+    ]
+    if said:
+        warn_user(
+            f"Of {len(names)} labels, {'; '.join(said)} in the training data: nothing "
+            f"can be learnt about them, and they are predicted {fate}."
+        )
+
+
+def balanced_weights(counts, cap):
+    """Return weights that make exclusive classes count alike, up to a cap.
+
+    A class weighs as much more than the most frequent one as it is rarer, at most
+    ``cap`` times as much. The total weight stays what it was: with an infinite cap
+    these are the weights that scikit-learn calls balanced.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (..., n_classes)
+        Of the training samples; classes without a sample get the weight 1.
+    cap : float
+        At least 1.
+
+    Returns
+    -------
+    ndarray of shape (..., n_classes)
+
+    Examples
+    --------
+    >>> balanced_weights(np.array([30.0, 10.0]), cap=np.inf)
+    array([0.66666667, 2.        ])
+    >>> balanced_weights(np.array([30.0, 10.0]), cap=2.0)
+    array([0.8, 1.6])
+    """
+    there = counts > 0
+    most = counts.max(axis=-1, keepdims=True)
+    ratio = np.minimum(most / np.where(there, counts, 1), cap)
+    total = counts.sum(axis=-1, keepdims=True)
+    weighted = (ratio * counts).sum(axis=-1, keepdims=True)
+    return np.where(there, ratio * total / np.where(weighted > 0, weighted, 1), 1.0)
+
+
+def read_class_weight(class_weight, hierarchy):
+    """Return the weight of every label's positives, as a dict gives them by name.
+
+    Parameters
+    ----------
+    class_weight : dict
+        Label name to a number of at least 0; other labels weigh 1.
+    hierarchy : Hierarchy
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    unknown = [label for label in class_weight if label not in hierarchy]
+    if unknown:
+        raise ValueError(
+            f"class_weight names labels that there are not: {name_list(unknown)}. "
+            f"Expected some of {name_list(hierarchy.labels)}."
+        )
+    weight = np.ones(hierarchy.n_labels)
+    for label, value in class_weight.items():
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not (number and 0 <= value < np.inf):
+            raise InvalidParameterError(
+                f"Expected class_weight to hold finite numbers of at least 0, got "
+                f"{value!r} for label {label!r}."
+            )
+        weight[hierarchy.position(label)] = value
+    return weight

@@ -1,0 +1,181 @@
+"""What ``fit``, ``partial_fit`` and ``score`` are handed over, checked."""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from skhmc._sources import name_list
+from skhmc._targets import read_targets
+
+__all__ = ["check_X", "read_fit_input", "set_labels", "subset_accuracy"]
+
+
+def check_X(estimator, X, *, reset, allow_nd):
+    """Return X as a C-ordered array or CSR matrix of the estimator's ``dtype``.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has ``dtype``; learns or is checked for ``n_features_in_``.
+    X : array-like or sparse matrix of shape (n_samples, n_features, ...)
+    reset : bool
+        True in ``fit``.
+    allow_nd : bool
+        Whether X may have more than two dimensions.
+
+    Returns
+    -------
+    ndarray or csr_matrix
+    """
+    options = {"accept_sparse": "csr", "dtype": np.dtype(estimator.dtype), "order": "C"}
+    try:
+        return validate_data(estimator, X, reset=reset, allow_nd=allow_nd, **options)
+    except ValueError as error:
+        if "infinity" in str(error):
+            raise ValueError(
+                f"{error}\nTurn infinite values into NaN and impute them in a "
+                f"Pipeline, for instance with sklearn.impute.SimpleImputer."
+            ) from error
+        if "convert string" not in str(error) and "of bytes/strings" not in str(error):
+            raise
+        raise ValueError(
+            f"Expected X to hold numbers, got text ({error}). Encode it in a Pipeline: "
+            f"TfidfVectorizer for texts, OneHotEncoder for categories."
+        ) from error
+
+
+def read_fit_input(
+    estimator, X, y, sample_weight, *, former=None, classes=None, partial=False
+):
+    """Read what ``fit`` or ``partial_fit`` was given.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+    X, y, sample_weight
+        As documented in ``fit``.
+    former : {None, "features", "labels"}
+        What of a former fit must be the same: nothing, the features of X, or also the
+        labels, whose columns are then brought into its order.
+    classes : array-like or None
+        What y may hold, where y itself need not show it.
+    partial : bool, default=False
+        Whether other parts of the training data follow.
+
+    Returns
+    -------
+    X : ndarray or csr_matrix of shape (n_samples, ...)
+    targets : Targets
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but "
+            f"the target y is None."
+        )
+    many = estimator._many_dimensions
+    X = check_X(estimator, X, reset=former is None, allow_nd=many)
+    known = former == "labels"
+    source = estimator.hierarchy_ if known else estimator.hierarchy
+    targets = read_targets(y, source, classes=classes, partial=partial and not known)
+    check_consistent_length(X, targets.Y)
+    shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
+    if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
+        sample_weight = sample_weight[list(y.columns)]
+    weight = check_sample_weight(sample_weight, shape, np.dtype(estimator.dtype))
+    if known:
+        targets, weight = _as_before(estimator, targets, weight)
+    return X, targets, weight
+
+
+def _as_before(estimator, targets, weight):
+    """Bring targets and weights into the order of ``estimator.hierarchy_``."""
+    former = estimator.classes_ if estimator.classes_.ndim == 1 else None
+    if (former is None) != (targets.classes is None):
+        shapes = ["(n_samples,)", "(n_samples, n_labels)"]
+        was, now = shapes if former is not None else shapes[::-1]
+        raise ValueError(
+            f"Expected y of shape {was} as before, got {now}. Start anew with fit, or "
+            f"with a clone."
+        )
+    if former is not None:
+        new = [x for x in targets.classes.tolist() if x not in set(former.tolist())]
+        if new:
+            raise ValueError(
+                f"y holds classes that were not there before: {name_list(new)}. Name "
+                f"all classes in the first call: partial_fit(X, y, classes=...)."
+            )
+        return replace(targets, classes=former), weight
+    hierarchy = estimator.hierarchy_
+    order = [targets.hierarchy.position(x) for x in hierarchy.labels]
+    if weight is not None and weight.shape[1] > 1:
+        weight = weight[:, order]
+    return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
+
+
+def set_labels(estimator, targets):
+    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
+    hierarchy, classes = targets.hierarchy, targets.classes
+    estimator.hierarchy_ = hierarchy
+    estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
+    estimator.label_names_[:] = hierarchy.labels
+    tiled = np.tile([0, 1], (hierarchy.n_labels, 1))
+    estimator.classes_ = tiled if classes is None else classes
+
+
+def subset_accuracy(estimator, X, y, sample_weight):
+    """Return the share of samples whose known labels are all predicted right.
+
+    ``y`` is read as ``fit`` reads it: columns by name, closed upward.
+    """
+    predicted = estimator.predict(X)
+    if estimator.classes_.ndim == 1:
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+    targets = read_targets(y, estimator.hierarchy_, warn=False)
+    order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
+    Y = targets.Y.toarray() if sp.issparse(targets.Y) else targets.Y
+    right = ((Y == predicted[:, order]) | np.isnan(Y)).all(axis=1)
+    return float(np.average(right, weights=sample_weight))
+
+
+def check_sample_weight(sample_weight, shape, dtype):
+    """Return weights as (n_samples, 1 or n_labels) with the mean 1, or None.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels) or None
+    shape : tuple
+        Shape of Y; (n_samples, 1) where only one weight per sample makes sense.
+    dtype : numpy dtype
+
+    Returns
+    -------
+    ndarray or None
+    """
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(shape[0], weight)
+    if weight.shape not in {(shape[0],), shape}:
+        raise ValueError(
+            f"Expected sample_weight of shape ({shape[0]},) or {shape}, got "
+            f"{weight.shape}."
+        )
+    if not np.isfinite(weight).all():
+        raise ValueError("Expected finite sample_weight, got NaN or infinity.")
+    if (weight < 0).any():
+        where = tuple(np.argwhere(weight < 0)[0].tolist())
+        got = weight[where].item()
+        raise ValueError(
+            f"Expected sample_weight of at least 0, got {got!r} at {where}. Negative "
+            f"weights have no meaning here; drop the samples instead."
+        )
+    if not weight.any():
+        raise ValueError("Expected some positive sample weight, got only zeros.")
+    # scaled to a mean of 1: their scale means nothing, and batches divide by their size
+    return (weight / weight.mean()).reshape(shape[0], -1).astype(dtype)

@@ -1,0 +1,172 @@
+"""``fit`` and ``partial_fit``, as all network estimators have them."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import _fit_context
+
+from skhmc._base import BaseHMC
+from skhmc._frequencies import label_counts, read_class_weight, warn_constant
+from skhmc._input import read_fit_input, set_labels
+from skhmc._label_form import ManyPaths
+from skhmc._pass_through import PassThrough
+from skhmc._sources import name_list
+from skhmc._training import Problem, train
+
+__all__ = ["NetworkHMC"]
+
+# shares of input, hidden layers and embedding that dropout="auto" means
+DROPOUT = {"single": (0.0, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+
+
+class NetworkHMC(PassThrough, BaseHMC):
+    """Fits what a subclass builds.
+
+    A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
+
+    - ``_choose_form(targets, partial)``, which returns how labels are scored, and
+      ``_keep_form(form)``, called instead when training goes on;
+    - ``_build(problem)``, which returns the ``Parts`` of a network: a module and a
+      criterion that have ``take_over(former)``.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch.
+        y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
+            Or lists of label names; or (n_samples,) most specific labels.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights of samples, or of samples and labels (2-D Y only).
+
+        Returns
+        -------
+        NetworkHMC
+            The fitted estimator itself.
+        """
+        former = vars(self).get("net_") if self.warm_start else None
+        known = None if former is None else "features"
+        with self._as_it_was_on_error(former):
+            data = read_fit_input(self, X, y, sample_weight, former=known)
+            problem = self._describe(*data, former)
+            return train(self, self._build(problem), problem, former)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one epoch on a part of the training data, at a constant learning rate.
+
+        The first call decides which labels there are: the columns of ``y``, or the
+        labels of ``hierarchy``. What "auto" then chooses fits any later part, so that
+        label_loss="softmax" has to be asked for, unless y is 1-D. Later parts may have
+        the columns of a DataFrame in another order. Labels without a positive sample
+        so far are predicted at their prior, without a warning.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            As in ``fit``.
+        y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
+            As in ``fit``.
+        classes : array-like, default=None
+            All classes of a 1-D y, or all names in label sets. Needed in the first
+            call where there is no ``hierarchy``.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            As in ``fit``: scaled to a mean of 1 in every call.
+
+        Returns
+        -------
+        NetworkHMC
+            The estimator itself.
+        """
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit has no validation data, got early_stopping=True. Set "
+                "early_stopping=False, and watch a score between the calls."
+            )
+        former = vars(self).get("net_")
+        options = {"classes": classes, "partial": True}
+        options["former"] = None if former is None else "labels"
+        with self._as_it_was_on_error(former):
+            data = read_fit_input(self, X, y, sample_weight, **options)
+            problem = self._describe(*data, former, partial=True)
+            return train(self, self._build(problem), problem, former, partial=True)
+
+    @contextmanager
+    def _as_it_was_on_error(self, former):
+        """Stay fitted when training goes on and fails; else have no old network."""
+        if former is None:
+            vars(self).pop("net_", None)
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            if former is not None:
+                vars(self).clear()
+                vars(self).update(before)
+            raise
+
+    def _describe(self, X, targets, weight, former, partial=False):
+        """Decide what "auto" leaves open; count the labels; return the Problem."""
+        if former is None:
+            form = self._choose_form(targets, partial)
+        else:
+            form = self._former_form(targets)
+            self._keep_form(form)
+        form.check(self.coherence)
+        names = ("input_dropout", "dropout", "embedding_dropout")
+        shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]
+        for name, share in zip(names, shares, strict=True):
+            given = getattr(self, name)
+            setattr(self, f"{name}_", share if given == "auto" else given)
+        counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
+        counts = (*counts, X.shape[0])
+        if former is not None:
+            pairs = zip(counts, self._counts, strict=True)
+            counts = tuple(now + before for now, before in pairs)
+        self._form, self._counts = form, counts
+        set_labels(self, targets)
+        if not partial:
+            self._warn_constant(*counts)
+        class_weight = self._class_weight(form, *counts[:2])
+        return Problem(X, targets.Y, weight, form, *counts, class_weight)
+
+    def _former_form(self, targets):
+        """Return the form of the former fit, in the order of the new columns."""
+        hierarchy, former = targets.hierarchy, self.hierarchy_
+        classes = self.classes_ if self.classes_.ndim == 1 else None
+        same = np.array_equal(classes, targets.classes)
+        gone = [x for x in former.labels if x not in hierarchy]
+        new = [x for x in hierarchy.labels if x not in former]
+        which = f"; only the former has {name_list(gone)}" if gone else ""
+        which += f"; only the new one has {name_list(new)}" if new else ""
+        if which or not (same and former.subset(hierarchy.labels) == hierarchy):
+            raise ValueError(
+                f"warm_start=True goes on with the labels, classes and hierarchy of "
+                f"the former fit, {former}, but now there are others: {hierarchy}"
+                f"{which}. Use warm_start=False."
+            )
+        form = self._form.reordered(hierarchy)
+        form.accepts(targets.Y)
+        return form
+
+    def _warn_constant(self, positive, known, n_samples):
+        outside = self._form.inverse[: self.hierarchy_.n_labels]
+        sigmoid = isinstance(self._form, ManyPaths)
+        fate = "at their prior" if sigmoid else "as hardly ever there"
+        warn_constant(positive[outside], known[outside], self.label_names_, fate)
+
+    def _class_weight(self, form, positive, known):
+        """Return the weights of the zeros and the ones of every label, or None."""
+        if self.class_weight is None:
+            return None
+        if self.class_weight == "balanced":
+            return form.balanced(positive, known, self.class_weight_cap)
+        ones = read_class_weight(self.class_weight, form.outside)
+        return np.ones(len(positive)), form.encode_weight(ones[None])[0]

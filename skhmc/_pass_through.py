@@ -1,0 +1,111 @@
+"""Parameters with a double underscore that are handed on: ``optimizer__betas``, say."""
+
+import inspect
+
+from sklearn.utils._param_validation import InvalidParameterError
+
+__all__ = ["PassThrough", "check_accepted", "passed_on"]
+
+PREFIXES = ("callbacks__", "encoder__", "optimizer__", "schedule__")
+
+
+def passed_on(estimator, name):
+    """Return what an estimator hands on to one of its parts, without the prefix."""
+    prefix = f"{name}__"
+    return {
+        key.removeprefix(prefix): value
+        for key, value in vars(estimator).items()
+        if key.startswith(prefix)
+    }
+
+
+def check_accepted(name, options, function, more=(), less=()):
+    """Raise when a class or function does not take what is handed on to it.
+
+    Parameters
+    ----------
+    name : str
+        The prefix, for the message.
+    options : dict
+    function : callable
+    more : iterable of str
+        What else is understood.
+    less : iterable of str
+        What is not the user's to say.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    known = sorted({p.name for p in parameters} - set(less) | set(more))
+    for key in options:
+        if key not in known:
+            expected = ", ".join(f"{name}__{k}" for k in known) or "no such parameter"
+            raise InvalidParameterError(
+                f"{name}__{key} is no parameter of {_called(function)}. Expected some "
+                f"of: {expected}."
+            )
+
+
+def _called(function):
+    return getattr(function, "__qualname__", repr(function))
+
+
+class PassThrough:
+    """Takes, shows and sets parameters that are handed on, known by their prefix.
+
+    Before scikit-learn's BaseEstimator in the bases of a class, whose constructor ends
+    with ``**passed_on`` and calls ``self._assign(passed_on)``.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # scikit-learn takes the signature for the list of parameters, to which the
+        # name of the open end does not belong
+        signature = inspect.signature(cls.__init__)
+        named = [p for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
+        cls.__signature__ = signature.replace(parameters=named[1:])
+
+    def _assign(self, params):
+        for key in params:
+            if not key.startswith(PREFIXES):
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword "
+                    f"argument {key!r}; parameters that are handed on begin with "
+                    f"{', '.join(PREFIXES)}."
+                )
+        vars(self).update(params)
+
+    def get_params(self, deep=True):
+        """Return the parameters by name, with those that are handed on.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of parameters that are estimators, too.
+
+        Returns
+        -------
+        dict
+            Names and values.
+        """
+        handed_on = {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
+        return super().get_params(deep) | handed_on
+
+    def set_params(self, **params):
+        """Set parameters, also any that are handed on, and return the estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. In a Pipeline the step's name comes first:
+            ``hcalclassifier__optimizer__betas``.
+
+        Returns
+        -------
+        estimator
+            The estimator itself.
+        """
+        handed_on = {k: v for k, v in params.items() if k.startswith(PREFIXES)}
+        super().set_params(**{k: v for k, v in params.items() if k not in handed_on})
+        vars(self).update(handed_on)
+        return self

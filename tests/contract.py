@@ -1,0 +1,163 @@
+"""What the contract tests share: every estimator, small data, MultiOutputClassifier."""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.multioutput import MultiOutputClassifier
+
+from skhmc import Hierarchy
+from skhmc.coherence import close_upward
+from tests.instances import DETERMINISTIC, FAST
+
+SIZES = (1, 2, 3, 5, 50)
+KINDS = ("many", "paths")
+
+every_estimator = pytest.mark.parametrize(
+    "estimator", [pytest.param(instance, id=name) for name, instance in FAST]
+)
+every_deterministic = pytest.mark.parametrize(
+    "estimator", [pytest.param(e, id=type(e).__name__) for e in DETERMINISTIC]
+)
+
+
+def build(estimator, hierarchy=None, **options):
+    """Return a new estimator with a hierarchy, unless it learns its own."""
+    if "hierarchy" in estimator.get_params(deep=False):
+        options["hierarchy"] = hierarchy
+    return clone(estimator).set_params(**options)
+
+
+def needs(estimator, *names):
+    """Skip a test that is about parameters which an estimator does not have."""
+    missing = set(names) - set(estimator.get_params(deep=False))
+    if missing:
+        pytest.skip(f"{type(estimator).__name__} has no {', '.join(sorted(missing))}")
+
+
+def baseline():
+    return MultiOutputClassifier(LogisticRegression(max_iter=1000))
+
+
+# -- data ------------------------------------------------------------------------------
+
+
+def _frozen(*arrays):
+    for array in arrays:
+        array.flags.writeable = False  # nobody may write into what a user hands over
+    return arrays
+
+
+@functools.cache
+def problem(n_labels, n_samples=60):
+    """Return a DAG of labels 0, 1, ..., X and a closed Y with several paths per row.
+
+    Every label has both values in either half of the rows, as MultiOutputClassifier
+    needs it.
+    """
+    edges = [((k - 1) // 4, k) for k in range(1, n_labels) if k != 2]
+    edges += [(k - 1, k) for k in range(3, n_labels, 3)]
+    hierarchy = Hierarchy.from_edges(edges, labels=range(n_labels))
+    rng = np.random.default_rng(n_labels)
+    X = rng.normal(size=(n_samples, 5))
+    scores = X @ rng.normal(size=(5, n_labels)) + rng.normal(size=(n_samples, n_labels))
+    Y = (scores > np.quantile(scores, 0.25, axis=0)).astype(int)
+    for label in range(n_labels):  # parents come first
+        for parent in hierarchy.parents_of(label):
+            Y[:, label] &= Y[:, parent]
+    for half in np.array_split(Y, 2):
+        assert (np.ptp(half, axis=0) == 1).all()
+    return hierarchy, *_frozen(X, Y)
+
+
+DAG = Hierarchy.from_parents(
+    {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
+)
+TREE = Hierarchy.from_paths(["a/1", "a/2", "b/1", "b/2", "c"])  # c is a shallow leaf
+
+
+@functools.cache
+def task(kind, n_samples=60):
+    """Return a named hierarchy, X and a closed Y.
+
+    "many": any sets of labels of a DAG. "paths": one path per row in a tree, some of
+    them ending above a leaf.
+    """
+    hierarchy = {"many": DAG, "paths": TREE}[kind]
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, 5))
+    scores = X @ rng.normal(size=(5, hierarchy.n_labels))
+    last = scores.argmax(axis=1)[:, None] == np.arange(hierarchy.n_labels)
+    ends = last if kind == "paths" else last | (scores > 1.5)
+    return hierarchy, *_frozen(X, close_upward(ends.astype(int), hierarchy))
+
+
+# -- comparing -------------------------------------------------------------------------
+
+
+class Replay(ClassifierMixin, BaseEstimator):
+    """A binary classifier that says what a fitted estimator says of one label."""
+
+    def __init__(self, source=None, column=0):
+        self.source = source
+        self.column = column
+        self.classes_ = np.array([0, 1])
+
+    def predict(self, X):
+        return self.source.predict(X)[:, self.column]
+
+    def predict_proba(self, X):
+        p = dense(self.source.predict_proba(X))[:, self.column]
+        return np.column_stack([1 - p, p])
+
+
+def replayed(clf):
+    """Return a fitted MultiOutputClassifier with the predictions of an estimator."""
+    moc = MultiOutputClassifier(Replay())
+    moc.estimators_ = [Replay(clf, k) for k in range(len(clf.label_names_))]
+    moc.classes_ = [estimator.classes_ for estimator in moc.estimators_]
+    return moc
+
+
+def dense(proba):
+    """Return the probabilities of either ``proba_format`` as (n_samples, n_labels)."""
+    if isinstance(proba, list):
+        return np.column_stack([pair[:, 1] for pair in proba])
+    return proba
+
+
+def looks(output):
+    """Return type, shape and kind of number of an output or a list of outputs."""
+    if isinstance(output, list):
+        return [looks(part) for part in output]
+    return type(output), output.shape, output.dtype.kind
+
+
+def assert_same(one, other):
+    """Two outputs are equal bit for bit, and of the same types and shapes."""
+    assert looks(one) == looks(other)
+    np.testing.assert_array_equal(one, other)
+
+
+def assert_same_fit(one, other, X):
+    """Two fitted estimators say the same of all labels, bit for bit."""
+    assert list(one.label_names_) == list(other.label_names_)
+    for method in ("predict", "predict_proba", "decision_function"):
+        assert_same(getattr(one, method)(X), getattr(other, method)(X))
+
+
+def every_score(estimator, X, Y):
+    """Return the scores of all scorers of scikit-learn that take such an estimator."""
+    scores = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in get_scorer_names():
+            try:
+                scores[name] = get_scorer(name)(estimator, X, Y)
+            except Exception:  # the scorer is not for many labels
+                continue
+    return scores

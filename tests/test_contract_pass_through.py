@@ -1,0 +1,271 @@
+"""What every estimator hands on to skorch and torch, and to the user's encoder."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.callbacks import LRScheduler as SkorchScheduler
+from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
+
+from skhmc.metrics import au_prc_scorer
+from tests.contract import assert_same, build, every_estimator
+from tests.contract import task as make
+
+
+class Watcher(Callback):
+    """Counts what it sees."""
+
+    def __init__(self, step=1):
+        self.step = step
+
+    def initialize(self):
+        self.n_epochs_, self.n_batches_ = 0, 0
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs_ += self.step
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        self.n_batches_ += training
+
+
+class Narrow(torch.nn.Linear):
+    """An encoder that is told its width."""
+
+    def __init__(self, input_shape, width=3):
+        super().__init__(input_shape[0], width)
+
+
+def fit(estimator, **options):
+    hierarchy, X, Y = make("many")
+    return build(estimator, hierarchy, **options).fit(X, Y)
+
+
+def learning_rates(clf):
+    return [epoch["learning_rate"] for epoch in clf.history_]
+
+
+# -- parameters ------------------------------------------------------------------------
+
+
+@every_estimator
+def test_what_is_handed_on_is_a_parameter_like_any_other(estimator):
+    kind = type(estimator)
+    clf = kind(optimizer__eps=1e-3, callbacks__watcher__step=2)
+    assert clf.get_params()["optimizer__eps"] == 1e-3
+    assert clf.get_params(deep=False)["callbacks__watcher__step"] == 2
+    assert "optimizer__eps=0.001" in repr(clf)
+    copy = clone(clf.set_params(optimizer__eps=1e-4, schedule__pct_start=0.1))
+    assert copy.get_params() == clf.get_params()
+    assert copy.schedule__pct_start == 0.1
+    pipe = make_pipeline(StandardScaler(), clf)
+    pipe.set_params(**{f"{kind.__name__.lower()}__optimizer__eps": 1e-5})
+    assert clf.optimizer__eps == 1e-5
+    assert clone(pipe).get_params()[f"{kind.__name__.lower()}__optimizer__eps"] == 1e-5
+
+
+@every_estimator
+def test_misspelt_parameters_are_errors_at_once(estimator):
+    kind = type(estimator)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'max_itr'"):
+        kind(max_itr=3)
+    with pytest.raises(TypeError, match="argument 'optimiser__lr'.*optimizer__"):
+        kind(optimiser__lr=3)
+    with pytest.raises(ValueError, match="Invalid parameter 'max_itr'"):
+        kind().set_params(max_itr=3)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"optimizer__beta": 1}, "optimizer__beta is no parameter of AdamW.*__betas"),
+        ({"schedule__gamma": 1}, "schedule__gamma .*OneCycle.*schedule__pct_start"),
+        ({"schedule__max_lr": 1}, "schedule__max_lr is no parameter"),
+        ({"schedule": "constant", "schedule__gamma": 1}, "'constant' takes no param"),
+        ({"schedule": StepLR, "schedule__gama": 1}, "StepLR.*__gamma.*__step_size"),
+        ({"encoder__width": 4}, "encoder=None is no class or factory"),
+        ({"encoder": Narrow, "encoder__depth": 4}, "Narrow.*encoder__width"),
+        ({"callbacks__watcher__step": 2}, "callbacks__watcher__step.* no callback"),
+        ({"callbacks": ["print"]}, "callbacks.* 'print'.*instances or classes"),
+        ({"callbacks": "print"}, "'callbacks' parameter"),
+        ({"optimizer": "lion"}, "'optimizer' parameter"),
+        ({"schedule": "cosine"}, "'schedule' parameter"),
+    ],
+)
+@every_estimator
+def test_what_nobody_takes_is_an_error(estimator, options, message):
+    with pytest.raises(InvalidParameterError, match=message):
+        fit(estimator, **options)
+
+
+# -- optimizers and schedules ----------------------------------------------------------
+
+
+@every_estimator
+def test_an_optimizer_of_torch_and_its_parameters(estimator):
+    options = {"optimizer": torch.optim.RMSprop, "optimizer__alpha": 0.5}
+    clf = fit(estimator, **options, schedule="constant", learning_rate_init=0.003)
+    assert isinstance(clf.net_.optimizer_, torch.optim.RMSprop)
+    group = clf.net_.optimizer_.param_groups[0]
+    assert group["alpha"] == 0.5 and group["lr"] == 0.003
+    other = fit(estimator, **options | {"optimizer__alpha": 0.99})
+    hierarchy, X, Y = make("many")
+    assert not np.array_equal(clf.predict_proba(X), other.predict_proba(X))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@every_estimator
+def test_what_is_handed_on_comes_before_our_own_setting(estimator, optimizer):
+    clf = fit(estimator, optimizer=optimizer, optimizer__weight_decay=0.125)
+    groups = clf.net_.optimizer_.param_groups
+    assert {group["weight_decay"] for group in groups} == {0.125}
+    fit(estimator, optimizer=optimizer, optimizer__foreach=True)
+
+
+@every_estimator
+def test_groups_of_parameters_have_learning_rates_of_their_own(estimator):
+    groups = [("encoder.*", {"lr": 0.0, "weight_decay": 0.0})]
+    options = {"encoder": Narrow, "schedule": "constant", "warm_start": True}
+    torch.manual_seed(0)
+    clf = fit(estimator, optimizer__param_groups=groups, **options)
+    before = {k: v.clone() for k, v in clf.net_.module_.state_dict().items()}
+    hierarchy, X, Y = make("many")
+    after = clf.fit(X, Y).net_.module_.state_dict()
+    for name, value in after.items():
+        if name not in ("fixed", "prior"):
+            frozen = name.startswith("encoder.")
+            assert torch.equal(value, before[name]) == frozen, name
+
+
+@every_estimator
+def test_a_schedule_of_torch_steps_every_epoch_or_batch(estimator):
+    options = {"schedule__gamma": 0.5, "learning_rate_init": 0.01, "max_iter": 3}
+    clf = fit(estimator, schedule=ExponentialLR, **options)
+    np.testing.assert_allclose(learning_rates(clf), [0.01, 0.005, 0.0025])
+    options |= {"schedule__step_every": "batch", "batch_size": 30}  # of 60 rows
+    clf = fit(estimator, schedule=ExponentialLR, **options)
+    np.testing.assert_allclose(learning_rates(clf), [0.0025, 0.000625, 0.00015625])
+    options = {"schedule__factor": 0.5, "schedule__patience": 0, "max_iter": 4}
+    options |= {"schedule__monitor": lambda net: 1.0, "learning_rate_init": 0.01}
+    clf = fit(estimator, schedule=ReduceLROnPlateau, **options)
+    np.testing.assert_allclose(learning_rates(clf), [0.01, 0.01, 0.005, 0.0025])
+
+
+@every_estimator
+def test_the_one_cycle_takes_its_own_parameters(estimator):
+    options = {"learning_rate_init": 0.01, "max_iter": 10, "batch_size": None}
+    early, late = (
+        np.argmax(learning_rates(fit(estimator, schedule__pct_start=p, **options)))
+        for p in (0.1, 0.8)
+    )
+    assert early <= 1 and late >= 6
+
+
+@every_estimator
+def test_pickles_hold_no_optimizer_whatever_the_schedule(estimator):
+    sizes = [
+        len(pickle.dumps(fit(estimator, hidden_layer_sizes=(500,), **options)))
+        for options in (
+            {"schedule": "constant"},
+            {"schedule": StepLR, "schedule__step_size": 1},
+        )
+    ]
+    assert sizes[1] < 1.2 * sizes[0]
+
+
+# -- callbacks -------------------------------------------------------------------------
+
+
+@every_estimator
+def test_callbacks_are_instances_classes_or_named_pairs(estimator):
+    mine = Watcher()
+    callbacks = [mine, ("named", Watcher), GradientNormClipping(1.0)]
+    options = {"callbacks": callbacks, "callbacks__named__step": 10}
+    clf = fit(estimator, max_iter=4, batch_size=30, **options)
+    found = dict(clf.net_.callbacks_)
+    assert found["Watcher"].n_epochs_ == 4 and found["named"].n_epochs_ == 40
+    assert found["named"].n_batches_ == 8
+    assert not hasattr(mine, "n_epochs_")  # a fit leaves parameters as they were
+    assert isinstance(clone(clf).callbacks[0], Watcher)
+    hierarchy, X, Y = make("many")
+    assert_same(pickle.loads(pickle.dumps(clf)).predict(X), clf.predict(X))
+
+
+@every_estimator
+def test_callbacks_take_part_in_training(estimator):
+    hierarchy, X, Y = make("many")
+    plain = fit(estimator)
+    clipped = fit(estimator, callbacks=[GradientNormClipping(1e-3)])
+    assert not np.array_equal(plain.predict_proba(X), clipped.predict_proba(X))
+    watched = fit(estimator, callbacks=[Watcher])
+    assert_same(plain.predict_proba(X), watched.predict_proba(X))
+    policy = SkorchScheduler(StepLR, step_size=1, gamma=0.5, event_name=None)
+    clf = fit(estimator, schedule="constant", callbacks=[policy], max_iter=3)
+    first = clf.learning_rate_init
+    np.testing.assert_allclose(learning_rates(clf), [first, first / 2, first / 4])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@every_estimator
+def test_a_callback_may_end_training_without_a_warning(estimator, early_stopping):
+    monitor = "valid_score" if early_stopping else "train_loss"
+    stop = EarlyStopping(monitor, patience=2, threshold=1e9, sink=lambda text: None)
+    options = {"callbacks": [stop], "max_iter": 30, "early_stopping": early_stopping}
+    clf = fit(estimator, **options)
+    assert clf.n_iter_ < 10
+
+
+@every_estimator
+def test_the_user_who_interrupts_is_told_so_also_with_callbacks(estimator):
+    class Interrupts(Narrow):
+        def forward(self, x):
+            if self.training and getattr(self, "calls", 0) == 3:
+                raise KeyboardInterrupt
+            self.calls = getattr(self, "calls", 0) + self.training
+            return super().forward(x)
+
+    options = {"encoder": Interrupts, "callbacks": [Watcher], "batch_size": None}
+    with pytest.warns(UserWarning, match="interrupted after 3 of 5 epochs") as caught:
+        clf = fit(estimator, max_iter=5, **options)
+    assert caught[0].filename == __file__  # the user's line
+    hierarchy, X, Y = make("many")
+    assert clf.n_iter_ == 3 and clf.predict(X).shape == Y.shape
+
+
+# -- encoders and searches -------------------------------------------------------------
+
+
+@every_estimator
+def test_an_encoder_class_takes_what_is_handed_on(estimator):
+    clf = fit(estimator, encoder=Narrow, encoder__width=7)
+    assert clf.net_.module_.encoder.out_features == 7
+    factory = fit(estimator, encoder=lambda width: torch.nn.Linear(5, width), **W)
+    assert factory.net_.module_.encoder.out_features == 2
+
+
+W = {"encoder__width": 2}
+
+
+@every_estimator
+def test_a_grid_search_over_what_is_handed_on(estimator):
+    hierarchy, X, Y = make("many")
+    X, Y = np.tile(X, (2, 1)), np.tile(Y, (2, 1))  # each fold has every label
+    clf = build(estimator, hierarchy, encoder=Narrow, max_iter=8)
+    grid = {
+        "optimizer": [torch.optim.RMSprop, torch.optim.Adam],
+        "optimizer__eps": [1e-8, 1e8],  # the second learns nothing
+        "encoder__width": [6],
+        "callbacks": [None, [Watcher]],
+        "schedule": ["onecycle", "constant"],
+    }
+    search = GridSearchCV(clf, grid, scoring=au_prc_scorer, cv=2).fit(X, Y)
+    assert len(search.cv_results_["params"]) == 16
+    assert search.best_params_["optimizer__eps"] == 1e-8
+    assert search.best_estimator_.net_.module_.encoder.out_features == 6

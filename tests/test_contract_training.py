@@ -1,0 +1,347 @@
+"""What every estimator does with class weights, a warm start and data in parts."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skhmc import Hierarchy
+from skhmc.metrics import au_prc_score
+from tests.contract import assert_same, build, every_deterministic, every_estimator
+from tests.contract import task as make
+
+KINDS = pytest.mark.parametrize("kind", ["many", "paths"])
+# enough for small data, without the noise that only helps large networks
+ABLE = {
+    "hidden_layer_sizes": (32,),
+    "embedding_dim": 16,
+    **dict.fromkeys(("input_dropout", "dropout", "embedding_dropout"), 0.0),
+}
+STILL = {"learning_rate_init": 1e-30, "schedule": "constant", "weight_decay": 0.0}
+
+
+def proba(clf, X):
+    return clf.predict_proba(X)
+
+
+def parts_of(n_samples, n_parts=3):
+    return np.array_split(np.arange(n_samples), n_parts)
+
+
+# -- class_weight ----------------------------------------------------------------------
+
+
+@KINDS
+@every_deterministic
+def test_weights_of_one_are_no_weights(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    plain = build(estimator, hierarchy, max_iter=3).fit(X, Y)
+    ones = dict.fromkeys(hierarchy.labels, 1.0)
+    clf = build(estimator, hierarchy, max_iter=3, class_weight=ones).fit(X, Y)
+    np.testing.assert_allclose(proba(clf, X), proba(plain, X), rtol=1e-9)
+
+
+@KINDS
+@every_deterministic
+def test_a_dict_by_label_name_raises_the_recall_of_the_label(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    label = hierarchy.labels[hierarchy.leaves[0]]
+    column = hierarchy.position(label)
+    told = [
+        proba(build(estimator, hierarchy, max_iter=20, class_weight=w).fit(X, Y), X)
+        for w in ({label: 0.05}, None, {label: 20})
+    ]
+    low, middle, high = (p[Y[:, column] == 1, column].mean() for p in told)
+    assert low + 0.05 < middle < high
+
+
+@KINDS
+@every_deterministic
+def test_balanced_raises_rare_labels_up_to_the_cap(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    rare = Y.mean(axis=0).argmin()
+    means = []
+    for cap in (1, 2, 1e9):
+        options = {"class_weight": "balanced", "class_weight_cap": cap, "max_iter": 10}
+        clf = build(estimator, hierarchy, **options).fit(X, Y)
+        means.append(proba(clf, X)[:, rare].mean())
+    plain = build(estimator, hierarchy, max_iter=10).fit(X, Y)
+    assert means[0] == pytest.approx(proba(plain, X)[:, rare].mean(), rel=1e-9)
+    assert means[0] < means[1] < means[2]
+
+
+@every_deterministic
+def test_class_weights_are_for_the_classes_of_a_1d_y(estimator):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 2)), np.repeat(["x", "y", "z"], 30)
+    options = {"class_weight": {"y": 50.0}, "max_iter": 20}
+    clf = build(estimator, None, **options).fit(X, y)
+    assert (clf.predict(X) == "y").mean() > 0.8
+    plain = build(estimator, None, max_iter=20).fit(X, y)
+    assert (plain.predict(X) == "y").mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    "class_weight, error, message",
+    [
+        ({"unicorn": 2}, ValueError, "class_weight names labels .* 'unicorn'.*'cat'"),
+        ({"cat": -1}, InvalidParameterError, "at least 0, got -1 for label 'cat'"),
+        ({"cat": np.nan}, InvalidParameterError, "finite .* got nan for label 'cat'"),
+        ("fair", InvalidParameterError, "'class_weight' parameter .*'balanced'"),
+        ([1, 2], InvalidParameterError, "'class_weight' parameter"),
+    ],
+)
+@every_estimator
+def test_wrong_class_weights(estimator, class_weight, error, message):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, class_weight=class_weight)
+    with pytest.raises(error, match=message):
+        clf.fit(X, pd.DataFrame(Y, columns=hierarchy.labels))
+
+
+@every_estimator
+def test_a_cap_below_one_is_an_error(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, class_weight="balanced", class_weight_cap=0.5)
+    with pytest.raises(InvalidParameterError, match="'class_weight_cap'.*Got 0.5"):
+        clf.fit(X, Y)
+
+
+# -- warm_start ------------------------------------------------------------------------
+
+
+@KINDS
+@every_estimator
+def test_a_warm_start_goes_on_from_the_former_weights(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    clf = build(estimator, hierarchy, warm_start=True, max_iter=10).fit(X, Y)
+    before, cold = proba(clf, X), clf.history_
+    clf.set_params(**STILL).fit(X, Y)
+    np.testing.assert_allclose(proba(clf, X), before, rtol=1e-6)
+    clf.set_params(**estimator.get_params()).set_params(hierarchy=hierarchy)
+    clf.set_params(warm_start=True).fit(X, Y)
+    assert clf.history_[0]["train_loss"] < cold[0]["train_loss"]
+    assert np.abs(proba(clf, X) - before).max() > 1e-3
+    cold_again = clf.set_params(warm_start=False, max_iter=10).fit(X, Y)
+    assert_same(proba(cold_again, X), before)
+
+
+@KINDS
+@every_estimator
+def test_a_warm_start_may_have_its_columns_in_another_order(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    clf = build(estimator, hierarchy, warm_start=True).fit(X, frame)
+    before = pd.DataFrame(proba(clf, X), columns=clf.label_names_)
+    order = frame.columns[::-1]
+    clf.set_params(**STILL).fit(X, frame[order])
+    assert clf.label_names_.tolist() == order.tolist()
+    np.testing.assert_allclose(proba(clf, X), before[order], rtol=1e-6)
+
+
+@every_estimator
+def test_a_warm_start_forgets_no_label_and_learns_new_ones(estimator):
+    hierarchy, X, Y = make("many")
+    column = hierarchy.position("cow")
+    without = Y[:, column] == 0
+    options = {"warm_start": True, "max_iter": 20}
+    clf = build(estimator, hierarchy, **options).fit(X, Y)
+    before = proba(clf, X)
+    with pytest.warns(UserWarning, match="1 with no positive row .'cow'"):
+        other = clone(clf).fit(X[without], Y[without])
+    clf.set_params(**STILL).fit(X[without], Y[without])  # and no warning
+    np.testing.assert_allclose(proba(clf, X), before, rtol=1e-6)
+    assert np.ptp(other.raw_decision_function(X)[:, column]) == 0
+    other.fit(X, Y)
+    assert au_prc_score(Y[:, [column]], proba(other, X)[:, [column]]) > 0.8
+
+
+@every_estimator
+def test_a_warm_start_with_something_else_is_an_error_and_changes_nothing(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, warm_start=True).fit(X, Y)
+    before, parameters = proba(clf, X), clf.get_params()
+    chain = Hierarchy.from_edges([("cat", "cow")], labels=hierarchy.labels)
+    cases = [
+        ({}, X[:, :3], Y, "X has 3 features, but .* is expecting 5"),
+        ({"hierarchy": None}, X, Y[:, :3], "only the former has 'mammal'"),
+        ({"hierarchy": chain}, X, np.ones_like(Y), "goes on with the .*hierarchy"),
+        ({"hierarchy": None}, X, Y[:, 0], "goes on with the labels"),
+        ({"hidden_layer_sizes": (9,)}, X, Y, r"was \(.*Leave the parameters"),
+        ({"learning_rate_init": 1e30}, X * 1e30, Y, "training loss became|infinity"),
+    ]
+    for options, X_new, Y_new, message in cases:
+        clf.set_params(**options)
+        with pytest.raises((ValueError, FloatingPointError), match=message):
+            clf.fit(X_new, Y_new)
+        clf.set_params(**parameters)
+        assert_same(proba(clf, X), before)
+        assert clf.label_names_.tolist() == list(hierarchy.labels)
+
+
+# -- partial_fit -----------------------------------------------------------------------
+
+
+@every_deterministic
+def test_partial_fit_of_everything_is_an_epoch_of_fit(estimator):
+    hierarchy, X, Y = make("many")
+    options = {"schedule": "constant", "max_iter": 7}
+    whole = build(estimator, hierarchy, **options).fit(X, Y)
+    clf = build(estimator, hierarchy)
+    for k in range(1, 8):
+        assert clf.partial_fit(X, Y) is clf
+        assert clf.n_iter_ == k == len(clf.history_)
+    np.testing.assert_allclose(proba(clf, X), proba(whole, X), rtol=1e-7)
+    losses = [[epoch["train_loss"] for epoch in c.history_] for c in (clf, whole)]
+    np.testing.assert_allclose(*losses, rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["array", "csr", "frame", "names", "1d"])
+@every_estimator
+def test_partial_fit_learns_from_parts_in_every_form_of_y(estimator, kind):
+    hierarchy, X, Y = make("paths" if kind == "1d" else "many", n_samples=120)
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    names = [[x for x in hierarchy.labels if row[x]] for _, row in frame.iterrows()]
+    deepest = np.where(Y, hierarchy.depth + 1, 0).argmax(axis=1)
+    y = {"csr": sp.csr_array(Y), "frame": frame, "names": names, "array": Y}
+    y["1d"] = np.array(hierarchy.labels)[deepest]
+    given = y[kind] if kind != "names" else np.array(names, object)
+    clf = build(estimator, hierarchy, **ABLE)
+    for _ in range(12):
+        for rows in parts_of(len(X)):
+            part = given.iloc[rows] if kind == "frame" else given[rows]
+            clf.partial_fit(X[rows], part.tolist() if kind == "names" else part)
+    if kind == "1d":
+        assert (clf.predict(X) == y["1d"]).mean() > 0.6
+        assert clf.classes_.tolist() == sorted(hierarchy.labels)
+    else:
+        assert au_prc_score(Y, proba(clf, X), hierarchy=hierarchy) > 0.85
+
+
+@every_estimator
+def test_later_parts_may_bring_new_labels_and_other_orders_of_columns(estimator):
+    hierarchy, X, Y = make("many", n_samples=120)
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    first = np.flatnonzero(frame["parrot"] == 0)[:20]
+    clf = build(estimator, hierarchy, **ABLE)
+    clf.partial_fit(X[first], frame.iloc[first])
+    same = clone(clf).partial_fit(X[first], frame.iloc[first])
+    column = hierarchy.position("parrot")
+    assert np.ptp(clf.raw_decision_function(X)[:, column]) == 0  # its prior
+    for _ in range(20):
+        clf.partial_fit(X, frame[frame.columns[::-1]])
+        same.partial_fit(X, frame)
+    assert clf.label_names_.tolist() == list(hierarchy.labels)
+    assert_same(proba(clf, X), proba(same, X))
+    assert au_prc_score(Y[:, [column]], proba(clf, X)[:, [column]]) > 0.8
+
+
+@every_estimator
+def test_weights_per_label_follow_the_columns_in_later_parts(estimator):
+    hierarchy, X, Y = make("many")
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    weight = pd.DataFrame(
+        np.random.default_rng(0).random(Y.shape), columns=frame.columns
+    )
+    turned = frame.columns[::-1]
+    one, other = build(estimator, hierarchy), build(estimator, hierarchy)
+    for columns in (frame.columns, turned):
+        one.partial_fit(X, frame, sample_weight=weight)
+        other.partial_fit(X, frame[columns], sample_weight=weight[columns].to_numpy())
+    assert_same(proba(one, X), proba(other, X))
+
+
+@KINDS
+@every_estimator
+def test_a_pickle_between_two_parts_changes_nothing(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    straight, stored = build(estimator, hierarchy), build(estimator, hierarchy)
+    for rows in parts_of(len(X), 4):
+        straight.partial_fit(X[rows], Y[rows])
+        stored = pickle.loads(pickle.dumps(stored.partial_fit(X[rows], Y[rows])))
+    assert_same(proba(straight, X), proba(stored, X))
+
+
+@every_estimator
+def test_partial_fit_goes_on_after_fit_and_does_not_repeat_its_draws(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, max_iter=4).fit(X, Y)
+    before = proba(clf, X)
+    clf.partial_fit(X, Y)
+    assert clf.n_iter_ == 5 and not np.array_equal(proba(clf, X), before)
+    stored = pickle.loads(pickle.dumps(clf.fit(X, Y))).partial_fit(X, Y)
+    assert_same(proba(stored, X), proba(clf.partial_fit(X, Y), X))
+    clf.set_params(**STILL, batch_size=8)
+    losses = [clf.partial_fit(X, Y).history_[-1]["train_loss"] for _ in range(3)]
+    assert len(set(losses)) == 3  # shuffled and dropped anew in every call
+
+
+@every_estimator
+def test_classes_are_named_in_the_first_call_where_no_hierarchy_does(estimator):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.choice(["cat", "dog"], 40)
+    clf = build(estimator, None)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        clf.partial_fit(X, y)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        clf.partial_fit(X, [[name] for name in y])
+    with pytest.raises(ValueError, match="not in classes: 'dog'.*'cat', 'cow'"):
+        clf.partial_fit(X, y, classes=["cow", "cat"])
+    clf.partial_fit(X, y, classes=["dog", "cow", "cat"])
+    assert clf.classes_.tolist() == ["cat", "cow", "dog"]
+    assert clf.predict_proba(X).shape == (40, 3)
+    assert clf.partial_fit(X[y == "cat"], y[y == "cat"]).n_iter_ == 2
+    with pytest.raises(ValueError, match="'owl'"):
+        clf.partial_fit(X, np.where(y == "cat", "cat", "owl"))
+    sets = build(estimator, None)
+    sets.partial_fit(X, [[name] for name in y], classes=["dog", "cat", "cow"])
+    assert sets.label_names_.tolist() == ["dog", "cat", "cow"]
+
+
+@every_estimator
+def test_the_classes_of_multioutputclassifier_are_taken(estimator):
+    hierarchy, X, Y = make("many")
+    classes = [np.array([0, 1])] * Y.shape[1]
+    clf = build(estimator, hierarchy).partial_fit(X, Y, classes=classes)
+    assert clf.n_iter_ == 1
+    with pytest.raises(ValueError, match=r"may only be \[\[0, 1\]\] \* 6, got"):
+        clf.partial_fit(X, Y, classes=[[0, 1], [1, 2, 3]])
+
+
+@every_estimator
+def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy).partial_fit(X, Y)
+    before = proba(clf, X)
+    cases = [
+        ({}, X[:, :2], Y, ValueError, "2 features"),
+        ({}, X, Y[:, :2], ValueError, "2 columns, but the hierarchy has 6"),
+        ({}, X, np.array(hierarchy.labels)[Y.argmax(1)], ValueError, "as before, got"),
+        ({"early_stopping": True}, X, Y, ValueError, "no validation data"),
+        ({"learning_rate_init": 1e30}, X, Y * 1.0, FloatingPointError, "Lower"),
+    ]
+    for options, X_new, y_new, error, message in cases:
+        broken = pickle.loads(pickle.dumps(clf)).set_params(**options)
+        with pytest.raises(error, match=message):
+            for _ in range(3):
+                broken.partial_fit(X_new, y_new)
+                before_last = proba(broken, X)
+        if error is not FloatingPointError:
+            assert_same(proba(broken, X), before)
+        elif broken.n_iter_ > 1:
+            assert_same(proba(broken, X), before_last)
+
+
+@every_estimator
+def test_a_first_part_that_fails_leaves_nothing_fitted(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy)
+    with pytest.raises(ValueError, match="2 columns"):
+        clf.partial_fit(X, Y[:, :2])
+    with pytest.raises(NotFittedError):
+        clf.predict(X)

@@ -1,0 +1,54 @@
+"""Counts, rates and class weights."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils import compute_class_weight
+
+from skhmc._frequencies import balanced_weights, label_counts, rates
+
+counts = st.lists(st.integers(0, 1000), min_size=2, max_size=6).map(np.array)
+
+
+def test_counts_of_weighted_and_unknown_labels():
+    Y = np.array([[1, 0, np.nan], [1, np.nan, 0], [0, 1, 0]])
+    weight = np.array([[1.0], [2.0], [4.0]])
+    positive, known = label_counts(Y, weight)
+    assert positive.tolist() == [3, 4, 0] and known.tolist() == [7, 5, 6]
+    found = label_counts(sp.csr_matrix(Y), weight)
+    np.testing.assert_array_equal(found, (positive, known))
+
+
+def test_rates_are_kept_off_the_ends_and_do_not_depend_on_scale():
+    positive, known = np.array([0.0, 2, 4, 0]), np.array([4.0, 4, 4, 0])
+    found = rates(positive, known)
+    np.testing.assert_allclose(found, rates(10 * positive, 10 * known))
+    assert found[0] == pytest.approx(1e-4, rel=1e-3) == 1 - found[2]
+    assert found[1] == 0.5 and found[3] == pytest.approx(0.5, abs=1e-3)
+
+
+@given(counts)
+def test_balanced_weights_without_a_cap_are_those_of_scikit_learn(counts):
+    there = counts > 0
+    y = np.repeat(np.arange(len(counts)), counts)
+    if len(y):
+        expected = compute_class_weight("balanced", classes=np.unique(y), y=y)
+        found = balanced_weights(counts, np.inf)
+        np.testing.assert_allclose(found[there], expected)
+        assert (found[~there] == 1).all()
+
+
+@given(counts, st.floats(1, 50))
+def test_the_cap_bounds_the_ratio_and_the_total_stays(counts, cap):
+    weights, there = balanced_weights(counts, cap), counts > 0
+    assert (weights * counts).sum() == pytest.approx(counts.sum())
+    if there.any():
+        assert weights[there].max() <= cap * weights[there].min() * (1 + 1e-9)
+        order = np.argsort(counts[there])
+        assert (np.diff(weights[there][order]) <= 1e-12).all()  # the rarer the heavier
+
+
+def test_a_cap_of_one_is_no_weight():
+    assert balanced_weights(np.array([5, 90, 3]), 1.0) == pytest.approx(1)

@@ -170,7 +170,7 @@ def train(estimator, parts, problem, former=None, partial=False):
     init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
     draws = torch.Generator(device).manual_seed(seeds[2])
     module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
-    seed_module(module, init, draws, parts.own)
+    seed_module(module, init if former is None else None, draws, parts.own)
     if former is not None:
         module.take_over(former.module_)
         criterion.take_over(former.criterion_)

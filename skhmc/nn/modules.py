@@ -173,7 +173,7 @@ class PrototypeNetwork(_Seeded):
 
 
 def seed_module(
-    module: nn.Module, init: torch.Generator, draws: torch.Generator, own: set
+    module: nn.Module, init: torch.Generator | None, draws: torch.Generator, own: set
 ) -> None:
     """Initialise layers from ``init`` and let stochastic layers draw from ``draws``.
 
@@ -183,7 +183,7 @@ def seed_module(
         The network. Linear layers get torch's default initialisation, prototypes
         N(0, 0.01²).
     init, draws : torch.Generator
-        On the CPU, and on the module's device.
+        On the CPU, and on the module's device; None leaves layers uninitialised.
     own : set of nn.Module
         Modules (a user's encoder, say) that are left as they are.
     """
@@ -192,6 +192,8 @@ def seed_module(
             continue
         if isinstance(part, _Seeded):
             part.generator = draws
+        if init is None:
+            continue
         if isinstance(part, nn.Linear):
             nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5), generator=init)
             bound = 1 / math.sqrt(max(part.in_features, 1))

@@ -52,11 +52,16 @@ def _frozen(*arrays):
     return arrays
 
 
+def _check_both_halves(Y):
+    for half in np.array_split(Y, 2):
+        assert (np.ptp(half, axis=0) == 1).all()
+
+
 @functools.cache
 def problem(n_labels, n_samples=60):
     """Return a DAG of labels 0, 1, ..., X and a closed Y with several paths per row.
 
-    Every label has both values in either half of the rows, as MultiOutputClassifier
+    Every label has both values in both halves of the rows, as MultiOutputClassifier
     needs it.
     """
     edges = [((k - 1) // 4, k) for k in range(1, n_labels) if k != 2]
@@ -69,8 +74,7 @@ def problem(n_labels, n_samples=60):
     for label in range(n_labels):  # parents come first
         for parent in hierarchy.parents_of(label):
             Y[:, label] &= Y[:, parent]
-    for half in np.array_split(Y, 2):
-        assert (np.ptp(half, axis=0) == 1).all()
+    _check_both_halves(Y)
     return hierarchy, *_frozen(X, Y)
 
 
@@ -91,9 +95,13 @@ def task(kind, n_samples=60):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_samples, 5))
     scores = X @ rng.normal(size=(5, hierarchy.n_labels))
+    if kind == "paths":  # one label per row, each about as often
+        scores = (scores - scores.mean(axis=0)) / scores.std(axis=0)
     last = scores.argmax(axis=1)[:, None] == np.arange(hierarchy.n_labels)
-    ends = last if kind == "paths" else last | (scores > 1.5)
-    return hierarchy, *_frozen(X, close_upward(ends.astype(int), hierarchy))
+    ends = last if kind == "paths" else last | (scores > 1.0)
+    Y = close_upward(ends.astype(int), hierarchy)
+    _check_both_halves(Y)
+    return hierarchy, *_frozen(X, Y)
 
 
 # -- comparing -------------------------------------------------------------------------

@@ -59,19 +59,29 @@ def rates(positive, known):
     return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
 
 
-def warn_constant(positive, known, names, fate):
-    """Warn once of labels that training can say nothing about, and of their fate."""
+def warn_constant(positive, known, names, priors):
+    """Warn once of labels that training can say nothing about, and of their fate.
+
+    Parameters
+    ----------
+    positive, known : ndarray of shape (n_labels,)
+    names : sequence
+    priors : bool
+        Whether such labels are predicted at their prior.
+    """
     kinds = {
-        "no known value": known == 0,
-        "no positive row": (known > 0) & (positive == 0),
-        "only positive rows": (known > 0) & (positive == known),
+        "no known value": (known == 0, "never"),
+        "no positive row": ((known > 0) & (positive == 0), "hardly ever"),
+        "only positive rows": ((known > 0) & (positive == known), "always"),
     }
-    said = [
-        f"{mask.sum()} with {kind} ({name_list(np.array(names, object)[mask])})"
-        for kind, mask in kinds.items()
-        if mask.any()
-    ]
-    if said:
+    found = {kind: pair for kind, pair in kinds.items() if pair[0].any()}
+    if found:
+        said = [
+            f"{mask.sum()} with {kind} ({name_list(np.array(names, object)[mask])})"
+            for kind, (mask, _) in found.items()
+        ]
+        how_often = " and ".join(fate for _, fate in found.values())
+        fate = "at their prior" if priors else f"as {how_often} there"
         warn_user(
             f"Of {len(names)} labels, {'; '.join(said)} in the training data: nothing "
             f"can be learnt about them, and they are predicted {fate}."

@@ -158,9 +158,8 @@ class NetworkHMC(PassThrough, BaseHMC):
 
     def _warn_constant(self, positive, known, n_samples):
         outside = self._form.inverse[: self.hierarchy_.n_labels]
-        sigmoid = isinstance(self._form, ManyPaths)
-        fate = "at their prior" if sigmoid else "as hardly ever there"
-        warn_constant(positive[outside], known[outside], self.label_names_, fate)
+        priors = isinstance(self._form, ManyPaths)
+        warn_constant(positive[outside], known[outside], self.label_names_, priors)
 
     def _class_weight(self, form, positive, known):
         """Return the weights of the zeros and the ones of every label, or None."""

@@ -61,6 +61,8 @@ def read_targets(y, source, *, warn=True, classes=None, partial=False):
     names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
     if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
         y = y.astype(object).where(y.notna(), np.nan)
+    if np.ma.isMaskedArray(y):  # what is masked is unknown
+        y = y.astype(np.float64).filled(np.nan)
     if sp.issparse(y):
         y = sp.csr_matrix(y, copy=True)
         y.sum_duplicates()
@@ -170,11 +172,20 @@ def _read_classes(y, source, classes, partial):
     return Targets(Y, hierarchy, classes)
 
 
+def _to_floats(values):
+    if values.dtype.kind in "US" or any(isinstance(x, str) for x in values.flat):
+        raise TypeError
+    unknown = [type(x).__name__ == "NAType" for x in values.flat]  # pandas.NA
+    values = values.copy()
+    values[np.reshape(unknown, values.shape)] = np.nan
+    return values.astype(np.float64)
+
+
 def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
     if values.dtype.kind not in "biuf":
         try:
-            values = values.astype(np.float64)
+            values = _to_floats(values)
         except (TypeError, ValueError):
             raise ValueError(
                 "Expected Y to hold 0, 1 or NaN, got strings or other objects. For "

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import KFold, cross_val_predict
 
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward, score_violations, violations
@@ -16,6 +16,7 @@ from tests.contract import (
     build,
     every_estimator,
     needs,
+    problem,
     task,
 )
 from tests.hierarchies import hierarchies
@@ -112,6 +113,26 @@ def test_scikit_learn_drops_names_for_probabilities_in_cross_validation(estimato
     with pytest.warns(UserWarning, match="not closed upward"):
         found = cross_val_predict(clf, X, frame[other], **options)
     assert np.abs(found - expected).max() > 0.1
+
+
+@every_estimator
+@pytest.mark.filterwarnings("ignore:Of 5 labels, 1 with:UserWarning")
+def test_scikit_learn_encodes_each_column_before_it_predicts_probabilities(estimator):
+    _, X, Y = problem(5)
+    flat, cv = Hierarchy.flat(5), KFold(2)
+    always, never = Y.copy(), Y.copy()
+    always[:, 4], never[:, 4] = 1, 0
+    clf = build(estimator, flat)
+    assert (cross_val_predict(clf, X, always, cv=cv)[:, 4] == 1).all()
+    # the only value of a column becomes 0, and of 0 and NaN the latter 1: then fit to
+    # the folds oneself, or read the estimators that cross_validate returns
+    options = {"cv": cv, "method": "predict_proba"}
+    found = cross_val_predict(clf, X, always, **options)
+    assert_same(found, cross_val_predict(clf, X, never, **options))
+    unknown = np.where(Y == 1, Y, 0.0)
+    unknown[Y[:, 4] == 1, 4] = np.nan
+    found = cross_val_predict(clf, X, unknown, **options)
+    assert_same(found, cross_val_predict(clf, X, Y, **options))
 
 
 @every_estimator

@@ -1,5 +1,7 @@
 """Counts, rates and class weights."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import compute_class_weight
 
-from skhmc._frequencies import balanced_weights, label_counts, rates
+from skhmc._frequencies import balanced_weights, label_counts, rates, warn_constant
 
 counts = st.lists(st.integers(0, 1000), min_size=2, max_size=6).map(np.array)
 
@@ -52,3 +54,14 @@ def test_the_cap_bounds_the_ratio_and_the_total_stays(counts, cap):
 
 def test_a_cap_of_one_is_no_weight():
     assert balanced_weights(np.array([5, 90, 3]), 1.0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("priors", [False, True])
+def test_the_warning_says_what_becomes_of_labels_that_say_nothing(priors):
+    positive, known = np.array([0.0, 4, 2, 0]), np.array([4.0, 4, 4, 0])
+    fate = "at their prior" if priors else "as hardly ever and always there"
+    with pytest.warns(UserWarning, match=f"'never'.*'always'.*{fate}"):
+        warn_constant(positive[:3], known[:3], ["never", "always", "both"], priors)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_constant(positive[2:3], known[2:3], ["both"], priors)

@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pandas as pd
@@ -317,17 +316,6 @@ def test_threshold_cuts_the_probabilities(many):
         np.testing.assert_array_equal(clf.predict(X), expected)
 
 
-def test_proba_format_list(many):
-    X, Y = many
-    clf = fast(DAG, max_iter=2).fit(X, Y)
-    proba = clf.predict_proba(X)
-    clf.proba_format = "list"
-    pairs = clf.predict_proba(X)
-    assert isinstance(pairs, list) and len(pairs) == DAG.n_labels
-    np.testing.assert_array_equal(np.column_stack([p[:, 1] for p in pairs]), proba)
-    assert all(p.shape == (len(X), 2) for p in pairs)
-
-
 # -- one label per sample --------------------------------------------------------------
 
 
@@ -403,35 +391,6 @@ def test_sparse_x_is_made_dense_batch_by_batch(many, monkeypatch):
     )
 
 
-def test_sparse_y_gives_the_same_fit(many, stopping):
-    for hierarchy, (X, Y) in ((DAG, many), (TREE, stopping)):
-        fits = [fast(hierarchy, max_iter=2).fit(X, y) for y in (Y, sp.csr_matrix(Y))]
-        np.testing.assert_array_equal(*(clf.predict_proba(X) for clf in fits))
-
-
-def test_outputs_follow_the_columns_of_y(many):
-    X, Y = many
-    frame = pd.DataFrame(Y, columns=DAG.labels)
-    clf = fast(DAG).fit(X, frame)
-    shuffled = list(np.random.default_rng(1).permutation(DAG.labels))
-    other = fast(DAG).fit(X, frame[shuffled])
-    assert other.label_names_.tolist() == shuffled
-    back = [shuffled.index(label) for label in DAG.labels]
-    np.testing.assert_array_equal(clf.predict_proba(X), other.predict_proba(X)[:, back])
-    assert other.hierarchy_.labels == tuple(shuffled)
-
-
-def test_permuting_stops_permutes_the_output_too(stopping):
-    X, Y = stopping
-    frame = pd.DataFrame(Y, columns=TREE.labels)
-    shuffled = list(np.random.default_rng(2).permutation(TREE.labels))
-    fits = [fast(TREE, max_iter=3).fit(X, f) for f in (frame, frame[shuffled])]
-    back = [shuffled.index(label) for label in TREE.labels]
-    np.testing.assert_allclose(  # sums over outcomes round in another order
-        fits[0].predict_proba(X), fits[1].predict_proba(X)[:, back], rtol=1e-5
-    )
-
-
 def test_unknown_labels_are_masked(many):
     X, Y = many
     known = np.random.default_rng(0).random(Y.shape) < 0.7
@@ -460,16 +419,6 @@ def test_labels_that_say_nothing_keep_their_prior(many):
     assert (proba[:, 6] < 0.01).all() and (proba[:, 7] > 0.99).all()
     assert np.ptp(proba[:, 6:], axis=0).tolist() == [0, 0, 0]
     assert (clf.predict(X)[:, :6] == Y[:, :6]).all(axis=1).mean() > 0.95
-
-
-@pytest.mark.parametrize("n_labels", [1, 2, 3, 50])
-def test_any_number_of_labels(n_labels):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 5))
-    Y = (X @ rng.normal(size=(5, n_labels)) > 0).astype(int)
-    clf = fast(max_iter=3).fit(X, Y)
-    assert clf.predict(X).shape == clf.predict_proba(X).shape == (60, n_labels)
-    assert clf.classes_.tolist() == [[0, 1]] * n_labels
 
 
 def test_images_through_an_encoder():
@@ -546,14 +495,6 @@ def test_the_scale_of_weights_does_not_matter(stopping):
             for w in (weight, weight / weight.sum())
         ]
         np.testing.assert_allclose(*(f.predict_proba(X) for f in fits), atol=1e-8)
-
-
-def test_weight_one_is_no_weight(many):
-    X, Y = many
-    plain = fast(DAG, **EXACT).fit(X, Y).predict_proba(X)
-    for weight in (np.ones(len(X)), np.ones(Y.shape)):
-        clf = fast(DAG, **EXACT).fit(X, Y, sample_weight=weight)
-        np.testing.assert_allclose(clf.predict_proba(X), plain, atol=1e-10)
 
 
 def test_weights_per_label_leave_the_scale_of_path_losses(single):
@@ -670,32 +611,6 @@ def test_held_out_rows_without_a_positive_are_an_error():
         fast(early_stopping=True).fit(np.random.default_rng(0).normal(size=(50, 3)), Y)
 
 
-def test_an_interrupted_fit_is_fitted_and_usable(many, monkeypatch):
-    X, Y = many
-    get_loss, calls = Net.get_loss, []
-
-    def interrupted(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) > 20:
-            raise KeyboardInterrupt
-        return get_loss(self, *args, **kwargs)
-
-    monkeypatch.setattr(Net, "get_loss", interrupted)
-    # 200 rows in batches of 32 are 7 steps: the third epoch is interrupted
-    with pytest.warns(UserWarning, match="interrupted after 2 of 15 epochs"):
-        clf = fast(DAG).fit(X, Y)
-    monkeypatch.undo()
-    assert clf.n_iter_ == 2 == len(clf.history_)
-    assert clf.predict(X).shape == Y.shape
-
-
-def test_a_loss_that_is_not_a_number_stops_training(many):
-    X, Y = many
-    message = r"became (nan|inf) in epoch \d+. Lower learning_rate_init \(got 1e\+30\)"
-    with pytest.raises(FloatingPointError, match=message):
-        fast(DAG, learning_rate_init=1e30, optimizer="sgd").fit(X, Y)
-
-
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
 @pytest.mark.parametrize("schedule", ["onecycle", "constant"])
 def test_optimizers_and_schedules(many, optimizer, schedule):
@@ -722,42 +637,6 @@ def test_progress_is_shown_when_asked_for(many, capsys):
 
 
 # -- repeatable ------------------------------------------------------------------------
-
-
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(many):
-    X, Y = many
-    options = {"perturbation": 0.1, "embedding_dropout": 0.5}
-    fits = [fast(DAG, random_state=s, **options).fit(X, Y) for s in (0, 0, 1)]
-    first, again, other = (clf.predict_proba(X) for clf in fits)
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_threads_do_not_disturb_one_another(many):
-    X, Y = many
-    results = {}
-
-    def work(k):
-        clf = fast(DAG, embedding_dropout=0.5, perturbation=0.1, max_iter=4)
-        results[k] = clf.fit(X, Y).predict_proba(X)
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    work(8)
-    assert all(np.array_equal(results[k], results[8]) for k in range(8))
-
-
-def test_global_state_is_left_alone(many):
-    X, Y = many
-    seen = torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads()
-    numpy_state = np.random.get_state()[1].copy()
-    fast(DAG, embedding_dropout=0.5, dtype="float64").fit(X, Y).predict(X)
-    assert torch.equal(seen[0], torch.get_rng_state())
-    assert seen[1:] == (torch.get_default_dtype(), torch.get_num_threads())
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
 
 
 def test_pickle_and_clone(stopping):
@@ -806,17 +685,6 @@ def test_score_reads_y_as_fit_does(many):
     assert clf.score(X, names) == clf.score(X, frame)
     unknown = frame.astype(float).where(frame == clf.predict(X))
     assert clf.score(X, unknown) == 1
-
-
-def test_weights_in_a_frame_are_matched_by_name(many):
-    X, Y = many
-    frame = pd.DataFrame(Y, columns=DAG.labels)
-    weight = pd.DataFrame(np.random.default_rng(0).random(Y.shape), columns=DAG.labels)
-    fits = [
-        fast(DAG, max_iter=2).fit(X, frame, sample_weight=w)
-        for w in (weight, weight[list(DAG.labels[::-1])])
-    ]
-    np.testing.assert_array_equal(*(clf.predict_proba(X) for clf in fits))
 
 
 def test_an_encoder_cannot_overwrite_x_and_batches_are_even():

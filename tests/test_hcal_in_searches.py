@@ -6,7 +6,6 @@ import pytest
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
-    cross_val_predict,
     cross_val_score,
     cross_validate,
 )
@@ -60,14 +59,6 @@ def test_cross_validate_with_every_scorer(pipeline, n_jobs):
     assert found["test_hvr"].tolist() == [0, 0]
     assert (found["test_hvr_raw"] < 0).all()  # the network alone breaks the hierarchy
     assert (found["test_auprc"] > 0.8).all() and (found["test_f1"] > 0.6).all()
-
-
-def test_processes_give_what_one_process_gives(pipeline):
-    alone, both = (
-        cross_val_predict(pipeline, X, Y, cv=2, method="predict_proba", n_jobs=n)
-        for n in (None, 2)
-    )
-    np.testing.assert_allclose(alone, both, atol=1e-5)
 
 
 def test_grid_search_single_dict_and_nested(pipeline):

@@ -243,3 +243,22 @@ def test_weights_of_samples_and_of_labels():
     weight = check_sample_weight([1, 3, 0, 4], (4, 3), np.float64)
     assert weight.tolist() == [[0.5], [1.5], [0.0], [2.0]]
     assert check_sample_weight(np.ones((4, 3)), (4, 3), np.float32).shape == (4, 3)
+
+
+def test_object_arrays_may_hold_what_pandas_calls_missing():
+    frame = pd.DataFrame({"a": [1, 0, pd.NA], "b": [0, pd.NA, 1]}, dtype="Int64")
+    found = read_targets(frame.to_numpy(), None).Y
+    np.testing.assert_array_equal(found, [[1, 0], [0, np.nan], [np.nan, 1]])
+
+
+def test_what_is_masked_is_unknown():
+    Y = np.ma.array([[1, 0], [0, 1]], mask=[[0, 1], [0, 0]])
+    found = read_targets(Y, None).Y
+    np.testing.assert_array_equal(found, [[1, np.nan], [0, 1]])
+
+
+@pytest.mark.parametrize("kind", [str, object, bytes])
+def test_digits_as_text_are_no_indicators(kind):
+    Y = np.array([["0", "1"], ["1", "0"]]).astype(kind)
+    with pytest.raises(ValueError, match="Expected Y to hold 0, 1 or NaN, got strings"):
+        read_targets(Y, None)

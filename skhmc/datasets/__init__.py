@@ -1,13 +1,15 @@
 """Data sets with label hierarchies, and loaders for them.
 
 :func:`load_digit_properties` needs nothing but scikit-learn, :func:`load_clus_arff`
-reads files, :func:`fetch_clus` knows the benchmark sets by name.
+reads files, :func:`fetch_clus` knows the benchmark sets by name, and
+:func:`make_hidden_hierarchy` makes points whose hierarchy is to be discovered.
 """
 
 from skhmc.datasets._clus_arff import load_clus_arff
 from skhmc.datasets._data_home import clear_data_home, get_data_home
 from skhmc.datasets._digits import load_digit_properties
 from skhmc.datasets._fetch import fetch_clus
+from skhmc.datasets._hidden_hierarchy import make_hidden_hierarchy
 
 __all__ = [
     "clear_data_home",
@@ -15,4 +17,5 @@ __all__ = [
     "get_data_home",
     "load_clus_arff",
     "load_digit_properties",
+    "make_hidden_hierarchy",
 ]

@@ -104,7 +104,7 @@ class PriorForConstantLabels(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        proba = np.tile(self.prior_, (len(X), 1))
+        proba = np.tile(self.prior_, (X.shape[0], 1))
         fitted = self.estimator_.predict_proba(X)
         proba[:, self.fitted_] = np.column_stack([p[:, 1] for p in fitted])
         return proba

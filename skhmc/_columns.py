@@ -78,7 +78,7 @@ def are_label_sets(y, n_labels=None):
     if any(isinstance(row, (set, frozenset)) for row in y):
         return True
     values, lengths = {x for row in y for x in row}, {len(row) for row in y}
-    if len(lengths) > 1 or any(isinstance(x, str) for x in values):
+    if len(lengths) > 1 or lengths == {0} or any(isinstance(x, str) for x in values):
         return True
     if n_labels is None or lengths == {n_labels}:
         return False

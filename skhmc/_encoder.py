@@ -61,11 +61,34 @@ def build_encoder(estimator, X):
         encoder = deepcopy(given)
     else:
         check_accepted("encoder", options, given)
-        if "input_shape" in inspect.signature(given).parameters:
+        said = getattr(given, "keywords", {})  # of a functools.partial
+        takes = "input_shape" in inspect.signature(given).parameters
+        if takes and "input_shape" not in said:
             options = {"input_shape": X.shape[1:], **options}
         encoder = given(**options)
-    encoder = encoder.to(dtype).eval()
+    if not isinstance(encoder, torch.nn.Module):
+        raise InvalidParameterError(
+            f"encoder={given!r} gave {encoder!r}, expected a torch.nn.Module."
+        )
+    encoder = encoder.to("cpu", dtype).eval()
     sample, _ = SliceDataset(X[:2], dtype=dtype, copy=True).batch(slice(None), "cpu")
     with torch.no_grad():
-        n_encoded = encoder(sample).flatten(1).shape[1]
-    return encoder, n_encoded, set(encoder.modules())
+        encoded = encoder(sample)
+    _check_encoded(encoded, len(sample), dtype)
+    return encoder, encoded.flatten(1).shape[1], set(encoder.modules())
+
+
+def _check_encoded(encoded, n_samples, dtype):
+    """Raise unless an encoder gives one vector, or more, per sample."""
+    if isinstance(encoded, torch.Tensor):
+        right = encoded.ndim >= 2 and len(encoded) == n_samples and encoded.numel()
+        if right and encoded.dtype == dtype:
+            return
+        got = f"a tensor of shape {tuple(encoded.shape)} and {encoded.dtype}"
+    else:
+        got = f"{type(encoded).__name__}"
+    raise ValueError(
+        f"encoder was given {n_samples} samples and returned {got}. Expected a tensor "
+        f"of shape ({n_samples}, width) and {dtype}, the sample first. Layers that "
+        f"return a tuple, torch's recurrent ones, have to be wrapped."
+    )

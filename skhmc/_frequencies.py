@@ -59,20 +59,22 @@ def rates(positive, known):
     return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
 
 
-def warn_constant(positive, known, names, priors):
+def warn_constant(positive, known, fixed, names, priors):
     """Warn once of labels that training can say nothing about, and of their fate.
 
     Parameters
     ----------
     positive, known : ndarray of shape (n_labels,)
+    fixed : ndarray of shape (n_labels,), bool
+        The labels it is about.
     names : sequence
     priors : bool
         Whether such labels are predicted at their prior.
     """
     kinds = {
-        "no known value": (known == 0, "never"),
-        "no positive row": ((known > 0) & (positive == 0), "hardly ever"),
-        "only positive rows": ((known > 0) & (positive == known), "always"),
+        "no known value": (fixed & (known == 0), "never"),
+        "no positive row": (fixed & (known > 0) & (positive == 0), "hardly ever"),
+        "only positive rows": (fixed & (known > 0) & (positive == known), "always"),
     }
     found = {kind: pair for kind, pair in kinds.items() if pair[0].any()}
     if found:

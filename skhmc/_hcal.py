@@ -309,7 +309,7 @@ class HCALClassifier(NetworkHMC):
         )
         return form
 
-    def _keep_form(self, form):
+    def _keep_form(self, form, targets):
         asked = self.label_loss_ if self.label_loss == "auto" else self.label_loss
         if (asked == "softmax") != isinstance(form, SinglePath):
             raise ValueError(
@@ -317,6 +317,12 @@ class HCALClassifier(NetworkHMC):
                 f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
             )
         self.label_loss_ = asked
+        if self.leaf_prediction not in ("auto", self.leaf_prediction_):
+            raise ValueError(
+                f"Training goes on with leaf_prediction={self.leaf_prediction_!r}, but "
+                f"got {self.leaf_prediction!r}. Use 'auto', or start anew."
+            )
+        form.accepts(targets.Y, self.leaf_prediction)
 
     @property
     def coherence_(self):
@@ -343,11 +349,10 @@ class HCALClassifier(NetworkHMC):
         encoder, n_encoded, own = build_encoder(self, problem.X)
         bias = fixed = None
         if isinstance(problem.form, ManyPaths):  # every label starts at its log-odds
-            positive, known = problem.positive, problem.known
-            fixed = (positive == 0) | (positive == known)
+            prior = rates(problem.positive, problem.known)
             share = rates(*problem.weighted_counts())
-            bias = logit(np.where(fixed, rates(positive, known), share))
-            bias, fixed = torch.from_numpy(bias), torch.from_numpy(fixed)
+            bias = torch.from_numpy(logit(np.where(problem.fixed, prior, share)))
+            fixed = torch.from_numpy(problem.fixed)
         module = PrototypeNetwork(
             encoder,
             n_encoded,

@@ -33,8 +33,14 @@ def check_X(estimator, X, *, reset, allow_nd):
     """
     options = {"accept_sparse": "csr", "dtype": np.dtype(estimator.dtype), "order": "C"}
     try:
-        return validate_data(estimator, X, reset=reset, allow_nd=allow_nd, **options)
+        X = validate_data(estimator, X, reset=reset, allow_nd=allow_nd, **options)
+        _check_sample_shape(estimator, X.shape[1:], reset)
+        return X
     except ValueError as error:
+        if "while dim <= 2 is required" in str(error):
+            raise ValueError(
+                f"{error}\nFor images or sequences give an encoder, which takes such X."
+            ) from error
         if "infinity" in str(error):
             raise ValueError(
                 f"{error}\nTurn infinite values into NaN and impute them in a "
@@ -46,6 +52,17 @@ def check_X(estimator, X, *, reset, allow_nd):
             f"Expected X to hold numbers, got text ({error}). Encode it in a Pipeline: "
             f"TfidfVectorizer for texts, OneHotEncoder for categories."
         ) from error
+
+
+def _check_sample_shape(estimator, shape, reset):
+    """Learn the shape of one sample, or compare it; 2-D X is compared by its width."""
+    if reset:
+        estimator._sample_shape = shape
+    elif len(shape) > 1 and shape != estimator._sample_shape:
+        raise ValueError(
+            f"X holds samples of shape {shape}, but {type(estimator).__name__} was "
+            f"fitted with samples of shape {estimator._sample_shape}."
+        )
 
 
 def read_fit_input(
@@ -85,7 +102,8 @@ def read_fit_input(
     check_consistent_length(X, targets.Y)
     shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
     if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
-        sample_weight = sample_weight[list(y.columns)]
+        if set(sample_weight.columns) == set(y.columns):
+            sample_weight = sample_weight[list(y.columns)]
     weight = check_sample_weight(sample_weight, shape, np.dtype(estimator.dtype))
     if known:
         targets, weight = _as_before(estimator, targets, weight)
@@ -109,7 +127,8 @@ def _as_before(estimator, targets, weight):
                 f"y holds classes that were not there before: {name_list(new)}. Name "
                 f"all classes in the first call: partial_fit(X, y, classes=...)."
             )
-        return replace(targets, classes=former), weight
+        codes = np.searchsorted(former, targets.classes)[targets.codes]
+        return replace(targets, classes=former, codes=codes), weight
     hierarchy = estimator.hierarchy_
     order = [targets.hierarchy.position(x) for x in hierarchy.labels]
     if weight is not None and weight.shape[1] > 1:

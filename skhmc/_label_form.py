@@ -66,9 +66,11 @@ def choose_form(targets, label_loss, leaf_prediction, partial=False):
         leaf_prediction = "optional" if stopping else "mandatory"
     if leaf_prediction == "mandatory" and stopping and one_label:
         names = name_list(hierarchy.labels[i] for i in stops)
+        what = "classes hold" if partial else "y holds"
+        more = ", or name the leaves as classes" if partial else ""
         raise ValueError(
-            f"leaf_prediction='mandatory', but y holds labels that are no leaves: "
-            f"{names}. Use 'auto' or 'optional'."
+            f"leaf_prediction='mandatory', but {what} labels that are no leaves: "
+            f"{names}. Use 'auto' or 'optional'{more}."
         )
     if leaf_prediction == "mandatory":
         stops, empty = (), False
@@ -100,8 +102,12 @@ class _LevelOrder:
         self.inverse = np.argsort(self.order)
         self.level_sizes = [len(level) for level in self.hierarchy.levels]
 
-    def accepts(self, Y):
+    def accepts(self, Y, leaf_prediction):
         """Raise when closed labels Y cannot be scored in this form."""
+
+    def encode_class_weight(self, weight):
+        """Return class weights (n_labels,) as (n_net_labels,)."""
+        return weight[self.order]
 
     def encode(self, Y):
         """Return the targets of the network, (n_samples, n_net_labels)."""
@@ -209,21 +215,35 @@ class SinglePath(_LevelOrder):
     def balanced(self, positive, known, cap):
         """Return the weights of the zeros and the ones of every label.
 
-        The labels of a frontier count alike, up to the cap; a stop has the weight of
-        the deepest frontier, in which all outcomes are.
+        The outcomes count alike, up to the cap, and so do the labels of every other
+        level beside the outcomes above it.
         """
         ones = np.ones(len(positive))
-        for frontier in reversed(self.frontiers):
+        for frontier in self.frontiers:  # the deepest has all outcomes, and comes last
             ones[frontier] = balanced_weights(positive[frontier], cap)
         return np.ones(len(positive)), ones
 
-    def accepts(self, Y):
+    def encode_class_weight(self, weight):
+        """Return class weights (n_labels,) as (n_net_labels,); no label weighs 1."""
+        parts = [weight, weight[self.space.stops], np.ones(int(self.space.empty))]
+        return np.concatenate(parts)[self.order]
+
+    def accepts(self, Y, leaf_prediction):
         """Raise when closed labels Y cannot be scored in this form."""
         if not is_single_path(Y, self.outside):
             raise ValueError(
                 "These labels form no single paths as the former ones did: some are "
                 "unknown (NaN), or a sample has several of one depth. Train with "
                 "label_loss='bce' from the start."
+            )
+        stops, empty = stopping_points(Y, self.outside)
+        new = np.setdiff1d(stops, self.space.stops)
+        if leaf_prediction != "mandatory" and (len(new) or empty > self.space.empty):
+            where = name_list(self.outside.labels[k] for k in new) or "no label at all"
+            raise ValueError(
+                f"Samples stop at {where}, where none did before, and this could not "
+                f"be predicted. Train with leaf_prediction='optional' from the start, "
+                f"or leave such samples out."
             )
 
     def _extend(self, Y):

@@ -4,7 +4,9 @@ The only place that imports skorch. skorch's DataLoader collates sample by sampl
 costs more than a small network; here a batch is one slice of every array.
 """
 
+import dis
 import itertools
+from copy import deepcopy
 
 import numpy as np
 import scipy.sparse as sp
@@ -204,16 +206,34 @@ class _BestWeights(Callback):
         self.waited_ = 0 if better or rising else self.waited_ + 1
         if score > self.best_:
             state = net.module_.state_dict()
-            self.weights_ = {name: value.clone() for name, value in state.items()}
+            self.weights_ = deepcopy(state)
             self.best_ = score
         if self.waited_ >= self.patience:
-            net.stopped_early = True
             raise KeyboardInterrupt  # how skorch ends training early
 
     def on_train_end(self, net, **kwargs):
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
         self.weights_ = self.score = None  # not into pickles
+
+
+def _was_raised_on_purpose(stop):
+    """Tell a callback's ``raise KeyboardInterrupt`` from the user's Ctrl-C."""
+    where = stop.__traceback__
+    while where.tb_next:
+        where = where.tb_next
+    code = where.tb_frame.f_code.co_code
+    return code[where.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+
+
+def _kind(optimizer):
+    """Return what decides which memory of the weights an optimizer keeps."""
+    options = {
+        name: bool(value)
+        for name, value in optimizer.defaults.items()
+        if name == "momentum" or isinstance(value, bool)
+    }
+    return type(optimizer), {k: options[k] for k in options if k != "fused"}
 
 
 class Net(NeuralNet):
@@ -279,16 +299,36 @@ class Net(NeuralNet):
     def notify(self, method_name, **kwargs):
         try:
             super().notify(method_name, **kwargs)
-        except KeyboardInterrupt:  # a callback ends training early, and not the user
-            self.stopped_early = bool(self.callbacks) or self.stopped_early
+        except KeyboardInterrupt as stop:
+            self.stopped_early = _was_raised_on_purpose(stop)
             raise
 
     def go_on_from(self, former):
         """Take over the history, and what the optimizer remembers of every weight."""
-        self.history.extend(former.history)
-        if former.resumable:
-            memory, now = former.optimizer_.state_dict(), self.optimizer_.state_dict()
-            self.optimizer_.load_state_dict({**now, "state": memory["state"]})
+        self.history.extend(epoch for epoch in former.history if "train_loss" in epoch)
+        if not former.resumable or _kind(former.optimizer_) != _kind(self.optimizer_):
+            return
+        memory, before = (
+            former.optimizer_.state,
+            dict(former.get_all_learnable_params()),
+        )
+        for name, weight in self.get_all_learnable_params():
+            if name in before and before[name].shape == weight.shape:
+                # a copy, so that the former net stays what it is
+                self.optimizer_.state[weight] = deepcopy(memory[before[name]])
+
+    def check_finite(self):
+        """Raise when a weight is no longer a number, also after the last step."""
+        for _, weight in self.get_all_learnable_params():
+            if not torch.isfinite(weight).all():
+                raise FloatingPointError(self._diverged("A weight of the network"))
+
+    def _diverged(self, what):
+        return (
+            f"{what} became infinite or NaN in epoch {len(self.history)}. Lower "
+            f"learning_rate_init (got {self.lr!r}), or scale X, for instance with "
+            f"StandardScaler."
+        )
 
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
@@ -309,11 +349,7 @@ class Net(NeuralNet):
         for name, value in record.items():
             self.history.record(name, value)
         if not np.isfinite(record["train_loss"]):
-            raise FloatingPointError(
-                f"The training loss became {record['train_loss']} in epoch "
-                f"{len(self.history)}. Lower learning_rate_init (got {self.lr!r}), or "
-                f"scale X, for instance with StandardScaler."
-            )
+            raise FloatingPointError(self._diverged("The training loss"))
 
     @property
     def dtype(self):
@@ -328,6 +364,8 @@ class Net(NeuralNet):
             self.module_.n_labels, int(np.prod(dataset.arrays[0].shape[1:]))
         )
         size = int(np.clip(INFERENCE_ENTRIES // n_entries, 16, 4096))
+        if dataset.copy:  # what a user's encoder needs is known for training batches
+            size = min(size, self.batch_size)
         with torch.inference_mode():
             for X, _ in _Batches(dataset, size, self.device):
                 parts.append(self.module_(X).cpu().numpy())

@@ -6,17 +6,28 @@ import numpy as np
 from sklearn.base import _fit_context
 
 from skhmc._base import BaseHMC
-from skhmc._frequencies import label_counts, read_class_weight, warn_constant
+from skhmc._frequencies import (
+    balanced_weights,
+    label_counts,
+    read_class_weight,
+    warn_constant,
+)
 from skhmc._input import read_fit_input, set_labels
 from skhmc._label_form import ManyPaths
 from skhmc._pass_through import PassThrough
 from skhmc._sources import name_list
 from skhmc._training import Problem, train
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
 # shares of input, hidden layers and embedding that dropout="auto" means
 DROPOUT = {"single": (0.0, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+
+
+def _same_source(one, other):
+    kinds = (Hierarchy, dict, list, tuple)  # of which == is one answer
+    return one is other or (isinstance(one, kinds) and one == other)
 
 
 class NetworkHMC(PassThrough, BaseHMC):
@@ -25,7 +36,7 @@ class NetworkHMC(PassThrough, BaseHMC):
     A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
 
     - ``_choose_form(targets, partial)``, which returns how labels are scored, and
-      ``_keep_form(form)``, called instead when training goes on;
+      ``_keep_form(form, targets)``, called instead when training goes on;
     - ``_build(problem)``, which returns the ``Parts`` of a network: a module and a
       criterion that have ``take_over(former)``.
     """
@@ -64,8 +75,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         The first call decides which labels there are: the columns of ``y``, or the
         labels of ``hierarchy``. What "auto" then chooses fits any later part, so that
         label_loss="softmax" has to be asked for, unless y is 1-D. Later parts may have
-        the columns of a DataFrame in another order. Labels without a positive sample
-        so far are predicted at their prior, without a warning.
+        the columns of a DataFrame in another order. Labels that are scored by sigmoids
+        and had no positive so far are predicted at their prior, without a warning.
 
         Parameters
         ----------
@@ -90,7 +101,13 @@ class NetworkHMC(PassThrough, BaseHMC):
                 "partial_fit has no validation data, got early_stopping=True. Set "
                 "early_stopping=False, and watch a score between the calls."
             )
+        self._validate_params()  # scikit-learn does so in the first call only
         former = vars(self).get("net_")
+        if former is not None and not _same_source(self.hierarchy, self._source):
+            raise ValueError(
+                "The parameter hierarchy was changed since the first call. Start anew "
+                "with fit, or with a clone."
+            )
         options = {"classes": classes, "partial": True}
         options["former"] = None if former is None else "labels"
         with self._as_it_was_on_error(former):
@@ -118,30 +135,64 @@ class NetworkHMC(PassThrough, BaseHMC):
             form = self._choose_form(targets, partial)
         else:
             form = self._former_form(targets)
-            self._keep_form(form)
         form.check(self.coherence)
         names = ("input_dropout", "dropout", "embedding_dropout")
         shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]
         for name, share in zip(names, shares, strict=True):
             given = getattr(self, name)
             setattr(self, f"{name}_", share if given == "auto" else given)
+        going_on = partial and former is not None
+        weight = self._weigh_classes(targets, weight, going_on)
         counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
         counts = (*counts, X.shape[0])
-        if former is not None:
+        if going_on:
             pairs = zip(counts, self._counts, strict=True)
             counts = tuple(now + before for now, before in pairs)
-        self._form, self._counts = form, counts
+        positive, known, n_samples = counts
+        fixed = (positive == 0) | (positive == known)
+        if former is not None:  # what was learnt once is not forgotten
+            fixed &= self._fixed
+        self._form, self._counts, self._fixed = form, counts, fixed
+        self._source = self.hierarchy
         set_labels(self, targets)
         if not partial:
-            self._warn_constant(*counts)
-        class_weight = self._class_weight(form, *counts[:2])
-        return Problem(X, targets.Y, weight, form, *counts, class_weight)
+            outside, priors = form.inverse[: len(self.label_names_)], self._has_priors
+            parts = positive[outside], known[outside], fixed[outside]
+            warn_constant(*parts, self.label_names_, priors)
+        class_weight = self._class_weight(targets, positive, known)
+        data = X, targets.Y, weight
+        return Problem(*data, form, positive, known, fixed, n_samples, class_weight)
+
+    @property
+    def _has_priors(self):
+        return isinstance(self._form, ManyPaths)
+
+    def _weigh_classes(self, targets, weight, going_on):
+        """Return sample weights times the class weights of a 1-D y."""
+        if self.class_weight is None or targets.classes is None:
+            return weight
+        codes, classes = targets.codes, targets.classes
+        if self.class_weight == "balanced":
+            counts = np.bincount(codes, minlength=len(classes))
+            self._class_counts = counts = counts + (
+                self._class_counts if going_on else 0
+            )
+            each = balanced_weights(counts, self.class_weight_cap)
+        else:
+            each = read_class_weight(self.class_weight, Hierarchy.flat(classes))
+        weight = each[codes][:, None] * (1 if weight is None else weight)
+        if not weight.any():
+            raise ValueError("All samples have a weight of 0 by class_weight.")
+        return (weight / weight.mean()).astype(self.dtype)
 
     def _former_form(self, targets):
         """Return the form of the former fit, in the order of the new columns."""
         hierarchy, former = targets.hierarchy, self.hierarchy_
         classes = self.classes_ if self.classes_.ndim == 1 else None
         same = np.array_equal(classes, targets.classes)
+        others = (
+            "" if same else f"; its classes were {classes}, and are {targets.classes}"
+        )
         gone = [x for x in former.labels if x not in hierarchy]
         new = [x for x in hierarchy.labels if x not in former]
         which = f"; only the former has {name_list(gone)}" if gone else ""
@@ -150,22 +201,17 @@ class NetworkHMC(PassThrough, BaseHMC):
             raise ValueError(
                 f"warm_start=True goes on with the labels, classes and hierarchy of "
                 f"the former fit, {former}, but now there are others: {hierarchy}"
-                f"{which}. Use warm_start=False."
+                f"{which}{others}. Use warm_start=False."
             )
         form = self._form.reordered(hierarchy)
-        form.accepts(targets.Y)
+        self._keep_form(form, targets)
         return form
 
-    def _warn_constant(self, positive, known, n_samples):
-        outside = self._form.inverse[: self.hierarchy_.n_labels]
-        priors = isinstance(self._form, ManyPaths)
-        warn_constant(positive[outside], known[outside], self.label_names_, priors)
-
-    def _class_weight(self, form, positive, known):
+    def _class_weight(self, targets, positive, known):
         """Return the weights of the zeros and the ones of every label, or None."""
-        if self.class_weight is None:
+        if self.class_weight is None or targets.classes is not None:
             return None
         if self.class_weight == "balanced":
-            return form.balanced(positive, known, self.class_weight_cap)
-        ones = read_class_weight(self.class_weight, form.outside)
-        return np.ones(len(positive)), form.encode_weight(ones[None])[0]
+            return self._form.balanced(positive, known, self.class_weight_cap)
+        ones = read_class_weight(self.class_weight, self._form.outside)
+        return np.ones(len(positive)), self._form.encode_class_weight(ones)

@@ -25,12 +25,14 @@ _CLASSES_NEEDED = (
 class Targets:
     """Closed labels of every sample, and what they are called.
 
-    ``classes`` is None for indicators; else y was 1-D and holds these classes, sorted.
+    ``classes`` is None for indicators; else y was 1-D and holds these classes, sorted,
+    and ``codes`` are the positions of y in them.
     """
 
     Y: np.ndarray | sp.csr_matrix  # (n_samples, n_labels), 0, 1 or NaN
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
+    codes: np.ndarray | None = None
 
 
 def read_targets(y, source, *, warn=True, classes=None, partial=False):
@@ -55,8 +57,10 @@ def read_targets(y, source, *, warn=True, classes=None, partial=False):
     -------
     Targets
     """
-    known = isinstance(y, list) and source is not None
-    if are_label_sets(y, Hierarchy.build(source).n_labels if known else None):
+    n_labels = None if classes is None else len(classes)
+    if isinstance(y, list) and source is not None:
+        n_labels = Hierarchy.build(source).n_labels
+    if are_label_sets(y, n_labels):
         return _read_label_sets(y, source, classes, partial)
     names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
     if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
@@ -169,7 +173,7 @@ def _read_classes(y, source, classes, partial):
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
     Y = close_upward(Y, hierarchy)
-    return Targets(Y, hierarchy, classes)
+    return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
 
 def _to_floats(values):

@@ -1,5 +1,7 @@
 """Training a network with an estimator's parameters: what all networks share."""
 
+import fnmatch
+from copy import deepcopy
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -18,6 +20,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._net import OPTIMIZERS, Net, SliceDataset, resolve_device
 from skhmc._pass_through import check_accepted, passed_on
+from skhmc._sources import name_list
 from skhmc._warnings import warn_user
 from skhmc.metrics import au_prc_score
 from skhmc.nn.modules import seed_module
@@ -75,6 +78,7 @@ class Problem:
     form: ManyPaths | SinglePath
     positive: np.ndarray  # (n_net_labels,), of all training data so far
     known: np.ndarray  # likewise
+    fixed: np.ndarray  # (n_net_labels,), bool: nothing can be learnt about these
     n_samples: int  # so far
     class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
 
@@ -194,12 +198,13 @@ def train(estimator, parts, problem, former=None, partial=False):
         device=device,
         verbose=int(estimator.verbose),
         **_callback_options(estimator),
-        **_optimizer_options(estimator, device, parts.groups),
+        **_optimizer_options(estimator, device, parts),
     ).initialize()
     if going_on is not None:
         net.go_on_from(going_on)
-    n_before = len(net.history)
+    n_before = len(net.history)  # without epochs that were interrupted
     net.partial_fit(dataset, None)
+    net.check_finite()
     return _record(estimator, net, n_before + net.max_epochs)
 
 
@@ -260,27 +265,53 @@ def _callback_options(estimator):
                 f"callbacks__{key} is for no callback that there is. Expected the name "
                 f"to be one of {sorted(names)}."
             )
-    callbacks = clone(list(estimator.callbacks or ()), safe=False)  # stay the user's
+    callbacks = [_copied(item) for item in estimator.callbacks or ()]
     return {"callbacks": callbacks} | {f"callbacks__{k}": given[k] for k in given}
 
 
-def _optimizer_options(estimator, device, groups):
+def _copied(item):
+    """Return a copy of a callback, so that a fit leaves the user's as it is."""
+    try:
+        return clone(item, safe=False)
+    except Exception:  # skorch asks less of a constructor than scikit-learn
+        pass
+    try:
+        return deepcopy(item)
+    except Exception as error:
+        raise InvalidParameterError(
+            f"callbacks holds {item!r}, which cannot be copied ({error}). Give its "
+            f"class, as a pair (name, class), and arguments as callbacks__name__*."
+        ) from error
+
+
+def _optimizer_options(estimator, device, parts):
     given, kind = passed_on(estimator, "optimizer"), estimator.optimizer
     options = {}
     if isinstance(kind, str):
         options["weight_decay"] = estimator.weight_decay
         if kind == "sgd":
             options["momentum"] = estimator.momentum
-        elif device == "cpu" and "foreach" not in given:
+        elif device == "cpu" and not given.keys() & {"foreach", "differentiable"}:
             # one pass over the parameters, which torch does not choose itself on a CPU
             options["fused"] = True
         kind = OPTIMIZERS[kind]
     more, less = ["param_groups"], ["params"]
     check_accepted("optimizer", given, kind, more=more, less=less)
     options |= given
-    options["param_groups"] = [*given.get("param_groups", ()), *groups]
+    names = [n for part in (parts.module, parts.criterion) for n in _names(part)]
+    for pattern, _ in given.get("param_groups", ()):
+        if not fnmatch.filter(names, pattern):
+            raise InvalidParameterError(
+                f"optimizer__param_groups has the pattern {pattern!r}, which no weight "
+                f"has. There are {name_list(names)}."
+            )
+    options["param_groups"] = [*given.get("param_groups", ()), *parts.groups]
     options = {f"optimizer__{name}": value for name, value in options.items()}
     return options | {"optimizer": kind}
+
+
+def _names(module):
+    return [name for name, _ in module.named_parameters()]
 
 
 def _record(estimator, net, n_expected):

@@ -5,7 +5,7 @@ import warnings
 
 __all__ = ["warn_user"]
 
-OURS = {"skhmc", "sklearn"}
+OURS = {"skhmc", "sklearn", "joblib"}
 
 
 def warn_user(message, category=UserWarning):

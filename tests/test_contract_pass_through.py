@@ -1,6 +1,8 @@
 """What every estimator hands on to skorch and torch, and to the user's encoder."""
 
 import pickle
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -95,6 +97,7 @@ def test_misspelt_parameters_are_errors_at_once(estimator):
         ({"callbacks__watcher__step": 2}, "callbacks__watcher__step.* no callback"),
         ({"callbacks": ["print"]}, "callbacks.* 'print'.*instances or classes"),
         ({"callbacks": "print"}, "'callbacks' parameter"),
+        ({"optimizer__param_groups": [("encodr.*", {})]}, "'encodr.*'.*'encoder.1.we"),
         ({"optimizer": "lion"}, "'optimizer' parameter"),
         ({"schedule": "cosine"}, "'schedule' parameter"),
     ],
@@ -210,6 +213,47 @@ def test_callbacks_take_part_in_training(estimator):
     clf = fit(estimator, schedule="constant", callbacks=[policy], max_iter=3)
     first = clf.learning_rate_init
     np.testing.assert_allclose(learning_rates(clf), [first, first / 2, first / 4])
+
+
+class Careless(Callback):
+    """Does what skorch allows and scikit-learn does not."""
+
+    def __init__(self, *numbers, **names):
+        self.seen = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(len(net.history))
+
+
+class Locked(Careless):
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+@every_estimator
+def test_callbacks_need_not_be_cloned_to_be_copied(estimator):
+    mine = Careless(1, two=2)
+    clf = fit(estimator, callbacks=[mine])
+    assert mine.seen == []
+    assert dict(clf.net_.callbacks_)["Careless"].seen == [1, 2, 3]
+    with pytest.raises(
+        InvalidParameterError, match="cannot be copied.*pair .name, cla"
+    ):
+        fit(estimator, callbacks=[Locked()])
+
+
+@every_estimator
+def test_ctrl_c_in_a_callback_is_told_from_its_own_stop(estimator):
+    class Slow(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                signal.raise_signal(signal.SIGINT)
+                for _ in range(10**6):
+                    pass
+
+    with pytest.warns(UserWarning, match="interrupted after 2 of 3 epochs"):
+        clf = fit(estimator, callbacks=[Slow], max_iter=3)
+    assert clf.n_iter_ == 2
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

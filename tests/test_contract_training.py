@@ -1,11 +1,13 @@
 """What every estimator does with class weights, a warm start and data in parts."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
@@ -23,6 +25,10 @@ ABLE = {
     **dict.fromkeys(("input_dropout", "dropout", "embedding_dropout"), 0.0),
 }
 STILL = {"learning_rate_init": 1e-30, "schedule": "constant", "weight_decay": 0.0}
+
+
+def clone_fitted(clf):
+    return pickle.loads(pickle.dumps(clf))
 
 
 def proba(clf, X):
@@ -84,6 +90,28 @@ def test_class_weights_are_for_the_classes_of_a_1d_y(estimator):
     assert (clf.predict(X) == "y").mean() > 0.8
     plain = build(estimator, None, max_iter=20).fit(X, y)
     assert (plain.predict(X) == "y").mean() < 0.6
+
+
+@pytest.mark.parametrize("source", ["flat", "tree"])
+@every_deterministic
+def test_a_class_weight_of_a_1d_y_is_a_sample_weight(estimator, source):
+    hierarchy, X, Y = make("paths")
+    y = np.array(hierarchy.labels)[np.where(Y, hierarchy.depth + 1, 0).argmax(axis=1)]
+    hierarchy = hierarchy if source == "tree" else None
+    build_one = partial(build, estimator, hierarchy, max_iter=5)
+    sizes = {x: (y == x).sum() for x in np.unique(y)}
+    for class_weight, weight in (
+        ({"a/1": 5.0, "b": 0.5}, np.where(y == "a/1", 5.0, np.where(y == "b", 0.5, 1))),
+        ("balanced", np.array([1 / sizes[x] for x in y])),
+    ):
+        options = {"class_weight": class_weight, "class_weight_cap": 1e9}
+        weighted = build_one(**options).fit(X, y)
+        expected = build_one().fit(X, y, sample_weight=weight)
+        np.testing.assert_allclose(proba(weighted, X), proba(expected, X), rtol=1e-7)
+    both = build_one(class_weight={"a/1": 5.0}).fit(X, y, sample_weight=1 + (y == "c"))
+    weight = np.where(y == "a/1", 5.0, 1 + (y == "c"))
+    expected = build_one().fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(proba(both, X), proba(expected, X), rtol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +194,15 @@ def test_a_warm_start_with_something_else_is_an_error_and_changes_nothing(estima
     hierarchy, X, Y = make("many")
     clf = build(estimator, hierarchy, warm_start=True).fit(X, Y)
     before, parameters = proba(clf, X), clf.get_params()
+    turned = pd.DataFrame(Y, columns=hierarchy.labels).iloc[:, ::-1]
     chain = Hierarchy.from_edges([("cat", "cow")], labels=hierarchy.labels)
     cases = [
         ({}, X[:, :3], Y, "X has 3 features, but .* is expecting 5"),
         ({"hierarchy": None}, X, Y[:, :3], "only the former has 'mammal'"),
         ({"hierarchy": chain}, X, np.ones_like(Y), "goes on with the .*hierarchy"),
         ({"hierarchy": None}, X, Y[:, 0], "goes on with the labels"),
+        ({"hierarchy": None}, X, X[:, 0] > 0, "classes were None, and are .False"),
+        ({"hidden_layer_sizes": (9,)}, X, turned, r"was \(.*Leave the parameters"),
         ({"hidden_layer_sizes": (9,)}, X, Y, r"was \(.*Leave the parameters"),
         ({"learning_rate_init": 1e30}, X * 1e30, Y, "training loss became|infinity"),
     ]
@@ -318,23 +349,84 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
     hierarchy, X, Y = make("many")
     clf = build(estimator, hierarchy).partial_fit(X, Y)
     before = proba(clf, X)
+    huge = X.copy()
+    huge[0] = 3e38
     cases = [
+        ({"temperature": -1.0}, X, Y, ValueError, "'temperature' parameter"),
+        ({"batch_size": -3}, X, Y, ValueError, "'batch_size' parameter"),
+        ({"hierarchy": None}, X, Y, ValueError, "hierarchy was changed since"),
+        ({}, huge, Y, FloatingPointError, "became infinite or NaN.*Lower"),
         ({}, X[:, :2], Y, ValueError, "2 features"),
         ({}, X, Y[:, :2], ValueError, "2 columns, but the hierarchy has 6"),
         ({}, X, np.array(hierarchy.labels)[Y.argmax(1)], ValueError, "as before, got"),
         ({"early_stopping": True}, X, Y, ValueError, "no validation data"),
-        ({"learning_rate_init": 1e30}, X, Y * 1.0, FloatingPointError, "Lower"),
+        ({"learning_rate_init": 1e38}, X, Y, FloatingPointError, "Lower"),
     ]
+    parameters, after = clf.get_params(), clone_fitted(clf).partial_fit(X, Y)
     for options, X_new, y_new, error, message in cases:
-        broken = pickle.loads(pickle.dumps(clf)).set_params(**options)
+        broken = clone_fitted(clf).set_params(**options)
         with pytest.raises(error, match=message):
-            for _ in range(3):
+            for _ in range(2):  # the last step of a call shows in the next one
                 broken.partial_fit(X_new, y_new)
-                before_last = proba(broken, X)
-        if error is not FloatingPointError:
-            assert_same(proba(broken, X), before)
-        elif broken.n_iter_ > 1:
-            assert_same(proba(broken, X), before_last)
+        broken.set_params(**parameters)
+        assert broken.n_iter_ == 1
+        assert_same(proba(broken, X), before)
+        assert_same(proba(broken.partial_fit(X, Y), X), proba(after, X))
+
+
+@every_estimator
+def test_a_fit_whose_last_step_diverges_is_an_error(estimator):
+    hierarchy, X, Y = make("many")
+    options = {"optimizer": "sgd", "learning_rate_init": 1e38, "schedule": "constant"}
+    clf = build(estimator, hierarchy, max_iter=1, batch_size=None, **options)
+    with pytest.raises(FloatingPointError, match="became infinite or NaN in epoch 1"):
+        clf.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        clf.predict(X)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@every_estimator
+def test_what_an_optimizer_remembers_belongs_to_weights_by_name(estimator, optimizer):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, optimizer=optimizer).partial_fit(X, Y)
+    same = clone_fitted(clf)
+    rate = clf.learning_rate_init
+    groups = [("embedding.*", {"lr": rate}), ("encoder.*", {"lr": rate})]
+    clf.set_params(optimizer__param_groups=groups)  # in another order, nothing else
+    np.testing.assert_allclose(
+        proba(clf.partial_fit(X, Y), X), proba(same.partial_fit(X, Y), X), rtol=1e-5
+    )
+
+
+@every_estimator
+def test_optimizers_may_change_between_parts(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy).partial_fit(X, Y)
+    for optimizer in (torch.optim.RMSprop, "adam", torch.optim.Adagrad, "sgd", "adamw"):
+        clf.set_params(optimizer=optimizer).partial_fit(X, Y)
+    clf.set_params(optimizer__amsgrad=True).partial_fit(X, Y)
+    assert clf.n_iter_ == 7 and np.isfinite(proba(clf, X)).all()
+
+
+@every_estimator
+def test_an_interrupted_part_is_said_once(estimator):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, encoder=Interrupting, batch_size=None)
+    with pytest.warns(UserWarning, match="after 0 of 1 epochs"):
+        clf.partial_fit(X, Y)
+    clf.set_params(encoder=torch.nn.Linear(5, 3))  # as wide, and never interrupts
+    assert clf.partial_fit(X, Y).partial_fit(X, Y).n_iter_ == 2
+
+
+class Interrupting(torch.nn.Linear):
+    def __init__(self):
+        super().__init__(5, 3)
+
+    def forward(self, X):
+        if self.training:
+            raise KeyboardInterrupt
+        return super().forward(X)
 
 
 @every_estimator

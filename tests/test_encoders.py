@@ -339,6 +339,99 @@ def test_images_with_other_channels_are_refused():
         clf.predict(images(6, 6, n_channels=3))
 
 
+def test_images_of_another_size_are_refused_even_with_as_many_entries():
+    clf = fast(encoder=Convolution, max_iter=1).fit(images(6, 6), Y)
+    with pytest.raises(ValueError, match=r"shape \(2, 4, 9\), but .* \(2, 6, 6\)"):
+        clf.predict(images(6, 6).reshape(-1, 2, 4, 9))
+
+
+def test_images_without_an_encoder_are_refused_with_advice():
+    with pytest.raises(ValueError, match="dim <= 2 is required.*\n.*give an encoder"):
+        fast(max_iter=1).fit(images(6, 6), Y)
+
+
+class Returns(nn.Module):
+    """An encoder whose output is made by a function of its input."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, X):
+        return self.function(X * self.weight)
+
+
+@pytest.mark.parametrize(
+    "function, got",
+    [
+        (lambda X: (X, X), "tuple"),
+        (lambda X: None, "NoneType"),
+        (lambda X: X.sum(), r"shape \(\) and"),
+        (lambda X: X.sum(dim=(1, 2, 3)), r"shape \(2,\)"),
+        (lambda X: X[:, :, 0, 0].T[:1], r"shape \(1, 2\)"),
+        (lambda X: X[:, :0], r"shape \(2, 0, 6, 6\)"),
+        (lambda X: X.long(), "torch.int64"),
+        (lambda X: X.half(), "torch.float16"),
+    ],
+)
+def test_an_encoder_that_gives_no_vector_per_sample_is_refused(function, got):
+    with pytest.raises(
+        ValueError, match=f"2 samples and returned .*{got}.*sample first"
+    ):
+        fast(encoder=Returns(function)).fit(images(6, 6), Y)
+
+
+@pytest.mark.parametrize("made", [3, nn.Linear, len])
+def test_a_factory_that_makes_no_module_is_refused(made):
+    with pytest.raises(ValueError, match="gave .*, expected a torch.nn.Module"):
+        fast(encoder=lambda: made).fit(images(6, 6), Y)
+
+
+def test_what_a_partial_says_of_the_input_shape_stands():
+    partial = functools.partial(Shaped, input_shape=(7,))
+    clf = fast(encoder=partial, max_iter=1).fit(images(6, 6), Y)
+    assert clf.net_.module_.encoder.shape == (7,)
+
+
+class Shaped(nn.Flatten):
+    def __init__(self, input_shape):
+        super().__init__()
+        self.shape = input_shape
+
+
+class Counting(nn.Flatten):
+    """Keeps something that is no tensor in its state."""
+
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        assert state == {"version": 1}
+
+
+def test_extra_state_of_an_encoder_goes_through_every_kind_of_training():
+    X = images(6, 6)
+    clf = fast(encoder=Counting, max_iter=2, early_stopping=True).fit(X, Y)
+    clf.set_params(warm_start=True).fit(X, Y)
+    clf.set_params(early_stopping=False).partial_fit(X, Y).partial_fit(X, Y)
+    assert clf.predict(X).shape == Y.shape
+
+
+def test_an_encoder_predicts_in_batches_no_larger_than_those_of_training():
+    sizes = []
+
+    class Watching(nn.Flatten):
+        def forward(self, X):
+            sizes.append(len(X))
+            return super().forward(X)
+
+    X = images(6, 6)
+    clf = fast(encoder=Watching, max_iter=1, batch_size=7).fit(X, Y)
+    clf.predict(X)
+    assert max(sizes) <= 7
+
+
 # -- the models of benchmarks.encoders -------------------------------------------------
 
 

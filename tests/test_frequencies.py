@@ -59,9 +59,11 @@ def test_a_cap_of_one_is_no_weight():
 @pytest.mark.parametrize("priors", [False, True])
 def test_the_warning_says_what_becomes_of_labels_that_say_nothing(priors):
     positive, known = np.array([0.0, 4, 2, 0]), np.array([4.0, 4, 4, 0])
+    none, names = np.zeros(4, bool), ["never", "always", "both"]
     fate = "at their prior" if priors else "as hardly ever and always there"
     with pytest.warns(UserWarning, match=f"'never'.*'always'.*{fate}"):
-        warn_constant(positive[:3], known[:3], ["never", "always", "both"], priors)
+        warn_constant(positive[:3], known[:3], ~none[:3], names, priors)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_constant(positive[2:3], known[2:3], ["both"], priors)
+        warn_constant(positive[2:3], known[2:3], ~none[2:3], ["both"], priors)
+        warn_constant(positive[:3], known[:3], none[:3], names, priors)  # not these

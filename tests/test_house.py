@@ -32,6 +32,7 @@ FLOORS = {
     "_warnings": 0,
     "_columns": 1,
     "coherence": 1,
+    "induction": 1,
     "paths": 1,
     "metrics": 2,
     "preprocessing": 2,

@@ -14,6 +14,7 @@ from skhmc.metrics._ready import (
     hierarchical_f1_scorer,
     hvr_scorer,
 )
+from skhmc.metrics._recovery import hierarchy_recovery_report
 from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
 from skhmc.metrics._violation import hierarchical_violation_rate
 
@@ -30,5 +31,6 @@ __all__ = [
     "hierarchical_precision_score",
     "hierarchical_recall_score",
     "hierarchical_violation_rate",
+    "hierarchy_recovery_report",
     "hvr_scorer",
 ]

@@ -182,7 +182,8 @@ class HCALCriterion(nn.Module):
                 means, output.prototypes[classes], self.temperature
             )
             # a sum over max(count, 1): no class present is a loss of 0, never NaN
-            loss = nn.functional.cross_entropy(scores, label, reduction="sum")
+            ones = None if self.ones_weight is None else self.ones_weight[classes]
+            loss = nn.functional.cross_entropy(scores, label, ones, reduction="sum")
             losses.append(loss / max(len(label), 1) / scale)
             if len(losses) == len(self.tasks.scales) - 1:
                 break

@@ -35,8 +35,9 @@ class _Seeded(nn.Module):
         return {**self.__dict__, "generator": None}
 
 
-def _shape(state: dict[str, Tensor], name: str) -> tuple | None:
-    return tuple(state[name].shape) if name in state else None
+def _shape(state: dict, name: str) -> tuple | None:
+    value = state.get(name)  # "extra state" of a user's module may be anything
+    return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
 class Dropout(_Seeded):
@@ -142,7 +143,10 @@ class PrototypeNetwork(_Seeded):
         Labels about which that had nothing to go by start at their own bias.
         """
         state, own = former.state_dict(), self.state_dict()
-        state = {name: value.cpu() for name, value in state.items()}
+        state = {
+            name: value.cpu() if isinstance(value, Tensor) else value
+            for name, value in state.items()
+        }
         differing = {n for n in state | own if _shape(state, n) != _shape(own, n)}
         if differing:
             name = min(differing)

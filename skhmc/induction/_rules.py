@@ -1,0 +1,203 @@
+"""Which of the labels that occur together is whose parent."""
+
+import numbers
+
+import numpy as np
+import scipy.sparse as sp
+
+from skhmc._sources import name_list
+from skhmc.induction._rates import LabelRates
+from skhmc.induction._reduction import from_pairs, transitive_reduction
+
+__all__ = ["learn_dag", "learn_tree"]
+
+PAIRS_PER_BLOCK = 2**18  # how many distances are asked for at a time
+
+
+def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None):
+    r"""Give every label one parent among the more general labels it occurs with.
+
+    Parameters
+    ----------
+    rates : LabelRates
+        See :func:`label_rates` and :func:`rates_of_counts`.
+    labels : iterable, default=None
+        Names of the labels; by default 0 ... n_labels - 1.
+    threshold : float, default=0.8
+        Share of a label's rows that must have its parent too, above 0 and at most 1.
+    distances : callable, ndarray or sparse matrix, default=None
+        The nearest candidate becomes the parent. ``distances(child, parent)`` gets two
+        arrays of positions and returns as many distances, or matrices of shape
+        (n_labels, n_labels) hold them; sparse ones must store every pair that is
+        looked up. Without, the rarest candidate becomes the parent.
+    radius : array-like of shape (n_labels,), default=None
+        Of labels that are equally frequent, the one of smaller radius is the more
+        general. Without, none is.
+
+    Returns
+    -------
+    Hierarchy
+        A tree or forest.
+
+    Raises
+    ------
+    ValueError
+        When shapes, ``threshold`` or distances are wrong.
+
+    See Also
+    --------
+    learn_dag : Keeps more than one parent.
+    subsumption_hierarchy : The same from the labels, without distances.
+
+    Notes
+    -----
+    With the frequency f, the candidates of l are
+
+    .. math:: K_l = \{k : P(k \mid l) \ge t,\ f_k > f_l\},
+
+    and the parent is :math:`\arg\min_{k \in K_l} d(l, k)`. Equal distances (or none)
+    are decided by the smaller frequency, then by the greater radius, the greater
+    :math:`P(k \mid l)` and the first column. Labels without candidate are roots, and so
+    are labels without any positive. Equivalent labels, which stand in the same rows,
+    have the same candidates but are not each other's, unless radii tell them apart.
+
+    Examples
+    --------
+    >>> from skhmc.induction import label_rates, learn_tree
+    >>> Y = np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]])
+    >>> names = ["animal", "mammal", "bird", "cat"]
+    >>> tree = learn_tree(label_rates(Y), names)
+    >>> tree.parents_of("cat"), tree.parents_of("bird")
+    (['mammal'], ['animal'])
+    """
+    rates, labels = _check_rates(rates, labels)
+    radius = _check_radius(radius, len(labels))
+    child, parent, share = _candidates(rates, threshold, radius)
+    distance = _pair_distances(distances, child, parent, labels)
+    tie_breaks = (parent, -share, -radius[parent], rates.frequency[parent])
+    order = np.lexsort((*tie_breaks, distance, child))
+    first = order[np.unique(child[order], return_index=True)[1]]
+    return from_pairs(labels, parent[first], child[first])
+
+
+def learn_dag(rates, labels=None, *, threshold=0.8, radius=None):
+    r"""Give every label all more general labels it occurs with, less what follows.
+
+    Parameters
+    ----------
+    rates : LabelRates
+        See :func:`label_rates` and :func:`rates_of_counts`.
+    labels : iterable, default=None
+        Names of the labels; by default 0 ... n_labels - 1.
+    threshold : float, default=0.8
+        Share of a label's rows that must have an ancestor too, above 0 and at most 1.
+    radius : array-like of shape (n_labels,), default=None
+        Of labels that are equally frequent, the one of smaller radius is the more
+        general. Without, none is.
+
+    Returns
+    -------
+    Hierarchy
+        A directed acyclic graph without any edge that follows from others.
+
+    See Also
+    --------
+    learn_tree : One parent per label.
+    transitive_reduction : Which edges follow from others.
+
+    Notes
+    -----
+    The transitive reduction of the edges from every :math:`k \in K_l` to l, the
+    candidates of :func:`learn_tree`. Below ``threshold=1`` the candidates of a parent
+    need not be candidates of its child, but they become its ancestors.
+
+    Examples
+    --------
+    >>> from skhmc.induction import label_rates, learn_dag
+    >>> Y = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0]])
+    >>> learn_dag(label_rates(Y), ["pet", "mammal", "cat"]).parents_of("cat")
+    ['pet', 'mammal']
+    """
+    rates, labels = _check_rates(rates, labels)
+    radius = _check_radius(radius, len(labels))
+    child, parent, _ = _candidates(rates, threshold, radius)
+    return transitive_reduction(from_pairs(labels, parent, child))
+
+
+def _candidates(rates, threshold, radius):
+    """Return (child, parent, P(parent | child)) of the parents there could be."""
+    if not (isinstance(threshold, numbers.Real) and 0 < threshold <= 1):
+        raise ValueError(
+            f"threshold must be a number above 0 and at most 1, got {threshold!r}."
+        )
+    given, frequency = sp.coo_matrix(rates.given), rates.frequency
+    often = (given.data >= threshold) & (given.row != given.col)
+    child, parent, share = given.row[often], given.col[often], given.data[often]
+    general = frequency[parent] > frequency[child]
+    equal = frequency[parent] == frequency[child]
+    general |= equal & (radius[parent] < radius[child])
+    return child[general], parent[general], share[general]
+
+
+def _pair_distances(distances, child, parent, labels):
+    """Return the distances of pairs; without distances all are equal."""
+    if distances is None or not len(child):
+        return np.zeros(len(child))
+    if callable(distances):
+        cuts = range(PAIRS_PER_BLOCK, len(child), PAIRS_PER_BLOCK)
+        pairs = zip(np.split(child, cuts), np.split(parent, cuts), strict=True)
+        blocks = [np.asarray(distances(*pair), dtype=np.float64) for pair in pairs]
+        found = np.concatenate([np.atleast_1d(block) for block in blocks])
+        if found.shape != child.shape:
+            raise ValueError(
+                f"distances(child, parent) must return one number per pair, got shape "
+                f"{found.shape} for {len(child)} pairs."
+            )
+    else:
+        found = _looked_up(distances, child, parent, len(labels))
+    wrong = np.flatnonzero(np.isnan(found))
+    if len(wrong):
+        pair = [labels[child[wrong[0]]], labels[parent[wrong[0]]]]
+        raise ValueError(f"There is no distance, or NaN, between {name_list(pair)}.")
+    return found
+
+
+def _looked_up(distances, child, parent, n_labels):
+    """Return entries of a matrix; those that a sparse one does not store are NaN."""
+    sparse = sp.issparse(distances)
+    distances = distances.tocsr() if sparse else np.asarray(distances, np.float64)
+    if distances.shape != (n_labels, n_labels):
+        raise ValueError(
+            f"distances must have shape ({n_labels}, {n_labels}), one row and column "
+            f"per label, got {distances.shape}."
+        )
+    found = np.asarray(distances[child, parent], dtype=np.float64).ravel()
+    if sparse:
+        parts = (np.ones(distances.nnz), distances.indices, distances.indptr)
+        stored = sp.csr_matrix(parts, distances.shape)[child, parent]
+        found[np.asarray(stored).ravel() == 0] = np.nan
+    return found
+
+
+def _check_rates(rates, labels):
+    """Return rates with arrays of fitting shapes, and a tuple of labels."""
+    given, frequency = sp.csr_matrix(rates.given), np.asarray(rates.frequency)
+    labels = tuple(range(len(frequency)) if labels is None else labels)
+    n_labels = len(labels)
+    if given.shape != (n_labels, n_labels) or frequency.shape != (n_labels,):
+        raise ValueError(
+            f"Expected rates of the {n_labels} labels, got given of shape "
+            f"{given.shape} and frequency of shape {frequency.shape}."
+        )
+    return LabelRates(given, frequency), labels
+
+
+def _check_radius(radius, n_labels):
+    """Return every label's radius; without any all are equal."""
+    radius = np.zeros(n_labels) if radius is None else np.asarray(radius, np.float64)
+    if radius.shape != (n_labels,) or np.isnan(radius).any():
+        raise ValueError(
+            f"radius must hold one number per label, {n_labels} of them and none NaN, "
+            f"got shape {radius.shape}."
+        )
+    return radius

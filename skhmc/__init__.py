@@ -8,9 +8,9 @@ __version__ = "0.1.0"
 
 # Public names that need torch are resolved on first use, so that importing skhmc
 # (or only its metrics) does not load torch.
-_ON_DEMAND = {"HCALClassifier": "skhmc._hcal"}
+_ON_DEMAND = {"HCALClassifier": "skhmc._hcal", "HyperbolicHMC": "skhmc._hyperbolic"}
 
-__all__ = ["HCALClassifier", "Hierarchy", "__version__"]
+__all__ = ["HCALClassifier", "Hierarchy", "HyperbolicHMC", "__version__"]
 
 
 def __getattr__(name):

@@ -31,6 +31,9 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     def _many_dimensions(self):
         return getattr(self, "encoder", None) is not None
 
+    def _scored_by(self):
+        return self._form, self.coherence
+
     def _class_log_proba(self, logits):
         positions = [self.hierarchy_.position(label) for label in self.classes_]
         return self._form.class_log_proba(logits, positions)
@@ -43,18 +46,19 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         logits = self._logits(X)
         if self.classes_.ndim == 1:
             return self.classes_[self._class_log_proba(logits).argmax(axis=1)]
-        return self._form.predict(logits, self.coherence, self.threshold)
+        form, coherence = self._scored_by()
+        return form.predict(logits, coherence, self.threshold)
 
     def predict_proba(self, X):
         """Return label probabilities (n_samples, n_labels).
 
-        With ``proba_format="list"`` a list of (n_samples, 2) arrays, one per label, as
-        MultiOutputClassifier returns it.
+        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         """
         logits = self._logits(X)
         if self.classes_.ndim == 1:
             return np.exp(self._class_log_proba(logits))
-        proba = self._form.proba(logits, self.coherence)
+        form, coherence = self._scored_by()
+        proba = form.proba(logits, coherence)
         if self.proba_format == "list":
             return [np.column_stack([1 - p, p]) for p in proba.T]
         return proba
@@ -69,7 +73,8 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         if self.classes_.ndim == 1:
             log_p = self._class_log_proba(logits)
             return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
-        return self._form.logits(logits, self.coherence)
+        form, coherence = self._scored_by()
+        return form.logits(logits, coherence)
 
     def raw_decision_function(self, X):
         """Return the logits (n_samples, n_labels) before the coherence step."""

@@ -45,7 +45,8 @@ class HCALClassifier(NetworkHMC):
         Width d of the embedding and the prototypes.
     input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
         Share of the input, of the hidden layers and of the embedding dropped in
-        training. "auto" is 0, 0.5 and 0.2 for single paths, else 0.2, 0.7 and 0.5.
+        training. "auto" is 0, 0.5, 0.2 for single paths, else 0.2 (0 of less than 10
+        features), 0.7, 0.5.
     temperature : float, default=0.1
         :math:`\tau`: similarities are divided by it.
     normalize_features : bool, default=False
@@ -82,7 +83,7 @@ class HCALClassifier(NetworkHMC):
     class_weight : dict or "balanced", default=None
         Weight of the positives of labels, by name. "balanced" makes a label's positives
         and negatives, or the labels of a softmax, count alike.
-    class_weight_cap : float, default=10
+    class_weight_cap : float, default=3
         "balanced" weighs nothing more than this many times as much as its opposite.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
@@ -241,7 +242,7 @@ class HCALClassifier(NetworkHMC):
         threshold=None,
         proba_format="array",
         class_weight=None,
-        class_weight_cap=10.0,
+        class_weight_cap=3.0,
         optimizer="adamw",
         learning_rate_init=1e-3,
         prototype_learning_rate=None,

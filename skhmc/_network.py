@@ -23,6 +23,7 @@ __all__ = ["NetworkHMC"]
 
 # shares of input, hidden layers and embedding that dropout="auto" means
 DROPOUT = {"single": (0.0, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+FEW_FEATURES = 10  # of fewer none can be spared
 
 
 def _same_source(one, other):
@@ -66,7 +67,9 @@ class NetworkHMC(PassThrough, BaseHMC):
         with self._as_it_was_on_error(former):
             data = read_fit_input(self, X, y, sample_weight, former=known)
             problem = self._describe(*data, former)
-            return train(self, self._build(problem), problem, former)
+            train(self, self._build(problem), problem, former)
+            self._finish()
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -113,7 +116,9 @@ class NetworkHMC(PassThrough, BaseHMC):
         with self._as_it_was_on_error(former):
             data = read_fit_input(self, X, y, sample_weight, **options)
             problem = self._describe(*data, former, partial=True)
-            return train(self, self._build(problem), problem, former, partial=True)
+            train(self, self._build(problem), problem, former, partial=True)
+            self._finish()
+        return self
 
     @contextmanager
     def _as_it_was_on_error(self, former):
@@ -135,12 +140,8 @@ class NetworkHMC(PassThrough, BaseHMC):
             form = self._choose_form(targets, partial)
         else:
             form = self._former_form(targets)
-        form.check(self.coherence)
-        names = ("input_dropout", "dropout", "embedding_dropout")
-        shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]
-        for name, share in zip(names, shares, strict=True):
-            given = getattr(self, name)
-            setattr(self, f"{name}_", share if given == "auto" else given)
+        self._check_coherence(form)
+        self._set_dropout(form, X.shape[1])
         going_on = partial and former is not None
         weight = self._weigh_classes(targets, weight, going_on)
         counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
@@ -160,8 +161,35 @@ class NetworkHMC(PassThrough, BaseHMC):
             parts = positive[outside], known[outside], fixed[outside]
             warn_constant(*parts, self.label_names_, priors)
         class_weight = self._class_weight(targets, positive, known)
-        data = X, targets.Y, weight
-        return Problem(*data, form, positive, known, fixed, n_samples, class_weight)
+        return Problem(
+            X,
+            targets.Y,
+            weight,
+            form=form,
+            positive=positive,
+            known=known,
+            fixed=fixed,
+            n_samples=n_samples,
+            partial=partial,
+            going_on=going_on,
+            class_weight=class_weight,
+        )
+
+    def _set_dropout(self, form, n_features):
+        shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]
+        names = ("input_dropout", "dropout", "embedding_dropout")
+        shares = dict(zip(names, shares, strict=True))
+        if n_features < FEW_FEATURES:
+            shares["input_dropout"] = 0.0
+        for name, share in shares.items():
+            given = getattr(self, name)
+            setattr(self, f"{name}_", share if given == "auto" else given)
+
+    def _check_coherence(self, form):
+        form.check(self.coherence)
+
+    def _finish(self):
+        """Derive from the trained net what else is shown of it."""
 
     @property
     def _has_priors(self):

@@ -80,6 +80,8 @@ class Problem:
     known: np.ndarray  # likewise
     fixed: np.ndarray  # (n_net_labels,), bool: nothing can be learnt about these
     n_samples: int  # so far
+    partial: bool  # whether other parts of the training data follow
+    going_on: bool  # whether other parts came before
     class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
 
     def weighted_counts(self):
@@ -175,6 +177,7 @@ def train(estimator, parts, problem, former=None, partial=False):
     draws = torch.Generator(device).manual_seed(seeds[2])
     module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
     seed_module(module, init if former is None else None, draws, parts.own)
+    seed_module(criterion, None, draws, parts.own)
     if former is not None:
         module.take_over(former.module_)
         criterion.take_over(former.criterion_)
@@ -205,7 +208,7 @@ def train(estimator, parts, problem, former=None, partial=False):
     n_before = len(net.history)  # without epochs that were interrupted
     net.partial_fit(dataset, None)
     net.check_finite()
-    return _record(estimator, net, n_before + net.max_epochs)
+    _record(estimator, net, n_before + net.max_epochs)
 
 
 def _seeds(random_state, going_on):
@@ -328,4 +331,3 @@ def _record(estimator, net, n_expected):
             f"Training was interrupted after {estimator.n_iter_} of {n_expected} "
             f"epochs. The estimator is fitted with the weights {kept}."
         )
-    return estimator

@@ -177,7 +177,7 @@ def test_a_warm_start_forgets_no_label_and_learns_new_ones(estimator):
     hierarchy, X, Y = make("many")
     column = hierarchy.position("cow")
     without = Y[:, column] == 0
-    options = {"warm_start": True, "max_iter": 20}
+    options = {**ABLE, "warm_start": True, "max_iter": 20}
     clf = build(estimator, hierarchy, **options).fit(X, Y)
     before = proba(clf, X)
     with pytest.warns(UserWarning, match="1 with no positive row .'cow'"):
@@ -360,7 +360,6 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
         ({}, X, Y[:, :2], ValueError, "2 columns, but the hierarchy has 6"),
         ({}, X, np.array(hierarchy.labels)[Y.argmax(1)], ValueError, "as before, got"),
         ({"early_stopping": True}, X, Y, ValueError, "no validation data"),
-        ({"learning_rate_init": 1e38}, X, Y, FloatingPointError, "Lower"),
     ]
     parameters, after = clf.get_params(), clone_fitted(clf).partial_fit(X, Y)
     for options, X_new, y_new, error, message in cases:
@@ -380,7 +379,7 @@ def test_a_fit_whose_last_step_diverges_is_an_error(estimator):
     options = {"optimizer": "sgd", "learning_rate_init": 1e38, "schedule": "constant"}
     clf = build(estimator, hierarchy, max_iter=1, batch_size=None, **options)
     with pytest.raises(FloatingPointError, match="became infinite or NaN in epoch 1"):
-        clf.fit(X, Y)
+        clf.fit(1e3 * X, Y)
     with pytest.raises(NotFittedError):
         clf.predict(X)
 
@@ -392,7 +391,7 @@ def test_what_an_optimizer_remembers_belongs_to_weights_by_name(estimator, optim
     clf = build(estimator, hierarchy, optimizer=optimizer).partial_fit(X, Y)
     same = clone_fitted(clf)
     rate = clf.learning_rate_init
-    groups = [("embedding.*", {"lr": rate}), ("encoder.*", {"lr": rate})]
+    groups = [("bias", {"lr": rate}), ("encoder.*", {"lr": rate})]
     clf.set_params(optimizer__param_groups=groups)  # in another order, nothing else
     np.testing.assert_allclose(
         proba(clf.partial_fit(X, Y), X), proba(same.partial_fit(X, Y), X), rtol=1e-5

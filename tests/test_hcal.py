@@ -107,10 +107,12 @@ def test_several_paths_or_a_dag_are_scored_by_sigmoids(many, single):
     assert fast(TREE, max_iter=1).fit(X, Y).label_loss_ == "bce"
 
 
-def test_auto_dropout_follows_the_form(single, many):
+def test_auto_dropout_follows_the_form_and_the_number_of_features(single, many):
+    wide = np.tile(many[0], (1, 2)), many[1]
     for clf, data, shares in (
         (HCALClassifier(TREE, max_iter=1), single, (0.0, 0.5, 0.2)),
-        (HCALClassifier(DAG, max_iter=1), many, (0.2, 0.7, 0.5)),
+        (HCALClassifier(DAG, max_iter=1), many, (0.0, 0.7, 0.5)),  # of 6 features
+        (HCALClassifier(DAG, max_iter=1), wide, (0.2, 0.7, 0.5)),
     ):
         clf.fit(*data)
         assert (clf.input_dropout_, clf.dropout_, clf.embedding_dropout_) == shares

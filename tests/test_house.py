@@ -31,6 +31,7 @@ FLOORS = {
     "_optional": 0,
     "_warnings": 0,
     "_columns": 1,
+    "_similarity": 1,
     "coherence": 1,
     "induction": 1,
     "paths": 1,
@@ -50,7 +51,9 @@ FLOORS = {
     "_training": 4,
     "_base": 4,
     "_network": 4,
+    "_label_embedding": 4,
     "_hcal": 5,
+    "_hyperbolic": 5,
     "inspection": 6,
     "persistence": 6,
 }

@@ -51,7 +51,10 @@ def cooccurrence(Y, sample_weight=None):
            [1, 0, 1]])
     """
     positive, _, weight = _read(Y, sample_weight)
-    return _together(positive, weight, positive)
+    counts = _together(positive, weight, positive)
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return counts
 
 
 def label_rates(Y, sample_weight=None):

@@ -22,9 +22,9 @@ from skhmc.nn.functional import (
     dwa_weights,
     prototype_logits,
 )
-from skhmc.nn.modules import Output
+from skhmc.nn.modules import EmbeddedOutput, Output
 
-__all__ = ["HCALCriterion", "LabelTasks", "SetTasks"]
+__all__ = ["EmbeddingCriterion", "HCALCriterion", "LabelTasks", "SetTasks"]
 
 LabelLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -225,3 +225,85 @@ class HCALCriterion(nn.Module):
         record |= {f"loss_depth_{k}": values[k] for k in range(n_tasks)}
         record |= {f"weight_depth_{k}": values[n_tasks + k] for k in range(n_tasks)}
         return record
+
+
+class EmbeddingCriterion(nn.Module):
+    r"""The loss of labels plus that of their embedding, :math:`L_1 + \lambda L_2`.
+
+    :math:`L_1` is the loss of all labels as one task, :math:`L_2` the mean loss of
+    pairs of labels, and that of the radii beyond the limit.
+
+    Parameters
+    ----------
+    tasks : LabelTasks
+        One level.
+    ranking : nn.Module or None
+        Maps the labels' coordinates (L, d) to losses of pairs; None for no
+        :math:`L_2`.
+    lam : float
+        :math:`\lambda`.
+    penalty : callable or None
+        Maps coordinates (L, d) to (L,), the losses of radii.
+    class_weight : pair of Tensor (L,) or None
+        Weights of every label's zeros and ones, beside those of the samples.
+    """
+
+    def __init__(
+        self,
+        tasks: LabelTasks,
+        ranking: nn.Module | None,
+        *,
+        lam: float,
+        penalty: Callable[[Tensor], Tensor] | None = None,
+        class_weight: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.ranking = ranking
+        self.lam = lam
+        self.penalty = penalty
+        zeros, ones = class_weight or (None, None)
+        self.register_buffer("zeros_weight", zeros, persistent=False)
+        self.register_buffer("ones_weight", ones, persistent=False)
+        self.register_buffer("sums", torch.zeros(4), persistent=False)
+
+    def embedding_loss(self, points: Tensor) -> Tensor:
+        """Return :math:`L_2` of coordinates (L, d), a scalar, in float64."""
+        points = points.double()  # float32 is wrong far from the origin
+        losses = self.ranking(points)
+        loss = losses.sum() / max(len(losses), 1)
+        return loss if self.penalty is None else loss + self.penalty(points).mean()
+
+    def forward(
+        self, output: EmbeddedOutput | Tensor, Y: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        logits = output.logits if isinstance(output, EmbeddedOutput) else output
+        if self.ones_weight is not None:
+            by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
+            weight = by_class if weight is None else weight * by_class
+        labels = self.tasks(logits, Y, weight).sum()
+        embedding = torch.zeros_like(labels)
+        if self.ranking is not None and isinstance(output, EmbeddedOutput):
+            embedding = self.embedding_loss(output.points).to(labels)
+        total = labels + self.lam * embedding
+        if self.training:
+            one = torch.ones_like(total)
+            now = torch.stack([total, labels, embedding, one])
+            self.sums += now.detach()
+        return total
+
+    def take_over(self, former: EmbeddingCriterion) -> None:
+        """Go on from a former criterion, which leaves nothing behind."""
+
+    def end_epoch(self) -> dict[str, float]:
+        """Return the epoch's mean losses, and start the next epoch."""
+        means = (self.sums / self.sums[-1].clamp_min(1)).tolist()
+        self.sums = torch.zeros_like(self.sums)
+        names = ("train_loss", "loss_labels", "loss_embedding")
+        return dict(zip(names, means, strict=False))
+
+    def __getstate__(self) -> dict:
+        # what ranks the pairs grows with the labels squared, and is made anew
+        modules = {k: v for k, v in self._modules.items() if k != "ranking"}
+        return {**self.__dict__, "_modules": {**modules, "ranking": None}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from skhmc.nn.functional import perturb, prototype_logits, unit
 
-__all__ = ["Dropout", "MLPEncoder", "Output", "PrototypeNetwork", "seed_module"]
+__all__ = [
+    "Dropout",
+    "EmbeddedOutput",
+    "EmbeddingNetwork",
+    "MLPEncoder",
+    "Output",
+    "PrototypeNetwork",
+    "seed_module",
+]
 
 # layers are made without drawing from the global random state; seed_module fills them
 _linear = partial(nn.utils.skip_init, nn.Linear)
@@ -72,7 +80,55 @@ class MLPEncoder(nn.Sequential):
         self.n_outputs = n_features
 
 
-class PrototypeNetwork(_Seeded):
+class _Scores(_Seeded):
+    """Logits of labels, some of which keep to their initial bias.
+
+    Parameters
+    ----------
+    bias : Tensor (L,) or None
+        Initial bias of every label; None for no bias.
+    fixed : Tensor (L,), bool or None
+        Labels about which training says nothing.
+    """
+
+    def __init__(self, bias: Tensor | None, fixed: Tensor | None) -> None:
+        super().__init__()
+        self.bias = None if bias is None else nn.Parameter(bias.clone())
+        self.register_buffer("prior", bias)
+        self.register_buffer("fixed", fixed)
+
+    def finish(self, logits: Tensor) -> Tensor:
+        """Add the bias, and put fixed labels to theirs."""
+        logits = logits if self.bias is None else logits + self.bias
+        if self.fixed is not None:
+            logits = torch.where(self.fixed, self.prior, logits)
+        return logits
+
+    def take_over(self, former: nn.Module) -> None:
+        """Start from the weights of a former network.
+
+        Labels about which that had nothing to go by start at their own bias.
+        """
+        state, own = former.state_dict(), self.state_dict()
+        state = {
+            name: value.cpu() if isinstance(value, Tensor) else value
+            for name, value in state.items()
+        }
+        differing = {n for n in state | own if _shape(state, n) != _shape(own, n)}
+        if differing:
+            name = min(differing)
+            raise ValueError(
+                f"Training cannot go on, since the network has other parts: {name!r} "
+                f"is {_shape(own, name)} and was {_shape(state, name)}. Leave the "
+                f"parameters that shape it as they were, or start anew."
+            )
+        if self.bias is not None and self.fixed is not None:
+            state["bias"] = torch.where(state["fixed"], own["bias"], state["bias"])
+        kept = {name: own[name] for name in ("prior", "fixed") if name in own}
+        self.load_state_dict(state | kept)
+
+
+class PrototypeNetwork(_Scores):
     r"""Score labels by the similarity of an embedding with their prototypes.
 
     :math:`s_l = f \cdot \tilde p_l / \tau + b_l`. Labels stand in level order (roots
@@ -117,16 +173,13 @@ class PrototypeNetwork(_Seeded):
         bias: Tensor | None,
         fixed: Tensor | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(bias, fixed)
         self.encoder = encoder
         self.embedding = _linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
         self.prototypes = nn.ParameterList(
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
         )
-        self.bias = None if bias is None else nn.Parameter(bias.clone())
-        self.register_buffer("prior", bias)
-        self.register_buffer("fixed", fixed)
         self.n_labels = sum(level_sizes)
         self.temperature = temperature
         self.perturbation = perturbation
@@ -136,29 +189,6 @@ class PrototypeNetwork(_Seeded):
         """Return the features (B, d) that meet the prototypes."""
         z = self.embedding_dropout(self.embedding(self.encoder(X).flatten(1)))
         return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
-
-    def take_over(self, former: PrototypeNetwork) -> None:
-        """Start from the weights of a former network.
-
-        Labels about which that had nothing to go by start at their own bias.
-        """
-        state, own = former.state_dict(), self.state_dict()
-        state = {
-            name: value.cpu() if isinstance(value, Tensor) else value
-            for name, value in state.items()
-        }
-        differing = {n for n in state | own if _shape(state, n) != _shape(own, n)}
-        if differing:
-            name = min(differing)
-            raise ValueError(
-                f"Training cannot go on, since the network has other parts: {name!r} "
-                f"is {_shape(own, name)} and was {_shape(state, name)}. Leave the "
-                f"parameters that shape it as they were, or start anew."
-            )
-        if self.bias is not None and self.fixed is not None:
-            state["bias"] = torch.where(state["fixed"], own["bias"], state["bias"])
-        kept = {name: own[name] for name in ("prior", "fixed") if name in own}
-        self.load_state_dict(state | kept)
 
     def unit_prototypes(self) -> Tensor:
         """Return the clean unit prototypes (L, d), in level order."""
@@ -170,10 +200,73 @@ class PrototypeNetwork(_Seeded):
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
         logits = prototype_logits(features, prototypes, self.temperature)
-        logits = logits if self.bias is None else logits + self.bias
-        if self.fixed is not None:
-            logits = torch.where(self.fixed, self.prior, logits)
+        logits = self.finish(logits)
         return Output(logits, features, prototypes) if self.training else logits
+
+
+class EmbeddedOutput(NamedTuple):
+    """What an :class:`EmbeddingNetwork` hands its criterion while training."""
+
+    logits: Tensor  # (B, L)
+    points: Tensor  # (L, d), the labels' coordinates
+
+
+class EmbeddingNetwork(_Scores):
+    r"""Score labels by the product of a sample's features with the labels' embeddings.
+
+    :math:`s_l = \langle W h(x), t(v_l) \rangle + b_l`, with the encoder's output h and
+    the labels' coordinates v, of which t makes vectors.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+    n_encoded : int
+        Width of the encoder's flattened output.
+    n_labels : int
+        L.
+    embedding_dim : int
+        Width d of features and coordinates.
+    embedding_dropout : float
+        Share of :math:`W h(x)` dropped in training.
+    tangent : callable or None
+        The function t, (L, d) to (L, d). None leaves the coordinates as they are.
+    table : Tensor (L, d) or None
+        The coordinates, if they are known already: they are not trained then.
+    bias : Tensor (L,) or None
+        Initial bias of every label; None for no bias.
+    fixed : Tensor (L,), bool or None
+        Labels about which training says nothing: they keep to their initial bias.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        n_encoded: int,
+        n_labels: int,
+        *,
+        embedding_dim: int,
+        embedding_dropout: float,
+        tangent: Callable[[Tensor], Tensor] | None,
+        table: Tensor | None,
+        bias: Tensor | None,
+        fixed: Tensor | None = None,
+    ) -> None:
+        super().__init__(bias, fixed)
+        self.encoder = encoder
+        self.projection = _linear(n_encoded, embedding_dim)
+        self.embedding_dropout = Dropout(embedding_dropout)
+        given = torch.empty(n_labels, embedding_dim) if table is None else table.clone()
+        self.table = nn.Parameter(given, requires_grad=table is None)
+        self.tangent = tangent
+        self.n_labels = n_labels
+
+    def forward(self, X: Tensor) -> EmbeddedOutput | Tensor:
+        """Return an :class:`EmbeddedOutput` in training, else the logits (B, L)."""
+        features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
+        vectors = self.table if self.tangent is None else self.tangent(self.table)
+        logits = self.finish(features @ vectors.t())
+        return EmbeddedOutput(logits, self.table) if self.training else logits
 
 
 def seed_module(
@@ -185,7 +278,7 @@ def seed_module(
     ----------
     module : nn.Module
         The network. Linear layers get torch's default initialisation, prototypes
-        N(0, 0.01²).
+        N(0, 0.01²), embeddings of labels N(0, 0.1²).
     init, draws : torch.Generator
         On the CPU, and on the module's device; None leaves layers uninitialised.
     own : set of nn.Module
@@ -202,6 +295,8 @@ def seed_module(
             nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5), generator=init)
             bound = 1 / math.sqrt(max(part.in_features, 1))
             nn.init.uniform_(part.bias, -bound, bound, generator=init)
+        if isinstance(part, EmbeddingNetwork) and part.table.requires_grad:
+            nn.init.normal_(part.table, std=0.1, generator=init)
         if isinstance(part, PrototypeNetwork):
             for prototypes in part.prototypes:
                 nn.init.normal_(prototypes, std=0.01, generator=init)

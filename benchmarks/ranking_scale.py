@@ -1,0 +1,167 @@
+"""The ranking loss on 50,000 labels: seconds, memory, and which optimiser.
+
+Run as ``python -m benchmarks.ranking_scale``. Makes 100,000 samples of three paths each
+in a random forest of 50,000 labels (10 roots, 8 children each; about 15 labels per
+sample), counts which labels occur together, ranks them, and trains an embedding (32
+coordinates, hyperbolic) by the sampled loss alone for as many steps as an epoch in
+batches of 64 has, with 256 pairs and 10 candidates each per step. Every optimiser runs
+in a process of its own, one after the other, on one thread. Fails when one needs more
+than 4 GB. Writes ``benchmarks/results/ranking_scale.json``.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmarks.first_light import versions
+from skhmc._similarity import SIMILARITIES, similarity
+from skhmc.induction import cooccurrence
+from skhmc.nn.pairs import RankedPairs
+from skhmc.nn.ranking import HYPERBOLIC, SampledRanking, ranking_loss
+
+N_SAMPLES, N_LABELS, BATCH_SIZE = 100_000, 50_000, 64
+N_ROOTS, N_CHILDREN, N_PATHS = 10, 8, 3
+DIM, N_PAIRS, N_NEGATIVES, LEARNING_RATE = 32, 256, 10, 0.01
+LIMIT_GB = 4
+# dtype, class, options; SparseAdam gets gradients of the rows that were drawn alone
+OPTIMIZERS = {
+    "AdamW, float64": (torch.float64, torch.optim.AdamW, {}),
+    "AdamW fused, float64": (torch.float64, torch.optim.AdamW, {"fused": True}),
+    "AdamW, float32": (torch.float32, torch.optim.AdamW, {}),
+    "AdamW fused, float32": (torch.float32, torch.optim.AdamW, {"fused": True}),
+    "SparseAdam, float64": (torch.float64, torch.optim.SparseAdam, {}),
+    "SparseAdam, float32": (torch.float32, torch.optim.SparseAdam, {}),
+}
+RESULTS = Path(__file__).parent / "results" / "ranking_scale.json"
+
+
+def make_labels(n_samples, n_labels, seed=0):
+    """Return label sets closed upward: paths to leaves drawn uniformly, in a forest."""
+    rng = np.random.default_rng(seed)
+    parent = (np.arange(n_labels) - N_ROOTS) // N_CHILDREN
+    parent[:N_ROOTS] = -1
+    leaves = np.setdiff1d(np.arange(n_labels), parent)
+    column = rng.choice(leaves, n_samples * N_PATHS)
+    row = np.repeat(np.arange(n_samples), N_PATHS)
+    rows, columns = [], []
+    while len(column):
+        rows.append(row), columns.append(column)
+        up = parent[column] >= 0
+        row, column = row[up], parent[column[up]]
+    where = np.concatenate(rows), np.concatenate(columns)
+    Y = sp.csr_matrix((np.ones(len(where[0])), where), (n_samples, n_labels))
+    Y.data[:] = 1
+    return Y
+
+
+def rank(n_samples, n_labels, kind):
+    """Return the ranked pairs, and the seconds and sizes on the way to them."""
+    Y = make_labels(n_samples, n_labels)
+    clock = [time.perf_counter()]
+    counts = cooccurrence(Y)
+    clock.append(time.perf_counter())
+    S = similarity(counts, kind, n_samples)
+    clock.append(time.perf_counter())
+    arrays = (torch.from_numpy(a) for a in (S.indptr, S.indices, S.data))
+    pairs = RankedPairs(*arrays)
+    clock.append(time.perf_counter())
+    seconds = dict(zip(("count", "similarity", "pairs"), np.diff(clock), strict=True))
+    sizes = {"nnz_Y": Y.nnz, "nnz_counts": counts.nnz, "nnz": S.nnz}
+    return pairs, {f"{k}_seconds": v for k, v in seconds.items()} | sizes
+
+
+def sparse_losses(loss, table):
+    """Return what the loss returns, so that gradients hold the drawn rows alone."""
+    draw = loss.pairs.draw(loss.n_pairs, loss.n_negatives, loss.generator)
+    labels = [draw.anchor[:, None], draw.positive[:, None], draw.candidates]
+    points = torch.nn.functional.embedding(torch.cat(labels, 1), table, sparse=True)
+    d = loss.geometry.distance(points[:, :1], points[:, 1:])
+    return ranking_loss(d[:, 0], d[:, 1:], draw.strict, loss.temperature)
+
+
+def train(pairs, n_steps, dtype, optimizer, options):
+    """Train an embedding and return seconds and losses."""
+    generator = torch.Generator().manual_seed(0)
+    loss = SampledRanking(pairs, HYPERBOLIC, n_pairs=N_PAIRS, n_negatives=N_NEGATIVES)
+    loss.generator = generator
+    table = torch.empty(pairs.n_labels, DIM, dtype=dtype)
+    table.normal_(std=0.01, generator=generator).requires_grad_()
+    sparse = optimizer is torch.optim.SparseAdam
+    optimizer = optimizer([table], lr=LEARNING_RATE, **options)
+    start, cpu, losses = time.perf_counter(), time.process_time(), []
+    for _ in range(n_steps):
+        optimizer.zero_grad()
+        value = (sparse_losses(loss, table) if sparse else loss(table)).mean()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    return {
+        "train_seconds": time.perf_counter() - start,
+        "train_cpu_seconds": time.process_time() - cpu,
+        "first_loss": np.mean(losses[:100]),
+        "last_loss": np.mean(losses[-100:]),
+    }
+
+
+def run(name, n_samples, n_labels, kind):
+    """Rank, train with one optimiser, and return the figures."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        pairs, figures = rank(n_samples, n_labels, kind)
+        figures |= train(pairs, -(-n_samples // BATCH_SIZE), *OPTIMIZERS[name])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on Linux
+    figures = {key: float(value) for key, value in figures.items()}
+    return {"optimizer": name, **figures, "peak_gb": peak / 2**20}
+
+
+def in_own_process(*args):
+    """Run in a fresh process, so that its peak memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run, args)
+
+
+def main():
+    """Print the table and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--optimizer", choices=list(OPTIMIZERS), action="append")
+    parser.add_argument("--similarity", choices=SIMILARITIES, default="cosine")
+    parser.add_argument("--samples", type=int, default=N_SAMPLES)
+    parser.add_argument("--labels", type=int, default=N_LABELS)
+    options = parser.parse_args()
+    sizes = {"n_samples": options.samples, "n_labels": options.labels}
+    said = f"{options.samples:,} samples, {options.labels:,} labels"
+    print(
+        f"{said}, {options.similarity}\n"
+        "optimizer                 nnz (M)  count s  similarity s  pairs s  train s  "
+        "(CPU)  loss: first  last  peak GB"
+    )
+    runs = []
+    for name in options.optimizer or OPTIMIZERS:
+        r = in_own_process(name, *sizes.values(), options.similarity)
+        runs.append(r)
+        print(
+            f"{name:<24} {r['nnz'] / 1e6:>8.2f} {r['count_seconds']:>8.1f} "
+            f"{r['similarity_seconds']:>13.1f} {r['pairs_seconds']:>8.1f} "
+            f"{r['train_seconds']:>8.1f} {r['train_cpu_seconds']:>6.1f} "
+            f"{r['first_loss']:>12.2f} {r['last_loss']:>5.2f} {r['peak_gb']:>8.2f}",
+            flush=True,
+        )
+    RESULTS.parent.mkdir(exist_ok=True)
+    settings = sizes | {"similarity": options.similarity}
+    text = {"versions": versions(), "settings": settings, "runs": runs}
+    RESULTS.write_text(json.dumps(text, indent=1) + "\n")
+    print(f"Wrote {RESULTS}")
+    if max(r["peak_gb"] for r in runs) > LIMIT_GB:
+        raise SystemExit(f"More than {LIMIT_GB} GB were needed.")
+
+
+if __name__ == "__main__":
+    main()

@@ -638,6 +638,74 @@ def test_progress_is_shown_when_asked_for(many, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+# -- in parts --------------------------------------------------------------------------
+
+
+def test_parts_of_single_paths_are_scored_by_sigmoids_unless_asked(stopping):
+    X, Y = stopping
+    clf = fast(TREE).partial_fit(X[:20], Y[:20])
+    assert clf.label_loss_ == "bce"
+    clf = fast(TREE, label_loss="softmax").partial_fit(X[:1], Y[:1])
+    for _ in range(60):
+        clf.partial_fit(X, Y)  # stops anywhere, also at no label at all
+    assert clf.leaf_prediction_ == "optional"
+    assert (clf.predict(X) == Y).all(axis=1).mean() > 0.9
+
+
+def test_one_label_per_sample_in_parts_may_end_at_leaves_only(single):
+    X, Y = single
+    y = np.array(TREE.labels)[np.where(Y, TREE.depth + 1, 0).argmax(axis=1)]
+    clf = fast(TREE, leaf_prediction="mandatory")
+    with pytest.raises(ValueError, match="classes hold .* no leaves.*as classes"):
+        clf.partial_fit(X, y)
+    clf.partial_fit(X, y, classes=np.array(TREE.labels)[TREE.leaves])
+    assert sorted(clf.classes_) == sorted(np.array(TREE.labels)[TREE.leaves])
+
+
+def test_going_on_keeps_the_loss_and_the_stops(single, stopping):
+    for options, data, message in (
+        ({}, stopping, "stop at 'a', where none did before"),
+        ({"label_loss": "bce"}, single, "label_loss='softmax', but got 'bce'"),
+        ({"leaf_prediction": "optional"}, single, "leaf_prediction='mandatory', but"),
+    ):
+        clf = fast(TREE, max_iter=1).fit(*single).set_params(**options)
+        with pytest.raises(ValueError, match=message):
+            clf.partial_fit(*data)
+    clf = fast(TREE, max_iter=1, leaf_prediction="mandatory").fit(*single)
+    assert clf.partial_fit(*stopping).n_iter_ == 2  # their deeper levels are left out
+
+
+def test_dwa_looks_back_over_parts(many):
+    X, Y = many
+    clf = fast(DAG, task_weighting="dwa")
+    for _ in range(3):
+        clf.partial_fit(X, Y)
+    weights = [[e["weight_depth_0"], e["weight_depth_1"]] for e in clf.history_]
+    np.testing.assert_allclose(weights[:2], 0.5)
+    assert abs(weights[2][0] - 0.5) > 1e-4
+
+
+def test_class_weights_move_where_labels_start(many):
+    X, Y = many
+    still = {"learning_rate_init": 1e-30, "schedule": "constant", "max_iter": 1}
+    plain = fast(DAG, **still).fit(X, Y).net_.module_.bias
+    still |= {"class_weight": "balanced", "class_weight_cap": 1e9}
+    balanced = fast(DAG, **still).fit(X, Y).net_.module_.bias
+    assert balanced.abs().max() < 1e-3 < plain.abs().min()  # log-odds of one half
+
+
+@pytest.mark.parametrize("aggregation", [0.0, 1.0])
+def test_class_weights_count_in_aggregated_levels_too(single, aggregation):
+    X, Y = single
+    column = TREE.position("a")
+    options = {"aggregation": aggregation, "coherence": None, "max_iter": 5}
+    low, high = (
+        fast(TREE, class_weight={"a": w}, **options).fit(X, Y).predict_proba(X)
+        for w in (0.01, 20.0)
+    )
+    assert low[:, column].mean() + 0.1 < high[:, column].mean()
+
+
 # -- repeatable ------------------------------------------------------------------------
 
 

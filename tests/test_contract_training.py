@@ -347,14 +347,13 @@ def test_the_classes_of_multioutputclassifier_are_taken(estimator):
 @every_estimator
 def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
     hierarchy, X, Y = make("many")
-    clf = build(estimator, hierarchy).partial_fit(X, Y)
+    clf = build(estimator, hierarchy, optimizer="sgd").partial_fit(X, Y)
     before = proba(clf, X)
-    huge = 1e30 * X
     cases = [
         ({"temperature": -1.0}, X, Y, ValueError, "'temperature' parameter"),
         ({"batch_size": -3}, X, Y, ValueError, "'batch_size' parameter"),
         ({"hierarchy": None}, X, Y, ValueError, "hierarchy was changed since"),
-        ({}, huge, Y, FloatingPointError, "became infinite or NaN.*Lower"),
+        ({"learning_rate_init": 1e38}, 1e3 * X, Y, FloatingPointError, "Lower"),
         ({}, X[:, :2], Y, ValueError, "2 features"),
         ({}, X, Y[:, :2], ValueError, "2 columns, but the hierarchy has 6"),
         ({}, X, np.array(hierarchy.labels)[Y.argmax(1)], ValueError, "as before, got"),
@@ -364,8 +363,7 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
     for options, X_new, y_new, error, message in cases:
         broken = clone_fitted(clf).set_params(**options)
         with pytest.raises(error, match=message):
-            for _ in range(2):  # the last step of a call shows in the next one
-                broken.partial_fit(X_new, y_new)
+            broken.partial_fit(X_new, y_new)
         broken.set_params(**parameters)
         assert broken.n_iter_ == 1
         assert_same(proba(broken, X), before)

@@ -10,6 +10,7 @@ from skhmc import HCALClassifier
 from skhmc.coherence import score_violations
 from skhmc.datasets import load_digit_properties
 from skhmc.nn.coherence import MaxConstraint
+from tests.contract import build, every_estimator, task
 from tests.hierarchies import random_hierarchy
 
 pytestmark = [
@@ -54,3 +55,13 @@ def test_a_fit_learns_and_its_pickle_predicts_the_same_on_the_cpu(aggregation):
     again.net_.set_params(device="cpu")
     again.net_.module_.to("cpu")
     np.testing.assert_allclose(again.predict_proba(X), proba, atol=1e-4)
+
+
+@every_estimator
+def test_a_pickle_made_on_a_gpu_goes_on_without_one(estimator):
+    hierarchy, X, Y = task("many")
+    clf = build(estimator, hierarchy, device="cuda").partial_fit(X, Y).partial_fit(X, Y)
+    again = pickle.loads(pickle.dumps(clf)).set_params(device="cpu")
+    np.testing.assert_allclose(again.predict_proba(X), clf.predict_proba(X), atol=1e-4)
+    again.partial_fit(X, Y)
+    assert again.net_.device == "cpu" and again.n_iter_ == 3

@@ -1,8 +1,6 @@
 """HCALClassifier: forms, mechanisms, coherence, determinism, what it accepts."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -784,28 +782,6 @@ def test_inference_of_wide_sparse_x_is_cut_into_small_batches(monkeypatch):
     )
     clf.predict(X)
     assert max(sizes) <= 2**22 // 50_000 + 1
-
-
-def test_a_pickle_from_a_gpu_loads_without_one(many, tmp_path):
-    # simulated: storages are tagged as if they were on a GPU when they are saved
-    X, Y = many
-    np.save(tmp_path / "X.npy", X)
-    clf = fast(DAG, max_iter=1).fit(X, Y)
-    tag = "import torch; torch.serialization.register_package(0, lambda s: 'cuda:0', "
-    tag += "lambda s, where: None)"
-    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(clf))
-    save = f"""if True:
-        import pickle, torch
-        clf = pickle.load(open("plain.pkl", "rb"))
-        {tag}
-        pickle.dump(clf, open("gpu.pkl", "wb"))"""
-    load = """if True:
-        import pickle, numpy
-        clf = pickle.load(open("gpu.pkl", "rb"))
-        numpy.save("proba.npy", clf.predict_proba(numpy.load("X.npy")))"""
-    for code in (save, load):
-        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), clf.predict_proba(X))
 
 
 # -- wrong input -----------------------------------------------------------------------

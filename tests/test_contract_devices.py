@@ -1,0 +1,105 @@
+"""What every estimator promises of devices and of images; GPUs are simulated here."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.contract import assert_same, build, every_estimator, task
+
+# storages are tagged as if they were on a GPU when they are saved
+SAVE = """
+import pickle, torch
+clf = pickle.load(open("plain.pkl", "rb"))
+tag, put = lambda storage: "cuda:0", lambda storage, where: None
+torch.serialization.register_package(0, tag, put)
+clf.net_.device = "cuda"
+pickle.dump(clf, open("gpu.pkl", "wb"))
+"""
+LOAD = """
+import pickle, numpy
+clf = pickle.load(open("gpu.pkl", "rb"))
+X, Y = numpy.load("X.npy"), numpy.load("Y.npy")
+numpy.save("proba.npy", clf.predict_proba(X))
+assert str(clf.net_.device) == "cpu"
+numpy.save("next.npy", clf.partial_fit(X, Y).predict_proba(X))
+"""
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@every_estimator
+def test_a_pickle_from_a_gpu_loads_and_goes_on_without_one(estimator, method, tmp_path):
+    hierarchy, X, Y = task("many")
+    np.save(tmp_path / "X.npy", X), np.save(tmp_path / "Y.npy", Y)
+    clf = getattr(build(estimator, hierarchy), method)(X, Y)
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(clf))
+    for code in (SAVE, LOAD):
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), clf.predict_proba(X))
+    expected = clf.partial_fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(np.load(tmp_path / "next.npy"), expected)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps", 3.5])
+@every_estimator
+def test_a_device_that_is_not_there_is_an_error(estimator, device):
+    hierarchy, X, Y = task("many")
+    with pytest.raises(ValueError, match="'auto'"):
+        build(estimator, hierarchy, device=device).fit(X, Y)
+
+
+# -- images and sequences --------------------------------------------------------------
+
+
+class Convolution(nn.Sequential):
+    def __init__(self, input_shape, width=4):
+        super().__init__(
+            nn.Conv2d(input_shape[0], width, 3), nn.BatchNorm2d(width), nn.ReLU()
+        )
+
+
+class Recurrent(nn.Module):
+    def __init__(self, input_shape):
+        super().__init__()
+        self.gru = nn.GRU(input_shape[-1], 8, batch_first=True)
+
+    def forward(self, X):
+        return self.gru(X)[1][0]
+
+
+def make_convolution(input_shape):
+    return Convolution(input_shape)
+
+
+@pytest.mark.parametrize(
+    "encoder, shape",
+    [
+        (Convolution, (2, 5, 5)),
+        (Convolution((3, 4, 6)), (3, 4, 6)),
+        (make_convolution, (1, 6, 4)),
+        (Recurrent, (7, 3)),
+    ],
+    ids=["class", "instance", "factory", "sequences"],
+)
+@every_estimator
+def test_encoders_of_every_kind_are_sized_from_the_data(estimator, encoder, shape):
+    hierarchy, _, Y = task("many")
+    X = np.random.default_rng(0).normal(size=(len(Y), *shape))
+    before = pickle.dumps(encoder) if isinstance(encoder, nn.Module) else None
+    clf = build(estimator, hierarchy, encoder=encoder).fit(X, Y)
+    assert clf.predict_proba(X).shape == Y.shape
+    clf.partial_fit(X[:20], Y[:20])
+    assert_same(pickle.loads(pickle.dumps(clf)).predict(X), clf.predict(X))
+    if before is not None:
+        assert pickle.dumps(encoder) == before  # copied, not trained
+    with pytest.raises(ValueError, match=r"samples of shape|features"):
+        clf.predict(X[:, :, :-1])
+    torch.manual_seed(0)
+    one = build(estimator, hierarchy, encoder=encoder).fit(X, Y)
+    torch.manual_seed(0)
+    other = build(estimator, hierarchy, encoder=encoder).fit(X, Y)
+    assert_same(one.predict_proba(X), other.predict_proba(X))

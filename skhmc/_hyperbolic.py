@@ -318,6 +318,7 @@ class HyperbolicHMC(NetworkHMC):
                 "mode='cascade' learns the labels' points before the classifier, from "
                 "all training data. Use mode='joint' with partial_fit."
             )
+        self._geometry = self.geometry  # of the points, also when the parameter changes
         self._count_pairs(problem)
         criterion = build_criterion(self, problem, self.cooccurrence_)
         table = self._learn_table(criterion) if self.mode == "cascade" else None
@@ -370,7 +371,7 @@ class HyperbolicHMC(NetworkHMC):
     @property
     def _points(self):
         check_is_fitted(self, "net_")
-        return LabelPoints(self.net_.module_.table[self._form.inverse], self.geometry)
+        return LabelPoints(self.net_.module_.table[self._form.inverse], self._geometry)
 
     @property
     def label_embeddings_(self):

@@ -1,5 +1,6 @@
-"""Pictures of hierarchies and of what estimators predict on them."""
+"""Pictures of hierarchies, of labels, and of what estimators predict."""
 
 from skhmc.inspection._hierarchy_display import HierarchyDisplay
+from skhmc.inspection._label_embedding_display import LabelEmbeddingDisplay
 
-__all__ = ["HierarchyDisplay"]
+__all__ = ["HierarchyDisplay", "LabelEmbeddingDisplay"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from skhmc._optional import import_optional
 
-__all__ = ["KINDS", "Scene"]
+__all__ = ["KINDS", "Scene", "shorten"]
 
 ROW, BOX, GAP, PAD = 0.31, 0.235, 0.75, 0.09  # row and box height, between columns
 BADGE, FOOTER, BAR, MARGIN = 0.2, 0.72, 1.5, 0.15
@@ -40,7 +40,8 @@ def _load(module):
     return import_optional(module, CALLER, EXTRA)
 
 
-def _shorten(name):
+def shorten(name):
+    """Return a name of at most LONGEST characters: a long one loses its middle."""
     if len(name) <= LONGEST:
         return name
     return f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
@@ -65,7 +66,7 @@ class Scene:
 
     def __init__(self, layout, names, proba, kinds, note=""):
         self.layout, self.proba, self.kinds, self.note = layout, proba, kinds, note
-        self.names = [_shorten(str(name)) for name in names]
+        self.names = [shorten(str(name)) for name in names]
         self.text = _load("matplotlib.textpath").text_to_path
         font = _load("matplotlib.font_manager").FontProperties(size=FONT_SIZE)
         self.measure = lambda text: (

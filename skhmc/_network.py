@@ -143,7 +143,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         self._check_coherence(form)
         self._set_dropout(form, X.shape[1])
         going_on = partial and former is not None
-        weight = self._weigh_classes(targets, weight, going_on)
+        if targets.classes is not None:
+            weight = self._weigh_classes(targets, weight, partial, going_on)
         counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
         counts = (*counts, X.shape[0])
         if going_on:
@@ -195,23 +196,22 @@ class NetworkHMC(PassThrough, BaseHMC):
     def _has_priors(self):
         return isinstance(self._form, ManyPaths)
 
-    def _weigh_classes(self, targets, weight, going_on):
+    def _weigh_classes(self, targets, weight, partial, going_on):
         """Return sample weights times the class weights of a 1-D y."""
-        if self.class_weight is None or targets.classes is None:
-            return weight
         codes, classes = targets.codes, targets.classes
+        counts = np.bincount(codes, minlength=len(classes))
+        self._class_counts = counts + (self._class_counts if going_on else 0)
+        if self.class_weight is None:
+            return weight
         if self.class_weight == "balanced":
-            counts = np.bincount(codes, minlength=len(classes))
-            self._class_counts = counts = counts + (
-                self._class_counts if going_on else 0
-            )
-            each = balanced_weights(counts, self.class_weight_cap)
+            each = balanced_weights(self._class_counts, self.class_weight_cap)
         else:
             each = read_class_weight(self.class_weight, Hierarchy.flat(classes))
         weight = each[codes][:, None] * (1 if weight is None else weight)
         if not weight.any():
             raise ValueError("All samples have a weight of 0 by class_weight.")
-        return (weight / weight.mean()).astype(self.dtype)
+        scale = 1 if partial else weight.mean()  # a part may be of one class alone
+        return (weight / scale).astype(self.dtype)
 
     def _former_form(self, targets):
         """Return the form of the former fit, in the order of the new columns."""

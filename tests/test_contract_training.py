@@ -114,6 +114,22 @@ def test_a_class_weight_of_a_1d_y_is_a_sample_weight(estimator, source):
     np.testing.assert_allclose(proba(both, X), proba(expected, X), rtol=1e-7)
 
 
+@every_deterministic
+def test_class_weights_of_a_1d_y_in_parts_and_after_a_fit_without(estimator):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.repeat(["x", "y"], [45, 15])
+    clf = build(estimator, None, max_iter=2).fit(X, y)
+    clf.set_params(class_weight="balanced").partial_fit(X, y)
+    assert clf.n_iter_ == 3
+    losses = []
+    for weight in (1.0, 10.0):  # a part of one class alone keeps its weight
+        clf = build(estimator, None, class_weight={"y": weight})
+        for part in (y == "x", y == "y"):
+            clf.partial_fit(X[part], y[part], classes=["x", "y"])
+        losses.append(clf.history_[1]["train_loss"])
+    assert losses[1] > 1.5 * losses[0]
+
+
 @pytest.mark.parametrize(
     "class_weight, error, message",
     [

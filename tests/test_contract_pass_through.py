@@ -241,8 +241,16 @@ def test_callbacks_need_not_be_cloned_to_be_copied(estimator):
         fit(estimator, callbacks=[Locked()])
 
 
+@pytest.fixture
+def heed_ctrl_c():
+    """Have Ctrl-C raise KeyboardInterrupt, which nothing does in the background."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 @every_estimator
-def test_ctrl_c_in_a_callback_is_told_from_its_own_stop(estimator):
+def test_ctrl_c_in_a_callback_is_told_from_its_own_stop(estimator, heed_ctrl_c):
     class Slow(Callback):
         def on_epoch_end(self, net, **kwargs):
             if len(net.history) == 2:

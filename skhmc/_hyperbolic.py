@@ -6,13 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from scipy.special import logit
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._encoder import build_encoder
 from skhmc._frequencies import rates
-from skhmc._label_embedding import LabelPoints, build_criterion
+from skhmc._label_embedding import LabelPoints, build_criterion, learn_table
 from skhmc._label_form import ManyPaths
 from skhmc._network import NetworkHMC
 from skhmc._similarity import SIMILARITIES
@@ -20,11 +19,8 @@ from skhmc._training import NETWORK_CONSTRAINTS, Parts
 from skhmc.induction import cooccurrence, learn_dag, learn_tree, rates_of_counts
 from skhmc.nn.hyperbolic import log0
 from skhmc.nn.modules import EmbeddingNetwork
-from skhmc.nn.ranking import train_table
 
 __all__ = ["HyperbolicHMC"]
-
-STEPS_OF_CASCADE = 1000
 
 
 class HyperbolicHMC(NetworkHMC):
@@ -47,7 +43,7 @@ class HyperbolicHMC(NetworkHMC):
         Maps a batch of X to features. None is a multi-layer perceptron. A class or
         factory is called with ``input_shape`` (the shape of one sample) if it takes it.
         With an encoder, X may have more than two dimensions.
-    hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
+    hidden_layer_sizes : int or sequence of int, default=(1000,)
         Widths of the perceptron's hidden layers.
     embedding_dim : int, default=32
         Number of coordinates d of a label.
@@ -67,8 +63,11 @@ class HyperbolicHMC(NetworkHMC):
         Pairs of labels drawn per step; up to 256 labels all pairs are taken.
     n_negatives : int, default=20
         Labels drawn per pair, to be farther apart than it.
-    temperature : float, default=0.3
+    temperature : float, default=0.1
         Distances are divided by it.
+    points_rate : float, default=10
+        Learning rate of the points, as a multiple of that of the network: coordinates
+        grow exponentially with the radius.
     max_radius : float, default=8
         Radius beyond which points are pulled back; None for no limit.
     tangent_scores : bool, default=True
@@ -178,6 +177,7 @@ class HyperbolicHMC(NetworkHMC):
         "lam": 0.1,
         "similarity": "count",
         "temperature": 1.0,
+        "points_rate": 1.0,
         "max_radius": None,
         "tangent_scores": False,
         "input_dropout": 0.0,
@@ -198,6 +198,7 @@ class HyperbolicHMC(NetworkHMC):
         "n_pairs": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, None, closed="left")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
+        "points_rate": [Interval(Real, 0, None, closed="neither")],
         "max_radius": [None, Interval(Real, 0, 15, closed="right")],
         "tangent_scores": ["boolean"],
         "rule": [StrOptions({"tree", "dag"})],
@@ -210,7 +211,7 @@ class HyperbolicHMC(NetworkHMC):
         hierarchy=None,
         *,
         encoder=None,
-        hidden_layer_sizes=(1000, 1000),
+        hidden_layer_sizes=(1000,),
         embedding_dim=32,
         input_dropout="auto",
         dropout="auto",
@@ -221,7 +222,8 @@ class HyperbolicHMC(NetworkHMC):
         similarity="cosine",
         n_pairs=256,
         n_negatives=20,
-        temperature=0.3,
+        temperature=0.1,
+        points_rate=10.0,
         max_radius=8.0,
         tangent_scores=True,
         rule="tree",
@@ -264,6 +266,7 @@ class HyperbolicHMC(NetworkHMC):
         self.n_pairs = n_pairs
         self.n_negatives = n_negatives
         self.temperature = temperature
+        self.points_rate = points_rate
         self.max_radius = max_radius
         self.tangent_scores = tangent_scores
         self.rule = rule
@@ -321,24 +324,20 @@ class HyperbolicHMC(NetworkHMC):
         self._geometry = self.geometry  # of the points, also when the parameter changes
         self._count_pairs(problem)
         criterion = build_criterion(self, problem, self.cooccurrence_)
-        table = self._learn_table(criterion) if self.mode == "cascade" else None
+        former = vars(self).get("net_")
+        table = learn_table(self, criterion, former) if self.mode == "cascade" else None
         module, own = self._build_module(problem, table)
+        rate = self.points_rate * self.learning_rate_init
         # the origin is no place that points should decay to
-        return Parts(module, criterion, own, [("table", {"weight_decay": 0.0})])
+        options = {"lr": rate, "weight_decay": 0.0}
+        return Parts(module, criterion, own, [("table", options)])
 
     def _count_pairs(self, problem):
-        weight = None if problem.weight is None else problem.weight.mean(axis=1)
-        counts = cooccurrence(problem.Y, weight)
+        rows, held_out = problem.split
+        Y = problem.Y if held_out is None else problem.Y[rows]
+        weight = None if problem.weight is None else problem.weight[rows].mean(axis=1)
+        counts = cooccurrence(Y, weight)
         self.cooccurrence_ = counts + self.cooccurrence_ if problem.going_on else counts
-
-    def _learn_table(self, criterion):
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        generator = torch.Generator().manual_seed(int(seed))
-        shape = len(self.label_names_), self.embedding_dim
-        loss = criterion.embedding_loss
-        table = train_table(loss, criterion, shape, STEPS_OF_CASCADE, generator)
-        criterion.ranking = None  # the classifier leaves the points where they are
-        return table
 
     def _build_module(self, problem, table):
         encoder, n_encoded, own = build_encoder(self, problem.X)
@@ -363,7 +362,7 @@ class HyperbolicHMC(NetworkHMC):
         options = {"threshold": self.reach, "radius": points.radius}
         if self.rule == "tree":
             self.learned_hierarchy_ = learn_tree(
-                counts, self.label_names_, distances=points.between, **options
+                counts, self.label_names_, distances=points.apart, **options
             )
         else:
             self.learned_hierarchy_ = learn_dag(counts, self.label_names_, **options)

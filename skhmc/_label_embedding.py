@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 from scipy.special import entr
+from sklearn.utils import check_random_state
 
 from skhmc._frequencies import rates
 from skhmc._similarity import ancestry, similarity
@@ -17,11 +18,13 @@ from skhmc.nn.ranking import (
     HYPERBOLIC,
     ExactRanking,
     SampledRanking,
+    train_table,
 )
 
-__all__ = ["LabelPoints", "build_criterion", "build_ranking"]
+__all__ = ["LabelPoints", "build_criterion", "build_ranking", "learn_table"]
 
 EXACT_LABELS = 256  # up to here all pairs are ranked in every step, without sampling
+STEPS_OF_CASCADE = 1000
 GEOMETRIES = {"hyperbolic": HYPERBOLIC, "euclidean": EUCLIDEAN}
 
 
@@ -77,7 +80,9 @@ def build_criterion(estimator, problem, counts):
         form = problem.form
         counts = counts[form.order][:, form.order].tocsr()
         counts.sort_indices()
-        ranking = build_ranking(estimator, form.hierarchy, counts, problem.n_samples)
+        held_out = problem.split[1]
+        n_samples = problem.n_samples - (0 if held_out is None else len(held_out))
+        ranking = build_ranking(estimator, form.hierarchy, counts, n_samples)
     if estimator.geometry == "hyperbolic" and estimator.max_radius is not None:
         penalty = partial(radius_penalty, limit=estimator.max_radius)
     return EmbeddingCriterion(
@@ -87,6 +92,31 @@ def build_criterion(estimator, problem, counts):
         penalty=penalty,
         class_weight=weights and tuple(map(torch.from_numpy, weights)),
     )
+
+
+def learn_table(estimator, criterion, former):
+    """Return the coordinates (L, d) that a classifier is to leave where they are.
+
+    Those of a former network, or new ones by the criterion's loss of points alone,
+    which the criterion has no more then.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``embedding_dim`` and ``random_state``.
+    criterion : EmbeddingCriterion
+    former : Net or None
+    """
+    if former is not None:
+        table = former.module_.table.detach().cpu()
+    else:
+        seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
+        generator = torch.Generator().manual_seed(seed)
+        shape = criterion.ranking.pairs.n_labels, estimator.embedding_dim
+        loss = criterion.embedding_loss
+        table = train_table(loss, criterion, shape, STEPS_OF_CASCADE, generator)
+    criterion.ranking = None
+    return table
 
 
 class LabelPoints:
@@ -119,6 +149,15 @@ class LabelPoints:
         """Return the distances of pairs of labels, given by position."""
         points = self.table[np.asarray(one)], self.table[np.asarray(other)]
         return self._lengths(GEOMETRIES[self.geometry].distance(*points))
+
+    def apart(self, child, parent):
+        """Return the distances of pairs, less the parent's radius.
+
+        That is the child's radius less twice the Gromov product of both, the length
+        that the ways to them from the origin share. On the way to a child, the farther
+        out a parent is, the smaller this is.
+        """
+        return self.between(child, parent) - self.radius[np.asarray(parent)]
 
     def rows(self, rows=slice(None)):
         """Return the distances of some labels, or all, from all: (n, L)."""

@@ -16,7 +16,7 @@ from skhmc._input import read_fit_input, set_labels
 from skhmc._label_form import ManyPaths
 from skhmc._pass_through import PassThrough
 from skhmc._sources import name_list
-from skhmc._training import Problem, train
+from skhmc._training import Problem, draw_seeds, train
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
@@ -145,16 +145,11 @@ class NetworkHMC(PassThrough, BaseHMC):
         going_on = partial and former is not None
         if targets.classes is not None:
             weight = self._weigh_classes(targets, weight, partial, going_on)
-        counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
-        counts = (*counts, X.shape[0])
-        if going_on:
-            pairs = zip(counts, self._counts, strict=True)
-            counts = tuple(now + before for now, before in pairs)
-        positive, known, n_samples = counts
+        positive, known, n_samples = self._count(form, targets, weight, going_on)
         fixed = (positive == 0) | (positive == known)
         if former is not None:  # what was learnt once is not forgotten
             fixed &= self._fixed
-        self._form, self._counts, self._fixed = form, counts, fixed
+        self._form, self._fixed = form, fixed
         self._source = self.hierarchy
         set_labels(self, targets)
         if not partial:
@@ -174,7 +169,19 @@ class NetworkHMC(PassThrough, BaseHMC):
             partial=partial,
             going_on=going_on,
             class_weight=class_weight,
+            seeds=draw_seeds(self.random_state, former if partial else None),
+            held_out=self.validation_fraction if self.early_stopping else None,
         )
+
+    def _count(self, form, targets, weight, going_on):
+        """Return how often labels are positive and known, and how many samples are."""
+        counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
+        counts = (*counts, targets.Y.shape[0])
+        if going_on:
+            pairs = zip(counts, self._counts, strict=True)
+            counts = tuple(now + before for now, before in pairs)
+        self._counts = counts
+        return counts
 
     def _set_dropout(self, form, n_features):
         shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]

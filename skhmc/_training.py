@@ -3,6 +3,7 @@
 import fnmatch
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,7 +26,7 @@ from skhmc._warnings import warn_user
 from skhmc.metrics import au_prc_score
 from skhmc.nn.modules import seed_module
 
-__all__ = ["NETWORK_CONSTRAINTS", "Parts", "Problem", "hold_out", "train"]
+__all__ = ["NETWORK_CONSTRAINTS", "Parts", "Problem", "draw_seeds", "hold_out", "train"]
 
 # what the one cycle is told by the data, and not by the user
 STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
@@ -83,6 +84,15 @@ class Problem:
     partial: bool  # whether other parts of the training data follow
     going_on: bool  # whether other parts came before
     class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
+    seeds: list[int]  # of initial weights, batches, dropout and what is held out
+    held_out: float | None  # share of the samples
+
+    @cached_property
+    def split(self):
+        """The rows to train on and those that are held out, the latter None if none."""
+        if self.held_out is None:
+            return slice(None), None
+        return hold_out(self.Y, self.held_out, self.seeds[3])
 
     def weighted_counts(self):
         """Return ``positive`` and ``known`` as the class weights count them."""
@@ -172,9 +182,8 @@ def train(estimator, parts, problem, former=None, partial=False):
     """
     going_on = former if partial else None
     device, dtype = resolve_device(estimator.device), getattr(torch, estimator.dtype)
-    seeds = _seeds(estimator.random_state, going_on)
-    init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
-    draws = torch.Generator(device).manual_seed(seeds[2])
+    init, shuffle = (torch.Generator().manual_seed(seed) for seed in problem.seeds[:2])
+    draws = torch.Generator(device).manual_seed(problem.seeds[2])
     module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
     seed_module(module, init if former is None else None, draws, parts.own)
     seed_module(criterion, None, draws, parts.own)
@@ -182,10 +191,7 @@ def train(estimator, parts, problem, former=None, partial=False):
         module.take_over(former.module_)
         criterion.take_over(former.criterion_)
 
-    data, best = (problem.X, problem.Y, problem.weight), None
-    if estimator.early_stopping and not partial:
-        data, best = _set_apart(estimator, data, problem.form, seeds[3])
-    dataset = _dataset(estimator, *data, problem.form)
+    dataset, best = _set_apart(estimator, problem)
     net = Net(
         module,
         criterion=criterion,
@@ -211,7 +217,7 @@ def train(estimator, parts, problem, former=None, partial=False):
     _record(estimator, net, n_before + net.max_epochs)
 
 
-def _seeds(random_state, going_on):
+def draw_seeds(random_state, going_on):
     """Return four seeds, other ones for every call that goes on."""
     rng = check_random_state(random_state)
     if going_on is not None:  # a fit that is repeated in the same calls draws the same
@@ -227,14 +233,18 @@ def _dataset(estimator, X, Y, weight, form=None):
     return SliceDataset(X, Y, weight, dtype=dtype, copy=own)
 
 
-def _set_apart(estimator, data, form, seed):
-    """Return the data to train on, and what early stopping needs."""
-    rows, held_out = hold_out(data[1], estimator.validation_fraction, seed)
+def _set_apart(estimator, problem):
+    """Return the data to train on, and what early stopping needs if anything."""
+    data, form = (problem.X, problem.Y, problem.weight), problem.form
+    rows, held_out = problem.split
+    if held_out is None:
+        return _dataset(estimator, *data, form), None
     kept, apart = (
         [None if a is None else a[part] for a in data] for part in (rows, held_out)
     )
     score = _CoherentScore(_dataset(estimator, *apart), *apart[1:], form)
-    return kept, (score, estimator.n_iter_no_change, estimator.tol)
+    best = score, estimator.n_iter_no_change, estimator.tol
+    return _dataset(estimator, *kept, form), best
 
 
 def _schedule_options(estimator):

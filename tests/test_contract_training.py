@@ -369,7 +369,7 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
         ({"temperature": -1.0}, X, Y, ValueError, "'temperature' parameter"),
         ({"batch_size": -3}, X, Y, ValueError, "'batch_size' parameter"),
         ({"hierarchy": None}, X, Y, ValueError, "hierarchy was changed since"),
-        ({"learning_rate_init": 1e38}, 1e3 * X, Y, FloatingPointError, "Lower"),
+        ({"learning_rate_init": 1e36}, 1e3 * X, Y, FloatingPointError, "Lower"),
         ({}, X[:, :2], Y, ValueError, "2 features"),
         ({}, X, Y[:, :2], ValueError, "2 columns, but the hierarchy has 6"),
         ({}, X, np.array(hierarchy.labels)[Y.argmax(1)], ValueError, "as before, got"),
@@ -389,7 +389,7 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
 @every_estimator
 def test_a_fit_whose_last_step_diverges_is_an_error(estimator):
     hierarchy, X, Y = make("many")
-    options = {"optimizer": "sgd", "learning_rate_init": 1e38, "schedule": "constant"}
+    options = {"optimizer": "sgd", "learning_rate_init": 1e36, "schedule": "constant"}
     clf = build(estimator, hierarchy, max_iter=1, batch_size=None, **options)
     with pytest.raises(FloatingPointError, match="became infinite or NaN in epoch 1"):
         clf.fit(1e3 * X, Y)

@@ -30,13 +30,17 @@ KEYS = ("au_prc", "micro_f1", "macro_f1")
 RESULTS = Path(__file__).parent / "results" / "class_weight.json"
 
 
+def split_training(data):
+    """Return the rows to fit on and the validation rows of a Clus set."""
+    if len(data.valid):
+        return data.train, data.valid
+    return train_test_split(data.train, test_size=0.2, random_state=0)
+
+
 def scores(name, cap, seed):
     """Return the scores of one fit on validation rows; a cap of None is unweighted."""
     data = fetch_clus(name, download_if_missing=False)
-    rows = data.train, data.valid
-    if not len(data.valid):
-        rows = train_test_split(data.train, test_size=0.2, random_state=0)
-    fit, held_out = rows
+    fit, held_out = split_training(data)
     options = {} if cap is None else {"class_weight": "balanced"}
     clf = HCALClassifier(data.hierarchy, random_state=seed, **options)
     clf.set_params(class_weight_cap=cap or 1)

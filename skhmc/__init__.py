@@ -8,9 +8,19 @@ __version__ = "0.1.0"
 
 # Public names that need torch are resolved on first use, so that importing skhmc
 # (or only its metrics) does not load torch.
-_ON_DEMAND = {"HCALClassifier": "skhmc._hcal", "HyperbolicHMC": "skhmc._hyperbolic"}
+_ON_DEMAND = {
+    "HCALClassifier": "skhmc._hcal",
+    "HyperbolicHMC": "skhmc._hyperbolic",
+    "MaxConstraintClassifier": "skhmc._max_constraint",
+}
 
-__all__ = ["HCALClassifier", "Hierarchy", "HyperbolicHMC", "__version__"]
+__all__ = [
+    "HCALClassifier",
+    "Hierarchy",
+    "HyperbolicHMC",
+    "MaxConstraintClassifier",
+    "__version__",
+]
 
 
 def __getattr__(name):

@@ -4,17 +4,14 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.special import entr, logit
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skhmc._encoder import build_encoder, positive_elements
-from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath, choose_form
 from skhmc._network import NetworkHMC
-from skhmc._training import NETWORK_CONSTRAINTS, Parts
-from skhmc.nn.coherence import MaxConstraint
-from skhmc.nn.criteria import HCALCriterion, LabelTasks, SetTasks
-from skhmc.nn.losses import MCLoss, asl, bce, softmax_loss, zlpr
+from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
+from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
+from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
 
 __all__ = ["HCALClassifier"]
@@ -198,7 +195,7 @@ class HCALClassifier(NetworkHMC):
 
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        **EMBEDDING_CONSTRAINTS,
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean"],
         "perturbation": [Interval(Real, 0, None, closed="left")],
@@ -350,9 +347,7 @@ class HCALClassifier(NetworkHMC):
         encoder, n_encoded, own = build_encoder(self, problem.X)
         bias = fixed = None
         if isinstance(problem.form, ManyPaths):  # every label starts at its log-odds
-            prior = rates(problem.positive, problem.known)
-            share = rates(*problem.weighted_counts())
-            bias = torch.from_numpy(logit(np.where(problem.fixed, prior, share)))
+            bias = torch.from_numpy(problem.log_odds())
             fixed = torch.from_numpy(problem.fixed)
         module = PrototypeNetwork(
             encoder,
@@ -369,23 +364,17 @@ class HCALClassifier(NetworkHMC):
         return module, own
 
     def _build_tasks(self, problem):
-        form, (positive, known) = problem.form, problem.weighted_counts()
+        form = problem.form
         if self.label_loss_ == "softmax":
+            positive, _ = problem.weighted_counts()
             classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
             covered = np.array([positive[f].sum() for f in form.frontiers])
             covered /= problem.n_samples
             covered[covered == 0] = 1
             return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
-        if self.label_loss_ == "zlpr":
-            classes = torch.arange(len(positive)).split(form.level_sizes)
-            return SetTasks(zlpr, classes)
-        loss = {"bce": bce, "asl": asl}.get(self.label_loss_, self.label_loss_)
-        if loss == "mcloss":
-            loss = MCLoss(MaxConstraint(form.hierarchy))
-        p = rates(positive, known)
-        entropies = torch.from_numpy(entr(p) + entr(1 - p))
-        levels = [level.sum() for level in entropies.split(form.level_sizes)]
-        return LabelTasks(loss, form.level_sizes, torch.stack(levels))
+        frequencies = torch.from_numpy(problem.frequencies())
+        levels = form.hierarchy, form.level_sizes
+        return label_tasks(self.label_loss_, *levels, frequencies)
 
     def _prototype_groups(self, n_levels):
         if self.prototype_learning_rate is None:

@@ -5,17 +5,15 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.special import logit
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._encoder import build_encoder
-from skhmc._frequencies import rates
 from skhmc._label_embedding import LabelPoints, build_criterion, learn_table
 from skhmc._label_form import ManyPaths
 from skhmc._network import NetworkHMC
 from skhmc._similarity import SIMILARITIES
-from skhmc._training import NETWORK_CONSTRAINTS, Parts
+from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
 from skhmc.induction import cooccurrence, learn_dag, learn_tree, rates_of_counts
 from skhmc.nn.hyperbolic import log0
 from skhmc.nn.modules import EmbeddingNetwork
@@ -190,7 +188,7 @@ class HyperbolicHMC(NetworkHMC):
 
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        **EMBEDDING_CONSTRAINTS,
         "mode": [StrOptions({"joint", "cascade", "flat"})],
         "lam": [Interval(Real, 0, None, closed="left")],
         "geometry": [StrOptions({"hyperbolic", "euclidean"})],
@@ -341,18 +339,16 @@ class HyperbolicHMC(NetworkHMC):
 
     def _build_module(self, problem, table):
         encoder, n_encoded, own = build_encoder(self, problem.X)
-        prior = rates(problem.positive, problem.known)
-        share = rates(*problem.weighted_counts())
         tangent = self.tangent_scores and self.geometry == "hyperbolic"
         module = EmbeddingNetwork(
             encoder,
             n_encoded,
-            len(share),
+            len(problem.positive),
             embedding_dim=self.embedding_dim,
             embedding_dropout=self.embedding_dropout_,
             tangent=log0 if tangent else None,
             table=table,
-            bias=torch.from_numpy(logit(np.where(problem.fixed, prior, share))),
+            bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
         )
         return module, own

@@ -4,14 +4,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from scipy.special import entr
 from sklearn.utils import check_random_state
 
-from skhmc._frequencies import rates
 from skhmc._similarity import ancestry, similarity
-from skhmc.nn.criteria import EmbeddingCriterion, LabelTasks
+from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
 from skhmc.nn.hyperbolic import radius, radius_penalty, to_ball
-from skhmc.nn.losses import bce
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import (
     EUCLIDEAN,
@@ -75,9 +72,9 @@ def build_criterion(estimator, problem, counts):
         Samples that have both labels, in the order of Y.
     """
     ranking = penalty = None
-    p, weights = rates(*problem.weighted_counts()), problem.class_weight
+    form, weights = problem.form, problem.class_weight
+    frequencies = torch.from_numpy(problem.frequencies())
     if estimator.mode != "flat":
-        form = problem.form
         counts = counts[form.order][:, form.order].tocsr()
         counts.sort_indices()
         held_out = problem.split[1]
@@ -86,7 +83,7 @@ def build_criterion(estimator, problem, counts):
     if estimator.geometry == "hyperbolic" and estimator.max_radius is not None:
         penalty = partial(radius_penalty, limit=estimator.max_radius)
     return EmbeddingCriterion(
-        LabelTasks(bce, [len(p)], torch.tensor([(entr(p) + entr(1 - p)).sum()])),
+        label_tasks("bce", form.hierarchy, [len(frequencies)], frequencies),
         ranking,
         lam=estimator.lam,
         penalty=penalty,

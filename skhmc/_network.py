@@ -189,9 +189,11 @@ class NetworkHMC(PassThrough, BaseHMC):
         shares = dict(zip(names, shares, strict=True))
         if n_features < FEW_FEATURES:
             shares["input_dropout"] = 0.0
+        params = self.get_params(deep=False)
         for name, share in shares.items():
-            given = getattr(self, name)
-            setattr(self, f"{name}_", share if given == "auto" else given)
+            if name in params:
+                given = params[name]
+                setattr(self, f"{name}_", share if given == "auto" else given)
 
     def _check_coherence(self, form):
         form.check(self.coherence)

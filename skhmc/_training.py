@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.special import logit
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import (
 )
 from torch.optim.lr_scheduler import OneCycleLR
 
+from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._net import OPTIMIZERS, Net, SliceDataset, resolve_device
 from skhmc._pass_through import check_accepted, passed_on
@@ -26,7 +28,15 @@ from skhmc._warnings import warn_user
 from skhmc.metrics import au_prc_score
 from skhmc.nn.modules import seed_module
 
-__all__ = ["NETWORK_CONSTRAINTS", "Parts", "Problem", "draw_seeds", "hold_out", "train"]
+__all__ = [
+    "EMBEDDING_CONSTRAINTS",
+    "NETWORK_CONSTRAINTS",
+    "Parts",
+    "Problem",
+    "draw_seeds",
+    "hold_out",
+    "train",
+]
 
 # what the one cycle is told by the data, and not by the user
 STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
@@ -42,7 +52,6 @@ NETWORK_CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", _count],
     "input_dropout": [_share, StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"})],
-    "embedding_dropout": [_share, StrOptions({"auto"})],
     "class_weight": [None, dict, StrOptions({"balanced"})],
     "class_weight_cap": [Interval(Real, 1, None, closed="left")],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
@@ -64,6 +73,10 @@ NETWORK_CONSTRAINTS = {
     "device": "no_validation",  # resolve_device says what is wrong
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+}
+EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
+    "embedding_dim": [_count],
+    "embedding_dropout": [_share, StrOptions({"auto"})],
 }
 
 
@@ -101,6 +114,15 @@ class Problem:
         zeros, ones = self.class_weight
         positive = self.positive * ones
         return positive, positive + (self.known - self.positive) * zeros
+
+    def frequencies(self):
+        """Return every label's share of positives, as the class weights count them."""
+        return rates(*self.weighted_counts())
+
+    def log_odds(self):
+        """Return where the logits of labels start; fixed ones stay there."""
+        prior = rates(self.positive, self.known)
+        return logit(np.where(self.fixed, prior, self.frequencies()))
 
 
 @dataclass

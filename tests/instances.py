@@ -1,6 +1,6 @@
 """Fast instances of every estimator: a new one joins the tests by a row per table."""
 
-from skhmc import HCALClassifier, HyperbolicHMC
+from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
 
 # No randomness in training and one batch: weights and repeated rows are equivalent.
 DETERMINISTIC = [
@@ -29,11 +29,24 @@ DETERMINISTIC = [
         max_iter=60,
         random_state=0,
     ),
+    MaxConstraintClassifier(
+        hidden_layer_sizes=(16,),
+        input_dropout=0.0,
+        dropout=0.0,
+        batch_size=None,
+        dtype="float64",
+        learning_rate_init=0.01,
+        max_iter=60,
+        random_state=0,
+    ),
 ]
 # As users have them, only smaller.
 DEFAULT = [
     HCALClassifier(hidden_layer_sizes=(64,), batch_size=16, max_iter=40),
     HyperbolicHMC(
+        hidden_layer_sizes=(64,), batch_size=16, max_iter=40, learning_rate_init=0.01
+    ),
+    MaxConstraintClassifier(
         hidden_layer_sizes=(64,), batch_size=16, max_iter=40, learning_rate_init=0.01
     ),
 ]
@@ -56,6 +69,16 @@ FAST = [
         HyperbolicHMC(
             hidden_layer_sizes=(8,),
             embedding_dim=4,
+            learning_rate_init=0.01,
+            batch_size=16,
+            max_iter=3,
+            random_state=0,
+        ),
+    ),
+    (
+        "max_constraint",
+        MaxConstraintClassifier(
+            hidden_layer_sizes=(8,),
             learning_rate_init=0.01,
             batch_size=16,
             max_iter=3,

@@ -54,6 +54,7 @@ FLOORS = {
     "_label_embedding": 4,
     "_hcal": 5,
     "_hyperbolic": 5,
+    "_max_constraint": 5,
     "inspection": 6,
     "persistence": 6,
 }

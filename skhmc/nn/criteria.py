@@ -1,8 +1,9 @@
 """Criteria: losses of every level, reduced over samples and weighed.
 
-A *task* is one depth level. :class:`LabelTasks` and :class:`SetTasks` turn logits into
-one loss per task; :class:`HCALCriterion` mixes in the aggregated loss of class means
-and sums the tasks with adaptive weights.
+A *task* is one depth level, or all levels together. :class:`LabelTasks` and
+:class:`SetTasks` turn logits into one loss per task, :class:`LabelCriterion` adds them.
+:class:`HCALCriterion` mixes in the aggregated loss of class means and sums the tasks
+with adaptive weights.
 
 Sample weights have the mean 1 over the training samples, so that sums over a batch are
 divided by its size: a batch of heavy samples counts more than one of light ones.
@@ -16,15 +17,25 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from skhmc.hierarchy import Hierarchy
+from skhmc.nn.coherence import MaxConstraint
 from skhmc.nn.functional import (
     adaptive_weights,
     class_means,
     dwa_weights,
     prototype_logits,
 )
+from skhmc.nn.losses import MCLoss, asl, bce, zlpr
 from skhmc.nn.modules import EmbeddedOutput, Output
 
-__all__ = ["EmbeddingCriterion", "HCALCriterion", "LabelTasks", "SetTasks"]
+__all__ = [
+    "EmbeddingCriterion",
+    "HCALCriterion",
+    "LabelCriterion",
+    "LabelTasks",
+    "SetTasks",
+    "label_tasks",
+]
 
 LabelLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -53,8 +64,13 @@ class LabelTasks(nn.Module):
         self.register_buffer("shares", shares, persistent=False)
 
     def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the level losses (K,); Y may hold NaN, ``weight`` is (B, 1 or L)."""
+        """Return the level losses (K,); ``weight`` is (B, 1 or L).
+
+        A label is unknown where Y is NaN or the weight 0.
+        """
         known = ~torch.isnan(Y)
+        if weight is not None:  # losses may look at other labels, too
+            known = known & (weight > 0)
         loss = self.loss(logits, torch.where(known, Y, 0)) * known
         loss = loss if weight is None else loss * weight
         levels = (loss.sum(0) / len(Y)).split(self.level_sizes)
@@ -107,14 +123,101 @@ class SetTasks(nn.Module):
             else:
                 w = weight if weight.shape[1] == 1 else weight[:, positions]
                 several = self.coverage is None
-                loss = self.loss(scores, y if several else y * w)
+                y = torch.where(w > 0, y, torch.nan) if several else y * w
+                loss = self.loss(scores, y)
                 loss = loss * w.mean(1) if several else loss
             losses.append(loss.sum() / len(Y))
         losses = torch.stack(losses)
         return losses if self.coverage is None else losses / self.coverage
 
 
-class HCALCriterion(nn.Module):
+def label_tasks(
+    loss: str | LabelLoss,
+    hierarchy: Hierarchy,
+    level_sizes: Sequence[int],
+    frequencies: Tensor,
+) -> LabelTasks | SetTasks:
+    """Return the tasks of labels of which a sample may have any.
+
+    Parameters
+    ----------
+    loss : {"bce", "mcloss", "asl", "zlpr"} or callable
+    hierarchy : Hierarchy
+        Of the labels, in their order.
+    level_sizes : sequence of int
+        Number of labels of every task; one number makes all labels one task.
+    frequencies : Tensor (L,)
+        Share of positives of every label in training, between 0 and 1.
+    """
+    if loss == "zlpr":
+        return SetTasks(zlpr, torch.arange(len(frequencies)).split(list(level_sizes)))
+    if loss == "mcloss":
+        loss = MCLoss(MaxConstraint(hierarchy))
+    loss = {"bce": bce, "asl": asl}.get(loss, loss)
+    entropies = torch.special.entr(frequencies) + torch.special.entr(1 - frequencies)
+    levels = [level.sum() for level in entropies.split(list(level_sizes))]
+    return LabelTasks(loss, level_sizes, torch.stack(levels))
+
+
+class LabelCriterion(nn.Module):
+    """The sum of the task losses.
+
+    Parameters
+    ----------
+    tasks : LabelTasks or SetTasks
+    class_weight : pair of Tensor (L,) or None
+        Weights of every label's zeros and ones, beside those of the samples.
+    n_recorded : int
+        How many figures every batch records.
+    """
+
+    def __init__(
+        self,
+        tasks: nn.Module,
+        *,
+        class_weight: tuple[Tensor, Tensor] | None = None,
+        n_recorded: int = 1,
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        zeros, ones = class_weight or (None, None)
+        self.register_buffer("zeros_weight", zeros, persistent=False)
+        self.register_buffer("ones_weight", ones, persistent=False)
+        self.register_buffer("sums", torch.zeros(n_recorded + 1), persistent=False)
+
+    def weigh(self, Y: Tensor, weight: Tensor | None) -> Tensor | None:
+        """Return the weights of samples times those of classes."""
+        if self.ones_weight is None:
+            return weight
+        by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
+        return by_class if weight is None else weight * by_class
+
+    def record(self, figures: Tensor) -> None:
+        """Add figures of one batch to those of the epoch, in training."""
+        if self.training:
+            self.sums += torch.cat([figures, figures.new_ones(1)]).detach()
+
+    def means(self) -> Tensor:
+        """Return the mean figures of the epoch's batches, and start the next epoch."""
+        means = self.sums[:-1] / self.sums[-1].clamp_min(1)
+        self.sums = torch.zeros_like(self.sums)
+        return means
+
+    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        total = self.tasks(logits, Y, self.weigh(Y, weight)).sum()
+        self.record(total[None])
+        return total
+
+    def take_over(self, former: LabelCriterion) -> None:
+        """Go on from a former criterion, which leaves nothing behind."""
+
+    def end_epoch(self) -> dict[str, float]:
+        """Return the epoch's mean loss, and start the next epoch."""
+        return {"train_loss": self.means().item()}
+
+
+class HCALCriterion(LabelCriterion):
     r"""The weighted sum of the task losses, :math:`\sum_k \lambda_k L_k`.
 
     Parameters
@@ -147,18 +250,13 @@ class HCALCriterion(nn.Module):
         gamma: float,
         class_weight: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        super().__init__()
-        self.tasks = tasks
-        zeros, ones = class_weight or (None, None)
-        self.register_buffer("zeros_weight", zeros, persistent=False)
-        self.register_buffer("ones_weight", ones, persistent=False)
+        n_recorded = 2 * len(tasks.scales) + 1
+        super().__init__(tasks, class_weight=class_weight, n_recorded=n_recorded)
         self.aggregation = aggregation
         self.chunk = chunk
         self.temperature = temperature
         self.weighting = weighting
         self.gamma = gamma
-        n_tasks = len(tasks.scales)
-        self.register_buffer("sums", torch.zeros(2 * n_tasks + 2), persistent=False)
         self.past: list[Tensor] = []  # mean task losses of the last two epochs
 
     def task_weights(self, losses: Tensor) -> Tensor:
@@ -194,9 +292,7 @@ class HCALCriterion(nn.Module):
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
         logits = output.logits if isinstance(output, Output) else output
-        if self.ones_weight is not None:
-            by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
-            weight = by_class if weight is None else weight * by_class
+        weight = self.weigh(Y, weight)
         losses = self.tasks(logits, Y, weight)
         if self.aggregation and isinstance(output, Output) and len(losses) > 1:
             means = self.aggregated(output, Y, weight)
@@ -204,10 +300,7 @@ class HCALCriterion(nn.Module):
             losses = torch.cat([coarse, losses[-1:]])
         weights = self.task_weights(losses)
         total = (weights * self.tasks.shares * losses).sum()
-        if self.training:
-            one = torch.ones_like(total)
-            now = [losses, weights, torch.stack([total, one])]
-            self.sums += torch.cat([part.detach() for part in now])
+        self.record(torch.cat([losses, weights, total[None]]))
         return total
 
     def take_over(self, former: HCALCriterion) -> None:
@@ -216,18 +309,16 @@ class HCALCriterion(nn.Module):
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean losses and weights, and start the next epoch."""
-        means = self.sums / self.sums[-1].clamp_min(1)
-        self.sums = torch.zeros_like(self.sums)
-        n_tasks = len(self.tasks.scales)
+        means, n_tasks = self.means(), len(self.tasks.scales)
         self.past = [*self.past[-1:], means[:n_tasks]]
         values = means.tolist()
-        record = {"train_loss": values[-2]}
+        record = {"train_loss": values[-1]}
         record |= {f"loss_depth_{k}": values[k] for k in range(n_tasks)}
         record |= {f"weight_depth_{k}": values[n_tasks + k] for k in range(n_tasks)}
         return record
 
 
-class EmbeddingCriterion(nn.Module):
+class EmbeddingCriterion(LabelCriterion):
     r"""The loss of labels plus that of their embedding, :math:`L_1 + \lambda L_2`.
 
     :math:`L_1` is the loss of all labels as one task, :math:`L_2` the mean loss of
@@ -257,15 +348,10 @@ class EmbeddingCriterion(nn.Module):
         penalty: Callable[[Tensor], Tensor] | None = None,
         class_weight: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        super().__init__()
-        self.tasks = tasks
+        super().__init__(tasks, class_weight=class_weight, n_recorded=3)
         self.ranking = ranking
         self.lam = lam
         self.penalty = penalty
-        zeros, ones = class_weight or (None, None)
-        self.register_buffer("zeros_weight", zeros, persistent=False)
-        self.register_buffer("ones_weight", ones, persistent=False)
-        self.register_buffer("sums", torch.zeros(4), persistent=False)
 
     def embedding_loss(self, points: Tensor) -> Tensor:
         """Return :math:`L_2` of coordinates (L, d), a scalar, in float64."""
@@ -279,29 +365,18 @@ class EmbeddingCriterion(nn.Module):
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
         logits = output.logits if isinstance(output, EmbeddedOutput) else output
-        if self.ones_weight is not None:
-            by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
-            weight = by_class if weight is None else weight * by_class
-        labels = self.tasks(logits, Y, weight).sum()
+        labels = self.tasks(logits, Y, self.weigh(Y, weight)).sum()
         embedding = torch.zeros_like(labels)
         if self.ranking is not None and isinstance(output, EmbeddedOutput):
             embedding = self.embedding_loss(output.points).to(labels)
         total = labels + self.lam * embedding
-        if self.training:
-            one = torch.ones_like(total)
-            now = torch.stack([total, labels, embedding, one])
-            self.sums += now.detach()
+        self.record(torch.stack([total, labels, embedding]))
         return total
-
-    def take_over(self, former: EmbeddingCriterion) -> None:
-        """Go on from a former criterion, which leaves nothing behind."""
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean losses, and start the next epoch."""
-        means = (self.sums / self.sums[-1].clamp_min(1)).tolist()
-        self.sums = torch.zeros_like(self.sums)
         names = ("train_loss", "loss_labels", "loss_embedding")
-        return dict(zip(names, means, strict=False))
+        return dict(zip(names, self.means().tolist(), strict=True))
 
     def __getstate__(self) -> dict:
         # what ranks the pairs grows with the labels squared, and is made anew

@@ -16,6 +16,7 @@ __all__ = [
     "Dropout",
     "EmbeddedOutput",
     "EmbeddingNetwork",
+    "LabelNetwork",
     "MLPEncoder",
     "Output",
     "PrototypeNetwork",
@@ -126,6 +127,44 @@ class _Scores(_Seeded):
             state["bias"] = torch.where(state["fixed"], own["bias"], state["bias"])
         kept = {name: own[name] for name in ("prior", "fixed") if name in own}
         self.load_state_dict(state | kept)
+
+
+class LabelNetwork(_Scores):
+    r"""Score labels by a linear layer: :math:`s_l = w_l \cdot h(x) + b_l`.
+
+    The weights start at 0, so that labels start at their bias.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+    n_encoded : int
+        Width of the encoder's flattened output.
+    n_labels : int
+        L.
+    bias : Tensor (L,)
+        Initial bias of every label.
+    fixed : Tensor (L,), bool or None
+        Labels about which training says nothing: they keep to their initial bias.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        n_encoded: int,
+        n_labels: int,
+        *,
+        bias: Tensor,
+        fixed: Tensor | None = None,
+    ) -> None:
+        super().__init__(bias, fixed)
+        self.encoder = encoder
+        self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
+        self.n_labels = n_labels
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return the logits (B, L)."""
+        return self.finish(self.encoder(X).flatten(1) @ self.weight.t())
 
 
 class PrototypeNetwork(_Scores):

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from skhmc.nn.criteria import HCALCriterion, LabelTasks, SetTasks
+from skhmc import Hierarchy
+from skhmc.nn import criteria
+from skhmc.nn.criteria import HCALCriterion, LabelCriterion, LabelTasks, SetTasks
 from skhmc.nn.functional import unit
 from skhmc.nn.losses import bce, softmax_loss, zlpr
 from skhmc.nn.modules import Output
@@ -240,3 +242,35 @@ def test_a_criterion_goes_on_from_the_epochs_of_another():
     assert not torch.equal(former.task_weights(losses), other.task_weights(losses))
     other.take_over(former)
     assert torch.equal(former.task_weights(losses), other.task_weights(losses))
+
+
+def test_the_sum_of_tasks_is_the_loss_and_is_recorded():
+    Y, weight = one_hot((0, 0), (1, 2)), rand(2, 5, seed=3).abs()
+    zeros, ones = rand(5, seed=4).abs(), rand(5, seed=5).abs()
+    loss = LabelCriterion(label_tasks((1.0, 2.0)), class_weight=(zeros, ones)).double()
+    totals = []
+    for seed in range(2):
+        logits = rand(2, 5, seed=seed)
+        by_hand = bce(logits, Y) * weight * torch.where(Y > 0, ones, zeros)
+        expected = by_hand[:, :2].sum() / 2 + by_hand[:, 2:].sum() / 4
+        totals.append(loss(logits, Y, weight))
+        torch.testing.assert_close(totals[-1], expected)
+    loss.eval()(rand(2, 5), Y, None)  # not of the epoch
+    assert loss.end_epoch() == {"train_loss": pytest.approx(sum(totals).item() / 2)}
+    assert loss.end_epoch() == {"train_loss": 0}
+
+
+@pytest.mark.parametrize("sizes", [[5], [2, 3]])
+@pytest.mark.parametrize("loss", ["bce", "mcloss", "asl", "zlpr", bce])
+def test_every_loss_has_one_task_per_number_of_labels(loss, sizes):
+    tree = Hierarchy.from_edges([(0, 2), (0, 3), (1, 4)])
+    p = torch.tensor([0.5, 0.4, 0.3, 0.2, 0.4], dtype=torch.float64)
+    tasks = criteria.label_tasks(loss, tree, sizes, p).double()
+    Y, logits = one_hot((0, 0), (1, 2)), rand(2, 5).requires_grad_()
+    losses = tasks(logits, Y, None)
+    assert losses.shape == (len(sizes),) and (losses > 0).all()
+    losses[0].backward()
+    assert logits.grad[:, : sizes[0]].ne(0).any(0).all()
+    if loss in ("bce", bce):
+        at_prior = tasks(torch.logit(p)[None], p[None], None)
+        torch.testing.assert_close(at_prior, torch.ones_like(at_prior))

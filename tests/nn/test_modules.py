@@ -6,7 +6,13 @@ import pickle
 import pytest
 import torch
 
-from skhmc.nn.modules import Dropout, MLPEncoder, PrototypeNetwork, seed_module
+from skhmc.nn.modules import (
+    Dropout,
+    LabelNetwork,
+    MLPEncoder,
+    PrototypeNetwork,
+    seed_module,
+)
 
 
 def network(**options):
@@ -69,6 +75,20 @@ def test_fixed_labels_score_their_bias_also_when_prototypes_are_shaken():
     net = network(bias=bias, fixed=fixed, perturbation=0.2)
     assert net.train()(X).logits[:, 1].eq(-2).all()
     assert net.eval()(X)[:, 1].eq(-2).all() and net(X)[:, 0].ne(1).all()
+
+
+def test_a_linear_layer_starts_at_the_biases_and_fixed_labels_stay_there():
+    bias, fixed = torch.tensor([1.0, -2.0, 3.0]), torch.tensor([False, True, False])
+    net = LabelNetwork(MLPEncoder(3, [5], 0.0), 5, 3, bias=bias, fixed=fixed)
+    seed_module(net, torch.Generator().manual_seed(0), torch.Generator(), set())
+    assert torch.equal(net(X), bias.expand(6, 3))
+    net(X).square().sum().backward()
+    assert net.weight.grad[[0, 2]].ne(0).any() and net.weight.grad[1].eq(0).all()
+    with torch.no_grad():
+        net.weight += 1
+        expected = net.encoder(X).sum(1, keepdim=True) + bias
+    assert net(X)[:, 1].eq(-2).all()
+    torch.testing.assert_close(net(X)[:, [0, 2]], expected[:, [0, 2]])
 
 
 def test_dropout_keeps_the_mean_and_only_drops_in_training():

@@ -6,15 +6,17 @@ from skhmc.hierarchy import Hierarchy
 
 __version__ = "0.1.0"
 
-# Public names that need torch are resolved on first use, so that importing skhmc
-# (or only its metrics) does not load torch.
+# Public names are resolved on first use, so that importing skhmc (or only its metrics)
+# does not load torch.
 _ON_DEMAND = {
+    "CoherentClassifier": "skhmc._coherent",
     "HCALClassifier": "skhmc._hcal",
     "HyperbolicHMC": "skhmc._hyperbolic",
     "MaxConstraintClassifier": "skhmc._max_constraint",
 }
 
 __all__ = [
+    "CoherentClassifier",
     "HCALClassifier",
     "Hierarchy",
     "HyperbolicHMC",

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._input import check_X, subset_accuracy
+from skhmc._input import check_X, format_proba, subset_accuracy
 from skhmc._net import SliceDataset
 
 __all__ = ["BaseHMC"]
@@ -58,10 +58,7 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         if self.classes_.ndim == 1:
             return np.exp(self._class_log_proba(logits))
         form, coherence = self._scored_by()
-        proba = form.proba(logits, coherence)
-        if self.proba_format == "list":
-            return [np.column_stack([1 - p, p]) for p in proba.T]
-        return proba
+        return format_proba(self, form.proba(logits, coherence))
 
     def decision_function(self, X):
         """Return coherent logits (n_samples, n_labels); positive: more likely than not.

@@ -11,7 +11,15 @@ from sklearn.utils.validation import validate_data
 from skhmc._sources import name_list
 from skhmc._targets import read_targets
 
-__all__ = ["check_X", "read_fit_input", "set_labels", "subset_accuracy"]
+__all__ = [
+    "check_X",
+    "format_proba",
+    "match_weight",
+    "read_fit_input",
+    "read_fit_labels",
+    "set_labels",
+    "subset_accuracy",
+]
 
 
 def check_X(estimator, X, *, reset, allow_nd):
@@ -89,25 +97,61 @@ def read_fit_input(
     targets : Targets
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
     """
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but "
-            f"the target y is None."
-        )
+    _require(estimator, y)
     many = estimator._many_dimensions
     X = check_X(estimator, X, reset=former is None, allow_nd=many)
     known = former == "labels"
     source = estimator.hierarchy_ if known else estimator.hierarchy
     targets = read_targets(y, source, classes=classes, partial=partial and not known)
-    check_consistent_length(X, targets.Y)
-    shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
-    if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
-        if set(sample_weight.columns) == set(y.columns):
-            sample_weight = sample_weight[list(y.columns)]
-    weight = check_sample_weight(sample_weight, shape, np.dtype(estimator.dtype))
+    weight = _read_weight(X, y, targets, sample_weight, np.dtype(estimator.dtype))
     if known:
         targets, weight = _as_before(estimator, targets, weight)
     return X, targets, weight
+
+
+def read_fit_labels(estimator, X, y, sample_weight):
+    """Read what ``fit`` was given beside an X that somebody else checks.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has ``hierarchy``.
+    X, y, sample_weight
+        As documented in ``fit``.
+
+    Returns
+    -------
+    targets : Targets
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+        With a mean of 1.
+    """
+    _require(estimator, y)
+    targets = read_targets(y, estimator.hierarchy)
+    if not targets.Y.shape[0]:
+        raise ValueError("Found 0 samples, expected at least one.")
+    return targets, _read_weight(X, y, targets, sample_weight, np.dtype(np.float64))
+
+
+def _require(estimator, y):
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but "
+            f"the target y is None."
+        )
+
+
+def _read_weight(X, y, targets, sample_weight, dtype):
+    check_consistent_length(X, targets.Y)
+    shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
+    return check_sample_weight(match_weight(sample_weight, y), shape, dtype)
+
+
+def match_weight(sample_weight, y):
+    """Return weights with the columns in the order of y's, where both have names."""
+    if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
+        if set(sample_weight.columns) == set(y.columns):
+            return sample_weight[list(y.columns)]
+    return sample_weight
 
 
 def _as_before(estimator, targets, weight):
@@ -144,6 +188,16 @@ def set_labels(estimator, targets):
     estimator.label_names_[:] = hierarchy.labels
     tiled = np.tile([0, 1], (hierarchy.n_labels, 1))
     estimator.classes_ = tiled if classes is None else classes
+
+
+def format_proba(estimator, proba):
+    """Return probabilities (n_samples, n_labels) in the estimator's ``proba_format``.
+
+    "list" is one array (n_samples, 2) per label.
+    """
+    if estimator.proba_format == "list":
+        return [np.column_stack([1 - p, p]) for p in proba.T]
+    return proba
 
 
 def subset_accuracy(estimator, X, y, sample_weight):

@@ -5,18 +5,21 @@ coherent when no label scores above one of its parents. All functions take and r
 (n_samples, n_labels) arrays and sweep over the levels: time is linear in samples x
 (labels + edges), once or, for :func:`isotonic_constraint`, 52 times.
 
-:func:`close_upward` makes label sets coherent, :func:`max_constraint` and
-:func:`isotonic_constraint` scores; :func:`violations` and :func:`score_violations`
-say where the edges are broken.
+:func:`close_upward` makes label sets coherent, the constraints make scores coherent and
+leave coherent scores as they are; :func:`violations` and :func:`score_violations` say
+where the edges are broken.
 """
 
 import numpy as np
 import scipy.sparse as sp
 
 __all__ = [
+    "average_constraint",
     "close_upward",
     "isotonic_constraint",
     "max_constraint",
+    "min_constraint",
+    "product_constraint",
     "score_violations",
     "violations",
 ]
@@ -120,6 +123,115 @@ def max_constraint(scores, hierarchy):
     return np.ascontiguousarray(_sweep(values, hierarchy.upward_plan, np.maximum).T)
 
 
+def min_constraint(scores, hierarchy):
+    r"""Lower every label's score to the lowest score among its ancestors.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        Any scores: probabilities, logits, negative values, -inf.
+    hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+        :math:`s'_a = \min(s_a, \min_{b \in anc(a)} s_b)`: the greatest scores that are
+        coherent and nowhere higher than ``scores``.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> min_constraint(np.array([[0.2, 0.7]]), Hierarchy.from_edges([(0, 1)]))
+    array([[0.2, 0.2]])
+    """
+    scores = np.asarray(scores)
+    _check_width(scores, hierarchy)
+    values = np.array(scores.T, order="C")
+    return np.ascontiguousarray(_sweep(values, hierarchy.downward_plan, np.minimum).T)
+
+
+def average_constraint(scores, hierarchy):
+    r"""Return the mean of :func:`max_constraint` and :func:`min_constraint`.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        Finite scores.
+    hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+        Coherent scores: a child that is above its parent meets it halfway.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> average_constraint(np.array([[0.25, 0.75]]), Hierarchy.from_edges([(0, 1)]))
+    array([[0.5, 0.5]])
+    """
+    return (max_constraint(scores, hierarchy) + min_constraint(scores, hierarchy)) / 2
+
+
+def product_constraint(scores, hierarchy):
+    r"""Multiply the conditional probabilities that scores imply down the hierarchy.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        Probabilities, or other scores of at least 0.
+    hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+        Coherent scores, nowhere higher than those of :func:`min_constraint`.
+
+    Raises
+    ------
+    ValueError
+        When a score is negative.
+
+    Notes
+    -----
+    Two scores imply the conditional probability :math:`s_c / s_p` of a child c given
+    its parent p; where the child is above its parent, it can be 1 at most. From the
+    roots down, which keep their scores,
+
+    .. math:: s'_c = \min_{p \in pa(c)} s'_p \, \frac{s_c}{\max(s_p, s_c)}.
+
+    In a tree a label's score is thus the product of the conditional probabilities above
+    it. Unlike the product of the scores themselves, this leaves coherent scores alone.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> chain = Hierarchy.from_edges([(0, 1), (1, 2)])
+    >>> product_constraint(np.array([[0.25, 0.5, 0.25]]), chain)  # P(2 | 1) = 1/2
+    array([[0.25 , 0.25 , 0.125]])
+    """
+    scores = np.asarray(scores)
+    _check_width(scores, hierarchy)
+    if (scores < 0).any():
+        raise ValueError(
+            f"The product needs probabilities, got the score {scores.min()}. Turn "
+            f"logits into probabilities first, or use another constraint."
+        )
+    dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
+    given = np.array(scores.T, dtype=dtype, order="C")
+    values = given.copy()
+    for targets, sources in hierarchy.downward_plan:
+        child, parent = given[targets][:, None], values[sources]
+        most = np.maximum(given[sources], child)
+        share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
+        # in this order coherent scores stay as they are, to the last bit
+        values[targets] = np.minimum(share * child, parent).min(axis=1)
+    return np.ascontiguousarray(values.T)
+
+
 def check_tree(hierarchy):
     """Raise when a label has several parents, which isotonic coherence cannot have.
 
@@ -205,7 +317,18 @@ def _isotonic_block(s, hierarchy):
         for child, above in child_levels:
             upper[child] &= upper[above] | (low[child] != low[above])
         low, high = np.where(upper, middle, low), np.where(upper, high, middle)
-    return (low + high) / 2
+    # labels that share a bracket form a pool, whose value is its mean (taken above the
+    # bracket's foot, where equal scores have it without rounding)
+    pools = [low[child] == low[above] for child, above in child_levels]
+    total, size = s - low, np.ones_like(s)
+    steps = list(zip(child_levels, sums, pools, strict=True))
+    for (child, _), add, pooled in steps[::-1]:
+        total += add @ np.where(pooled, total[child], 0)
+        size += add @ np.where(pooled, size[child], 0)
+    fitted = low + total / size
+    for (child, above), _, pooled in steps:
+        fitted[child] = np.where(pooled, fitted[above], fitted[child])
+    return fitted
 
 
 def violations(Y, hierarchy):

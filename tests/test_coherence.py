@@ -8,9 +8,12 @@ from scipy.optimize import minimize
 
 from skhmc import Hierarchy, coherence
 from skhmc.coherence import (
+    average_constraint,
     close_upward,
     isotonic_constraint,
     max_constraint,
+    min_constraint,
+    product_constraint,
     score_violations,
     violations,
 )
@@ -150,6 +153,143 @@ def test_max_constraint_is_closing_at_every_threshold(h, seed):
         np.testing.assert_array_equal(max_constraint(scores, h) > threshold, closed)
 
 
+# -- the min constraint, averages and products ---------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(hierarchies(), SEEDS, st.sampled_from([np.float32, np.float64, np.int64]))
+def test_min_constraint_against_networkx(h, seed, dtype):
+    rng = np.random.default_rng(seed)
+    scores = (rng.normal(size=(5, h.n_labels)) * 9).astype(dtype)
+    above, _ = kin(h)
+    expected = np.stack(
+        [scores[:, [i, *above[i]]].min(axis=1) for i in range(h.n_labels)], axis=1
+    )
+    got = min_constraint(scores, h)
+    np.testing.assert_array_equal(got, expected)
+    assert got.dtype == dtype and got.flags.c_contiguous
+
+
+def test_min_constraint_takes_infinity():
+    scores = np.array([[-3.0, -np.inf, np.inf]])
+    assert min_constraint(scores, CHAIN).tolist() == [[-3.0, -np.inf, -np.inf]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hierarchies(), SEEDS)
+def test_average_is_halfway(h, seed):
+    scores = np.random.default_rng(seed).normal(size=(5, h.n_labels))
+    high, low = max_constraint(scores, h), min_constraint(scores, h)
+    got = average_constraint(scores, h)
+    np.testing.assert_allclose(got - low, high - got, atol=1e-12)
+
+
+def naive_product(scores, h):
+    found = np.array(scores, dtype=float)
+    for row, s in zip(found, np.array(scores, dtype=float), strict=True):
+        for c in np.argsort(h.depth, kind="stable"):
+            parents = h.edges[h.edges[:, 1] == c, 0]
+            conditional = [min(1, s[c] / s[p]) if s[p] else 1 for p in parents]
+            products = [row[p] * q for p, q in zip(parents, conditional, strict=True)]
+            row[c] = min(products, default=s[c])
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(hierarchies(), SEEDS, st.booleans())
+def test_product_against_loops(h, seed, zeros):
+    rng = np.random.default_rng(seed)
+    scores = rng.random((5, h.n_labels))
+    if zeros:
+        scores[rng.random(scores.shape) < 0.4] = 0
+    before = scores.copy()
+    got = product_constraint(scores, h)
+    np.testing.assert_allclose(got, naive_product(scores, h), rtol=1e-12)
+    np.testing.assert_array_equal(scores, before)
+    assert (got <= min_constraint(scores, h) * (1 + 1e-12)).all()
+    np.testing.assert_array_equal(got[:, h.roots], scores[:, h.roots])
+
+
+@settings(max_examples=40, deadline=None)
+@given(FORESTS, SEEDS)
+def test_product_keeps_the_conditional_probabilities_of_a_tree(h, seed):
+    scores = np.random.default_rng(seed).random((4, h.n_labels)) + 0.01
+    got, (parent, child) = product_constraint(scores, h), h.edges.T
+    conditional = np.minimum(1, scores[:, child] / scores[:, parent])
+    np.testing.assert_allclose(got[:, child] / got[:, parent], conditional)
+
+
+def test_product_by_hand():
+    got = product_constraint(np.array([[0.5, 0.8, 0.4], [0.5, 0.25, 0.2]]), CHAIN)
+    np.testing.assert_allclose(got, [[0.5, 0.5, 0.25], [0.5, 0.25, 0.2]])
+    dag = Hierarchy.from_edges([(0, 2), (1, 2)])  # a half of 0.5, a third of 0.75
+    got = product_constraint(np.array([[0.5, 0.75, 0.25]]), dag)
+    np.testing.assert_allclose(got, [[0.5, 0.75, 0.25]])
+    assert product_constraint(np.array([[1, 0, 1]]), CHAIN).tolist() == [[1.0, 0, 0]]
+
+
+def test_product_needs_probabilities():
+    with pytest.raises(ValueError, match=r"needs probabilities, got the score -0\.5"):
+        product_constraint(np.array([[0.2, -0.5, 0.1]]), CHAIN)
+
+
+# -- what all constraints promise ------------------------------------------------------
+
+CONSTRAINTS = [
+    *(max_constraint, min_constraint, average_constraint),
+    *(product_constraint, isotonic_constraint),
+]
+every_constraint = pytest.mark.parametrize("constraint", CONSTRAINTS)
+
+
+def random_case(constraint, n_labels, seed, dtype=np.float64):
+    """Return a random DAG (a forest for isotonic) and scores, some of them equal."""
+    n_parents = 1 if constraint is isotonic_constraint else 3
+    h = random_hierarchy(n_labels, seed, max_parents=n_parents)
+    rng = np.random.default_rng(seed)
+    scores = rng.random((4, n_labels)).astype(dtype)
+    scores[rng.random(scores.shape) < 0.2] = rng.choice([0.0, 0.5, 1.0])
+    return h, scores
+
+
+@every_constraint
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 24), SEEDS, st.sampled_from([np.float32, np.float64]))
+def test_scores_become_coherent_and_then_stay(constraint, n_labels, seed, dtype):
+    h, scores = random_case(constraint, n_labels, seed, dtype)
+    before = scores.copy()
+    got = constraint(scores, h)
+    np.testing.assert_array_equal(scores, before)
+    assert got.dtype == dtype and got.flags.c_contiguous
+    assert score_violations(got, h).nnz == 0
+    assert ((got >= 0) & (got <= 1)).all()
+    for coherent in (got, max_constraint(scores, h)):
+        np.testing.assert_array_equal(constraint(coherent, h), coherent)
+
+
+@every_constraint
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 24), SEEDS)
+def test_the_order_of_labels_does_not_matter(constraint, n_labels, seed):
+    h, scores = random_case(constraint, n_labels, seed)
+    order = np.random.default_rng(seed + 1).permutation(n_labels)
+    other = h.subset([h.labels[k] for k in order])
+    got = constraint(scores[:, order], other)
+    np.testing.assert_allclose(got, constraint(scores, h)[:, order], atol=1e-12)
+
+
+@every_constraint
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 24), SEEDS)
+def test_labels_of_another_tree_do_not_matter(constraint, n_labels, seed):
+    h, scores = random_case(constraint, n_labels, seed)
+    alone = Hierarchy(range(n_labels + 1), h.edges.tolist())
+    wider = np.column_stack([scores, np.full(len(scores), 0.3)])
+    got = constraint(wider, alone)
+    np.testing.assert_allclose(got[:, :-1], constraint(scores, h), atol=1e-12)
+    np.testing.assert_allclose(got[:, -1], 0.3)
+
+
 # -- isotonic regression ---------------------------------------------------------------
 
 
@@ -184,10 +324,9 @@ def test_isotonic_is_optimal(h, seed):
         other = max_constraint(rng.normal(size=scores.shape), h)
         assert ((residual * other).sum(axis=1) <= 1e-9).all()
     # hence never farther from the scores than other coherent scores
-    reverse = Hierarchy(h.labels, h.edges[:, ::-1].tolist())
-    down = -max_constraint(-scores, reverse)  # the lowest score among the ancestors
     distance = (residual**2).sum(axis=1)
-    for other in (max_constraint(scores, h), down):
+    for constraint in (max_constraint, min_constraint, average_constraint):
+        other = constraint(scores, h)
         assert (distance <= ((scores - other) ** 2).sum(axis=1) + 1e-9).all()
 
 
@@ -216,6 +355,14 @@ def test_isotonic_by_hand():
     # chain .1 .2 .9: all at 0.4
     fitted = isotonic_constraint(np.array([[0.1, 0.2, 0.9]]), CHAIN)
     np.testing.assert_allclose(fitted, [[0.4, 0.4, 0.4]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(FORESTS, SEEDS)
+def test_isotonic_keeps_coherent_scores_to_the_last_bit(h, seed):
+    scores = np.round(np.random.default_rng(seed).random((6, h.n_labels)), 1)
+    scores = min_constraint(scores, h)  # with many zeros and ties
+    np.testing.assert_array_equal(isotonic_constraint(scores, h), scores)
 
 
 def test_isotonic_dtypes_blocks_and_emptiness(monkeypatch):
@@ -266,7 +413,7 @@ def test_violations_against_loops(h, seed):
 
 @pytest.mark.parametrize(
     "function",
-    [close_upward, max_constraint, isotonic_constraint, violations, score_violations],
+    [close_upward, *CONSTRAINTS, violations, score_violations],
 )
 def test_no_samples_no_edges_and_wrong_widths(function):
     flat = Hierarchy.flat(3)

@@ -52,6 +52,8 @@ FLOORS = {
     "_base": 4,
     "_network": 4,
     "_label_embedding": 4,
+    "_many_labels": 4,
+    "_coherent": 5,
     "_hcal": 5,
     "_hyperbolic": 5,
     "_max_constraint": 5,

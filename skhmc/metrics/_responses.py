@@ -13,6 +13,7 @@ __all__ = [
     "find",
     "match_labels",
     "n_dimensions",
+    "positive_columns",
     "positive_scores",
     "raw_predict",
     "single_label",
@@ -65,7 +66,7 @@ def positive_scores(estimator, X):
     if hasattr(estimator, "predict_proba"):
         scores = estimator.predict_proba(X)
         if isinstance(scores, list):
-            scores = _positive_columns(scores, getattr(estimator, "classes_", None))
+            scores = positive_columns(scores, getattr(estimator, "classes_", None))
         return scores
     if hasattr(estimator, "decision_function"):
         return estimator.decision_function(X)
@@ -75,7 +76,7 @@ def positive_scores(estimator, X):
     )
 
 
-def _positive_columns(probabilities, classes):
+def positive_columns(probabilities, classes):
     """Return P(label = 1) from a list of (n_samples, n_classes) arrays per label."""
     if classes is None:
         widths = {p.shape[1] for p in probabilities}

@@ -13,6 +13,7 @@ __all__ = [
     "edge_positions",
     "index_labels",
     "is_matrix",
+    "is_missing",
     "name_list",
     "plain",
     "read_edges",
@@ -41,7 +42,7 @@ def plain(label: Any) -> Hashable:
 def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
     """Return ``{label: position}``; labels that repeat or are NaN are an error."""
     labels = [plain(label) for label in labels]
-    bad = [x for x in labels if not isinstance(x, Hashable) or _is_missing(x)]
+    bad = [x for x in labels if not isinstance(x, Hashable) or is_missing(x)]
     if bad:
         raise TypeError(
             f"Labels must be hashable and not NaN, got {bad[0]!r}. Use strings, "
@@ -57,7 +58,7 @@ def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
     return index
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """Tell NaN, NaT and pandas.NA (of which a comparison is no bool) from labels."""
     return (
         value is not None
@@ -113,7 +114,7 @@ def read_parents(parents: Mapping) -> tuple[Iterable, list]:
     edges, names = [], []
     for child, above in parents.items():
         several = isinstance(above, (list, tuple, set, frozenset, np.ndarray))
-        missing = not several and (above is None or _is_missing(above))
+        missing = not several and (above is None or is_missing(above))
         above = above if several else [] if missing else [above]
         edges += [(parent, child) for parent in above]
         names.append((*above, child))

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["PathSpace", "is_single_path", "stopping_points"]
@@ -83,8 +84,7 @@ def stopping_points(Y, hierarchy):
     (array([0]), False)
     """
     Y = sp.csr_matrix(Y, dtype=np.int64)
-    has_child = (Y @ hierarchy.parents.astype(np.int64)).minimum(1)
-    ends = np.asarray((Y - has_child).sum(axis=0)).ravel() > 0
+    ends = np.asarray(most_specific(Y, hierarchy).sum(axis=0)).ravel() > 0
     ends[hierarchy.leaves] = False
     return np.flatnonzero(ends), bool((np.diff(Y.indptr) == 0).any())
 
@@ -154,8 +154,7 @@ class PathSpace:
         """Return closed indicators Y (n_samples, n_labels) with the stops' columns."""
         sparse = sp.issparse(Y)
         Y = sp.csr_matrix(Y)
-        going_on = (Y @ self.hierarchy.parents.astype(Y.dtype)).minimum(1)
-        parts = [Y, (Y - going_on)[:, self.stops]]
+        parts = [Y, most_specific(Y, self.hierarchy)[:, self.stops]]
         if self.empty:
             parts.append(sp.csr_matrix(_row_sums(Y)[:, None] == 0, dtype=Y.dtype))
         Y = sp.hstack(parts, format="csr")

@@ -6,13 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from skhmc import Hierarchy, coherence
+from skhmc import Hierarchy
 from skhmc.coherence import (
+    _isotonic,
+    _labels,
+    _scores,
     average_constraint,
     close_upward,
     isotonic_constraint,
     max_constraint,
     min_constraint,
+    most_specific,
     product_constraint,
     score_violations,
     violations,
@@ -96,7 +100,8 @@ def test_close_upward_by_hand():
 
 
 def test_sparse_blocks_of_rows(monkeypatch):
-    monkeypatch.setattr(coherence, "ROWS_PER_BLOCK", 4)
+    for module in (_labels, _scores):
+        monkeypatch.setattr(module, "ROWS_PER_BLOCK", 4)
     h = random_hierarchy(12, seed=1, max_parents=2)
     rng = np.random.default_rng(0)
     Y = (rng.random((11, 12)) < 0.3).astype(float)
@@ -115,6 +120,46 @@ def test_stored_zeros_are_no_labels():
     expected = [[0, 0, 0], [1, 1, 0]]
     np.testing.assert_array_equal(close_upward(Y, CHAIN).toarray(), expected)
     assert violations(Y, CHAIN).toarray().tolist() == [[False, False], [True, False]]
+
+
+# -- the most specific labels --------------------------------------------------------
+
+
+@settings(max_examples=80)
+@given(hierarchies(), SEEDS, st.booleans(), st.booleans())
+def test_most_specific_against_loops(h, seed, unknown, sparse):
+    rng = np.random.default_rng(seed)
+    Y = (rng.random((6, h.n_labels)) < 0.4).astype(float)
+    if unknown:
+        Y[rng.random(Y.shape) < 0.3] = np.nan
+    expected, (_, below) = Y.copy(), kin(h)
+    for i, label in zip(*np.nonzero(Y == 1), strict=True):
+        expected[i, label] = not any(Y[i, b] == 1 for b in below[label])
+    given = sp.csr_matrix(Y) if sparse else Y.copy()
+    found = most_specific(given, h)
+    assert sp.issparse(found) == sparse
+    np.testing.assert_array_equal(found.toarray() if sparse else found, expected)
+    np.testing.assert_array_equal(given.toarray() if sparse else given, Y)
+
+
+@settings(max_examples=50)
+@given(hierarchies(), SEEDS)
+def test_most_specific_and_closure_undo_one_another(h, seed):
+    Y = np.random.default_rng(seed).choice([0, 1, np.nan], (6, h.n_labels))
+    closed, specific = close_upward(Y, h), most_specific(Y, h)
+    np.testing.assert_array_equal(close_upward(most_specific(closed, h), h), closed)
+    known = (most_specific(closed, h) == 1) == (specific == 1)
+    assert known.all()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("make", [np.array, sp.csr_matrix, sp.coo_array])
+def test_most_specific_keeps_the_dtype(dtype, make):
+    Y = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0]], dtype)
+    found = most_specific(make(Y), CHAIN)
+    assert found.dtype == dtype
+    found = found.toarray() if sp.issparse(found) else found
+    np.testing.assert_array_equal(found, [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
 
 
 # -- the max constraint ----------------------------------------------------------------
@@ -370,7 +415,7 @@ def test_isotonic_dtypes_blocks_and_emptiness(monkeypatch):
     h = random_hierarchy(15, seed=3)
     scores = rng.normal(size=(11, 15))
     whole = isotonic_constraint(scores, h)
-    monkeypatch.setattr(coherence, "ROWS_PER_BLOCK", 4)
+    monkeypatch.setattr(_isotonic, "ROWS_PER_BLOCK", 4)
     np.testing.assert_array_equal(isotonic_constraint(scores, h), whole)
     single = isotonic_constraint(scores.astype(np.float32), h)
     assert single.dtype == np.float32

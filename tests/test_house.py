@@ -64,7 +64,9 @@ FLOORS = {
 SAME_FLOOR = {
     ("hierarchy", "_levels"),
     ("hierarchy", "_sources"),
+    ("paths", "coherence"),
     ("_input", "_targets"),
+    ("preprocessing", "_targets"),
     ("_label_form", "_frequencies"),
     ("_encoder", "_net"),
     ("_encoder", "_pass_through"),

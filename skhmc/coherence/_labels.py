@@ -1,0 +1,128 @@
+"""Label sets: what follows from them, and where they break edges."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep
+
+__all__ = ["close_upward", "most_specific", "violations"]
+
+
+def close_upward(Y, hierarchy):
+    """Add to every label set the ancestors of its labels.
+
+    Parameters
+    ----------
+    Y : ndarray or sparse matrix of shape (n_samples, n_labels)
+        Indicators 0 and 1; NaN is unknown (dense or stored).
+    hierarchy : Hierarchy
+        Its labels are the columns of Y.
+
+    Returns
+    -------
+    ndarray or csr_matrix of shape (n_samples, n_labels)
+        A new array of the same kind and dtype. A positive label makes every ancestor
+        1, also a known negative (the positive wins); a negative label makes its
+        unknown descendants 0; what is then unknown stays NaN.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> close_upward(np.array([[0, 0, 1]]), Hierarchy.from_edges([(0, 1), (1, 2)]))
+    array([[1, 1, 1]])
+    """
+    Y = sp.csr_matrix(Y) if sp.issparse(Y) else np.asarray(Y)
+    check_width(Y, hierarchy)
+    if not sp.issparse(Y):
+        return _close_dense(Y, hierarchy)
+    if np.isnan(Y.data).any():
+        starts = range(0, Y.shape[0], ROWS_PER_BLOCK)
+        blocks = (Y[i : i + ROWS_PER_BLOCK].toarray() for i in starts)
+        return sp.vstack([sp.csr_matrix(_close_dense(b, hierarchy)) for b in blocks])
+    on = sp.csr_matrix(Y, dtype=bool)
+    closed = (on + on @ hierarchy.ancestors).astype(Y.dtype)
+    closed.sort_indices()
+    return closed
+
+
+def _close_dense(Y, hierarchy):
+    positive = sweep((Y == 1).T.copy(), hierarchy.upward_plan, np.logical_or).T
+    closed = np.where(positive, np.ones((), Y.dtype), Y)
+    if closed.dtype.kind == "f" and np.isnan(closed).any():
+        negative = (closed == 0).T.copy()
+        negative = sweep(negative, hierarchy.downward_plan, np.logical_or).T
+        closed[negative] = 0
+    return closed
+
+
+def most_specific(Y, hierarchy):
+    """Take from every label set the labels that are ancestors of others in it.
+
+    Parameters
+    ----------
+    Y : ndarray or sparse matrix of shape (n_samples, n_labels)
+        Indicators 0 and 1; NaN is unknown (dense or stored).
+    hierarchy : Hierarchy
+        Its labels are the columns of Y.
+
+    Returns
+    -------
+    ndarray or csr_matrix of shape (n_samples, n_labels)
+        A new array of the same kind and dtype, in which a label with a positive
+        descendant is 0 if it was 1. What was 0 or NaN stays so. Y and its upward
+        closure have the same most specific labels, and these have the same closure.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> most_specific(np.array([[1, 1, 0]]), Hierarchy.from_edges([(0, 1), (1, 2)]))
+    array([[0, 1, 0]])
+    """
+    Y = sp.csr_matrix(Y, copy=True) if sp.issparse(Y) else np.array(Y)
+    check_width(Y, hierarchy)
+    if not sp.issparse(Y):
+        closed = sweep((Y == 1).T.copy(), hierarchy.upward_plan, np.logical_or)
+        implied = np.zeros_like(closed)
+        for targets, sources in hierarchy.upward_plan:
+            implied[targets] = closed[sources].any(axis=1)
+        Y[implied.T & (Y == 1)] = 0
+        return Y
+    Y.sum_duplicates()
+    on = sp.csr_matrix((Y.data == 1, Y.indices.copy(), Y.indptr.copy()), Y.shape)
+    on.eliminate_zeros()
+    implied = on.multiply(on @ hierarchy.ancestors).astype(np.float64)
+    kept = sp.csr_matrix(Y.astype(np.float64) - implied)
+    kept.eliminate_zeros()
+    return kept.astype(Y.dtype)
+
+
+def violations(Y, hierarchy):
+    """Mark the edges whose child is predicted and whose parent is not.
+
+    Parameters
+    ----------
+    Y : ndarray or sparse matrix of shape (n_samples, n_labels)
+        Indicators; any nonzero entry counts as predicted.
+    hierarchy : Hierarchy
+        Its labels are the columns of Y.
+
+    Returns
+    -------
+    csr_matrix of shape (n_samples, n_edges), bool
+        Columns follow ``hierarchy.edges``.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> violations(np.array([[0, 1], [1, 1]]), Hierarchy.from_edges([(0, 1)])).toarray()
+    array([[ True],
+           [False]])
+    """
+    Y = Y if sp.issparse(Y) else np.asarray(Y)
+    check_width(Y, hierarchy)
+    Y = sp.csc_matrix(Y, dtype=bool)
+    parent, child = hierarchy.edges.T
+    child, parent = Y[:, child].tocsr(), Y[:, parent].tocsr()
+    broken = child > parent
+    broken.eliminate_zeros()
+    return broken

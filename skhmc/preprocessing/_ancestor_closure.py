@@ -1,0 +1,191 @@
+"""Label indicators closed upward, as a transformer."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from skhmc._targets import read_targets
+from skhmc.coherence import most_specific
+
+__all__ = ["AncestorClosure", "read_indicators"]
+
+
+def read_indicators(Y, hierarchy, *, order=False):
+    """Return indicators closed upward, with the hierarchy of their columns.
+
+    Parameters
+    ----------
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+        0, 1 and NaN.
+    hierarchy : hierarchy-like or None
+        Names the columns of what is no DataFrame.
+    order : bool, default=False
+        Whether to bring the columns of a DataFrame into the order of ``hierarchy``, a
+        ``Hierarchy``.
+
+    Returns
+    -------
+    closed : ndarray or csr_matrix of shape (n_samples, n_labels)
+        In the dtype of Y, float64 for objects.
+    hierarchy : Hierarchy
+        In the order of the columns.
+    """
+    if not (sp.issparse(Y) or hasattr(Y, "columns")):
+        try:
+            Y = np.asanyarray(Y)
+        except ValueError:  # rows of different length
+            Y = np.empty(0, object)
+    values = np.empty(0, Y.dtype) if hasattr(Y, "dtype") else np.asarray(Y)
+    if len(Y.shape) != 2 or values.dtype.kind in "US":
+        raise ValueError(
+            f"Expected Y to be indicators of shape (n_samples, n_labels), got shape "
+            f"{Y.shape} and dtype {values.dtype}. Of label names make indicators with "
+            f"skhmc.preprocessing.HierarchicalLabelBinarizer."
+        )
+    targets = read_targets(Y, hierarchy, warn=False)
+    kept = values.dtype if values.dtype.kind in "biuf" else np.float64
+    closed, found = targets.Y.astype(kept), targets.hierarchy
+    if order and found != hierarchy:
+        return closed[:, [found.position(x) for x in hierarchy.labels]], hierarchy
+    return closed, found
+
+
+class AncestorClosure(TransformerMixin, BaseEstimator):
+    """Close label indicators upward: every label brings its ancestors.
+
+    A transformer of ``Y``, as :class:`sklearn.preprocessing.LabelBinarizer` is. The
+    estimators of skhmc close ``Y`` by themselves, with a warning; this is for others,
+    and to say that the closure is wanted.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
+        The labels and edges. None is flat: nothing is added.
+
+    Attributes
+    ----------
+    hierarchy_ : Hierarchy
+        The hierarchy in the order of the columns of the ``Y`` that was fitted.
+    n_features_in_ : int
+        Number of labels.
+    feature_names_in_ : ndarray of shape (n_labels,)
+        Names of the columns, where ``Y`` was a DataFrame with names of strings.
+
+    See Also
+    --------
+    HierarchicalLabelBinarizer : Make closed indicators of label names.
+    skhmc.coherence.close_upward : The same as a function of arrays.
+    skhmc.coherence.most_specific : The inverse as a function of arrays.
+
+    Notes
+    -----
+    A positive label makes every ancestor 1, also a known 0. A 0 makes unknown (NaN)
+    descendants 0; what is then unknown stays NaN.
+
+    The columns of a DataFrame are matched by name. Columns without names stand in the
+    order of the hierarchy (integer labels number them), after ``fit`` in the order that
+    was fitted, which is also that of the output. The output has the kind (dense or
+    CSR) and the dtype of the input; ``set_output(transform="pandas")`` makes DataFrames
+    of what is dense.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> from skhmc.preprocessing import AncestorClosure
+    >>> animals = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    >>> closure = AncestorClosure(animals)
+    >>> Y = closure.fit_transform([[0, 1, 0], [0, 0, 0]])
+    >>> Y
+    array([[1, 1, 0],
+           [0, 0, 0]])
+    >>> closure.inverse_transform(Y)
+    array([[0, 1, 0],
+           [0, 0, 0]])
+    """
+
+    def __init__(self, hierarchy=None):
+        self.hierarchy = hierarchy
+
+    def fit(self, Y, y=None):
+        """Learn which label each column is.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1; NaN is unknown.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        AncestorClosure
+            The transformer itself.
+        """
+        _, self.hierarchy_ = read_indicators(Y, self.hierarchy)
+        validate_data(self, Y, skip_check_array=True)
+        return self
+
+    def transform(self, Y):
+        """Close label indicators upward.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1; NaN is unknown.
+
+        Returns
+        -------
+        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
+            The closed indicators.
+        """
+        return self._close(Y)
+
+    def inverse_transform(self, Y):
+        """Take the labels away that follow from others.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators, closed or not.
+
+        Returns
+        -------
+        ndarray or csr_matrix of shape (n_samples, n_labels)
+            The most specific labels, whose closure is that of ``Y``.
+        """
+        return most_specific(self._close(Y), self.hierarchy_)
+
+    def _close(self, Y):
+        check_is_fitted(self)
+        return read_indicators(Y, self.hierarchy_, order=True)[0]
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns: those of ``Y``, else of the labels.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Must be the names of the columns, where these are known.
+
+        Returns
+        -------
+        ndarray of shape (n_labels,), object
+            The names.
+        """
+        check_is_fitted(self)
+        if input_features is None and not hasattr(self, "feature_names_in_"):
+            return np.array([str(x) for x in self.hierarchy_.labels], dtype=object)
+        return _check_feature_names_in(self, input_features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # of labels, as for LabelBinarizer
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.target_tags.two_d_labels = True
+        return tags

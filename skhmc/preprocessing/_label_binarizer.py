@@ -1,0 +1,235 @@
+"""Label sets, names and paths as closed indicators, and back."""
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skhmc._sources import is_missing, name_list
+from skhmc.coherence import close_upward, most_specific
+from skhmc.hierarchy import Hierarchy
+from skhmc.preprocessing._ancestor_closure import read_indicators
+from skhmc.preprocessing._names import find_label, learn_hierarchy, sorted_names
+
+__all__ = ["HierarchicalLabelBinarizer"]
+
+
+def _read_rows(y):
+    """Return a list of lists of names and paths."""
+    if sp.issparse(y) or hasattr(y, "columns") or isinstance(y, str):
+        raise TypeError(
+            f"Expected y to be label sets, a list of lists of names, got a "
+            f"{type(y).__name__}. Indicators need no binarizer (see AncestorClosure); "
+            f"of one column of a DataFrame pass the Series."
+        )
+    return [_read_row(row) for row in y]
+
+
+def _read_row(row):
+    single = isinstance(row, str) or not isinstance(row, Iterable)
+    row = [row] if single else list(row)
+    for name in row:
+        if not isinstance(name, Hashable) or name is None or is_missing(name):
+            raise TypeError(
+                f"A label must be a name or a path, 'a/b' or ('a', 'b'), got {name!r}. "
+                f"Write a path as a string or tuple, and no label as an empty list."
+            )
+    return row
+
+
+class HierarchicalLabelBinarizer(
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Turn label sets and paths into indicators closed upward, and back.
+
+    What :class:`sklearn.preprocessing.MultiLabelBinarizer` is for flat labels.
+    The estimators of skhmc take label sets of plain names as they are; this is for
+    paths, for other estimators, for metrics, and for the way back.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
+        The labels and edges. None learns them from the paths in ``y``.
+    sparse_output : bool, default=False
+        Whether ``transform`` returns a CSR matrix.
+    closed : bool, default=True
+        Whether to add the ancestors of every label.
+    sep : str or None, default="/"
+        What separates the parts of a string that is a path. None: no string is one.
+    unknown : {"error", "ignore"}, default="error"
+        What ``transform`` does with a label that there is not: raise, or leave it out.
+        Of a path then the known beginning is kept: ``"a/b/new"`` counts as ``"a/b"``.
+
+    Attributes
+    ----------
+    hierarchy_ : Hierarchy
+        The hierarchy given or learnt.
+    classes_ : ndarray of shape (n_labels,)
+        Names of the columns: the labels of ``hierarchy_``, in its order.
+
+    See Also
+    --------
+    AncestorClosure : Close indicators.
+
+    Notes
+    -----
+    A row of ``y`` is one sample's labels: a list, tuple or set, or a single name. In a
+    row, what is a label's name means this label. Other strings with ``sep`` in them,
+    and tuples, are **paths**: ``"a/b/c"`` and ``("a", "b", "c")`` mean the same, the
+    label with the name ``"a/b/c"`` or, where there is none, the label c below b below
+    a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a path.
+
+    Without ``hierarchy`` all names are read as paths and named by the whole path, as by
+    :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
+    Names that are no strings are labels without parents.
+
+    Examples
+    --------
+    >>> from skhmc.preprocessing import HierarchicalLabelBinarizer
+    >>> binarizer = HierarchicalLabelBinarizer()
+    >>> Y = binarizer.fit_transform([["animal/cat"], ["animal/dog", "pet"], []])
+    >>> list(binarizer.classes_)
+    ['animal', 'animal/cat', 'animal/dog', 'pet']
+    >>> Y
+    array([[1, 1, 0, 0],
+           [1, 0, 1, 1],
+           [0, 0, 0, 0]])
+    >>> binarizer.inverse_transform(Y)
+    [('animal/cat',), ('animal/dog', 'pet'), ()]
+    """
+
+    _parameter_constraints: dict = {
+        "sparse_output": ["boolean"],
+        "closed": ["boolean"],
+        "sep": [str, None],
+        "unknown": [StrOptions({"error", "ignore"})],
+    }
+
+    def __init__(
+        self,
+        hierarchy=None,
+        *,
+        sparse_output=False,
+        closed=True,
+        sep="/",
+        unknown="error",
+    ):
+        self.hierarchy = hierarchy
+        self.sparse_output = sparse_output
+        self.closed = closed
+        self.sep = sep
+        self.unknown = unknown
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, y):
+        """Learn the labels, and without ``hierarchy`` also their edges.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            A list, tuple or set of names and paths for each sample, or a single name.
+            Not looked at where there is a ``hierarchy``.
+
+        Returns
+        -------
+        HierarchicalLabelBinarizer
+            The binarizer itself.
+        """
+        if self.hierarchy is None:
+            names = {name for row in _read_rows(y) for name in row}
+            if not names:
+                raise ValueError("y holds no label at all, expected at least one.")
+            self.hierarchy_ = learn_hierarchy(names, self.sep)
+        else:
+            self.hierarchy_ = Hierarchy.build(self.hierarchy)
+        labels = self.hierarchy_.labels
+        integers = all(type(label) is int for label in labels)
+        self.classes_ = np.empty(len(labels), dtype=int if integers else object)
+        self.classes_[:] = labels
+        return self
+
+    def fit_transform(self, y):
+        """Learn the labels and return the indicators.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            As in ``fit``.
+
+        Returns
+        -------
+        ndarray or csr_matrix of shape (n_samples, n_labels)
+            As of ``transform``.
+        """
+        y = y if hasattr(y, "__len__") else list(y)  # is read twice
+        return self.fit(y).transform(y)
+
+    def transform(self, y):
+        """Return the indicators of label sets.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            A list, tuple or set of names and paths for each sample, or a single name.
+
+        Returns
+        -------
+        ndarray or csr_matrix of shape (n_samples, n_labels), int64
+            Indicators, closed upward unless ``closed=False``.
+
+        Raises
+        ------
+        ValueError
+            When there are unknown labels and ``unknown="error"``; it names them.
+        """
+        check_is_fitted(self)
+        rows = _read_rows(y)
+        found = {name: self._find(name) for row in rows for name in row}
+        unknown = [name for name, (_, whole) in found.items() if not whole]
+        if unknown and self.unknown == "error":
+            raise ValueError(
+                f"y holds unknown labels: {name_list(sorted_names(unknown))}. Expected "
+                f"some of {name_list(self.hierarchy_.labels)}. Correct the names, or "
+                f"leave them out with unknown='ignore'."
+            )
+        rows = [{found[name][0] for name in row} - {-1} for row in rows]
+        positions = [position for row in rows for position in sorted(row)]
+        starts = np.cumsum([0, *map(len, rows)])
+        parts = (np.ones(len(positions), np.int64), positions, starts)
+        Y = sp.csr_matrix(parts, (len(rows), self.hierarchy_.n_labels))
+        if self.closed:
+            Y = close_upward(Y, self.hierarchy_)
+        return Y if self.sparse_output else Y.toarray()
+
+    def _find(self, name):
+        return find_label(name, self.hierarchy_, self.sep)
+
+    def inverse_transform(self, Y):
+        """Return the most specific labels of every row.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1, closed or not; NaN is unknown and no label.
+
+        Returns
+        -------
+        list of tuple
+            Every row's labels that are no ancestors of others, in the order of the
+            columns.
+        """
+        check_is_fitted(self)
+        closed, hierarchy = read_indicators(Y, self.hierarchy_, order=True)
+        Y = sp.csr_matrix(most_specific(closed, hierarchy) == 1)
+        Y.sort_indices()
+        cuts = zip(Y.indptr[:-1], Y.indptr[1:], strict=True)
+        return [tuple(self.classes_[Y.indices[a:b]].tolist()) for a, b in cuts]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.two_d_labels = True
+        return tags

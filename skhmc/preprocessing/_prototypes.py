@@ -1,0 +1,192 @@
+"""Prototypes of labels: class means, shrunk toward those of their parents."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+
+from skhmc.coherence import most_specific
+
+__all__ = ["METRICS", "learn_prototypes", "similarities"]
+
+METRICS = ("cosine", "euclidean", "rbf")
+
+
+def learn_prototypes(X, Y, weight, hierarchy, *, aggregation, shrinkage, center):
+    """Return the prototypes of all labels, and what they are seen from.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        Closed indicators; NaN is not positive.
+    weight : ndarray of shape (n_samples,)
+    hierarchy : Hierarchy
+        Its labels are the columns of Y.
+    aggregation : {"samples", "children"}
+        See :func:`label_means`.
+    shrinkage : float
+        See :func:`shrink`.
+    center : bool
+        Whether the origin is the mean of the rows, not 0.
+
+    Returns
+    -------
+    prototypes : ndarray of shape (n_labels, n_features), float64
+    mass : ndarray of shape (n_labels,)
+        Weight of every label's samples.
+    origin : ndarray of shape (n_features,)
+    spread : float
+        Mean squared distance of the rows from their mean.
+    """
+    if not weight.any():
+        raise ValueError(
+            "All sample weights are zero, expected some positive ones (in every part "
+            "of cv). Leave sample_weight out to weigh all samples alike."
+        )
+    mean, spread = center_and_spread(X, weight)
+    origin = mean if center else np.zeros_like(mean)
+    means, mass = label_means(X, Y, weight, hierarchy, aggregation)
+    prototypes = shrink(means, mass, hierarchy, shrinkage, origin)
+    return prototypes, mass, origin, spread
+
+
+def center_and_spread(X, weight):
+    """Return the mean of the rows, and their mean squared distance from it.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    center : ndarray of shape (n_features,), float64
+    spread : float
+    """
+    weight = weight / weight.sum()
+    center = np.asarray(X.T @ weight, dtype=np.float64).ravel()
+    return center, float(weight @ _squared_norms(X, center))
+
+
+def _squared_norms(X, center):
+    """Return the squared distance of every row from a point."""
+    if not sp.issparse(X):
+        X = X - center
+        return np.einsum("ij,ij->i", X, X)
+    squares = np.asarray(X.multiply(X).sum(axis=1)).ravel()
+    return np.maximum(squares - 2 * (X @ center) + center @ center, 0)
+
+
+def label_means(X, Y, weight, hierarchy, aggregation):
+    """Return every label's mean and the weight of its positive samples.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        Closed indicators; NaN is not positive.
+    weight : ndarray of shape (n_samples,)
+    hierarchy : Hierarchy
+        Its labels are the columns of Y.
+    aggregation : {"samples", "children"}
+        Whether a label's mean is that of its samples, or of its children's means and
+        of the mean of the samples that have none of its children, each counted once.
+
+    Returns
+    -------
+    means : ndarray of shape (n_labels, n_features), float64
+        Zero for labels without positives.
+    mass : ndarray of shape (n_labels,)
+        Sums of weights.
+    """
+    means, mass = _means(X, Y, weight)
+    if aggregation == "samples":
+        return means, mass
+    means, own = _means(X, most_specific(Y, hierarchy), weight)
+    parts = (own > 0).astype(np.float64)  # of which a mean is the mean
+    for level in hierarchy.levels[-2::-1]:
+        children = hierarchy.children[level] @ sp.diags_array((mass > 0) * 1.0)
+        means[level] = parts[level, None] * means[level] + children @ means
+        parts[level] += np.asarray(children.sum(axis=1)).ravel()
+        means[level] /= np.maximum(parts[level], 1)[:, None]
+    return means, mass
+
+
+def _means(X, Y, weight):
+    on = sp.csr_matrix(Y == 1, dtype=np.float64)
+    weighted = (sp.diags_array(weight) @ on).T.tocsr()
+    mass = np.asarray(weighted.sum(axis=1)).ravel()
+    sums = weighted @ X
+    sums = sums.toarray() if sp.issparse(sums) else np.asarray(sums)
+    return sums / np.where(mass > 0, mass, 1)[:, None], mass
+
+
+def shrink(means, mass, hierarchy, strength, origin):
+    """Return the prototypes: means, shrunk toward the prototypes of the parents.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_labels, n_features)
+    mass : ndarray of shape (n_labels,)
+        How many samples stand behind every mean.
+    hierarchy : Hierarchy
+    strength : float
+        How many samples the parents count as.
+    origin : ndarray of shape (n_features,)
+        What the means of the roots are shrunk toward.
+
+    Returns
+    -------
+    ndarray of shape (n_labels, n_features)
+        Level by level, ``(mass * mean + strength * above) / (mass + strength)``, where
+        ``above`` is the mean of the parents' prototypes; ``above`` where both are 0.
+    """
+    total = mass + strength
+    share = (mass / np.where(total > 0, total, 1))[:, None]
+    prototypes = share * means + (1 - share) * origin
+    for level in hierarchy.levels[1:]:
+        parents = hierarchy.parents[level].astype(np.float64)
+        above = (parents @ prototypes) / np.diff(parents.indptr)[:, None]
+        prototypes[level] = share[level] * means[level] + (1 - share[level]) * above
+    return prototypes
+
+
+def similarities(X, prototypes, metric, origin, gamma):
+    """Return how similar every row is to every prototype.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+        A sparse X is not made dense.
+    prototypes : ndarray of shape (n_labels, n_features)
+    metric : {"cosine", "euclidean", "rbf"}
+        The cosine of the angle at ``origin`` (0 where a side has no length), minus the
+        distance d, or ``exp(-gamma d ** 2)``.
+    origin : ndarray of shape (n_features,)
+    gamma : float
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+    """
+    if metric == "cosine":
+        return _cosine(X, prototypes, origin)
+    if metric == "rbf":
+        return rbf_kernel(X, prototypes, gamma=gamma)
+    return -euclidean_distances(X, prototypes)
+
+
+def _cosine(X, prototypes, origin):
+    sides = prototypes - origin
+    sides = sides / _or_one(np.linalg.norm(sides, axis=1))[:, None]
+    lengths = _or_one(np.sqrt(_squared_norms(X, origin)))
+    if sp.issparse(X):
+        dots = X @ sides.T - sides @ origin
+    else:
+        dots = (X - origin) @ sides.T
+    return np.clip(dots / lengths[:, None], -1, 1)
+
+
+def _or_one(lengths):
+    """Return the lengths with 1 in place of 0, for a division."""
+    return np.where(lengths > 0, lengths, 1)

@@ -1,0 +1,285 @@
+"""Categories together with their ancestors in a taxonomy."""
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from skhmc._sources import is_missing, name_list
+from skhmc.coherence import close_upward
+from skhmc.hierarchy import Hierarchy
+from skhmc.preprocessing._names import find_label, learn_hierarchy, sorted_names
+
+__all__ = ["TaxonomyEncoder"]
+
+
+def _read_columns(encoder, X, reset):
+    """Return every column as a list of categories, None where one is missing."""
+    options = {"dtype": None, "ensure_all_finite": "allow-nan"}
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:  # each column in its type
+        validate_data(encoder, X, reset=reset, skip_check_array=True)
+        options = {**options, "ensure_2d": False, "dtype": object}
+        columns = [check_array(X.iloc[:, k], **options) for k in range(X.shape[1])]
+    else:
+        given = X
+        X = validate_data(encoder, X, reset=reset, **options)
+        if not hasattr(given, "dtype") and X.dtype.kind in "US":
+            X = check_array(given, dtype=object)  # numbers beside strings stay numbers
+        columns = X.T
+    return [[_read_category(x) for x in column.tolist()] for column in columns]
+
+
+def _read_category(value):
+    if not isinstance(value, Hashable):
+        raise TypeError(
+            f"A category as input argument must be a string or number (or another "
+            f"hashable object), got {value!r}."
+        )
+    return None if value is None or is_missing(value) else value
+
+
+def _is_taxonomy(source):
+    """Tell what can stand in a list or dict of taxonomies, one per column."""
+    return isinstance(source, (Hierarchy, Mapping)) or hasattr(source, "is_directed")
+
+
+def _per_column(sources):
+    """Tell several taxonomies from a list of paths or edges, or from parents."""
+    kinds = [source is None or _is_taxonomy(source) for source in sources]
+    return all(kinds) and any(source is not None for source in sources)
+
+
+def _one_per_column(taxonomies, names):
+    """Return what the parameter ``taxonomies`` says of every column, in a list."""
+    if isinstance(taxonomies, Mapping) and _per_column(taxonomies.values()):
+        unknown = [name for name in taxonomies if name not in names]
+        if unknown:
+            raise ValueError(
+                f"taxonomies names columns that X does not have: {name_list(unknown)}. "
+                f"Expected some of {name_list(names)}."
+            )
+        return [taxonomies.get(name) for name in names]
+    if isinstance(taxonomies, (list, tuple)) and _per_column(taxonomies):
+        if len(taxonomies) != len(names):
+            raise ValueError(
+                f"Got {len(taxonomies)} taxonomies for the {len(names)} columns of X. "
+                f"Give one per column, None for a column without, or a dict by name."
+            )
+        return list(taxonomies)
+    if taxonomies is None or isinstance(taxonomies, str):
+        return [taxonomies] * len(names)
+    return [Hierarchy.build(taxonomies)] * len(names)
+
+
+class TaxonomyEncoder(TransformerMixin, BaseEstimator):
+    """Encode categories as indicators of themselves and of their ancestors.
+
+    A one-hot encoding that knows a taxonomy: a lynx is also a cat and an animal, so
+    that what is learnt of cats is known of a lynx, and of a rare or new kind of cat.
+
+    Parameters
+    ----------
+    taxonomies : one taxonomy, list, dict, "paths" or None, default=None
+        One for all columns: a Hierarchy or anything ``Hierarchy.build`` takes. One per
+        column: a list, or a dict by the name of the column (by its number where X has
+        no names); these hold Hierarchy objects, mappings ``{child: parents}``, networkx
+        graphs, or None. "paths" learns a taxonomy of every column from its categories,
+        read as paths. None learns flat ones, as OneHotEncoder does; so it is for
+        columns that a dict leaves out.
+    sep : str or None, default="/"
+        What separates the parts of a category that is a path. None: none is one.
+    unknown : {"error", "ignore"}, default="error"
+        What to do with a category of which the taxonomy has nothing: raise, or encode
+        it as zeros. Of a path the known beginning is enough: ``"cat/new"`` is encoded
+        as ``"cat"``.
+    sparse_output : bool, default=True
+        Whether ``transform`` returns a CSR matrix.
+    dtype : number type, default=numpy.float64
+        Of the output.
+
+    Attributes
+    ----------
+    taxonomies_ : list of Hierarchy
+        The taxonomy of every column.
+    n_features_in_ : int
+        Number of columns of ``X``.
+    feature_names_in_ : ndarray of shape (n_columns,)
+        Names of the columns, where ``X`` was a DataFrame with names of strings.
+
+    See Also
+    --------
+    sklearn.preprocessing.OneHotEncoder : Encodes categories without a taxonomy.
+    HierarchicalLabelBinarizer : The same for labels.
+
+    Notes
+    -----
+    A column has an output per label of its taxonomy, in the taxonomy's order; names are
+    ``column_label``. Missing categories (None, NaN, pandas.NA) are zeros. What a
+    category means is said in :class:`HierarchicalLabelBinarizer`: the label of its
+    name, or else a path, as a string or tuple.
+
+    Examples
+    --------
+    >>> from skhmc.preprocessing import TaxonomyEncoder
+    >>> encoder = TaxonomyEncoder(["animal/cat", "animal/dog"], sparse_output=False)
+    >>> encoder.fit_transform([["animal/dog"], ["animal/cow"], [None]])
+    array([[1., 0., 1.],
+           [1., 0., 0.],
+           [0., 0., 0.]])
+    >>> list(encoder.get_feature_names_out(["kind"]))
+    ['kind_animal', 'kind_animal/cat', 'kind_animal/dog']
+    """
+
+    _parameter_constraints: dict = {
+        "taxonomies": [
+            None,
+            StrOptions({"paths"}),
+            Hierarchy,
+            Mapping,
+            HasMethods("is_directed"),
+            "array-like",
+            "sparse matrix",
+        ],
+        "sep": [str, None],
+        "unknown": [StrOptions({"error", "ignore"})],
+        "sparse_output": ["boolean"],
+        "dtype": "no_validation",
+    }
+
+    def __init__(
+        self,
+        taxonomies=None,
+        *,
+        sep="/",
+        unknown="error",
+        sparse_output=True,
+        dtype=np.float64,
+    ):
+        self.taxonomies = taxonomies
+        self.sep = sep
+        self.unknown = unknown
+        self.sparse_output = sparse_output
+        self.dtype = dtype
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the taxonomies, or look whether those given know the categories.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_columns)
+            Categories: strings, numbers; None and NaN are missing.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        TaxonomyEncoder
+            The encoder itself.
+        """
+        columns = _read_columns(self, X, reset=True)
+        sources = _one_per_column(self.taxonomies, self._column_names())
+        pairs = zip(sources, columns, strict=True)
+        self.taxonomies_ = [self._taxonomy(*pair) for pair in pairs]
+        self._seps = [None if source is None else self.sep for source in sources]
+        for k, column in enumerate(columns):
+            self._positions(k, column)
+        return self
+
+    def transform(self, X):
+        """Return the indicators.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_columns)
+            Categories.
+
+        Returns
+        -------
+        csr_matrix, ndarray or DataFrame of shape (n_samples, n_features_out)
+            1 for every category and its ancestors, 0 elsewhere.
+
+        Raises
+        ------
+        ValueError
+            When there are unknown categories and ``unknown="error"``; it names them.
+        """
+        check_is_fitted(self)
+        wanted = _get_output_config("transform", self)["dense"]
+        if self.sparse_output and wanted != "default":
+            name = wanted.capitalize()
+            raise ValueError(
+                f"{name} output does not support sparse data. Set sparse_output=False "
+                f"for {wanted} output, or set_output(transform='default')."
+            )
+        columns = _read_columns(self, X, reset=False)
+        parts = [self._encode(k, column) for k, column in enumerate(columns)]
+        encoded = sp.csr_matrix(sp.hstack(parts, format="csr", dtype=self.dtype))
+        return encoded if self.sparse_output else encoded.toarray()
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the features: column, underscore and label.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns; by default those seen in ``fit``, else x0, x1, ...
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), object
+            The names.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        pairs = zip(names, self.taxonomies_, strict=True)
+        return np.array([f"{n}_{x}" for n, t in pairs for x in t.labels], dtype=object)
+
+    def _column_names(self):
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return [str(name) if isinstance(name, str) else name for name in names]
+
+    def _taxonomy(self, source, column):
+        categories = set(column) - {None}
+        if source is None:
+            return Hierarchy.flat(sorted_names(categories))
+        if isinstance(source, str):  # "paths"
+            return learn_hierarchy(categories, self.sep)
+        return Hierarchy.build(source)
+
+    def _encode(self, k, column):
+        positions = self._positions(k, column)
+        rows = np.flatnonzero(positions >= 0)
+        shape = (len(column), self.taxonomies_[k].n_labels)
+        ones = np.ones(len(rows), bool)
+        own = sp.csr_matrix((ones, (rows, positions[rows])), shape)
+        return close_upward(own, self.taxonomies_[k])
+
+    def _positions(self, k, column):
+        """Return the position of every category in its taxonomy, -1 for none."""
+        taxonomy, sep = self.taxonomies_[k], self._seps[k]
+        found = {x: find_label(x, taxonomy, sep)[0] for x in set(column) - {None}}
+        unknown = [category for category, position in found.items() if position < 0]
+        if unknown and self.unknown == "error":
+            raise ValueError(
+                f"Found unknown categories in column {self._column_names()[k]!r}: "
+                f"{name_list(sorted_names(unknown))}. Expected some of "
+                f"{name_list(taxonomy.labels)}, or paths that begin with one. Correct "
+                f"them, or encode them as zeros with unknown='ignore'."
+            )
+        return np.array([found.get(x, -1) for x in column], dtype=np.intp)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags

@@ -37,8 +37,8 @@ clf = HyperbolicHMC(
 clf.fit(hidden.data, Y)
 
 # %%
-# Parents are chosen among labels that cover most of a label's rows; counting alone finds
-# the same tree here, as it often does on data that are this clean.
+# Parents are chosen among labels that cover most of a label's rows. Counting alone
+# finds the same tree here, as it often does on data that are this clean.
 
 counted = subsumption_hierarchy(Y)
 report = hierarchy_recovery_report(

@@ -11,18 +11,12 @@ __version__ = "0.1.0"
 _ON_DEMAND = {
     "CoherentClassifier": "skhmc._coherent",
     "HCALClassifier": "skhmc._hcal",
+    "HierarchicalThresholdClassifier": "skhmc._threshold",
     "HyperbolicHMC": "skhmc._hyperbolic",
     "MaxConstraintClassifier": "skhmc._max_constraint",
 }
 
-__all__ = [
-    "CoherentClassifier",
-    "HCALClassifier",
-    "Hierarchy",
-    "HyperbolicHMC",
-    "MaxConstraintClassifier",
-    "__version__",
-]
+__all__ = [*_ON_DEMAND, "Hierarchy", "__version__"]
 
 
 def __getattr__(name):

@@ -1,0 +1,13 @@
+"""Splits of multi-label data in which every part has its share of every label."""
+
+from skhmc.model_selection._splitters import (
+    MultilabelStratifiedKFold,
+    MultilabelStratifiedShuffleSplit,
+)
+from skhmc.model_selection._train_test import multilabel_train_test_split
+
+__all__ = [
+    "MultilabelStratifiedKFold",
+    "MultilabelStratifiedShuffleSplit",
+    "multilabel_train_test_split",
+]

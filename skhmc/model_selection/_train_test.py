@@ -1,0 +1,85 @@
+"""One train and one test part of multi-label data."""
+
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, indexable
+
+from skhmc.model_selection._splitters import MultilabelStratifiedShuffleSplit
+
+__all__ = ["multilabel_train_test_split"]
+
+
+def multilabel_train_test_split(
+    *arrays,
+    test_size=None,
+    train_size=None,
+    random_state=None,
+    shuffle=True,
+    stratify=None,
+    hierarchy=None,
+):
+    """Split arrays into a train and a test part, each with its share of every label.
+
+    As :func:`sklearn.model_selection.train_test_split`, whose ``stratify`` takes one
+    label per sample.
+
+    Parameters
+    ----------
+    *arrays : array-like, sparse matrix, DataFrame or list
+        What to split, all with the same number of rows.
+    test_size : float or int, default=None
+        Share or number of test samples. None is what ``train_size`` leaves, or 0.25.
+    train_size : float or int, default=None
+        Share or number of training samples. None is what ``test_size`` leaves.
+    random_state : int, RandomState or None, default=None
+        Makes the split repeatable.
+    shuffle : bool, default=True
+        False keeps the order, only without ``stratify``.
+    stratify : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            default=None
+        Whose labels to share out: indicators 0 and 1, NaN for unknown; or lists of
+        label names; or classes (n_samples,). None splits at random.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+        ``stratify`` is closed upward by it, see :class:`MultilabelStratifiedKFold`.
+
+    Returns
+    -------
+    list
+        The train and the test part of every array, in turn.
+
+    Raises
+    ------
+    ValueError
+        When lengths differ or sizes are wrong.
+
+    See Also
+    --------
+    MultilabelStratifiedShuffleSplit : How the samples are placed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhmc.model_selection import multilabel_train_test_split
+    >>> X, Y = np.arange(12), np.array([[1, 0], [1, 1], [0, 1]] * 4)
+    >>> X_train, X_test, Y_train, Y_test = multilabel_train_test_split(
+    ...     X, Y, stratify=Y, random_state=0
+    ... )
+    >>> Y_train.sum(axis=0), Y_test.sum(axis=0)
+    (array([6, 6]), array([2, 2]))
+    """
+    sizes = {"test_size": test_size, "train_size": train_size}
+    options = {**sizes, "random_state": random_state}
+    if stratify is None:
+        return train_test_split(*arrays, shuffle=shuffle, **options)
+    if not shuffle:
+        raise ValueError(
+            "shuffle=False keeps the order of the samples, and stratify chooses among "
+            "them. Leave one of the two out."
+        )
+    if not arrays:
+        raise ValueError("Expected at least one array to split, got none.")
+    arrays = indexable(*arrays)
+    if test_size is None and train_size is None:
+        options["test_size"] = 0.25
+    splitter = MultilabelStratifiedShuffleSplit(1, **options, hierarchy=hierarchy)
+    rows = next(splitter.split(arrays[0], stratify))
+    return [_safe_indexing(array, part) for array in arrays for part in rows]

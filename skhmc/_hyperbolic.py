@@ -43,15 +43,17 @@ class HyperbolicHMC(NetworkHMC):
         With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000,)
         Widths of the perceptron's hidden layers.
-    embedding_dim : int, default=32
+    embedding_dim : int, default=64
         Number of coordinates d of a label.
-    input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
-        Share of the input, of the hidden layers and of the embedding of X dropped in
-        training. "auto" is 0.2 (0 of less than 10 features), 0.7 and 0.5.
+    input_dropout, dropout : float or "auto", default="auto"
+        Share of the input and of the hidden layers dropped in training. "auto" is 0.2
+        (0 of less than 10 features) and 0.7.
+    embedding_dropout : float or "auto", default=0.2
+        Share of the embedding of X dropped in training. "auto" is 0.5.
     mode : {"joint", "cascade", "flat"}, default="joint"
         Whether the labels' points are trained with the classifier, before it and then
         frozen, or by the classifier alone.
-    lam : float, default=0.1
+    lam : float, default=0.03
         :math:`\lambda`: weight of the loss of the labels' points.
     geometry : {"hyperbolic", "euclidean"}, default="hyperbolic"
         Distance of labels: geodesic, or squared Euclidean, to compare with.
@@ -210,12 +212,12 @@ class HyperbolicHMC(NetworkHMC):
         *,
         encoder=None,
         hidden_layer_sizes=(1000,),
-        embedding_dim=32,
+        embedding_dim=64,
         input_dropout="auto",
         dropout="auto",
-        embedding_dropout="auto",
+        embedding_dropout=0.2,
         mode="joint",
-        lam=0.1,
+        lam=0.03,
         geometry="hyperbolic",
         similarity="cosine",
         n_pairs=256,

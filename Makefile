@@ -44,7 +44,7 @@ demo: $(READY)
 	$(PY) -m benchmarks.demo
 
 test: $(READY)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist worksteal
 
 slow: $(READY)
 	$(PY) -m pytest -m slow --durations=0 --durations-min=1

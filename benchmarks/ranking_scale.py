@@ -7,6 +7,10 @@ coordinates, hyperbolic) by the sampled loss alone for as many steps as an epoch
 batches of 64 has, with 256 pairs and 10 candidates each per step. Every optimiser runs
 in a process of its own, one after the other, on one thread. Fails when one needs more
 than 4 GB. Writes ``benchmarks/results/ranking_scale.json``.
+
+With ``--estimator``, HyperbolicHMC itself is fitted with its defaults for one epoch on
+the same labels, with 20 random numbers as features, and then predicts 1,000 samples.
+Writes ``benchmarks/results/ranking_scale_estimator.json``.
 """
 
 import argparse
@@ -14,6 +18,7 @@ import json
 import multiprocessing
 import resource
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +27,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.first_light import versions
+from skhmc import HyperbolicHMC
 from skhmc._similarity import SIMILARITIES, similarity
 from skhmc.induction import cooccurrence
 from skhmc.nn.pairs import RankedPairs
@@ -117,15 +123,54 @@ def run(name, n_samples, n_labels, kind):
     with threadpool_limits(1):
         pairs, figures = rank(n_samples, n_labels, kind)
         figures |= train(pairs, -(-n_samples // BATCH_SIZE), *OPTIMIZERS[name])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on Linux
     figures = {key: float(value) for key, value in figures.items()}
-    return {"optimizer": name, **figures, "peak_gb": peak / 2**20}
+    return {"optimizer": name, **figures, "peak_gb": peak_gb()}
 
 
-def in_own_process(*args):
+def fit(n_samples, n_labels, kind):
+    """Fit the estimator for one epoch and return the figures."""
+    Y = make_labels(n_samples, n_labels)
+    X = np.random.default_rng(0).normal(size=(n_samples, 20)).astype(np.float32)
+    torch.set_num_threads(1)
+    start, cpu = time.perf_counter(), time.process_time()
+    clf = HyperbolicHMC(similarity=kind, max_iter=1, device="cpu", random_state=0)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Of .* labels", UserWarning)
+        clf.fit(X, Y)
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        fit_peak = peak_gb()
+        clf.predict_proba(X[:1000])
+    return {
+        "fit_seconds": seconds,
+        "fit_cpu_seconds": cpu,
+        "n_edges": len(clf.learned_hierarchy_.edges),
+        "fit_peak_gb": fit_peak,
+        "peak_gb": peak_gb(),
+    }
+
+
+def peak_gb():
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB, on Linux
+
+
+def in_own_process(function, *args):
     """Run in a fresh process, so that its peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(run, args)
+        return pool.apply(function, args)
+
+
+def main_of_estimator(options):
+    """Fit the estimator, print the figures and write them."""
+    sizes = options.samples, options.labels
+    figures = in_own_process(fit, *sizes, options.similarity)
+    settings = dict(zip(("n_samples", "n_labels"), sizes, strict=True))
+    text = {"versions": versions(), "settings": settings, "figures": figures}
+    path = RESULTS.with_name("ranking_scale_estimator.json")
+    path.write_text(json.dumps(text, indent=1) + "\n")
+    print(json.dumps(text, indent=1))
+    if figures["peak_gb"] > LIMIT_GB:
+        raise SystemExit(f"More than {LIMIT_GB} GB were needed.")
 
 
 def main():
@@ -135,7 +180,10 @@ def main():
     parser.add_argument("--similarity", choices=SIMILARITIES, default="cosine")
     parser.add_argument("--samples", type=int, default=N_SAMPLES)
     parser.add_argument("--labels", type=int, default=N_LABELS)
+    parser.add_argument("--estimator", action="store_true")
     options = parser.parse_args()
+    if options.estimator:
+        return main_of_estimator(options)
     sizes = {"n_samples": options.samples, "n_labels": options.labels}
     said = f"{options.samples:,} samples, {options.labels:,} labels"
     print(
@@ -145,7 +193,7 @@ def main():
     )
     runs = []
     for name in options.optimizer or OPTIMIZERS:
-        r = in_own_process(name, *sizes.values(), options.similarity)
+        r = in_own_process(run, name, *sizes.values(), options.similarity)
         runs.append(r)
         print(
             f"{name:<24} {r['nnz'] / 1e6:>8.2f} {r['count_seconds']:>8.1f} "

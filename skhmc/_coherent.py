@@ -59,7 +59,7 @@ TINY, ALMOST_1 = np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg
 
 
 class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    r"""Makes any probabilistic classifier coherent with a label hierarchy.
+    """Makes any probabilistic classifier coherent with a label hierarchy.
 
     Fits a clone of a classifier of scikit-learn, or one per label, to the labels and
     their ancestors, and changes its probabilities so that no label is more probable

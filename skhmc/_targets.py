@@ -35,7 +35,9 @@ class Targets:
     codes: np.ndarray | None = None
 
 
-def read_targets(y, source, *, warn=True, classes=None, partial=False):
+def read_targets(
+    y, source, *, warn=True, classes=None, partial=False, indicators=False
+):
     """Read ``y`` in any accepted form.
 
     Parameters
@@ -52,6 +54,8 @@ def read_targets(y, source, *, warn=True, classes=None, partial=False):
         of ``[0, 1]`` for indicators. None is what y holds.
     partial : bool, default=False
         Whether y is the first of several parts, so that it need not hold all classes.
+    indicators : bool, default=False
+        Whether one column of other values than 0 and 1 is an error, and no 1-D y.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def read_targets(y, source, *, warn=True, classes=None, partial=False):
     else:
         y = np.asarray(y)
     column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
-    if column and not _binary(y):
+    if column and not indicators and not _binary(y):
         y = column_or_1d(y, warn=True)
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)

@@ -170,6 +170,14 @@ def test_wrong_parameters(options, message):
         fast(hierarchy, **options).fit(X, Y)
 
 
+@pytest.mark.parametrize("reduced", [torch.sum, lambda loss: loss.mean(1)])
+def test_a_loss_that_reduces_is_refused(reduced):
+    hierarchy, X, Y = task("paths")
+    clf = fast(hierarchy, label_loss=lambda logits, y: reduced(bce(logits, y)))
+    with pytest.raises(ValueError, match="loss per sample and label, .* reduction="):
+        clf.fit(X, Y)
+
+
 # -- the losses ------------------------------------------------------------------------
 
 

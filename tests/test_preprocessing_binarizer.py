@@ -171,7 +171,9 @@ def test_clone_pickle_and_not_fitted():
 
 def test_errors_say_what_to_do():
     binarizer = HierarchicalLabelBinarizer()
-    for y in (pd.DataFrame([[1]]), sp.csr_matrix([[1]]), "cat"):
+    indicators = np.array([[0, 1], [1, 0]])  # which could pass for names
+    wrong = (pd.DataFrame([[1]]), sp.csr_matrix([[1]]), indicators, indicators > 0)
+    for y in (*wrong, "cat"):
         with pytest.raises(TypeError, match="Expected y to be label sets.*got a "):
             binarizer.fit(y)
     for row in (None, np.nan, ["cat", None], [["a", "b"]]):

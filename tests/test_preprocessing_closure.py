@@ -106,3 +106,19 @@ def test_wrong_values_and_widths():
         AncestorClosure(H).fit(OPEN).transform(OPEN[:, :2])
     with pytest.raises(ValueError, match="Only in Y: 'cow'"):
         AncestorClosure(H).fit(pd.DataFrame(OPEN, columns=["mammal", "cat", "cow"]))
+
+
+def test_y_by_keyword():
+    closure = AncestorClosure(H).set_output(transform="pandas")
+    frame = pd.DataFrame(OPEN, columns=H.labels, index=[5, 6, 7])
+    expected = pd.DataFrame(CLOSED, columns=H.labels, index=[5, 6, 7])
+    pd.testing.assert_frame_equal(closure.fit_transform(Y=frame), expected)
+    pd.testing.assert_frame_equal(closure.fit(Y=frame).transform(Y=frame), expected)
+    assert closure.inverse_transform(Y=frame).tolist() == OPEN.tolist()
+
+
+def test_one_column_is_never_read_as_classes():
+    for Y in ([[2], [1]], np.array([[0.5], [1.0]])):
+        with pytest.raises(ValueError, match="Expected Y to hold 0, 1 or NaN"):
+            AncestorClosure().fit(Y)
+    assert AncestorClosure().fit_transform([[0], [1]]).tolist() == [[0], [1]]

@@ -13,7 +13,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    ShuffleSplit,
+    StratifiedKFold,
+)
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -21,6 +26,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward, most_specific
+from skhmc.model_selection import MultilabelStratifiedKFold
 from skhmc.preprocessing import HierarchicalPrototypeTransformer
 from tests.hierarchies import hierarchies
 
@@ -220,6 +226,62 @@ def test_cross_fitting_leaves_every_sample_out_of_its_prototypes():
     plain = clone(make).set_params(cv=None).fit(X, Y, sample_weight=weight)
     np.testing.assert_array_equal(make.transform(X), plain.transform(X))
     assert np.abs(found - plain.transform(X)).max() > 0.01
+
+
+@pytest.mark.parametrize("cv", [MultilabelStratifiedKFold(3), StratifiedKFold(3)])
+def test_splitters_get_y(cv):
+    X, y = np.random.default_rng(0).normal(size=(12, 3)), ["cat", "dog", "lynx"] * 4
+    found = HierarchicalPrototypeTransformer(H, cv=cv).fit_transform(X, y)
+    for rest, part in cv.split(X, y):
+        one = HierarchicalPrototypeTransformer(H).fit(X[rest], np.array(y)[rest])
+        np.testing.assert_allclose(found[part], one.transform(X[part]), atol=1e-12)
+
+
+@pytest.mark.parametrize("cv", [ShuffleSplit(2, random_state=0), [([0], [1, 2])] * 2])
+def test_folds_must_hold_every_sample_once(cv):
+    make = HierarchicalPrototypeTransformer(H, cv=cv)
+    with pytest.raises(ValueError, match=r"every sample into one test part, but \d+"):
+        make.fit_transform(np.eye(12), ["cat", "dog", "lynx"] * 4)
+
+
+@pytest.mark.parametrize("aggregation", ["samples", "children"])
+@pytest.mark.parametrize("make_X", [np.array, sp.csr_matrix])
+def test_a_label_of_all_samples_is_at_the_origin_for_any_rounding(make_X, aggregation):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)) + 1, ["cat", "dog", "lynx"] * 10  # all mammals
+    X = np.vstack([X, X.mean(axis=0)])  # and a sample at the origin
+    make = HierarchicalPrototypeTransformer(
+        {"cat": "animal", "lynx": "animal", "dog": "animal", "animal": "all"},
+        aggregation=aggregation,
+    )
+    weight = np.append(np.ones(30), 0)
+    for dtype in (np.float64, np.float32):
+        X_given = make_X(X.astype(dtype))
+        found = make.fit_transform(X_given, [*y, "cat"], sample_weight=weight)
+        names = list(make.label_names_)
+        assert not found[:, [names.index("animal"), names.index("all")]].any()
+        if dtype == np.float64:
+            assert not found[-1].any()
+        assert found[:-1, names.index("cat")].all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "rbf", "euclidean"])
+def test_sparse_single_precision_far_from_zero(metric):
+    X, Y, _ = random_data(H, 2, unknown=False)
+    X = (X + 1000).astype(np.float32)
+    make = HierarchicalPrototypeTransformer(H, metric=metric)
+    dense, sparse = (make.fit_transform(form, Y) for form in (X, sp.csr_matrix(X)))
+    np.testing.assert_allclose(sparse, dense, atol=1e-5)
+
+
+def test_a_failed_fit_leaves_nothing_fitted():
+    X, y = np.eye(3), ["cat", "dog", "lynx"]
+    make = HierarchicalPrototypeTransformer(H).fit(X, y)
+    with pytest.raises(ValueError, match="level=9"):
+        make.set_params(level=9).fit(X[:, :2], y)
+    for use in (make.get_feature_names_out, lambda: make.transform(X)):
+        with pytest.raises(NotFittedError):
+            use()
 
 
 def test_folds_of_a_number_are_shuffled_and_repeatable():

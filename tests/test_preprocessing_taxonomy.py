@@ -193,6 +193,23 @@ def test_in_a_column_transformer_under_a_search():
     assert names == [f"taxonomy__animal_{x}" for x in H.labels] + ["remainder__weight"]
 
 
+def test_a_dict_may_leave_all_columns_out():
+    frame = pd.DataFrame(X_TWO, columns=["animal", "city"])
+    expected = TaxonomyEncoder().fit_transform(frame).toarray()
+    for taxonomies in ({}, {"animal": None}):
+        found = encode(taxonomies).fit_transform(frame)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_failed_fit_leaves_nothing_fitted():
+    encoder = TaxonomyEncoder([H, None]).fit(X_TWO)
+    with pytest.raises(ValueError, match="unknown categories"):
+        encoder.fit([["cow", "paris"]])
+    for use in (encoder.get_feature_names_out, lambda: encoder.transform(X_TWO)):
+        with pytest.raises(NotFittedError):
+            use()
+
+
 def test_clone_pickle_and_not_fitted():
     encoder = TaxonomyEncoder({0: H})
     with pytest.raises(NotFittedError):
@@ -206,6 +223,9 @@ def test_errors():
         TaxonomyEncoder([H]).fit(X_TWO)
     with pytest.raises(ValueError, match="does not have: 'animal'. Expected some of 0"):
         TaxonomyEncoder({"animal": H}).fit(X_TWO)
+    frame = pd.DataFrame({"a": ["x/y"], "b": ["x"]})
+    with pytest.raises(ValueError, match=r"of which 'a' hold no taxonomy, got \['x/y'"):
+        TaxonomyEncoder({"a": ["x/y"], "b": None}).fit(frame)
     with pytest.raises(ValueError, match="The 'taxonomies' parameter"):
         TaxonomyEncoder("path").fit(X_TWO)
     with pytest.raises(TypeError, match=r"string or number .*got \['a'\]"):

@@ -71,7 +71,14 @@ class LabelTasks(nn.Module):
         known = ~torch.isnan(Y)
         if weight is not None:  # losses may look at other labels, too
             known = known & (weight > 0)
-        loss = self.loss(logits, torch.where(known, Y, 0)) * known
+        loss = self.loss(logits, torch.where(known, Y, 0))
+        if loss.shape != Y.shape:
+            raise ValueError(
+                f"Expected label_loss to return a loss per sample and label, of shape "
+                f"{tuple(Y.shape)} as the logits, got {tuple(loss.shape)}. Do not "
+                f"reduce it, as with reduction='none'."
+            )
+        loss = loss * known
         loss = loss if weight is None else loss * weight
         levels = (loss.sum(0) / len(Y)).split(self.level_sizes)
         return torch.stack([level.sum() for level in levels]) / self.entropies

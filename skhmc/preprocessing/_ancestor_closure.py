@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
@@ -47,7 +48,7 @@ def read_indicators(Y, hierarchy, *, order=False):
             f"{Y.shape} and dtype {values.dtype}. Of label names make indicators with "
             f"skhmc.preprocessing.HierarchicalLabelBinarizer."
         )
-    targets = read_targets(Y, hierarchy, warn=False)
+    targets = read_targets(Y, hierarchy, warn=False, indicators=True)
     kept = values.dtype if values.dtype.kind in "biuf" else np.float64
     closed, found = targets.Y.astype(kept), targets.hierarchy
     if order and found != hierarchy:
@@ -55,7 +56,46 @@ def read_indicators(Y, hierarchy, *, order=False):
     return closed, found
 
 
-class AncestorClosure(TransformerMixin, BaseEstimator):
+class _TakesY:
+    """``transform`` of an argument named Y.
+
+    Scikit-learn's mixin wraps what a transformer defines itself into functions of X.
+    """
+
+    def fit_transform(self, Y, y=None):
+        """Learn which label each column is, and close the indicators upward.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1; NaN is unknown.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
+            The closed indicators.
+        """
+        return self.fit(Y).transform(Y)
+
+    def transform(self, Y):
+        """Close label indicators upward.
+
+        Parameters
+        ----------
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1; NaN is unknown.
+
+        Returns
+        -------
+        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
+            The closed indicators.
+        """
+        return _wrap_data_with_container("transform", self._close(Y), Y, self)
+
+
+class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     """Close label indicators upward: every label brings its ancestors.
 
     A transformer of ``Y``, as :class:`sklearn.preprocessing.LabelBinarizer` is. The
@@ -129,21 +169,6 @@ class AncestorClosure(TransformerMixin, BaseEstimator):
         _, self.hierarchy_ = read_indicators(Y, self.hierarchy)
         validate_data(self, Y, skip_check_array=True)
         return self
-
-    def transform(self, Y):
-        """Close label indicators upward.
-
-        Parameters
-        ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; NaN is unknown.
-
-        Returns
-        -------
-        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
-            The closed indicators.
-        """
-        return self._close(Y)
 
     def inverse_transform(self, Y):
         """Take the labels away that follow from others.

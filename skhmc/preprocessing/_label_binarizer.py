@@ -19,13 +19,21 @@ __all__ = ["HierarchicalLabelBinarizer"]
 
 def _read_rows(y):
     """Return a list of lists of names and paths."""
-    if sp.issparse(y) or hasattr(y, "columns") or isinstance(y, str):
+    unfit = sp.issparse(y) or hasattr(y, "columns") or isinstance(y, str)
+    if unfit or _are_indicators(y):
         raise TypeError(
             f"Expected y to be label sets, a list of lists of names, got a "
             f"{type(y).__name__}. Indicators need no binarizer (see AncestorClosure); "
             f"of one column of a DataFrame pass the Series."
         )
     return [_read_row(row) for row in y]
+
+
+def _are_indicators(y):
+    """Tell an array of indicators, whose entries could pass for the names 0 and 1."""
+    if not isinstance(y, np.ndarray) or y.ndim != 2 or y.dtype.kind not in "biuf":
+        return False
+    return y.shape[1] > 1 and bool((np.isin(y, (0, 1)) | (y != y)).all())
 
 
 def _read_row(row):

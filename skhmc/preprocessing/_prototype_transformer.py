@@ -36,6 +36,22 @@ def _choose(hierarchy, level):
     return hierarchy.levels[level]
 
 
+def _folds(cv, X, y):
+    """Return pairs of rows to learn from and rows to compare with them."""
+    if isinstance(cv, Integral):
+        cv = KFold(cv, shuffle=True, random_state=0)  # labels may come sorted
+    folds, n_samples = list(check_cv(cv).split(X, y)), X.shape[0]
+    parts = np.concatenate([part for _, part in folds])
+    wrong = np.count_nonzero(np.bincount(parts, minlength=n_samples) != 1)
+    if wrong:
+        raise ValueError(
+            f"Expected cv to put every sample into one test part, but {wrong} of "
+            f"{n_samples} samples are in none, or in several, got cv={cv!r}. Use "
+            f"a splitter such as KFold."
+        )
+    return folds
+
+
 class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     r"""Similarities of samples to a prototype of every label.
 
@@ -68,7 +84,8 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         samples from their mean.
     cv : int, splitter, iterable or None, default=None
         How ``fit_transform`` splits the training samples, so that no sample is part of
-        the prototypes that it is compared with; an int is a number of shuffled folds.
+        the prototypes that it is compared with; an int is a number of shuffled folds. A
+        splitter gets ``y``; every sample has to be in one test part.
         With None the samples are compared with their own prototypes.
 
     Attributes
@@ -215,14 +232,12 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             With ``cv=None`` the same as of ``transform``.
         """
         X, targets, weight = self._read(X, y, sample_weight)
+        folds = [] if self.cv is None else _folds(self.cv, X, y)
         self._learn(X, targets, weight)
         if self.cv is None:
             return self._similarities(X, self.prototypes_, self.center_)
-        cv = self.cv
-        if isinstance(cv, Integral):
-            cv = KFold(cv, shuffle=True, random_state=0)  # labels may come sorted
         found = np.empty((X.shape[0], self._n_features_out), X.dtype)
-        for rest, part in check_cv(cv).split(X):
+        for rest, part in folds:
             prototypes, _, center, _ = self._prototypes(
                 X[rest], targets.Y[rest], weight[rest]
             )
@@ -242,7 +257,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         ndarray or DataFrame of shape (n_samples, n_features_out)
             Greater is more similar.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "prototypes_")
         X = validate_data(self, X, reset=False, **FORM)
         return self._similarities(X, self.prototypes_, self.center_)
 
@@ -259,12 +274,13 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         ndarray of shape (n_features_out,), object
             The names.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "prototypes_")
         _check_feature_names_in(self, input_features, generate_names=False)
         names = self.label_names_[self._columns]
         return np.array([f"similarity_{name}" for name in names], dtype=object)
 
     def _read(self, X, y, sample_weight):
+        vars(self).pop("prototypes_", None)  # unfitted, should this fail
         needed = None if y is None else "no_validation"  # None is an error there
         X = validate_data(self, X, needed, **FORM)
         targets = read_targets(y, self.hierarchy)

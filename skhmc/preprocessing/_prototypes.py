@@ -10,6 +10,9 @@ __all__ = ["METRICS", "learn_prototypes", "similarities"]
 
 METRICS = ("cosine", "euclidean", "rbf")
 
+# squared lengths of which this share of what they were computed from is rounding
+ROUNDING, SPARSE_ROUNDING = 1e-20, 1e-13
+
 
 def learn_prototypes(X, Y, weight, hierarchy, *, aggregation, shrinkage, center):
     """Return the prototypes of all labels, and what they are seen from.
@@ -73,8 +76,17 @@ def _squared_norms(X, center):
     if not sp.issparse(X):
         X = X - center
         return np.einsum("ij,ij->i", X, X)
-    squares = np.asarray(X.multiply(X).sum(axis=1)).ravel()
-    return np.maximum(squares - 2 * (X @ center) + center @ center, 0)
+    return np.maximum(_squares(X) - 2 * (X @ center) + center @ center, 0)
+
+
+def _squares(X):
+    """Return the squared length of every row, in float64."""
+    if not sp.issparse(X):
+        return np.einsum("ij,ij->i", X, X, dtype=np.float64)
+    squared = sp.csr_matrix(
+        (X.data.astype(np.float64) ** 2, X.indices, X.indptr), X.shape
+    )
+    return np.asarray(squared.sum(axis=1)).ravel()
 
 
 def label_means(X, Y, weight, hierarchy, aggregation):
@@ -177,9 +189,9 @@ def similarities(X, prototypes, metric, origin, gamma):
 
 
 def _cosine(X, prototypes, origin):
-    sides = prototypes - origin
-    sides = sides / _or_one(np.linalg.norm(sides, axis=1))[:, None]
-    lengths = _or_one(np.sqrt(_squared_norms(X, origin)))
+    rounding = SPARSE_ROUNDING if sp.issparse(X) else ROUNDING
+    lengths = _lengths(X, origin, rounding)
+    sides = (prototypes - origin) / _lengths(prototypes, origin, ROUNDING)[:, None]
     if sp.issparse(X):
         dots = X @ sides.T - sides @ origin
     else:
@@ -187,6 +199,11 @@ def _cosine(X, prototypes, origin):
     return np.clip(dots / lengths[:, None], -1, 1)
 
 
-def _or_one(lengths):
-    """Return the lengths with 1 in place of 0, for a division."""
-    return np.where(lengths > 0, lengths, 1)
+def _lengths(X, origin, rounding):
+    """Return the distances of rows from the origin, infinite for those that are on it.
+
+    What is left of a difference after rounding has a length, but no direction.
+    """
+    squares = _squared_norms(X, origin)
+    there = squares > rounding * (_squares(X) + origin @ origin)
+    return np.sqrt(np.where(there, squares, np.inf))

@@ -58,9 +58,30 @@ def _per_column(sources):
     return all(kinds) and any(source is not None for source in sources)
 
 
+def _by_column(taxonomies, names):
+    """Tell a dict of taxonomies by the name of the column from parents."""
+    if not taxonomies or _per_column(taxonomies.values()):
+        return True
+    if not all(isinstance(key, str) and key in names for key in taxonomies):
+        return False
+    wrong = [
+        key
+        for key, value in taxonomies.items()
+        if not (value is None or _is_taxonomy(value))
+    ]
+    if wrong:
+        raise ValueError(
+            f"The keys of taxonomies are columns of X, of which {name_list(wrong)} "
+            f"hold no taxonomy, got {taxonomies[wrong[0]]!r}. Give each column a "
+            f"Hierarchy, such as Hierarchy.build(['a/b', 'a/c']), a mapping "
+            f"{{child: parents}}, a networkx.DiGraph, or None."
+        )
+    return True
+
+
 def _one_per_column(taxonomies, names):
     """Return what the parameter ``taxonomies`` says of every column, in a list."""
-    if isinstance(taxonomies, Mapping) and _per_column(taxonomies.values()):
+    if isinstance(taxonomies, Mapping) and _by_column(taxonomies, names):
         unknown = [name for name in taxonomies if name not in names]
         if unknown:
             raise ValueError(
@@ -90,11 +111,11 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     ----------
     taxonomies : one taxonomy, list, dict, "paths" or None, default=None
         One for all columns: a Hierarchy or anything ``Hierarchy.build`` takes. One per
-        column: a list, or a dict by the name of the column (by its number where X has
-        no names); these hold Hierarchy objects, mappings ``{child: parents}``, networkx
-        graphs, or None. "paths" learns a taxonomy of every column from its categories,
-        read as paths. None learns flat ones, as OneHotEncoder does; so it is for
-        columns that a dict leaves out.
+        column: a list, or a dict by the name of the column (by its number, from 0,
+        where X has no names of strings); these hold Hierarchy objects, mappings
+        ``{child: parents}``, networkx graphs, or None. "paths" learns a taxonomy of
+        every column from its categories, read as paths. None learns flat ones, as
+        OneHotEncoder does; so it is for columns that a dict leaves out.
     sep : str or None, default="/"
         What separates the parts of a category that is a path. None: none is one.
     unknown : {"error", "ignore"}, default="error"
@@ -186,13 +207,15 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         TaxonomyEncoder
             The encoder itself.
         """
+        vars(self).pop("taxonomies_", None)  # unfitted, should this fail
         columns = _read_columns(self, X, reset=True)
         sources = _one_per_column(self.taxonomies, self._column_names())
         pairs = zip(sources, columns, strict=True)
-        self.taxonomies_ = [self._taxonomy(*pair) for pair in pairs]
+        taxonomies = [self._taxonomy(*pair) for pair in pairs]
         self._seps = [None if source is None else self.sep for source in sources]
         for k, column in enumerate(columns):
-            self._positions(k, column)
+            self._positions(k, column, taxonomies[k])
+        self.taxonomies_ = taxonomies
         return self
 
     def transform(self, X):
@@ -213,7 +236,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         ValueError
             When there are unknown categories and ``unknown="error"``; it names them.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "taxonomies_")
         wanted = _get_output_config("transform", self)["dense"]
         if self.sparse_output and wanted != "default":
             name = wanted.capitalize()
@@ -239,7 +262,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         ndarray of shape (n_features_out,), object
             The names.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "taxonomies_")
         names = _check_feature_names_in(self, input_features)
         pairs = zip(names, self.taxonomies_, strict=True)
         return np.array([f"{n}_{x}" for n, t in pairs for x in t.labels], dtype=object)
@@ -257,16 +280,16 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         return Hierarchy.build(source)
 
     def _encode(self, k, column):
-        positions = self._positions(k, column)
+        positions = self._positions(k, column, self.taxonomies_[k])
         rows = np.flatnonzero(positions >= 0)
         shape = (len(column), self.taxonomies_[k].n_labels)
         ones = np.ones(len(rows), bool)
         own = sp.csr_matrix((ones, (rows, positions[rows])), shape)
         return close_upward(own, self.taxonomies_[k])
 
-    def _positions(self, k, column):
+    def _positions(self, k, column, taxonomy):
         """Return the position of every category in its taxonomy, -1 for none."""
-        taxonomy, sep = self.taxonomies_[k], self._seps[k]
+        sep = self._seps[k]
         found = {x: find_label(x, taxonomy, sep)[0] for x in set(column) - {None}}
         unknown = [category for category, position in found.items() if position < 0]
         if unknown and self.unknown == "error":

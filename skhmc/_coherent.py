@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -11,7 +10,6 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -19,14 +17,17 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
 )
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._frequencies import label_counts, rates, warn_constant
+from skhmc._inner import (
+    is_frozen,
+    output_order,
+    route_fit,
+    take_features,
+    with_columns,
+)
 from skhmc._input import (
     format_proba,
     match_weight,
@@ -34,7 +35,8 @@ from skhmc._input import (
     set_labels,
     subset_accuracy,
 )
-from skhmc._many_labels import PerLabel, fit_native, predict_many, takes_many_labels
+from skhmc._many_labels import PerLabel, fit_native, takes_many_labels
+from skhmc._out_of_fold import positive_proba
 from skhmc.coherence import (
     average_constraint,
     check_tree,
@@ -70,7 +72,8 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : estimator
         A classifier with ``predict_proba``. It gets X as it is, so it may be a Pipeline
-        that takes texts. It needs no hierarchy of its own.
+        that takes texts. It needs no hierarchy of its own; one that it has is put in
+        the order of Y's columns, by name.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
     method : {"average", "max", "min", "isotonic", "product"} or None, \
@@ -88,6 +91,10 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    min_positives : int, default=1
+        How many positive and how many negative rows a label needs to be fitted; others
+        are predicted at their prior. Estimators with a cross-validation of their own
+        need as many as it has folds, such as CalibratedClassifierCV.
     n_jobs : int, default=None
         How many labels to fit at a time, with one estimator per label.
 
@@ -103,7 +110,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         What "auto" decided. None after a 1-D y.
     estimator_ : estimator or None
         The fitted estimator; with one per label, what holds them in ``estimators_``,
-        without those of constant labels. None when all labels are constant.
+        without those of labels at their prior. None when that are all.
     n_features_in_ : int
         Number of features seen in ``fit``, where ``estimator_`` knows it.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -122,10 +129,11 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    A label that training shows one value of is left out of the fit and predicted at its
-    prior, with a warning. After a 1-D y (each sample's most specific label) the
-    estimator is fitted to y itself: probabilities of classes that exclude each other
-    are coherent as they are, summed over the classes at and below a label.
+    A label that training shows one value of, or fewer than ``min_positives`` rows of
+    one value, is left out of the fit and predicted at its prior, with a warning. After
+    a 1-D y (each sample's most specific label) the estimator is fitted to y itself:
+    probabilities of classes that exclude each other are coherent as they are, summed
+    over the classes at and below a label.
 
     A fitted classifier is taken in a :class:`sklearn.frozen.FrozenEstimator`; ``fit``
     then only reads the labels, and all of them must be those it was fitted with.
@@ -159,6 +167,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "strategy": [StrOptions({"auto", "native", "per_label"})],
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
+        "min_positives": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
     }
 
@@ -171,6 +180,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         strategy="auto",
         threshold=None,
         proba_format="array",
+        min_positives=1,
         n_jobs=None,
     ):
         self.estimator = estimator
@@ -179,6 +189,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.strategy = strategy
         self.threshold = threshold
         self.proba_format = proba_format
+        self.min_positives = min_positives
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
@@ -216,9 +227,9 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if np.ndim(params.get("sample_weight")) == 2:
                 weights = np.asarray(match_weight(params["sample_weight"], y))
                 params = params | {"sample_weight": weights}
-            self._fit_labels(X, targets, weight, params)
+            self._fit_labels(X, targets, weight, params, hasattr(y, "columns"))
         set_labels(self, targets)
-        self._take_over_features()
+        take_features(self)
         return self
 
     def _check_estimator(self):
@@ -232,52 +243,54 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _route(self, params):
         params = {name: value for name, value in params.items() if value is not None}
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", **params).estimator.fit)
-        return params
+        weight = params.pop("sample_weight", None)
+        return dict(route_fit(self, weight, params).estimator.fit)
 
     def _fit_classes(self, X, targets, params):
         """Fit the estimator to one label per sample."""
         classes, codes = targets.classes, targets.codes
         self.strategy_ = self.estimator_ = None
-        if len(classes) != 1 or isinstance(self.estimator, FrozenEstimator):
+        if len(classes) != 1 or is_frozen(self.estimator):
             self.estimator_ = clone(self.estimator).fit(X, classes[codes], **params)
         else:
             n_samples = np.array([len(codes)])
             warn_constant(n_samples, n_samples, n_samples > 0, classes, priors=False)
 
-    def _fit_labels(self, X, targets, weight, params):
-        """Fit the estimator to the labels that are not constant."""
-        Y, names = targets.Y, targets.hierarchy.labels
-        positive, known = label_counts(Y, weight)
-        fixed = (positive == 0) | (positive == known)
-        if isinstance(self.estimator, FrozenEstimator):
-            fixed[:] = False
-        warn_constant(positive, known, fixed, names, priors=True)
-        self._priors, self._learnt = rates(positive, known), np.flatnonzero(~fixed)
+    def _fit_labels(self, X, targets, weight, params, named):
+        """Fit the estimator to the labels that it can learn."""
+        self._choose_labels(targets, weight, named)
         many = takes_many_labels(self.estimator)
         self.strategy_ = {"auto": "native" if many else "per_label"}.get(
             self.strategy, self.strategy
         )
         self.estimator_ = None
-        if fixed.all():
+        if not len(self._learnt):
             return
+        Y, names = targets.Y[:, self._learnt], targets.hierarchy.labels
         if np.ndim(params.get("sample_weight")) == 2:
             chosen = params["sample_weight"][:, self._learnt]
             params = params | {"sample_weight": chosen}
         if self.strategy_ == "native":
-            inner = clone(self.estimator)
-            self.estimator_ = fit_native(inner, X, Y[:, self._learnt], params)
+            inner = with_columns(self.estimator, names, self._learnt)
+            self.estimator_ = fit_native(inner, X, Y, params)
         else:
             names = [names[k] for k in self._learnt]
             inner = PerLabel(self.estimator, n_jobs=self.n_jobs)
-            self.estimator_ = inner.fit(X, Y[:, self._learnt], names, **params)
+            self.estimator_ = inner.fit(X, Y, names, **params)
 
-    def _take_over_features(self):
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+    def _choose_labels(self, targets, weight, named):
+        """Set which labels are fitted, in which order, and the priors of the others."""
+        hierarchy = targets.hierarchy
+        positive, known = label_counts(targets.Y, weight)
+        self._priors = rates(positive, known)
+        if is_frozen(self.estimator):
+            self._learnt = np.array(output_order(self.estimator, hierarchy, named))
+            return
+        rows, all_rows = label_counts(targets.Y, None if weight is None else weight > 0)
+        fixed = np.minimum(rows, all_rows - rows) < self.min_positives
+        names = hierarchy.labels
+        warn_constant(positive, known, fixed, names, priors=True, few=fixed)
+        self._learnt = np.flatnonzero(~fixed)
 
     # -- predictions -------------------------------------------------------------------
 
@@ -292,7 +305,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         proba = np.tile(self._priors, (_num_samples(X), 1))
         if len(self._learnt):
             n_learnt = len(self._learnt)
-            proba[:, self._learnt] = predict_many(self.estimator_, X, n_learnt)
+            proba[:, self._learnt] = positive_proba(self.estimator_, X, n_learnt)
         if method is not None:
             proba = METHODS[method](proba, self.hierarchy_)
         return np.clip(proba, TINY, ALMOST_1)  # nothing is impossible, nothing certain

@@ -88,7 +88,7 @@ def _shrunk(own, coarse, groups, positive, shrinkage):
 
 @dataclass
 class _Cells:
-    """Known cells with a positive score, and the weights of all known ones."""
+    """Known cells with a positive score and weight, and the positives of all cells."""
 
     score: np.ndarray
     label: np.ndarray
@@ -99,9 +99,9 @@ class _Cells:
 
 def _read_cells(scores, Y, weight):
     known = ~np.isnan(Y) if Y.dtype.kind == "f" else np.ones(Y.shape, bool)
-    rows, labels = np.nonzero(known & (scores > 0))
-    each = np.ones(len(rows)) if weight is None else weight[rows]
     every = np.ones(len(Y)) if weight is None else weight
+    rows, labels = np.nonzero(known & (scores > 0) & (every > 0)[:, None])
+    each = every[rows]
     return _Cells(
         scores[rows, labels],
         labels,
@@ -191,6 +191,7 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     average : {"micro", "macro"}
     shrinkage : float
     weight : ndarray of shape (n_samples,) or None
+        Not scaled: a sample of weight 2 is two samples, also for the shrinkage.
 
     Returns
     -------
@@ -198,7 +199,7 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     """
     cells = _read_cells(scores, Y, weight)
     gains = _macro_gains(cells) if average == "macro" else None
-    positive, thresholds = (Y == 1).sum(axis=0), np.full(Y.shape[1], DEFAULT)
+    positive, thresholds = cells.n_positive, np.full(Y.shape[1], DEFAULT)
     for level in STRATEGIES[: STRATEGIES.index(strategy) + 1]:
         groups = group_labels(hierarchy, level)
         if gains is None:

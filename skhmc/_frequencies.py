@@ -59,7 +59,7 @@ def rates(positive, known):
     return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
 
 
-def warn_constant(positive, known, fixed, names, priors):
+def warn_constant(positive, known, fixed, names, priors, few=None):
     """Warn once of labels that training can say nothing about, and of their fate.
 
     Parameters
@@ -70,12 +70,17 @@ def warn_constant(positive, known, fixed, names, priors):
     names : sequence
     priors : bool
         Whether such labels are predicted at their prior.
+    few : ndarray of shape (n_labels,), bool, default=None
+        Labels that have both values, one of them too seldom. Only with ``priors``.
     """
     kinds = {
         "no known value": (fixed & (known == 0), "never"),
         "no positive row": (fixed & (known > 0) & (positive == 0), "hardly ever"),
         "only positive rows": (fixed & (known > 0) & (positive == known), "always"),
     }
+    if few is not None:
+        rest = few & (0 < positive) & (positive < known)
+        kinds["too few rows of one value"] = (rest, "")
     found = {kind: pair for kind, pair in kinds.items() if pair[0].any()}
     if found:
         said = [

@@ -5,14 +5,26 @@ from inspect import signature
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.metadata_routing import process_routing
 
-from skhmc._columns import are_label_sets
+from skhmc._columns import are_label_sets, match_columns
+from skhmc._input import require_y
 from skhmc._targets import read_targets
 from skhmc.hierarchy import Hierarchy
+from skhmc.metrics._responses import find
 
-__all__ = ["inner_has", "read_for_inner", "route_fit", "take_features"]
+__all__ = [
+    "inner_has",
+    "is_frozen",
+    "output_order",
+    "read_for_inner",
+    "route_fit",
+    "take_features",
+    "with_columns",
+]
 
 
 def inner_has(name):
@@ -33,7 +45,105 @@ def take_features(estimator):
             setattr(estimator, name, getattr(estimator.estimator_, name))
 
 
-def read_for_inner(estimator, X, y):
+# -- the hierarchies of classifiers inside ---------------------------------------------
+
+
+def _parts(estimator):
+    """Yield classifiers, each inside the one before, and the prefix of its parameters.
+
+    Of a Pipeline the last step; a frozen one ends it.
+    """
+    prefix = ""
+    while estimator is not None:
+        yield prefix, estimator
+        if isinstance(estimator, FrozenEstimator):
+            return
+        if hasattr(estimator, "steps"):
+            name, estimator = estimator.steps[-1]
+        else:
+            name, estimator = "estimator", getattr(estimator, "estimator", None)
+        prefix += f"{name}__"
+
+
+def is_frozen(estimator):
+    """Tell whether ``fit`` leaves a classifier, or the last of a Pipeline, as it is."""
+    return any(isinstance(part, FrozenEstimator) for _, part in _parts(estimator))
+
+
+def _hierarchies(estimator):
+    """Yield the names and values of the parameters that hold its labels' hierarchy."""
+    for prefix, part in _parts(estimator):
+        frozen = isinstance(part, FrozenEstimator)  # has the attributes of another
+        if not frozen and getattr(part, "hierarchy", None) is not None:
+            yield f"{prefix}hierarchy", part.hierarchy
+
+
+def _known_hierarchy(estimator, fitted):
+    """Return the hierarchy that a classifier has for its labels, or None."""
+    if fitted:
+        hierarchy = find(estimator, "hierarchy_")
+        return hierarchy if hierarchy is not None and len(hierarchy.edges) else None
+    return next((source for _, source in _hierarchies(estimator)), None)
+
+
+def with_columns(estimator, labels, kept=None):
+    """Return a clone whose hierarchies are in the order of columns without names.
+
+    Parameters
+    ----------
+    estimator : estimator
+    labels : sequence
+        What the columns are called, or their positions.
+    kept : ndarray of int or None
+        Which of them the clone gets to see; None is all.
+
+    Returns
+    -------
+    estimator
+    """
+    inner, n_labels = clone(estimator), len(labels)
+    for name, source in list(_hierarchies(inner)):
+        own = set(Hierarchy.build(source).labels)
+        numbered = list(labels) == list(range(n_labels)) and not own.issuperset(labels)
+        own = match_columns(source, None if numbered else labels, n_labels)
+        if own.n_labels != n_labels:
+            raise ValueError(
+                f"{name} of {type(inner).__name__} has {own.n_labels} labels, but Y "
+                f"has {n_labels} columns. Leave it None, or give it one per column."
+            )
+        chosen = own.labels if kept is None else [own.labels[k] for k in kept]
+        inner.set_params(**{name: own.subset(chosen)})
+    return inner
+
+
+def output_order(estimator, hierarchy, named):
+    """Return the label, by position, of every column that a classifier predicts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted before, perhaps to labels in another order.
+    hierarchy : Hierarchy
+        The labels.
+    named : bool
+        Whether the columns of Y had names; else numbers only count the columns.
+
+    Returns
+    -------
+    list of int
+    """
+    every = list(range(hierarchy.n_labels))
+    names = find(estimator, "label_names_")
+    names = every if names is None else list(names)
+    if set(names) != set(hierarchy.labels) or (names == every and not named):
+        return every
+    return [hierarchy.position(name) for name in names]
+
+
+# -- fit -------------------------------------------------------------------------------
+
+
+def read_for_inner(estimator, X, y, *, fitted):
     """Return X, y for the classifier inside, and what y says.
 
     Parameters
@@ -42,36 +152,30 @@ def read_for_inner(estimator, X, y):
         With ``hierarchy`` and ``estimator``.
     X, y
         As documented in ``fit``.
+    fitted : bool
+        Whether the classifier inside is, and stays as it is.
 
     Returns
     -------
     X : array-like or csr_matrix
     y : array-like, csr_matrix or list
-        As given, but closed upward by ``hierarchy``. Lists of label names become
-        indicators, unless the classifier inside has the hierarchy.
+        As given, but closed upward by ``hierarchy``, or else by that of the classifier
+        inside. Lists of label names become indicators.
     targets : Targets
     """
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but "
-            f"the target y is None."
-        )
+    require_y(estimator, y)
     X, y = indexable(X, y)
     source = estimator.hierarchy
+    if source is None:
+        source = _known_hierarchy(estimator.estimator, fitted)
     targets = read_targets(y, source)
     if targets.classes is not None:
         return X, y if np.ndim(y) == 1 else np.ravel(y), targets
-    if are_label_sets(y, source and Hierarchy.build(source).n_labels):
-        own = source is None and _knows_a_hierarchy(estimator.estimator)
-        return X, y if own else _like(np.empty(0), targets.Y), targets
+    if are_label_sets(y, None if source is None else targets.hierarchy.n_labels):
+        return X, _like(np.empty(0), targets.Y), targets
     if source is None:
         return X, np.asarray(y) if isinstance(y, list) else y, targets
     return X, _like(y, targets.Y), targets
-
-
-def _knows_a_hierarchy(estimator):
-    given = [k for k, value in estimator.get_params().items() if value is not None]
-    return any(name.split("__")[-1] == "hierarchy" for name in given)
 
 
 def _like(y, Y):
@@ -96,7 +200,8 @@ def route_fit(estimator, sample_weight, params):
     Parameters
     ----------
     estimator : BaseEstimator
-        With ``estimator``, and a router with the names "estimator" and "splitter".
+        With ``estimator``, and a router with the names "estimator" and, where it has
+        ``cv``, "splitter".
     sample_weight : array-like or None
     params : dict
 
@@ -116,4 +221,8 @@ def route_fit(estimator, sample_weight, params):
             f"Leave it out, or route it: sklearn.set_config("
             f"enable_metadata_routing=True)."
         )
-    return Bunch(estimator=Bunch(fit=params), splitter=Bunch(split={}))
+    split = {}
+    if hasattr(estimator, "cv") and "groups" in params:  # as searches do
+        params = dict(params)
+        split["groups"] = params.pop("groups")
+    return Bunch(estimator=Bunch(fit=params), splitter=Bunch(split=split))

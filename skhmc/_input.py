@@ -17,6 +17,7 @@ __all__ = [
     "match_weight",
     "read_fit_input",
     "read_fit_labels",
+    "require_y",
     "set_labels",
     "subset_accuracy",
 ]
@@ -97,7 +98,7 @@ def read_fit_input(
     targets : Targets
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
     """
-    _require(estimator, y)
+    require_y(estimator, y)
     many = estimator._many_dimensions
     X = check_X(estimator, X, reset=former is None, allow_nd=many)
     known = former == "labels"
@@ -125,14 +126,15 @@ def read_fit_labels(estimator, X, y, sample_weight):
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
         With a mean of 1.
     """
-    _require(estimator, y)
+    require_y(estimator, y)
     targets = read_targets(y, estimator.hierarchy)
     if not targets.Y.shape[0]:
         raise ValueError("Found 0 samples, expected at least one.")
     return targets, _read_weight(X, y, targets, sample_weight, np.dtype(np.float64))
 
 
-def _require(estimator, y):
+def require_y(estimator, y):
+    """Raise the error that scikit-learn's checks know, where y is None."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but "

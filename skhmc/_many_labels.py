@@ -5,11 +5,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, _num_samples
+from sklearn.utils.validation import _check_method_params
 
-from skhmc.metrics._responses import positive_columns, positive_scores
+from skhmc.metrics._responses import positive_columns
 
-__all__ = ["PerLabel", "fit_native", "predict_many", "takes_many_labels"]
+__all__ = ["PerLabel", "fit_native", "takes_many_labels"]
 
 
 def takes_many_labels(estimator):
@@ -38,26 +38,6 @@ def fit_native(estimator, X, Y, params):
     if Y.shape[1] == 1 and get_tags(estimator).target_tags.single_output:
         Y, params = Y.ravel(), _params_of(params, 0)
     return estimator.fit(X, Y, **params)
-
-
-def predict_many(estimator, X, n_labels):
-    """Return the probabilities (n_samples, n_labels) of 1, in whatever form they are.
-
-    Raises
-    ------
-    ValueError
-        When there are not so many.
-    """
-    proba = positive_scores(estimator, X)
-    if n_labels == 1 and proba.shape[1] == 2:  # of the two classes of a 1-D y
-        proba = proba[:, np.flatnonzero(np.ravel(estimator.classes_) == 1)]
-    if proba.shape != (_num_samples(X), n_labels):
-        raise ValueError(
-            f"{type(estimator).__name__} predicted probabilities of shape "
-            f"{proba.shape}, expected one column for each of {n_labels} labels. Use "
-            f"strategy='per_label'."
-        )
-    return proba
 
 
 class PerLabel(BaseEstimator):
@@ -138,5 +118,8 @@ def _fit_label(estimator, X, y, name, params):
     try:
         return estimator.fit(X, y.astype(np.int64), **params)
     except Exception as error:
-        error.add_note(f"While fitting label {name!r}: {int(y.sum())} of {len(y)} rows")
+        error.add_note(
+            f"While fitting label {name!r}: {int(y.sum())} of {len(y)} rows. Labels "
+            f"with too few rows of one value get their prior by min_positives=..."
+        )
         raise

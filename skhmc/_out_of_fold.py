@@ -40,15 +40,16 @@ def positive_proba(estimator, X, n_labels):
     """
     proba = np.asarray(positive_scores(estimator, X))
     classes = getattr(estimator, "classes_", None)
-    if n_labels == 1 and np.ndim(classes) == 1:  # one column was taken for classes
+    one = n_labels == 1 and np.ndim(classes) == 1  # one column was taken for classes
+    if one and proba.shape[1] == len(classes):
         at = np.flatnonzero(np.asarray(classes) == 1)
         proba = proba[:, at] if len(at) else np.zeros((len(proba), 1))
     if proba.ndim != 2 or proba.shape[1] != n_labels:
         raise ValueError(
             f"{type(estimator).__name__} predicts probabilities of shape "
             f"{proba.shape}, expected (n_samples, {n_labels}), one column per label. "
-            f"Use a classifier of several labels, such as MultiOutputClassifier or "
-            f"OneVsRestClassifier around this one."
+            f"Use a classifier of several labels, such as MultiOutputClassifier around "
+            f"this one; CoherentClassifier makes one by strategy='per_label'."
         )
     return proba
 

@@ -18,13 +18,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skhmc._cuts import coherent, cut, f1_thresholds, search_thresholds
-from skhmc._inner import inner_has, read_for_inner, route_fit, take_features
+from skhmc._inner import (
+    inner_has,
+    is_frozen,
+    output_order,
+    read_for_inner,
+    route_fit,
+    take_features,
+    with_columns,
+)
 from skhmc._input import check_sample_weight, set_labels, subset_accuracy
 from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
-from skhmc._targets import Targets, read_targets
-from skhmc.hierarchy import Hierarchy
+from skhmc._targets import Targets
 from skhmc.metrics import hierarchical_f1_score
-from skhmc.metrics._responses import find
 
 __all__ = ["HierarchicalThresholdClassifier"]
 
@@ -49,8 +55,8 @@ class HierarchicalThresholdClassifier(
         A classifier of several labels with ``predict_proba``: one of this package, or
         of scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        None is the ``hierarchy_`` of the fitted ``estimator``, or flat where it has
-        none.
+        None is that of ``estimator``, or flat where it has none. Where both have one,
+        that of ``estimator`` is put in the order of this one, by name.
     strategy : {"global", "level", "label"}, default="global"
         Which labels share a threshold: all, those of one depth, or none.
     metric : str or callable, default="hierarchical_f1"
@@ -183,28 +189,28 @@ class HierarchicalThresholdClassifier(
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Handed to ``estimator``; in tuning with a built-in metric samples weigh as
-            much, too.
+            much, too: a weight of 2 is as the sample twice.
         **params : dict
-            Handed to ``fit`` of ``estimator`` or, with metadata routing, to those who
-            ask for it.
+            Handed to ``fit`` of ``estimator``, and ``groups`` to ``cv``; with metadata
+            routing, to those who ask for it.
 
         Returns
         -------
         HierarchicalThresholdClassifier
             The fitted classifier itself.
         """
-        X, y, targets = read_for_inner(self, X, y)
+        vars(self).pop("classes_", None)  # unfitted, should this fail
+        fitted = self._is_prefit() or is_frozen(self.estimator)
+        X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         routed = route_fit(self, sample_weight, params)
-        many, splits = targets.classes is None, None
-        if many and not self._is_prefit():
-            split_params = routed.splitter.split
-            splits = list(read_cv(self.cv).split(X, targets.Y, **split_params))
-        self.estimator_, unseen = self._fitted(X, y, splits, routed.estimator.fit)
+        splits = self._split(X, y, targets, routed.splitter.split)
+        inner = self._inner(y, targets)
+        given = (inner, X, y, splits, routed.estimator.fit)
+        self.estimator_, unseen = self._fitted(*given)
         self.thresholds_ = self.closing_ = self.best_score_ = None
-        if many:
-            targets = self._as_fitted(y, targets)
-            given = (X, y, targets.Y, splits, routed.estimator.fit)
-            rows, proba = self._probabilities(*given, unseen)
+        if targets.classes is None:
+            targets = self._as_fitted(y, targets) if fitted else targets
+            rows, proba = self._probabilities(*given, targets.Y, unseen)
             self._tune(rows, proba, targets, sample_weight)
         set_labels(self, targets)
         take_features(self)
@@ -213,13 +219,27 @@ class HierarchicalThresholdClassifier(
     def _is_prefit(self):
         return isinstance(self.cv, str)
 
-    def _fitted(self, X, y, splits, params):
+    def _split(self, X, y, targets, params):
+        """Return the rows of training and test parts, or None."""
+        if self._is_prefit() or targets.classes is not None:
+            return None
+        Y = y if hasattr(y, "columns") else targets.Y  # with names, where it has
+        return list(read_cv(self.cv).split(X, Y, **params))
+
+    def _inner(self, y, targets):
+        """Return the estimator, which knows the columns of y by name or by order."""
+        named = targets.classes is not None or hasattr(y, "columns")
+        if self._is_prefit() or named:
+            return self.estimator
+        return with_columns(self.estimator, targets.hierarchy.labels)
+
+    def _fitted(self, inner, X, y, splits, params):
         """Return the fitted estimator, and rows to tune on that it has not seen."""
         if self._is_prefit():
-            check_is_fitted(self.estimator)
-            return self.estimator, slice(None)
+            check_is_fitted(inner)
+            return inner, slice(None)
         if self.refit or splits is None:
-            return clone(self.estimator).fit(X, y, **params), None
+            return clone(inner).fit(X, y, **params), None
         if len(splits) > 1:
             raise ValueError(
                 f"refit=False keeps the estimator of the only split, but "
@@ -229,24 +249,20 @@ class HierarchicalThresholdClassifier(
         train, test = splits[0]
         params = _check_method_params(X, params, train)
         X, y = _safe_indexing(X, train), _safe_indexing(y, train)
-        return clone(self.estimator).fit(X, y, **params), test
+        return clone(inner).fit(X, y, **params), test
 
     def _as_fitted(self, y, targets):
-        """Return the labels with the hierarchy and in the order of ``estimator_``."""
-        inner = find(self.estimator_, "hierarchy_")
-        if self.hierarchy is None and inner is not None and len(inner.edges):
-            targets = read_targets(y, inner, warn=False)
-        hierarchy, names = targets.hierarchy, find(self.estimator_, "label_names_")
-        if names is None or set(names) != set(hierarchy.labels):
-            return targets
-        order = [hierarchy.position(name) for name in names]
-        return Targets(targets.Y[:, order], Hierarchy.build(hierarchy, labels=names))
+        """Return the labels in the order in which ``estimator_`` predicts them."""
+        hierarchy = targets.hierarchy
+        order = output_order(self.estimator_, hierarchy, hasattr(y, "columns"))
+        names = [hierarchy.labels[k] for k in order]
+        return Targets(targets.Y[:, order], hierarchy.subset(names))
 
-    def _probabilities(self, X, y, Y, splits, params, unseen):
+    def _probabilities(self, inner, X, y, splits, params, Y, unseen):
         """Return rows, and probabilities from estimators that have not seen them."""
         if unseen is None:
             options = {"params": params, "n_jobs": self.n_jobs}
-            return out_of_fold(self.estimator, X, y, Y, splits, **options)
+            return out_of_fold(inner, X, y, Y, splits, **options)
         X = X if isinstance(unseen, slice) else _safe_indexing(X, unseen)
         return unseen, positive_proba(self.estimator_, X, Y.shape[1])
 
@@ -257,7 +273,8 @@ class HierarchicalThresholdClassifier(
         Y = Y if np.isnan(Y).any() else Y.astype(int)
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, targets.Y.shape, np.float64)
-            weight = weight.mean(axis=1)[rows]
+            given = np.mean(np.asarray(sample_weight))  # their scale counts
+            weight = given * weight.mean(axis=1)[rows]
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
         self.best_score_ = -np.inf
         for closing in CLOSINGS if len(hierarchy.edges) else CLOSINGS[:1]:
@@ -297,7 +314,7 @@ class HierarchicalThresholdClassifier(
 
         After a 1-D ``y`` classes (n_samples,).
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
             return self.estimator_.predict(X)
         scores = coherent(self.predict_proba(X), self.hierarchy_, self.closing_)
@@ -308,7 +325,7 @@ class HierarchicalThresholdClassifier(
 
         After a 1-D ``y`` those of ``classes_``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
             return self.estimator_.predict_proba(X)
         return positive_proba(self.estimator_, X, len(self.label_names_))
@@ -316,19 +333,19 @@ class HierarchicalThresholdClassifier(
     @available_if(inner_has("decision_function"))
     def decision_function(self, X):
         """Return that of the estimator."""
-        check_is_fitted(self)
+        check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 
     @available_if(inner_has("raw_decision_function"))
     def raw_decision_function(self, X):
         """Return that of the estimator, before its coherence step."""
-        check_is_fitted(self)
+        check_is_fitted(self, "classes_")
         return self.estimator_.raw_decision_function(X)
 
     @available_if(inner_has("predict_raw"))
     def predict_raw(self, X):
         """Return that of the estimator, with its own threshold, before coherence."""
-        check_is_fitted(self)
+        check_is_fitted(self, "classes_")
         return self.estimator_.predict_raw(X)
 
     def score(self, X, y, sample_weight=None):
@@ -351,6 +368,9 @@ class HierarchicalThresholdClassifier(
     def __sklearn_tags__(self):
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.input_tags = inner.input_tags
+        tags.non_deterministic = inner.non_deterministic
+        tags.target_tags.multi_output = inner.target_tags.multi_output
+        tags.target_tags.single_output = inner.target_tags.single_output
         if inner.classifier_tags is not None:
             tags.classifier_tags = inner.classifier_tags
         return tags

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -250,7 +251,7 @@ def test_a_wrong_number_of_columns_is_an_error():
     hierarchy, X, Y = problem(5)
     clf = CoherentClassifier(Recorder(np.zeros((60, 3))), hierarchy).fit(X, Y)
     with pytest.raises(
-        ValueError, match=r"Recorder .* shape \(60, 3\), .* of 5 labels"
+        ValueError, match=r"Recorder .* shape \(60, 3\), .*, 5\), one column per label"
     ):
         clf.predict(X)
 
@@ -572,9 +573,38 @@ def test_errors_name_the_label():
     rare = hierarchy.position("parrot")
     Y[np.flatnonzero(Y[:, rare])[1:], rare] = 0
     clf = CoherentClassifier(CalibratedClassifierCV(logistic()), hierarchy)
-    message = "While fitting label 'parrot': 1 of 60 rows"
+    message = "While fitting label 'parrot': 1 of 60 rows.* prior by min_positives"
     with pytest.raises(ValueError, match=message):
         clf.fit(X, Y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_labels_with_few_positives_or_negatives_get_their_prior(weighted):
+    hierarchy, X, Y = task("many")
+    Y, rare = Y.copy(), hierarchy.position("parrot")
+    weight, more = np.ones(60), np.flatnonzero(Y[:, rare])[4:]
+    if weighted:
+        weight[more] = 0  # rows without weight do not count
+    else:
+        Y[more, rare] = 0
+    Y = np.column_stack([Y, np.arange(60) > 2])
+    params = {"sample_weight": weight} if weighted else {}
+    edges = hierarchy.edges.tolist()
+    inner = CalibratedClassifierCV(logistic())  # five folds
+    clf = CoherentClassifier(inner, edges, min_positives=5, method=None)
+    message = r"Of 7 labels, 2 with too few rows of one value \(5, 6\) .* their prior"
+    with pytest.warns(UserWarning, match=message) as caught:
+        clf.fit(X, Y, **params)
+    assert len(caught) == 1
+    share = (weight[:, None] * Y).sum(axis=0) / weight.sum()
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba[:, 5:], np.tile(share[5:], (60, 1)), atol=1e-3)
+    fewer = CoherentClassifier(inner, method=None).fit(X, Y[:, :5], **params)
+    assert_same(proba[:, :5], fewer.predict_proba(X))
+    clf.set_params(method="average")
+    assert score_violations(clf.predict_proba(X), clf.hierarchy_).nnz == 0
+    with pytest.raises(InvalidParameterError, match="'min_positives' parameter"):
+        clf.set_params(min_positives=0).fit(X, Y)
 
 
 # -- one label per row -----------------------------------------------------------------
@@ -693,6 +723,45 @@ def test_a_fitted_estimator_is_taken_as_it_is():
     np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-15)
 
 
+@pytest.mark.parametrize("inside_pipeline", [False, True])
+def test_a_fitted_estimator_with_other_columns(inside_pipeline):
+    hierarchy, X, Y = task("many")
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    fitted = CoherentClassifier(forest(), hierarchy).fit(X, frame.iloc[:, ::-1])
+    inner = FrozenEstimator(fitted)
+    inner = make_pipeline(inner) if inside_pipeline else inner
+    none = np.zeros_like(Y)  # constant labels do not matter
+    for y in (frame, Y, pd.DataFrame(none, columns=hierarchy.labels)):
+        clf = CoherentClassifier(inner, hierarchy).fit(X, y)
+        assert_same(clf.predict_proba(X), fitted.predict_proba(X)[:, ::-1].copy())
+
+
+PARENTS = {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
+
+
+@pytest.mark.parametrize("own", [PARENTS, DAG, DAG.subset(sorted(DAG.labels)), None])
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_hierarchy_inside_is_read_by_name(own, constant):
+    hierarchy, X, Y = task("many")
+    Y = Y * (np.array(hierarchy.labels) != "pet") if constant else Y
+    known = None if constant else hierarchy  # without pet it is not closed
+    frame = pd.DataFrame(Y, columns=hierarchy.labels)[list(hierarchy.labels)[::-1]]
+    inner = GridSearchCV(CoherentClassifier(forest(), own), {}, cv=2)
+    clf = CoherentClassifier(inner, known)
+    said = "no positive row" if constant else None
+    with pytest.warns(UserWarning, match=said) if said else nullcontext():
+        clf.fit(X, frame)
+    plain = CoherentClassifier(forest(), known)
+    with pytest.warns(UserWarning, match=said) if said else nullcontext():
+        plain.fit(X, frame)
+    assert_same(clf.predict_proba(X), plain.predict_proba(X))
+    if own is not None:
+        names = [name for name in frame if not (constant and name == "pet")]
+        inside = clf.estimator_.best_estimator_
+        assert inside.hierarchy_ == hierarchy.subset(names)
+    assert inner.estimator.hierarchy is own  # only the clone's was changed
+
+
 @pytest.mark.parametrize(
     "inner", [pytest.param(instance, id=name) for name, instance in FAST]
 )
@@ -751,7 +820,7 @@ def test_weights_of_labels(n_labels):
 def test_an_estimator_that_takes_no_weights():
     hierarchy, X, Y = problem(3)
     clf = CoherentClassifier(KNeighborsClassifier(), hierarchy)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"):
+    with pytest.raises(ValueError, match="was given, but KNeighborsClass.* takes none"):
         clf.fit(X, Y, sample_weight=np.ones(60))
     with pytest.raises(ValueError, match=r"sample_weight of shape \(60,\)"):
         CoherentClassifier(logistic()).fit(X, Y, sample_weight=np.ones(59))

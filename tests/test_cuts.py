@@ -96,6 +96,8 @@ def test_no_other_thresholds_are_better(seed, strategy, average, unknown, weight
         Y[rng.random(Y.shape) < 0.3] = np.nan
     Y[range(4), range(4)] = 1  # without a positive a label has its level's threshold
     weight = rng.integers(0, 3, len(Y)).astype(float) if weighted else None
+    if weighted:
+        weight[:4] += 1  # of those positives
     options = {"strategy": strategy, "average": average, "weight": weight}
     found = f1_thresholds(scores, Y, TREE, **options, shrinkage=0)
     groups = group_labels(TREE, strategy)

@@ -394,6 +394,13 @@ def test_wrong_number_of_folds(n_splits):
         folds(np.eye(3), n_splits)
 
 
+@pytest.mark.parametrize("n_splits", [0, 2.5, "5"])
+def test_wrong_number_of_splits(n_splits):
+    cv = MultilabelStratifiedShuffleSplit(n_splits)
+    with pytest.raises(ValueError, match="n_splits to be an int of at least 1, got"):
+        list(cv.split(np.eye(3), np.eye(3)))
+
+
 def test_more_folds_than_samples():
     with pytest.raises(ValueError, match="n_splits=5 is more than .* samples, 3"):
         folds(np.eye(3))

@@ -1,6 +1,7 @@
 """Tests of HierarchicalThresholdClassifier: coherent whatever is tuned, and tuned."""
 
 import pickle
+from itertools import product
 
 import joblib
 import numpy as np
@@ -32,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhmc import HierarchicalThresholdClassifier, Hierarchy
+from skhmc import CoherentClassifier, HierarchicalThresholdClassifier, Hierarchy
 from skhmc._out_of_fold import out_of_fold
 from skhmc.coherence import close_upward
 from skhmc.metrics import (
@@ -224,8 +225,9 @@ def test_weights_are_repeated_rows():
     X, Y = said(40, 3, 0)
     weight = np.random.default_rng(0).integers(0, 3, 40)
     frozen = FrozenEstimator(Says())
-    for metric in ("f1_micro", "f1_macro"):
-        clf = HierarchicalThresholdClassifier(frozen, cv="prefit", metric=metric)
+    for metric, strategy in product(("f1_micro", "f1_macro"), STRATEGIES):
+        options = {"metric": metric, "strategy": strategy, "cv": "prefit"}
+        clf = HierarchicalThresholdClassifier(frozen, **options)
         one = clone(clf).fit(X, Y, sample_weight=weight)
         two = clone(clf).fit(np.repeat(X, weight, axis=0), np.repeat(Y, weight, axis=0))
         np.testing.assert_allclose(one.thresholds_, two.thresholds_)
@@ -341,6 +343,7 @@ def test_unknown_labels_do_not_count():
     hierarchy, X, Y = task("many")
     unknown = Y.astype(float)
     unknown[np.random.default_rng(0).random(Y.shape) < 0.2] = np.nan
+    unknown = close_upward(unknown, hierarchy)
     clf = HierarchicalThresholdClassifier(
         FakeHMC(hierarchy), strategy="label", cv=MultilabelStratifiedKFold(3)
     ).fit(X, unknown)
@@ -385,13 +388,125 @@ def test_label_sets_and_who_knows_the_hierarchy():
     flat = HierarchicalThresholdClassifier(forest()).fit(X, sets)
     assert list(flat.label_names_) == sorted(NAMES)
 
-    class TakesSets(FakeHMC):
-        def fit(self, X, Y):
-            Y = [[label in row for label in NAMES] for row in Y]
-            return super().fit(X, pd.DataFrame(Y, columns=NAMES))
+    for hierarchy in (DAG, DAG.subset(NAMES[::-1])):
+        inside = HierarchicalThresholdClassifier(FakeHMC(hierarchy)).fit(X, sets)
+        assert inside.hierarchy_ == inside.estimator_.hierarchy_ == hierarchy
+        by_name = FakeHMC(DAG).fit(X, pd.DataFrame(Y, columns=NAMES)).predict_proba(X)
+        order = [NAMES.index(name) for name in hierarchy.labels]
+        np.testing.assert_allclose(inside.predict_proba(X), by_name[:, order])
 
-    inside = HierarchicalThresholdClassifier(TakesSets(DAG)).fit(X, sets)
-    assert list(inside.label_names_) == NAMES and inside.hierarchy_ == DAG
+
+PARENTS = {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
+INNER = [PARENTS, DAG, DAG.subset(NAMES[::-1])]
+
+
+@pytest.mark.parametrize("inner", INNER, ids=["names", "same", "other order"])
+@pytest.mark.parametrize("form", ["array", "sets", "frame"])
+def test_both_hierarchies_are_read_by_name(inner, form):
+    _, X, Y = task("many")
+    frame = pd.DataFrame(Y, columns=NAMES)
+    sets = [[NAMES[k] for k in np.flatnonzero(row)] for row in Y]
+    y = {"array": Y, "sets": sets, "frame": frame[sorted(NAMES)]}[form]
+    own = CoherentClassifier(LogisticRegression(), inner)
+    expected = CoherentClassifier(LogisticRegression(), DAG)
+    expected = make_pipeline(StandardScaler(), expected).fit(X, Y).predict_proba(X)
+    pipe = make_pipeline(StandardScaler(), own)
+    for hierarchy in (DAG,) if form == "array" else (DAG, None):
+        clf = HierarchicalThresholdClassifier(pipe, hierarchy=hierarchy, cv=2)
+        found = clf.fit(X, y).predict_proba(X)
+        order = [NAMES.index(name) for name in clf.label_names_]
+        np.testing.assert_allclose(found, expected[:, order])
+        assert clf.hierarchy_ == DAG.subset(clf.label_names_)
+        assert au_prc_scorer(clf, X, frame) > 0.9 and hvr_scorer(clf, X, frame) == 0
+    assert own.hierarchy is inner  # only the clone's was changed
+
+
+def test_a_hierarchy_inside_that_does_not_fit():
+    _, X, Y = task("many")
+    inner = FakeHMC([("a", "b")])
+    clf = HierarchicalThresholdClassifier(inner, hierarchy=DAG)
+    with pytest.raises(ValueError, match="edges name labels that are not .* 'a', 'b'"):
+        clf.fit(X, Y)
+    clf = HierarchicalThresholdClassifier(
+        FakeHMC(DAG), hierarchy=Hierarchy.from_edges([(0, 1)])
+    )
+    with pytest.raises(ValueError, match="hierarchy of FakeHMC has 6 labels, .* 2 col"):
+        clf.fit(X, Y[:, [0, 2]])
+
+
+def test_numbers_that_only_count_columns_are_no_names():
+    _, X, Y = task("many")
+    numbers = [3, 1, 2, 0, 5, 4]
+    edges = [(numbers[p], numbers[c]) for p, c in DAG.edges]
+    hierarchy = Hierarchy.from_edges(edges, labels=numbers)
+    options = {"strategy": "label", "cv": 2}
+    named = HierarchicalThresholdClassifier(FakeHMC(DAG), hierarchy=DAG, **options)
+    named.fit(X, Y)
+    inner = FakeHMC(Hierarchy.from_edges(DAG.edges.tolist(), labels=range(6)))
+    fitted = FrozenEstimator(clone(inner).fit(X, Y))
+    clf = HierarchicalThresholdClassifier(fitted, hierarchy=hierarchy, **options)
+    assert list(clf.fit(X, Y).label_names_) == numbers
+    np.testing.assert_allclose(clf.predict_proba(X), fitted.predict_proba(X))
+    whole = {"cv": "prefit", "strategy": "label"}
+    expected = HierarchicalThresholdClassifier(Says(), hierarchy=DAG, **whole)
+    expected.fit(fitted.predict_proba(X), Y)
+    np.testing.assert_allclose(
+        clf.set_params(**whole).fit(X, Y).thresholds_, expected.thresholds_
+    )
+
+
+def test_the_hierarchy_inside_closes_y_once():
+    _, X, Y = task("many")
+    leaves = Y.copy()
+    leaves[:, [NAMES.index(name) for name in ("mammal", "pet", "bird")]] = 0
+    for y in (leaves, pd.DataFrame(leaves, columns=NAMES)):
+        clf = HierarchicalThresholdClassifier(FakeHMC(DAG), cv=2)
+        with pytest.warns(UserWarning, match="Y is not closed upward") as caught:
+            clf.fit(X, y)
+        assert len(caught) == 1
+    closed = clone(clf).fit(X, close_upward(leaves, DAG))
+    np.testing.assert_array_equal(closed.predict_proba(X), clf.predict_proba(X))
+
+
+def test_splitters_get_the_names_of_columns():
+    _, X, Y = task("many")
+    frame = pd.DataFrame(Y, columns=NAMES)[sorted(NAMES)]
+    cv = MultilabelStratifiedKFold(3, hierarchy=PARENTS)
+    clf = HierarchicalThresholdClassifier(FakeHMC(PARENTS), cv=cv).fit(X, frame)
+    same = HierarchicalThresholdClassifier(FakeHMC(PARENTS), cv=3).fit(X, frame)
+    assert clf.best_score_ == same.best_score_
+
+
+@pytest.mark.parametrize("inner", [Hierarchy.from_paths(["a/b", "c"]), None])
+def test_classes_know_the_hierarchy_inside(inner):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.array(["a/b", "a", "c"])[rng.integers(0, 3, 60)]
+    own = CoherentClassifier(LogisticRegression(), inner)
+    clf = HierarchicalThresholdClassifier(own).fit(X, y)
+    assert clf.hierarchy_ == clf.estimator_.hierarchy_
+    assert au_prc_scorer(clf, X, y) == au_prc_scorer(clf.estimator_, X, y)
+
+
+def test_a_fit_that_fails_leaves_no_half_of_two_fits():
+    X, Y = said(60, 3, 0)
+    clf = HierarchicalThresholdClassifier(forest()).fit(X, Y)
+    clf.set_params(metric=lambda *_: np.nan)
+    with pytest.raises(ValueError, match="to return a finite number"):
+        clf.fit(X, Y[:, :2])
+    for function in (clf.predict, clf.predict_proba):
+        with pytest.raises(NotFittedError):
+            function(X)
+
+
+def test_within_a_coherent_classifier():
+    _, X, Y = task("many")
+    frame = pd.DataFrame(Y, columns=NAMES)[sorted(NAMES)]
+    for hierarchy in (None, DAG):
+        tuned = HierarchicalThresholdClassifier(logistic(), hierarchy=hierarchy, cv=2)
+        clf = CoherentClassifier(tuned, DAG).fit(X, frame)
+        plain = CoherentClassifier(logistic(), DAG).fit(X, frame)
+        assert clf.strategy_ == "native"
+        np.testing.assert_allclose(clf.predict_proba(X), plain.predict_proba(X))
 
 
 def test_sparse_labels():
@@ -464,6 +579,9 @@ def test_cv_may_be_any_splitter():
     _, X, Y = task("many")
     cv = KFold(3)
     clf = HierarchicalThresholdClassifier(forest(), cv=cv).fit(X, Y)
+    groups = np.arange(60) // 20
+    by_group = HierarchicalThresholdClassifier(forest(), cv=GroupKFold(3))
+    assert by_group.fit(X, Y, groups=groups).best_score_ == clf.best_score_
     listed = HierarchicalThresholdClassifier(forest(), cv=list(cv.split(X)), n_jobs=2)
     with joblib.parallel_backend("threading"):
         assert listed.fit(X, Y).best_score_ == clf.best_score_

@@ -43,12 +43,19 @@ def _read(splitter, X, y, groups):
     return X, Y
 
 
+def _check_n_splits(n_splits, least):
+    if not isinstance(n_splits, Integral) or n_splits < least:
+        raise ValueError(
+            f"Expected n_splits to be an int of at least {least}, got {n_splits!r}."
+        )
+
+
 class MultilabelStratifiedKFold(BaseCrossValidator):
     r"""K folds of multi-label data, each with its share of every label.
 
     As :class:`sklearn.model_selection.StratifiedKFold`, for several labels per sample:
     for ``cv=`` in ``cross_val_score`` and searches. Unlike ``cv=5`` it takes Y with NaN
-    and sparse Y.
+    and, in searches, sparse Y (``cross_val_score`` itself takes none).
 
     Parameters
     ----------
@@ -132,10 +139,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         yield from super().split(X, Y)
 
     def _check(self, X):
-        if not isinstance(self.n_splits, Integral) or self.n_splits < 2:
-            raise ValueError(
-                f"Expected n_splits to be an int of at least 2, got {self.n_splits!r}."
-            )
+        _check_n_splits(self.n_splits, 2)
         if self.random_state is not None and not self.shuffle:
             raise ValueError(
                 f"random_state={self.random_state!r} has no effect with shuffle=False. "
@@ -255,6 +259,7 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         test : ndarray of int
             Rows of the test part, in random order.
         """
+        _check_n_splits(self.n_splits, 1)
         X, Y = _read(self, X, y, groups)
         yield from super().split(X, Y)
 

@@ -256,8 +256,9 @@ def real_rows(found):
         counts = found.get((name, "counts"), {})
         cells = [cell(counts, x) for x in RECOVERED]
         rows.append([name, "counts alone", "", "", "", *cells, ""])
-        limits = [cell(counts, x) for x in LIMITS[:2]]
-        rows.append([name, "at most", "", "", "", "1", *limits, ""])
+        of_hops, ceiling = (cell(counts, x) for x in LIMITS[:2])
+        rows.append([name, "hops of the truth", "", "", "", "1", of_hops, "1", ""])
+        rows.append([name, "at most, without ties", "", "", "", "", "", ceiling, ""])
     return rows
 
 

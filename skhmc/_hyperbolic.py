@@ -3,18 +3,23 @@
 from copy import copy
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._encoder import build_encoder
-from skhmc._label_embedding import LabelPoints, build_criterion, learn_table
+from skhmc._label_embedding import (
+    LabelPoints,
+    build_criterion,
+    count_pairs,
+    learn_table,
+)
 from skhmc._label_form import ManyPaths
 from skhmc._network import NetworkHMC
+from skhmc._pass_through import passed_on
 from skhmc._similarity import SIMILARITIES
 from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
-from skhmc.induction import cooccurrence, learn_dag, learn_tree, rates_of_counts
+from skhmc.induction import learn_dag, learn_tree
 from skhmc.nn.hyperbolic import log0
 from skhmc.nn.modules import EmbeddingNetwork
 
@@ -67,7 +72,8 @@ class HyperbolicHMC(NetworkHMC):
         Distances are divided by it.
     points_rate : float, default=10
         Learning rate of the points, as a multiple of that of the network: coordinates
-        grow exponentially with the radius.
+        grow exponentially with the radius. An ``optimizer__param_groups`` that names
+        ``table`` says otherwise.
     max_radius : float, default=8
         Radius beyond which points are pulled back; None for no limit.
     tangent_scores : bool, default=True
@@ -141,7 +147,7 @@ class HyperbolicHMC(NetworkHMC):
     label_radius_ : ndarray of shape (n_labels,)
         Distances from the origin.
     cooccurrence_ : csr_matrix of shape (n_labels, n_labels)
-        Training samples that have both labels.
+        Training samples that have both labels, or their weight.
     hierarchy_ : Hierarchy
         What was given, in the order of Y's columns; flat if nothing was.
     history_ : list of dict
@@ -321,23 +327,23 @@ class HyperbolicHMC(NetworkHMC):
                 "mode='cascade' learns the labels' points before the classifier, from "
                 "all training data. Use mode='joint' with partial_fit."
             )
-        self._geometry = self.geometry  # of the points, also when the parameter changes
-        self._count_pairs(problem)
-        criterion = build_criterion(self, problem, self.cooccurrence_)
         former = vars(self).get("net_")
+        if former is not None and self.geometry != self._geometry:
+            raise ValueError(
+                f"Training cannot go on with geometry={self.geometry!r}, since it was "
+                f"{self._geometry!r}. Leave it as it was, or start anew."
+            )
+        self._geometry = self.geometry  # of the points, also when the parameter changes
+        pairs = count_pairs(problem)
+        self._pairs = self._pairs.plus(pairs) if problem.going_on else pairs
+        self.cooccurrence_ = self._pairs.together
+        criterion = build_criterion(self, problem, self._pairs)
         table = learn_table(self, criterion, former) if self.mode == "cascade" else None
         module, own = self._build_module(problem, table)
-        rate = self.points_rate * self.learning_rate_init
+        rate = passed_on(self, "optimizer").get("lr", self.learning_rate_init)
         # the origin is no place that points should decay to
-        options = {"lr": rate, "weight_decay": 0.0}
+        options = {"lr": self.points_rate * rate, "weight_decay": 0.0}
         return Parts(module, criterion, own, [("table", options)])
-
-    def _count_pairs(self, problem):
-        rows, held_out = problem.split
-        Y = problem.Y if held_out is None else problem.Y[rows]
-        weight = None if problem.weight is None else problem.weight[rows].mean(axis=1)
-        counts = cooccurrence(Y, weight)
-        self.cooccurrence_ = counts + self.cooccurrence_ if problem.going_on else counts
 
     def _build_module(self, problem, table):
         encoder, n_encoded, own = build_encoder(self, problem.X)
@@ -356,14 +362,14 @@ class HyperbolicHMC(NetworkHMC):
         return module, own
 
     def _finish(self):
-        points, counts = self._points, rates_of_counts(self.cooccurrence_)
+        points, rates = self._points, self._pairs.rates
         options = {"threshold": self.reach, "radius": points.radius}
         if self.rule == "tree":
             self.learned_hierarchy_ = learn_tree(
-                counts, self.label_names_, distances=points.apart, **options
+                rates, self.label_names_, distances=points.apart, **options
             )
         else:
-            self.learned_hierarchy_ = learn_dag(counts, self.label_names_, **options)
+            self.learned_hierarchy_ = learn_dag(rates, self.label_names_, **options)
 
     @property
     def _points(self):
@@ -391,4 +397,4 @@ class HyperbolicHMC(NetworkHMC):
         ndarray of shape (n_chosen, n_labels), float64
             Geodesic, or Euclidean, distances.
         """
-        return self._points.rows(slice(None) if labels is None else np.asarray(labels))
+        return self._points.rows(labels)

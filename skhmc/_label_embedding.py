@@ -1,12 +1,16 @@
 """From how often labels occur together to their points in space, and back."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
 from skhmc._similarity import ancestry, similarity
+from skhmc.induction import cooccurrence, rates_of_counts
+from skhmc.induction._rates import unknown_beside
 from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
 from skhmc.nn.hyperbolic import radius, radius_penalty, to_ball
 from skhmc.nn.pairs import RankedPairs
@@ -18,11 +22,62 @@ from skhmc.nn.ranking import (
     train_table,
 )
 
-__all__ = ["LabelPoints", "build_criterion", "build_ranking", "learn_table"]
+__all__ = [
+    "LabelPoints",
+    "PairCounts",
+    "build_criterion",
+    "build_ranking",
+    "count_pairs",
+    "learn_table",
+]
 
 EXACT_LABELS = 256  # up to here all pairs are ranked in every step, without sampling
 STEPS_OF_CASCADE = 1000
 GEOMETRIES = {"hyperbolic": HYPERBOLIC, "euclidean": EUCLIDEAN}
+
+
+class PairCounts(NamedTuple):
+    """What the training samples weigh: all of them, and those that have labels."""
+
+    together: sp.csr_matrix  # (n_labels, n_labels): that have both labels
+    unknown: sp.csr_matrix  # likewise: that have the one and do not know the other
+    known: np.ndarray  # (n_labels,): that know a label
+    n_samples: float
+
+    def plus(self, more):
+        """Return the counts of both parts of the samples."""
+        return PairCounts(*(a + b for a, b in zip(self, more, strict=True)))
+
+    @property
+    def rates(self):
+        """How often labels occur: LabelRates."""
+        return rates_of_counts(self.together, self.unknown, self.known)
+
+
+def count_pairs(problem):
+    """Return the PairCounts of a problem's samples, without those held out.
+
+    A label is unknown where Y is NaN or its weight 0; a sample weighs as its other
+    labels do on average. What is unknown is counted beside the labels it occurs with
+    or, where other parts of the data follow, beside all.
+
+    Parameters
+    ----------
+    problem : Problem
+    """
+    (rows, held_out), weight = problem.split, problem.sample_weight
+    Y = problem.Y if held_out is None else problem.Y[rows]
+    n_samples = Y.shape[0]
+    if weight is not None:
+        weight = weight[rows]
+        seen = weight > 0
+        if weight.shape[1] > 1 and not seen.all():
+            Y = np.where(seen, Y.toarray() if sp.issparse(Y) else Y, np.nan)
+        weight = weight.sum(axis=1, dtype=np.float64) / np.maximum(seen.sum(axis=1), 1)
+        n_samples = weight.sum()
+    counts = cooccurrence(Y, weight)
+    unknown = unknown_beside(Y, weight, None if problem.partial else counts)
+    return PairCounts(counts, *unknown, n_samples)
 
 
 def build_ranking(estimator, hierarchy, counts, n_samples):
@@ -38,7 +93,7 @@ def build_ranking(estimator, hierarchy, counts, n_samples):
         occur together; else to their ancestors.
     counts : csr_matrix of shape (n_labels, n_labels)
         Samples that have both labels, in the same order.
-    n_samples : int
+    n_samples : float
     """
     drawn = None
     if len(hierarchy.edges):
@@ -60,7 +115,7 @@ def build_ranking(estimator, hierarchy, counts, n_samples):
     )
 
 
-def build_criterion(estimator, problem, counts):
+def build_criterion(estimator, problem, pairs):
     """Return the criterion of a network with points of labels.
 
     Parameters
@@ -68,18 +123,16 @@ def build_criterion(estimator, problem, counts):
     estimator : BaseEstimator
         As for :func:`build_ranking`, with ``mode``, ``lam`` and ``max_radius``.
     problem : Problem
-    counts : csr_matrix of shape (n_labels, n_labels)
+    pairs : PairCounts
         Samples that have both labels, in the order of Y.
     """
     ranking = penalty = None
     form, weights = problem.form, problem.class_weight
     frequencies = torch.from_numpy(problem.frequencies())
     if estimator.mode != "flat":
-        counts = counts[form.order][:, form.order].tocsr()
+        counts = pairs.together[form.order][:, form.order].tocsr()
         counts.sort_indices()
-        held_out = problem.split[1]
-        n_samples = problem.n_samples - (0 if held_out is None else len(held_out))
-        ranking = build_ranking(estimator, form.hierarchy, counts, n_samples)
+        ranking = build_ranking(estimator, form.hierarchy, counts, pairs.n_samples)
     if estimator.geometry == "hyperbolic" and estimator.max_radius is not None:
         penalty = partial(radius_penalty, limit=estimator.max_radius)
     return EmbeddingCriterion(
@@ -156,10 +209,17 @@ class LabelPoints:
         """
         return self.between(child, parent) - self.radius[np.asarray(parent)]
 
-    def rows(self, rows=slice(None)):
+    def rows(self, labels=None):
         """Return the distances of some labels, or all, from all: (n, L)."""
-        space = GEOMETRIES[self.geometry]
-        return self._lengths(space.matrix(self.table[rows], self.table))
+        rows = slice(None) if labels is None else np.asarray(labels)
+        integers = labels is None or rows.dtype.kind in "iu" or not rows.size
+        if labels is not None and not (integers and rows.ndim == 1):
+            raise ValueError(
+                f"Expected a list of positions of labels, integers from 0, got "
+                f"{labels!r}. Look names up in label_names_."
+            )
+        chosen = self.table if labels is None else self.table[rows.astype(np.intp)]
+        return self._lengths(GEOMETRIES[self.geometry].matrix(chosen, self.table))
 
     def _lengths(self, d):
         return (d if self.geometry == "hyperbolic" else d.sqrt()).numpy()

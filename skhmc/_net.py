@@ -345,7 +345,8 @@ class Net(NeuralNet):
             step = step_fn(batch, **fit_params)
             self.notify("on_batch_end", batch=batch, training=training, **step)
         record = self.criterion_.end_epoch()
-        record["learning_rate"] = self.optimizer_.param_groups[0]["lr"]
+        # of the last group, that of all weights which no pattern names
+        record["learning_rate"] = self.optimizer_.param_groups[-1]["lr"]
         for name, value in record.items():
             self.history.record(name, value)
         if not np.isfinite(record["train_loss"]):

@@ -142,7 +142,7 @@ class NetworkHMC(PassThrough, BaseHMC):
             form = self._former_form(targets)
         self._check_coherence(form)
         self._set_dropout(form, X.shape[1])
-        going_on = partial and former is not None
+        going_on, given = partial and former is not None, weight
         if targets.classes is not None:
             weight = self._weigh_classes(targets, weight, partial, going_on)
         positive, known, n_samples = self._count(form, targets, weight, going_on)
@@ -161,6 +161,7 @@ class NetworkHMC(PassThrough, BaseHMC):
             X,
             targets.Y,
             weight,
+            sample_weight=given,
             form=form,
             positive=positive,
             known=known,

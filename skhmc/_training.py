@@ -89,6 +89,7 @@ class Problem:
         np.ndarray | sp.csr_matrix
     )  # (n_samples, n_labels), closed, as the form's outside
     weight: np.ndarray | None  # (n_samples, 1 or n_labels)
+    sample_weight: np.ndarray | None  # likewise, without class weights of a 1-D y
     form: ManyPaths | SinglePath
     positive: np.ndarray  # (n_net_labels,), of all training data so far
     known: np.ndarray  # likewise

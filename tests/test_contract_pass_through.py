@@ -116,7 +116,7 @@ def test_an_optimizer_of_torch_and_its_parameters(estimator):
     options = {"optimizer": torch.optim.RMSprop, "optimizer__alpha": 0.5}
     clf = fit(estimator, **options, schedule="constant", learning_rate_init=0.003)
     assert isinstance(clf.net_.optimizer_, torch.optim.RMSprop)
-    group = clf.net_.optimizer_.param_groups[0]
+    group = clf.net_.optimizer_.param_groups[-1]  # of the network
     assert group["alpha"] == 0.5 and group["lr"] == 0.003
     other = fit(estimator, **options | {"optimizer__alpha": 0.99})
     hierarchy, X, Y = make("many")

@@ -6,14 +6,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse as sp
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
+from skorch.callbacks import Callback
 
 from skhmc import Hierarchy, HyperbolicHMC, _label_embedding
+from skhmc._label_embedding import LabelPoints
+from skhmc._training import draw_seeds, hold_out
 from skhmc.coherence import score_violations, violations
 from skhmc.datasets import make_hidden_hierarchy
-from skhmc.induction import cooccurrence, learn_dag, learn_tree, rates_of_counts
+from skhmc.induction import (
+    cooccurrence,
+    label_rates,
+    learn_dag,
+    learn_tree,
+    rates_of_counts,
+    subsumption_hierarchy,
+)
 from skhmc.metrics import hierarchy_recovery_report
 from skhmc.nn.ranking import ExactRanking, SampledRanking
 
@@ -149,6 +160,38 @@ def test_a_dag_keeps_two_parents_and_a_tree_the_nearest():
     clf = fast().fit(X, Y)
     nearest = Y.columns[clf.label_distances([2])[0, :2].argmin()]
     assert clf.learned_hierarchy_.parents_of("cat") == [nearest]
+
+
+def test_the_way_to_a_label_leads_through_its_parent_not_by_what_is_nearest():
+    rows = [[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 0]] * 5
+    Y = pd.DataFrame(rows, columns=["root", "mid", "leaf"])
+    for geometry in ("hyperbolic", "euclidean"):
+        clf = fast(geometry=geometry, embedding_dim=2, max_iter=1)
+        clf.fit(np.random.default_rng(0).normal(size=(20, 2)), Y)
+        places = torch.tensor([[0.1, 0.0], [8.0, 0.1], [1.0, 0.0]])
+        clf.net_.module_.table.data = places[clf._form.order]
+        clf._finish()
+        assert clf.label_distances([2])[0, :2].argmin() == 0
+        assert clf.learned_hierarchy_.parents_of("leaf") == ["mid"]
+
+
+@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+def test_pairs_are_apart_by_distance_less_the_radius_of_the_parent(geometry):
+    points = LabelPoints(torch.randn(6, 3), geometry)
+    child, parent = np.array([0, 1, 4]), np.array([5, 0, 2])
+    expected = points.rows()[child, parent] - points.radius[parent]
+    np.testing.assert_allclose(points.apart(child, parent), expected, rtol=1e-12)
+
+
+def test_positions_of_labels(data):
+    clf = fast(max_iter=1).fit(*data)
+    d = clf.label_distances()
+    for chosen in ([3, 1], np.array([3, 1], np.uint8), np.array([3, 1], np.int16)):
+        np.testing.assert_allclose(clf.label_distances(chosen), d[[3, 1]])
+    assert clf.label_distances([]).shape == (0, 20)
+    for wrong in (3, ["root/0"], d[0] > 1, [[1, 2]]):
+        with pytest.raises(ValueError, match="list of positions of labels.*got"):
+            clf.label_distances(wrong)
 
 
 def test_reach_says_how_much_a_parent_must_cover(incomplete):
@@ -437,6 +480,72 @@ def test_pairs_are_counted(data):
     np.testing.assert_allclose(weighted.toarray(), expected.toarray(), rtol=1e-5)
 
 
+def test_only_the_samples_that_are_trained_on_are_counted(data):
+    X, Y = data
+    weight = np.random.default_rng(0).random(len(X))
+    rows, held_out = hold_out(Y.to_numpy(), 0.2, draw_seeds(0, None)[3])
+    options = {"early_stopping": True, "validation_fraction": 0.2, "max_iter": 1}
+    assert len(held_out) == 80
+    clf = fast(**options).fit(X, Y)
+    assert (clf.cooccurrence_ != cooccurrence(Y.iloc[rows])).nnz == 0
+    clf = fast(**options).fit(X, Y, sample_weight=weight)
+    expected = cooccurrence(Y.iloc[rows], (weight / weight.mean())[rows])
+    np.testing.assert_allclose(clf.cooccurrence_.toarray(), expected.toarray(), 1e-5)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_is_unknown_is_no_evidence_against_a_parent(data, sparse):
+    X, Y = data[0], data[1].to_numpy(float, copy=True)
+    Y[np.random.default_rng(0).random(Y.shape) < 0.3] = np.nan
+    expected = subsumption_hierarchy(Y, data[1].columns)
+    assert len(expected.edges) == 16
+    options = {"max_iter": 1, "reach": 0.8}
+    given = sp.csr_matrix(Y) if sparse else Y
+    clf = fast(**options).fit(X, given)
+    np.testing.assert_array_equal(clf.learned_hierarchy_.edges, expected.edges)
+    parts = fast(**options)
+    for rows in np.split(np.arange(400), 4):
+        parts.partial_fit(X[rows], given[rows])
+    np.testing.assert_array_equal(parts.learned_hierarchy_.edges, expected.edges)
+    rates, once = parts._pairs.rates, label_rates(Y)
+    np.testing.assert_allclose(rates.given.toarray(), once.given.toarray())
+    np.testing.assert_allclose(rates.frequency, once.frequency)
+
+
+def test_a_weight_of_zero_makes_a_label_unknown(data):
+    X, Y = data[0], data[1].to_numpy(float)
+    weight = (np.random.default_rng(0).random(Y.shape) > 0.3).astype(float)
+    hidden = np.where(weight > 0, Y, np.nan)
+    options = {"lam": 1.0, "dtype": "float64", "batch_size": None}
+    one, other = (fast(**options).fit(X, y, sample_weight=weight) for y in (Y, hidden))
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert one.learned_hierarchy_ == other.learned_hierarchy_
+    counts = one.cooccurrence_.toarray() * weight.mean()
+    np.testing.assert_allclose(counts, cooccurrence(hidden).toarray(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "count", "jaccard", "ppmi"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_are_repeated_rows_for_the_points(similarity, dtype):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(60, 5)), (rng.random((60, 8)) < 0.4).astype(int)
+    weight = rng.integers(0, 4, 60)
+    rows = np.repeat(np.arange(60), weight)
+    options = {"similarity": similarity, "lam": 1.0, "dtype": dtype, "batch_size": None}
+    one = fast(**options).fit(X, Y, sample_weight=weight).label_distances()
+    other = fast(**options).fit(X[rows], Y[rows]).label_distances()
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_weights_of_classes_are_not_counted(points):
+    leaves = np.array(points.label_names)[points.hierarchy.leaves]
+    y = leaves[points.target[:, points.hierarchy.leaves].argmax(axis=1)]
+    with pytest.warns(UserWarning, match="root"):
+        clf = fast(points.hierarchy, class_weight={leaves[0]: 10.0}, max_iter=1)
+        clf.fit(points.data, y)
+    assert (clf.cooccurrence_ != cooccurrence(points.target)).nnz == 0
+
+
 def test_class_weights(data):
     X, Y = data
     plain = fast().fit(X, Y)
@@ -473,6 +582,57 @@ def test_a_part_that_fails_is_not_counted(data):
         clf.set_params(mode="cascade").partial_fit(X, Y)
     assert (clf.cooccurrence_ != cooccurrence(Y)).nnz == 0
     np.testing.assert_array_equal(clf.label_embeddings_, before)
+
+
+@pytest.mark.parametrize("mode", ["joint", "cascade"])
+def test_points_of_one_geometry_are_none_of_the_other(data, quick_cascade, mode):
+    clf = fast(mode=mode, warm_start=True).fit(*data)
+    before = clf.label_embeddings_
+    with pytest.raises(ValueError, match="geometry='euclidean', since.*'hyperbolic'"):
+        clf.set_params(geometry="euclidean").fit(*data)
+    np.testing.assert_array_equal(clf.label_embeddings_, before)
+    clf.set_params(warm_start=False).fit(*data)
+    assert np.linalg.norm(clf.label_embeddings_, axis=1).max() > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_points_have_a_learning_rate_of_their_own(data, optimizer):
+    constant = {"schedule": "constant", "optimizer": optimizer, "points_rate": 5.0}
+    for clf in (
+        fast(**constant).fit(*data),
+        fast(**constant).partial_fit(*data),
+        fast(**constant, warm_start=True).fit(*data).fit(*data),
+        fast(**constant, learning_rate_init=1.0, optimizer__lr=0.01).fit(*data),
+        fast(**constant, optimizer__param_groups=[("enc*", {"lr": 0.1})]).fit(*data),
+    ):
+        found = {
+            parameter: group
+            for group in clf.net_.optimizer_.param_groups
+            for parameter in group["params"]
+        }
+        module = clf.net_.module_
+        assert found[module.table]["lr"] == 0.05
+        assert found[module.table]["weight_decay"] == 0
+        assert found[module.bias]["lr"] == found[module.projection.weight]["lr"] == 0.01
+        assert found[module.bias]["weight_decay"] == 0.01
+        assert {epoch["learning_rate"] for epoch in clf.history_} == {0.01}
+    own = [("table", {"lr": 0.0})]
+    clf = fast(**constant, optimizer__param_groups=own, warm_start=True).fit(*data)
+    before = clf.label_embeddings_
+    np.testing.assert_array_equal(clf.fit(*data).label_embeddings_, before)
+
+
+def test_points_follow_the_one_cycle_at_their_own_rate(data):
+    rates = []
+
+    class Watch(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            rates.append([group["lr"] for group in net.optimizer_.param_groups])
+
+    fast(points_rate=4.0, callbacks=[Watch]).fit(*data)
+    of_points, of_net = np.transpose(rates)
+    np.testing.assert_allclose(of_points, 4 * of_net)
+    assert of_net.max() > 0.009 and of_net[-1] < 1e-6
 
 
 def test_a_cascade_needs_all_data_at_once(data):

@@ -48,6 +48,24 @@ def edges(hierarchy):
     return {tuple(edge) for edge in hierarchy.edges.tolist()}
 
 
+@given(SEEDS, st.sampled_from([np.float32, np.float64]))
+def test_weights_are_repeated_rows_where_labels_tie(seed, dtype):
+    rng = np.random.default_rng(seed)
+    drawn, weight = random_labels(seed, 12, 3, rate=0.6), rng.integers(0, 4, 12)
+    weight[0] = 1
+    scaled = (weight / weight.mean()).astype(dtype)
+    for threshold in (0.5, 0.6, 0.75, 0.8):
+        for learn in (learn_tree, learn_dag):
+            one, other = (
+                learn(rates_of_counts(counts), threshold=threshold)
+                for counts in (
+                    cooccurrence(drawn, scaled),
+                    cooccurrence(np.repeat(drawn, weight, axis=0)),
+                )
+            )
+            assert one == other
+
+
 # -- counting ----------------------------------------------------------------------
 
 

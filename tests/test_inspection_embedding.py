@@ -246,6 +246,9 @@ def test_from_estimator(data, geometry):
     np.testing.assert_array_equal(display.embeddings, clf.label_embeddings_)
     assert display.hierarchy == clf.learned_hierarchy_
     assert display.geometry == geometry and len(display.ax_.texts) == 2
+    other = {"hyperbolic": "euclidean", "euclidean": "hyperbolic"}[geometry]
+    clf.set_params(geometry=other)  # says nothing of the points that there are
+    assert LabelEmbeddingDisplay.from_estimator(clf).geometry == geometry
     given_one = Hierarchy.from_edges([(1, 2), (1, 0)])
     names_of = ["a", "b", "c"]
     display = LabelEmbeddingDisplay.from_estimator(

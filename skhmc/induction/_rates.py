@@ -5,9 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["LabelRates", "cooccurrence", "label_rates", "rates_of_counts"]
+__all__ = [
+    "LabelRates",
+    "cooccurrence",
+    "label_rates",
+    "rates_of_counts",
+    "unknown_beside",
+]
 
 CELLS_PER_BLOCK = 2**24
+TINY = np.finfo(np.float64).tiny
 
 
 class LabelRates(NamedTuple):
@@ -83,34 +90,59 @@ def label_rates(Y, sample_weight=None):
     array([[0. , 0.5],
            [1. , 0. ]])
     """
+    counts = cooccurrence(Y, sample_weight)
+    return rates_of_counts(counts, *unknown_beside(Y, sample_weight, counts))
+
+
+def unknown_beside(Y, sample_weight=None, counts=None):
+    """Count the rows that have a label and do not know another.
+
+    Parameters
+    ----------
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+        Indicators 0 and 1; NaN is unknown.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much every row counts.
+    counts : csr_matrix of shape (n_labels, n_labels), default=None
+        The pairs to count; None for all.
+
+    Returns
+    -------
+    unknown : csr_matrix of shape (n_labels, n_labels)
+        Entry (l, k) is of the rows that have l and where k is unknown.
+    known : ndarray of shape (n_labels,)
+        Of the rows where every label is known.
+    """
     positive, unknown, weight = _read(Y, sample_weight)
-    counts = _together(positive, weight, positive)
-    size, known = counts.diagonal(), np.full(counts.shape[0], weight.sum())
-    given = counts.tocoo()
-    rows = size[given.row].astype(np.float64)
-    if unknown is not None:
-        known = known - unknown.T @ weight
-        rows -= _together_at(positive, weight, unknown, given.row, given.col)
-    apart = (given.row != given.col) & (given.data > 0)
-    pairs = (given.row[apart], given.col[apart])
-    share = np.minimum(given.data[apart] / rows[apart], 1)
-    given = sp.csr_matrix((share, pairs), counts.shape)
-    return LabelRates(given, size / np.where(known > 0, known, 1))
+    shape, known = (positive.shape[1],) * 2, np.full(positive.shape[1], weight.sum())
+    if unknown is None:
+        return sp.csr_matrix(shape), known
+    known = known - unknown.T @ weight
+    if counts is None:
+        return _together(positive, weight, unknown), known
+    pairs = counts.tocoo()
+    found = _together_at(positive, weight, unknown, pairs.row, pairs.col)
+    return sp.csr_matrix((found, (pairs.row, pairs.col)), shape), known
 
 
-def rates_of_counts(counts):
+def rates_of_counts(counts, unknown=None, known=None):
     r"""Return how often labels occur, from what :func:`cooccurrence` counted.
 
     Parameters
     ----------
     counts : sparse matrix or ndarray of shape (n_labels, n_labels)
         Counts of pairs of labels; the diagonal holds those of the labels.
+    unknown : csr_matrix of shape (n_labels, n_labels), default=None
+        Entry (l, k) counts the rows that have l and where k is unknown. None: nothing
+        is unknown.
+    known : ndarray of shape (n_labels,), default=None
+        Rows where every label is known; frequencies are shares of them. Without, they
+        are the counts.
 
     Returns
     -------
     LabelRates
-        As :func:`label_rates` gives them where no label is unknown; the frequencies are
-        the counts.
+        As :func:`label_rates` gives them.
 
     Examples
     --------
@@ -133,8 +165,12 @@ def rates_of_counts(counts):
             "Expected counts that are not negative, and on the diagonal those of the "
             "labels, which none of their pairs exceeds. See cooccurrence."
         )
-    given = sp.csr_matrix((together / size[row], (row, column)), counts.shape)
-    return LabelRates(given, size)
+    rows = size[row].astype(np.float64)
+    if unknown is not None and unknown.nnz and len(row):
+        rows -= np.asarray(unknown[row, column]).ravel()
+    share = np.minimum(together / rows, 1)
+    given = sp.csr_matrix((share, (row, column)), counts.shape)
+    return LabelRates(given, size if known is None else size / np.maximum(known, TINY))
 
 
 def _read(Y, sample_weight):

@@ -12,6 +12,7 @@ from skhmc.induction._reduction import from_pairs, transitive_reduction
 __all__ = ["learn_dag", "learn_tree"]
 
 PAIRS_PER_BLOCK = 2**18  # how many distances are asked for at a time
+ROUNDING = 2e-7  # relative, of sums of weights in float32: what differs less is equal
 
 
 def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None):
@@ -74,7 +75,8 @@ def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None
     radius = _check_radius(radius, len(labels))
     child, parent, share = _candidates(rates, threshold, radius)
     distance = _pair_distances(distances, child, parent, labels)
-    tie_breaks = (parent, -share, -radius[parent], rates.frequency[parent])
+    frequency = _steps(rates.frequency)[parent]
+    tie_breaks = (parent, -share.round(6), -radius[parent], frequency)
     order = np.lexsort((*tie_breaks, distance, child))
     first = order[np.unique(child[order], return_index=True)[1]]
     return from_pairs(labels, parent[first], child[first])
@@ -130,13 +132,27 @@ def _candidates(rates, threshold, radius):
         raise ValueError(
             f"threshold must be a number above 0 and at most 1, got {threshold!r}."
         )
-    given, frequency = sp.coo_matrix(rates.given), rates.frequency
-    often = (given.data >= threshold) & (given.row != given.col)
+    given, frequency = sp.coo_matrix(rates.given), _steps(rates.frequency)
+    often = given.data >= threshold * (1 - ROUNDING)
+    often &= given.row != given.col
     child, parent, share = given.row[often], given.col[often], given.data[often]
     general = frequency[parent] > frequency[child]
     equal = frequency[parent] == frequency[child]
     general |= equal & (radius[parent] < radius[child])
     return child[general], parent[general], share[general]
+
+
+def _steps(values):
+    """Return the ranks of values, from 0; those that rounding may separate share one.
+
+    Weights must not say which of two labels is the more frequent when the rows that
+    they stand for would not.
+    """
+    order = np.argsort(values)
+    ascending = np.asarray(values, np.float64)[order]
+    ranks = np.zeros(len(order), np.intp)
+    ranks[order[1:]] = np.cumsum(np.diff(ascending) > ROUNDING * ascending[1:])
+    return ranks
 
 
 def _pair_distances(distances, child, parent, labels):

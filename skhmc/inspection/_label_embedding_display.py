@@ -146,7 +146,9 @@ class LabelEmbeddingDisplay:
         learned = find(estimator, "learned_hierarchy_")
         if hierarchy is not None:
             learned = Hierarchy.build(hierarchy, labels=learned.labels)
-        options = {"geometry": find(estimator, "geometry"), "label_names": label_names}
+        # of the points, which the parameter need not be any more
+        geometry = find(estimator, "_geometry")
+        options = {"geometry": geometry, "label_names": label_names}
         return cls(embeddings, learned, **options).plot(**plot_options)
 
     def plot(self, *, ax=None, max_names=30, cmap="viridis", zoom=False):

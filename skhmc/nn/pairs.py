@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 __all__ = ["Draw", "RankedPairs"]
 
+ROUNDING = 2e-7  # relative, of sums of weights in float32: what differs less ties
+
 
 class Draw(NamedTuple):
     """Sampled pairs of similar labels, each with candidates for negatives."""
@@ -124,7 +126,8 @@ def _n_below(crow: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     row, value = rows[order], values[order]
     position = torch.arange(len(order), device=order.device)
     tied = torch.zeros_like(order, dtype=torch.bool)
-    tied[1:] = (row[1:] == row[:-1]) & (value[1:] == value[:-1])
+    equal = value[1:] - value[:-1] <= ROUNDING * value[1:]
+    tied[1:] = (row[1:] == row[:-1]) & equal
     first = position.masked_fill(tied, 0).cummax(0).values  # of those that tie
     at_least = crow[row + 1] - first  # the entries of the row that are no smaller
     below = torch.empty_like(order)

@@ -51,7 +51,7 @@ def reach(hierarchy):
 # -- what is learnt --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("label_loss", [*LOSSES, bce], ids=str)
+@pytest.mark.parametrize("label_loss", [*LOSSES, bce], ids=[*LOSSES, "callable"])
 def test_every_loss_learns_labels_of_new_samples(points, label_loss):
     data, target, hierarchy = points
     clf = fast(hierarchy, label_loss=label_loss, max_iter=60)

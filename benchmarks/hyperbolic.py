@@ -31,6 +31,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 from benchmarks.first_light import versions
 from benchmarks.npz_sets import load_npz_set
@@ -39,9 +40,21 @@ from skhmc.datasets import fetch_clus, make_hidden_hierarchy
 from skhmc.induction import subsumption_hierarchy
 from skhmc.metrics import au_prc_score, hierarchy_recovery_report
 
+
+class FourUnits(nn.Sequential):
+    """The publication's encoder of points, 2 to 4 units; 21 come after it.
+
+    The units are tanh, of which the publication says nothing: with ReLUs some of so few
+    are dead from the start, at three seeds of five, and then labels are missed.
+    """
+
+    def __init__(self, input_shape):
+        super().__init__(nn.Linear(input_shape[0], 4), nn.Tanh())
+
+
 PAPER = {
     **HyperbolicHMC.PUBLISHED,
-    "hidden_layer_sizes": (4,),
+    "encoder": FourUnits,
     "embedding_dim": 21,
     "learning_rate_init": 0.01,
 }
@@ -49,9 +62,8 @@ SETTINGS = {"paper": PAPER, "default": {}}
 VARIANTS = {
     "joint": {},
     "cascade": {"mode": "cascade"},
-    "flat": {"mode": "flat"},
+    "flat": {"mode": "flat"},  # what lam=0 is, bit for bit
     "euclidean": {"geometry": "euclidean"},
-    "lam=0": {"lam": 0.0},
 }
 DROPS = (0.0, 0.2, 0.4)
 PUBLISHED = {  # micro and macro F1 of the publication, by drop probability

@@ -266,6 +266,14 @@ def test_the_radius_is_limited_softly(data, quick_cascade):
     np.testing.assert_allclose(extra, (10 - 8) ** 2, rtol=1e-10)
 
 
+def test_a_lambda_of_zero_is_the_flat_mode(data):
+    zero, flat = fast(lam=0.0).fit(*data), fast(mode="flat").fit(*data)
+    np.testing.assert_array_equal(
+        zero.predict_proba(data[0]), flat.predict_proba(data[0])
+    )
+    np.testing.assert_array_equal(zero.label_embeddings_, flat.label_embeddings_)
+
+
 def test_what_was_learnt_does_not_follow_parameters(data):
     clf = fast().fit(*data)
     before = clf.label_embeddings_, clf.label_radius_, clf.label_distances()

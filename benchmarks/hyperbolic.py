@@ -44,8 +44,8 @@ from skhmc.metrics import au_prc_score, hierarchy_recovery_report
 class FourUnits(nn.Sequential):
     """The publication's encoder of points, 2 to 4 units; 21 come after it.
 
-    The units are tanh, of which the publication says nothing: with ReLUs some of so few
-    are dead from the start, at three seeds of five, and then labels are missed.
+    The units are tanh, of which the publication says nothing: of so few ReLUs, some are
+    dead from the start at some seeds, and then labels are missed.
     """
 
     def __init__(self, input_shape):

@@ -5,7 +5,7 @@ around four classifiers, first on the training rows to score validation rows (th
 own, or 20 % of the training part), by which the default method was chosen, then on both
 to score the test rows: micro AU(PRC) before and after each method, and the violation
 rate of the labels more probable than one half. Writes
-``benchmarks/results/coherent.json``.
+``benchmarks/results/coherent.json`` and the tables of ``docs/coherent.rst``.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.first_light import versions
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.tables import include, table
 from skhmc import CoherentClassifier, coherence
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
@@ -45,6 +46,11 @@ ESTIMATORS = {
     "neighbours": KNeighborsClassifier(15),
 }
 RESULTS = Path(__file__).parent / "results" / "coherent.json"
+PAGE = Path(__file__).parents[1] / "docs" / "coherent_tables.inc"
+TITLES = {
+    "validation": "Validation rows: AU(PRC), and what each method adds",
+    "test": "Test rows: AU(PRC), and what each method adds",
+}
 
 
 def load(name):
@@ -100,16 +106,31 @@ def rate(Y, proba, hierarchy):
     }
 
 
+HEADS = ["data set", "estimator", "raw", *METHODS, "HVR raw", "HVR after"]
+WIDTHS = (14, 10, 8, *[9] * len(METHODS), 8, 9)
+
+
 def row(run):
-    """Return a table row: AU(PRC) raw, then what every method adds."""
+    """Return a table row: AU(PRC) raw, what every method adds, violations."""
     raw = run["scores"]["raw"]
     lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in METHODS]
     after = max(run["scores"][m]["hvr"] for m in METHODS)
-    cells = " ".join(f"{lift:>+9.4f}" for lift in lifts)
-    return (
-        f"{run['name']:<14} {run['estimator']:<10} {raw['au_prc']:>8.4f} {cells} "
-        f"{raw['hvr']:>8.4f} {after:>9.4f} {run['seconds']:>7.1f}"
-    )
+    cells = [f"{raw['au_prc']:.4f}", *(f"{lift:+.4f}" for lift in lifts)]
+    return [run["name"], run["estimator"], *cells, f"{raw['hvr']:.4f}", f"{after:.4f}"]
+
+
+def line(cells):
+    """Return a row as text."""
+    pairs = zip(cells, WIDTHS, strict=True)
+    return " ".join(f"{x:<{w}}" if w > 9 else f"{x:>{w}}" for x, w in pairs)
+
+
+def page():
+    """Return the part of the documentation that holds the tables."""
+    made = json.loads(RESULTS.read_text())
+    runs = {part: [r for r in made["runs"] if r["part"] == part] for part in TITLES}
+    tables = [table(TITLES[p], HEADS, [row(r) for r in runs[p]]) for p in TITLES]
+    return include("benchmarks.coherent", tables, made["versions"])
 
 
 def main():
@@ -117,20 +138,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-set", choices=NAMES, action="append")
     names = parser.parse_args().data_set or NAMES
-    heads = " ".join(f"{method:>9}" for method in METHODS)
     runs = []
-    for part in ("validation", "test"):
-        print(f"{part + ' rows':<25} AU(PRC), and what each method adds to it")
-        print(f"{'data set':<14} {'estimator':<10} {'raw':>8} {heads}", end="")
-        print("  HVR raw HVR after   fit s", flush=True)
+    for part, title in TITLES.items():
+        print(title, line(HEADS), sep="\n", flush=True)
         for name, kind in itertools.product(names, ESTIMATORS):
             with threadpool_limits(1):
                 runs.append(figures(name, kind, part))
-            print(row(runs[-1]), flush=True)
+            print(line(row(runs[-1])), f"{runs[-1]['seconds']:6.1f} s", flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     text = json.dumps({"versions": versions(), "runs": runs}, indent=1)
     RESULTS.write_text(text + "\n")
-    print(f"Wrote {RESULTS}")
+    PAGE.write_text(page())
+    print(f"Wrote {RESULTS} and {PAGE}")
 
 
 if __name__ == "__main__":

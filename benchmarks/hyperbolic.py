@@ -35,6 +35,7 @@ from torch import nn
 
 from benchmarks.first_light import versions
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.tables import include, table
 from skhmc import HyperbolicHMC
 from skhmc.datasets import fetch_clus, make_hidden_hierarchy
 from skhmc.induction import subsumption_hierarchy
@@ -218,14 +219,6 @@ def cell(figures, name):
     return mean + ("" if name == "seconds" else sd)
 
 
-def table(title, heads, rows):
-    """Return a table in reStructuredText."""
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in (heads, *rows):
-        lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
 PREDICTION = {"micro_f1": "micro F1", "macro_f1": "macro F1", "au_prc": "AU(PRC)"}
 RECOVERED = {
     "ancestor_f1": "ancestor F1",
@@ -287,9 +280,7 @@ def page():
     second = table(
         "Real data", ["data set", "variant", *heads], real_rows(gather("real"))
     )
-    said = ", ".join(f"{k} {v}" for k, v in made.items())
-    note = ".. Printed by python -m benchmarks.hyperbolic tables; edit nothing here.\n"
-    return "\n".join([note, first, second, f"Versions: {said}.\n"])
+    return include("benchmarks.hyperbolic tables", [first, second], made)
 
 
 def main():

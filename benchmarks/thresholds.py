@@ -4,7 +4,7 @@ Run as ``python -m benchmarks.thresholds``. For every set a forest (whose probab
 are coherent, as Y is closed) is fitted on the training and validation rows, and so are
 the folds in which HierarchicalThresholdClassifier tunes: hierarchical F1 is shown for
 thresholds tuned for it, macro F1 for thresholds tuned for that. Writes
-``benchmarks/results/thresholds.json``.
+``benchmarks/results/thresholds.json`` and the table of ``docs/thresholds.rst``.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.first_light import versions
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.tables import include, table
 from skhmc import HierarchicalThresholdClassifier
 from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc.datasets import fetch_clus
@@ -29,6 +30,7 @@ NAMES = ("cellcycle_FUN", "enron", "imclef07a", "cei")
 STRATEGIES = ("global", "level", "label")
 METRICS = {"hierarchical_f1": "micro", "f1_macro": "macro"}
 RESULTS = Path(__file__).parent / "results" / "thresholds.json"
+PAGE = Path(__file__).parents[1] / "docs" / "thresholds_table.inc"
 
 
 class Replay(ClassifierMixin, BaseEstimator):
@@ -101,6 +103,36 @@ def scores(data):
     return results
 
 
+HEADS = ["data set", "strategy", "hier. F1", "closing", "macro F1", "closing", "s"]
+WIDTHS = (14, 11, 9, 8, 9, 8, 6)
+
+
+def rows(name, found):
+    """Return the rows of a data set: each metric where thresholds are tuned for it."""
+    lines = []
+    for strategy in ("cut at 0.5", *STRATEGIES):
+        runs = [found[f"{strategy}, {metric}"] for metric in METRICS]
+        cells = [x for r in runs for x in (f"{r['score']:.4f}", r.get("closing", ""))]
+        seconds = sum(r.get("seconds", 0) for r in runs)
+        lines.append([name, strategy, *cells, f"{seconds:.1f}" if seconds else ""])
+    return lines
+
+
+def line(cells):
+    """Return a row as text."""
+    return " ".join(f"{x:<{w}}" for x, w in zip(cells, WIDTHS, strict=True))
+
+
+def page():
+    """Return the part of the documentation that holds the table."""
+    made = json.loads(RESULTS.read_text())
+    body = [row for name, found in made["runs"].items() for row in rows(name, found)]
+    title = f"A forest of {made['trees']} trees, test rows"
+    return include(
+        "benchmarks.thresholds", [table(title, HEADS, body)], made["versions"]
+    )
+
+
 def main():
     """Print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -108,21 +140,16 @@ def main():
     parser.add_argument("--trees", type=int, default=50)
     options = parser.parse_args()
     names, results = options.data_set or NAMES, {}
-    print("data set       strategy     hier. F1  closing  macro F1  closing  seconds")
+    print(line(HEADS))
     for name in names:
         with threadpool_limits(1):
-            found = scores(probabilities(name, options.trees))
-        results[name] = found
-        for strategy in ("cut at 0.5", *STRATEGIES):
-            runs = [found[f"{strategy}, {metric}"] for metric in METRICS]
-            cells = [f"{r['score']:>9.4f}{r.get('closing', '-'):>9}" for r in runs]
-            seconds = sum(r.get("seconds", 0) for r in runs)
-            cells = f"{strategy:<11} {' '.join(cells)} {seconds:>8.1f}"
-            print(f"{name:<14} {cells}", flush=True)
+            results[name] = scores(probabilities(name, options.trees))
+        print(*map(line, rows(name, results[name])), sep="\n", flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     text = {"versions": versions(), "trees": options.trees, "runs": results}
     RESULTS.write_text(json.dumps(text, indent=1) + "\n")
-    print(f"Wrote {RESULTS}")
+    PAGE.write_text(page())
+    print(f"Wrote {RESULTS} and {PAGE}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import logit
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -333,6 +334,27 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         proba = self._proba(X, self.method)
         return proba if self.classes_.ndim == 1 else format_proba(self, proba)
+
+    def decision_function(self, X):
+        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
+
+        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
+        log-odds of the second, (n_samples,).
+        """
+        return self._log_odds(self._proba(X, self.method))
+
+    def raw_decision_function(self, X):
+        """Return the log-odds (n_samples, n_labels) before the coherence step.
+
+        After a 1-D y there is none: these are those of ``decision_function``.
+        """
+        return self._log_odds(self._proba(X, None))
+
+    def _log_odds(self, proba):
+        if self.classes_.ndim == 2:
+            return logit(proba)
+        log_p = np.log(np.maximum(proba, TINY))
+        return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
 
     def raw_predict_proba(self, X):
         """Return label probabilities (n_samples, n_labels) before the coherence step.

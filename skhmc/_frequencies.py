@@ -50,12 +50,11 @@ def label_counts(Y, weight):
 def rates(positive, known):
     """Return every label's share of positives, kept off 0 and 1.
 
-    Unknown labels get the share of all labels together. Neither the number of rows nor
+    Unknown labels are taken for as rare as can be: anything more could be above their
+    ancestors, which a coherence step would then raise. Neither the number of rows nor
     the scale of weights matters, so that weights and repeated rows are equivalent.
     """
-    overall = positive.sum() / max(known.sum(), np.finfo(float).tiny)
-    known = np.where(known > 0, known, np.nan)
-    share = np.nan_to_num(positive / known, nan=overall)
+    share = positive / np.maximum(known, np.finfo(float).tiny)
     return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
 
 

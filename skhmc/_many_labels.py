@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_method_params
 
 from skhmc.metrics._responses import positive_columns
 
-__all__ = ["PerLabel", "fit_native", "takes_many_labels"]
+__all__ = ["PerLabel", "fit_as_is", "fit_native", "takes_many_labels"]
 
 
 def takes_many_labels(estimator):
@@ -17,6 +17,27 @@ def takes_many_labels(estimator):
     tags = get_tags(estimator)
     kind = tags.classifier_tags
     return bool(tags.target_tags.multi_output or (kind and kind.multi_label))
+
+
+def fit_as_is(estimator, X, y, params):
+    """Fit a clone to y of several labels, or to classes.
+
+    Raises
+    ------
+    ValueError
+        The estimator's, with advice where it may be that it takes one label only.
+    """
+    try:
+        return clone(estimator).fit(X, y, **params)
+    except ValueError as error:
+        if np.ndim(y) == 1 or takes_many_labels(estimator):
+            raise
+        name = type(estimator).__name__
+        raise ValueError(
+            f"{name} does not say that it takes several labels, and fails with y of "
+            f"several ({error}). Fit one per label: CoherentClassifier({name}(...), "
+            f"hierarchy)."
+        ) from error
 
 
 def fit_native(estimator, X, Y, params):

@@ -9,7 +9,6 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     _fit_context,
-    clone,
 )
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -28,6 +27,7 @@ from skhmc._inner import (
     with_columns,
 )
 from skhmc._input import check_sample_weight, set_labels, subset_accuracy
+from skhmc._many_labels import fit_as_is
 from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc._targets import Targets
 from skhmc.metrics import hierarchical_f1_score
@@ -239,7 +239,7 @@ class HierarchicalThresholdClassifier(
             check_is_fitted(inner)
             return inner, slice(None)
         if self.refit or splits is None:
-            return clone(inner).fit(X, y, **params), None
+            return fit_as_is(inner, X, y, params), None
         if len(splits) > 1:
             raise ValueError(
                 f"refit=False keeps the estimator of the only split, but "
@@ -249,7 +249,7 @@ class HierarchicalThresholdClassifier(
         train, test = splits[0]
         params = _check_method_params(X, params, train)
         X, y = _safe_indexing(X, train), _safe_indexing(y, train)
-        return clone(inner).fit(X, y, **params), test
+        return fit_as_is(inner, X, y, params), test
 
     def _as_fitted(self, y, targets):
         """Return the labels in the order in which ``estimator_`` predicts them."""

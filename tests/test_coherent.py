@@ -295,6 +295,33 @@ def test_the_method_may_change_after_fit(inner, method, kind):
         clf.predict(X)
 
 
+@every_inner
+@pytest.mark.parametrize("method", [*METHODS, None])
+@pytest.mark.parametrize("many", [True, False], ids=["labels", "classes"])
+def test_the_decision_is_the_log_odds(inner, method, many):
+    hierarchy, X, Y = task("paths")
+    y = Y if many else (Y[:, 0] + Y[:, 1] + Y[:, 2] * 2)
+    clf = CoherentClassifier(inner, hierarchy if many else None, method=method)
+    clf.fit(X, y)
+    pairs = [
+        (clf.decision_function, clf.predict_proba),
+        (clf.raw_decision_function, clf.raw_predict_proba),
+    ]
+    for decision, proba in ((f(X), p(X)) for f, p in pairs):
+        assert np.isfinite(decision).all()
+        if many:
+            np.testing.assert_allclose(1 / (1 + np.exp(-decision)), proba)
+            np.testing.assert_array_equal(decision > 0, proba > 0.5)
+        else:
+            np.testing.assert_allclose(np.exp(decision), proba, atol=1e-300)
+    two = CoherentClassifier(inner, method=method).fit(X, Y[:, 0])
+    odds, proba = two.decision_function(X), two.predict_proba(X)
+    assert odds.shape == (len(X),)
+    np.testing.assert_allclose(
+        np.exp(-np.logaddexp(0, -odds)), proba[:, 1], atol=1e-300
+    )
+
+
 @pytest.mark.parametrize("inner", [INNER[1], INNER[2], forest()])
 @pytest.mark.parametrize("method", ["max", "min", "product", "average"])
 def test_means_of_closed_labels_are_coherent_as_they_are(inner, method):
@@ -564,6 +591,22 @@ def test_a_label_that_is_constant_where_it_counts():
     clf = CoherentClassifier(logistic(), hierarchy)
     with pytest.warns(UserWarning, match=r"1 with no positive row \(3\)"):
         clf.fit(X, Y, sample_weight=weight)
+
+
+def test_a_label_without_weight_raises_no_ancestor():
+    hierarchy, X, Y = task("many")
+    leaf, weight = hierarchy.position("parrot"), np.ones(Y.shape)
+    weight[:, leaf] = 0
+    clf = CoherentClassifier(logistic(), hierarchy, method="max")
+    with pytest.warns(UserWarning, match=r"1 with no known value \('parrot'\)"):
+        clf.fit(X, Y, sample_weight=weight)
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba[:, leaf], 1e-4, rtol=1e-3)
+    rest = [k for k in range(Y.shape[1]) if k != leaf]
+    names = [hierarchy.labels[k] for k in rest]
+    without = CoherentClassifier(logistic(), hierarchy.subset(names), method="max")
+    expected = without.fit(X, Y[:, rest]).predict_proba(X)
+    np.testing.assert_allclose(proba[:, rest], expected, atol=1.01e-4)
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")

@@ -196,7 +196,7 @@ def test_inputs_are_left_alone():
         ((None, DAG, {"y_score": Y * np.nan}), "y_score holds NaN"),
         ((Y[:, :4], DAG, {}), "y_pred has 4 columns, expected 6.*'a', 'b'"),
         ((Y[0], DAG, {}), r"y_pred must be .* got shape \(6,\)"),
-        (([["a"], ["a", "c"]], DAG, {}), "y_pred must be .*MultiLabelBinarizer"),
+        (([["a"], ["a", "c"]], DAG, {}), "y_pred must be .*HierarchicalLabelBinarizer"),
         ((Y, EDGES, {}), "columns have no names, so their order is unknown"),
         ((Y, DAG, {"exclude": "a"}), r"exclude must be .* got 'a'.*pass \['a'\]"),
         ((Y, DAG, {"exclude": ["z"]}), "does not have: 'z'. It has 'a', 'b'"),

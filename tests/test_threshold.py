@@ -696,3 +696,16 @@ def test_metrics_that_are_no_number(value):
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         HierarchicalThresholdClassifier(forest()).predict(np.zeros((1, 2)))
+
+
+def test_an_estimator_of_one_label_says_what_to_put_around_it():
+    hierarchy, X, Y = task("many")
+    clf = HierarchicalThresholdClassifier(LogisticRegression(), hierarchy=hierarchy)
+    message = (
+        r"LogisticRegression does not say that it takes several labels, and fails with "
+        r"y of several .*1d array.*CoherentClassifier\(LogisticRegression\(...\), hier"
+    )
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, Y)
+    with pytest.raises(ValueError, match="^This solver needs samples of at least 2"):
+        clf.set_params(hierarchy=None).fit(X, np.zeros(len(X), int))

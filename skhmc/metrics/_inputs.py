@@ -67,7 +67,7 @@ def _as_array(Y, names, argument):
             f"{argument} must be a numeric array, CSR matrix or DataFrame of shape "
             f"(n_samples, n_labels), got shape {Y.shape} and dtype {Y.dtype}. Turn "
             f"lists of label names into indicators with "
-            f"sklearn.preprocessing.MultiLabelBinarizer."
+            f"skhmc.preprocessing.HierarchicalLabelBinarizer."
         )
     return Y
 

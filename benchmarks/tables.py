@@ -1,0 +1,26 @@
+"""Tables that benchmarks write for the documentation."""
+
+__all__ = ["include", "table"]
+
+
+def table(title, heads, rows):
+    """Return a table in reStructuredText."""
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    for row in (heads, *rows):
+        lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def include(command, tables, versions):
+    """Return a file that the documentation includes: who printed it, tables, versions.
+
+    Parameters
+    ----------
+    command : str
+        What follows ``python -m``.
+    tables : list of str
+    versions : dict of str
+    """
+    note = f".. Printed by python -m {command}; edit nothing here.\n"
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return "\n".join([note, *tables, f"Versions: {said}.\n"])

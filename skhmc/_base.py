@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._batches import SliceDataset
 from skhmc._input import check_X, format_proba, subset_accuracy
-from skhmc._net import SliceDataset
 
 __all__ = ["BaseHMC"]
 

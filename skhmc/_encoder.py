@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skhmc._net import SliceDataset
+from skhmc._batches import SliceDataset
 from skhmc._pass_through import check_accepted, passed_on
 from skhmc.nn.modules import MLPEncoder
 

@@ -179,35 +179,7 @@ class MaxConstraintClassifier(NetworkHMC):
         verbose=0,
         **passed_on,
     ):
-        self.hierarchy = hierarchy
-        self.encoder = encoder
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.input_dropout = input_dropout
-        self.dropout = dropout
-        self.label_loss = label_loss
-        self.coherence = coherence
-        self.threshold = threshold
-        self.proba_format = proba_format
-        self.class_weight = class_weight
-        self.class_weight_cap = class_weight_cap
-        self.optimizer = optimizer
-        self.learning_rate_init = learning_rate_init
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.callbacks = callbacks
-        self.dtype = dtype
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-        self._assign(passed_on)
+        self._assign(locals())
 
     def _choose_form(self, targets, partial):
         return ManyPaths(targets.hierarchy)

@@ -1,21 +1,20 @@
-"""Training and inference of a network through skorch, in batches sliced from arrays.
+"""Training and inference of a network through skorch.
 
-The only place that imports skorch. skorch's DataLoader collates sample by sample, which
-costs more than a small network; here a batch is one slice of every array.
+The only place that imports skorch.
 """
 
 import dis
-import itertools
 from copy import deepcopy
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from tqdm.auto import tqdm
 
-__all__ = ["Net", "SliceDataset", "resolve_device"]
+from skhmc._batches import Batches
+
+__all__ = ["Net", "resolve_device"]
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 OPTIMIZERS["sgd"] = torch.optim.SGD
@@ -46,75 +45,6 @@ def resolve_device(device):
             f"{torch.cuda.device_count()} CUDA devices. Use device='auto' or 'cpu'."
         )
     return str(parsed)
-
-
-class SliceDataset(torch.utils.data.Dataset):
-    """Arrays that are cut into batches together; CSR rows become dense batch by batch.
-
-    Parameters
-    ----------
-    X : ndarray or csr_matrix of shape (n_samples, ...)
-    Y : ndarray or csr_matrix of shape (n_samples, n_labels), default=None
-    weight : ndarray of shape (n_samples, 1 or n_labels), default=None
-    dtype : torch.dtype
-        Of every batch.
-    copy : bool, default=False
-        Whether a batch never shares memory with the arrays, so that a user's encoder
-        cannot overwrite X.
-    """
-
-    def __init__(self, X, Y=None, weight=None, *, dtype, copy=False):
-        self.dtype, self.copy = dtype, copy
-        self.arrays = [self._sliceable(a) for a in (X, Y, weight)]
-
-    def _sliceable(self, array):
-        if array is None or sp.issparse(array):
-            return array
-        writable = ["C", "W"]  # torch takes no read-only arrays (joblib's, say)
-        return torch.from_numpy(np.require(array, requirements=writable)).to(self.dtype)
-
-    def __len__(self):
-        X = self.arrays[0]
-        return X.shape[0]
-
-    def batch(self, rows, device):
-        """Return ``(X, (Y, weight))`` of some rows, on a device."""
-        X, Y, weight = (self._cut(a, rows, device) for a in self.arrays)
-        return X, (Y, weight)
-
-    def _cut(self, array, rows, device):
-        if array is None:
-            return None
-        if sp.issparse(array):
-            part = array[rows if isinstance(rows, slice) else rows.numpy()]
-            part = torch.from_numpy(part.toarray()).to(self.dtype)
-        else:
-            part = array[rows].clone() if self.copy else array[rows]
-        return part.to(device, non_blocking=True)
-
-
-class _Batches:
-    """One pass over a dataset, shuffled when there is a generator.
-
-    Batches are of equal size to within one sample: a last batch of a single sample
-    would stop encoders with batch normalisation.
-    """
-
-    def __init__(self, dataset, batch_size, device, generator=None):
-        self.dataset, self.device, self.generator = dataset, device, generator
-        self.n_batches = -(-len(dataset) // batch_size)
-
-    def __len__(self):
-        return self.n_batches
-
-    def __iter__(self):
-        n = len(self.dataset)
-        whole = self.n_batches == 1 or self.generator is None
-        order = None if whole else torch.randperm(n, generator=self.generator)
-        bounds = [n * k // self.n_batches for k in range(self.n_batches + 1)]
-        for start, stop in itertools.pairwise(bounds):
-            rows = slice(start, stop)
-            yield self.dataset.batch(rows if whole else order[rows], self.device)
 
 
 class _Progress(Callback):
@@ -332,7 +262,7 @@ class Net(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
-        return _Batches(dataset, self.batch_size, self.device, generator)
+        return Batches(dataset, self.batch_size, self.device, generator)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, *y_true)
@@ -368,7 +298,7 @@ class Net(NeuralNet):
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)
         with torch.inference_mode():
-            for X, _ in _Batches(dataset, size, self.device):
+            for X, _ in Batches(dataset, size, self.device):
                 parts.append(self.module_(X).cpu().numpy())
         return np.concatenate(parts)
 

@@ -54,7 +54,7 @@ class PassThrough:
     """Takes, shows and sets parameters that are handed on, known by their prefix.
 
     Before scikit-learn's BaseEstimator in the bases of a class, whose constructor ends
-    with ``**passed_on`` and calls ``self._assign(passed_on)``.
+    with ``**passed_on`` and calls ``self._assign(locals())``, no more.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -65,15 +65,18 @@ class PassThrough:
         named = [p for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
         cls.__signature__ = signature.replace(parameters=named[1:])
 
-    def _assign(self, params):
-        for key in params:
+    def _assign(self, given):
+        """Set what the constructor was given, each parameter by its name."""
+        passed_on = given["passed_on"]
+        for key in passed_on:
             if not key.startswith(PREFIXES):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword "
                     f"argument {key!r}; parameters that are handed on begin with "
                     f"{', '.join(PREFIXES)}."
                 )
-        vars(self).update(params)
+        own = {key: given[key] for key in type(self).__signature__.parameters}
+        vars(self).update(own | passed_on)
 
     def get_params(self, deep=True):
         """Return the parameters by name, with those that are handed on.

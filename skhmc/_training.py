@@ -19,9 +19,10 @@ from sklearn.utils._param_validation import (
 )
 from torch.optim.lr_scheduler import OneCycleLR
 
+from skhmc._batches import SliceDataset
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
-from skhmc._net import OPTIMIZERS, Net, SliceDataset, resolve_device
+from skhmc._net import OPTIMIZERS, Net, resolve_device
 from skhmc._pass_through import check_accepted, passed_on
 from skhmc._sources import name_list
 from skhmc._warnings import warn_user

@@ -56,8 +56,6 @@ METHODS = {
     "product": product_constraint,
     "average": average_constraint,
 }
-
-
 TINY, ALMOST_1 = np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg
 
 
@@ -309,7 +307,11 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             proba[:, self._learnt] = positive_proba(self.estimator_, X, n_learnt)
         if method is not None:
             proba = METHODS[method](proba, self.hierarchy_)
-        return np.clip(proba, TINY, ALMOST_1)  # nothing is impossible, nothing certain
+        return proba
+
+    def _inside(self, proba):
+        """Keep probabilities of labels off 0 and 1, as scikit-learn's checks ask."""
+        return proba if self.classes_.ndim == 1 else np.clip(proba, TINY, ALMOST_1)
 
     def _indicators(self, X, method):
         proba = self._proba(X, method)
@@ -332,7 +334,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         After a 1-D y the probabilities of ``classes_``.
         """
-        proba = self._proba(X, self.method)
+        proba = self._inside(self._proba(X, self.method))
         return proba if self.classes_.ndim == 1 else format_proba(self, proba)
 
     def decision_function(self, X):
@@ -352,7 +354,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _log_odds(self, proba):
         if self.classes_.ndim == 2:
-            return logit(proba)
+            return logit(self._inside(proba))
         log_p = np.log(np.maximum(proba, TINY))
         return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
 
@@ -361,13 +363,10 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         After a 1-D y there is none: these are those of ``predict_proba``.
         """
-        return self._proba(X, None)
+        return self._inside(self._proba(X, None))
 
     def predict_raw(self, X):
-        """Return indicators (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is none: these are those of ``predict``.
-        """
+        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
         return self._indicators(X, None)
 
     def score(self, X, y, sample_weight=None):

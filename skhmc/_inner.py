@@ -8,6 +8,7 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, indexable
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metadata_routing import process_routing
 
 from skhmc._columns import are_label_sets, match_columns
@@ -19,6 +20,7 @@ from skhmc.metrics._responses import find
 __all__ = [
     "inner_has",
     "is_frozen",
+    "metric_options",
     "output_order",
     "read_for_inner",
     "route_fit",
@@ -35,6 +37,26 @@ def inner_has(name):
         return True
 
     return check
+
+
+def metric_options(metric, hierarchy):
+    """Return the hierarchy for a metric that takes it, else nothing.
+
+    Raises
+    ------
+    InvalidParameterError
+        When it is a scorer: that predicts by itself, and cannot judge predictions.
+    """
+    if hasattr(metric, "metric") or hasattr(metric, "_sign"):
+        raise InvalidParameterError(
+            f"Expected a function metric(Y_true, Y_pred), got the scorer {metric!r}. "
+            f"Give the function that it calls."
+        )
+    try:
+        takes = "hierarchy" in signature(metric).parameters
+    except (TypeError, ValueError):  # built-in functions may not say
+        takes = False
+    return {"hierarchy": hierarchy} if takes else {}
 
 
 def take_features(estimator):

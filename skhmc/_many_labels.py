@@ -55,10 +55,22 @@ def fit_native(estimator, X, Y, params):
                 f"take ({error}). strategy='per_label' fits every label to the rows "
                 f"that know it."
             ) from error
+    if np.ndim(params.get("sample_weight")) == 2 and Y.shape[1] > 1:
+        return _fit_weighted(estimator, X, Y.astype(np.int64), params)
     Y = Y.astype(np.int64)  # of smaller integers MLPClassifier mixes up many labels
     if Y.shape[1] == 1 and get_tags(estimator).target_tags.single_output:
         Y, params = Y.ravel(), _params_of(params, 0)
     return estimator.fit(X, Y, **params)
+
+
+def _fit_weighted(estimator, X, Y, params):
+    try:
+        return estimator.fit(X, Y, **params)
+    except ValueError as error:
+        raise ValueError(
+            f"sample_weight has a column per label, which {type(estimator).__name__} "
+            f"does not take ({error}). strategy='per_label' hands every label its own."
+        ) from error
 
 
 class PerLabel(BaseEstimator):

@@ -11,7 +11,11 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+)
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
@@ -20,6 +24,7 @@ from skhmc._cuts import coherent, cut, f1_thresholds, search_thresholds
 from skhmc._inner import (
     inner_has,
     is_frozen,
+    metric_options,
     output_order,
     read_for_inner,
     route_fit,
@@ -30,6 +35,7 @@ from skhmc._input import check_sample_weight, set_labels, subset_accuracy
 from skhmc._many_labels import fit_as_is
 from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc._targets import Targets
+from skhmc._warnings import warn_user
 from skhmc.metrics import hierarchical_f1_score
 
 __all__ = ["HierarchicalThresholdClassifier"]
@@ -63,7 +69,8 @@ class HierarchicalThresholdClassifier(
         What is to be best: "hierarchical_f1", "f1_micro" (the same here, where all
         label sets hold their ancestors), "f1_macro", or a callable
         ``metric(Y_true, Y_pred) -> float``, which is called for 20 thresholds of every
-        group of labels and takes its time with ``strategy="label"``.
+        group of labels (with ``hierarchy``, if it has this parameter) and takes its
+        time with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
         Number of folds of :class:`MultilabelStratifiedKFold` (None: 5), or how else to
         split. "prefit" takes ``estimator`` as it is, and all samples given to tune.
@@ -157,8 +164,8 @@ class HierarchicalThresholdClassifier(
     def __init__(
         self,
         estimator,
-        *,
         hierarchy=None,
+        *,
         strategy="global",
         metric="hierarchical_f1",
         cv=5,
@@ -210,11 +217,21 @@ class HierarchicalThresholdClassifier(
         self.thresholds_ = self.closing_ = self.best_score_ = None
         if targets.classes is None:
             targets = self._as_fitted(y, targets) if fitted else targets
+            self._warn_flat(targets.hierarchy)
             rows, proba = self._probabilities(*given, targets.Y, unseen)
             self._tune(rows, proba, targets, sample_weight)
         set_labels(self, targets)
         take_features(self)
         return self
+
+    def _warn_flat(self, hierarchy):
+        missing = self.hierarchy is None and not len(hierarchy.edges)
+        if self.strategy == "level" and missing:
+            name = type(self.estimator).__name__
+            warn_user(
+                f"strategy='level' without levels: no hierarchy was given, and {name} "
+                f"has none, so that all labels share a threshold. Pass hierarchy=..."
+            )
 
     def _is_prefit(self):
         return isinstance(self.cv, str)
@@ -300,7 +317,7 @@ class HierarchicalThresholdClassifier(
             return hierarchical_f1_score(
                 Y, predicted, hierarchy, close=False, **options
             )
-        value = self.metric(Y, predicted)
+        value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
         if not isinstance(value, Real) or not np.isfinite(value):
             raise ValueError(
                 f"Expected metric(Y_true, Y_pred) to return a finite number, got "
@@ -332,7 +349,7 @@ class HierarchicalThresholdClassifier(
 
     @available_if(inner_has("decision_function"))
     def decision_function(self, X):
-        """Return that of the estimator."""
+        """Return that of the estimator, which knows nothing of the thresholds."""
         check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 

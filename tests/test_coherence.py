@@ -498,3 +498,9 @@ def test_plans_carry_every_edge_once_and_in_order(h):
             waiting = set(expected) - set(done) | set(step.targets)
             assert not waiting & set(step.sources.ravel())
         assert sorted(done) == sorted(expected)
+
+
+@pytest.mark.parametrize("function", [close_upward, max_constraint, most_specific])
+def test_what_is_no_hierarchy_is_refused(function):
+    with pytest.raises(TypeError, match="Expected a Hierarchy .*, got dict. Build it"):
+        function(np.zeros((1, 2)), {"cat": "mammal"})

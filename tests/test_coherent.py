@@ -925,3 +925,24 @@ def test_searches_route_to_the_score():
     )
     best.fit(X, Y, sample_weight=weight)
     assert_same(search.predict_proba(X), best.predict_proba(X))
+
+
+@pytest.mark.parametrize("method", [*METHODS, None])
+def test_what_is_impossible_or_certain_stays_so(method):
+    hierarchy, X, Y = task("paths")
+    clf = CoherentClassifier(forest(), hierarchy, method=method).fit(X, Y)
+    expected = dense(forest().fit(X, Y).predict_proba(X))
+    assert (expected == 0).any() and (expected == 1).any()
+    np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-15)
+    clf.set_params(threshold=0.0)
+    assert_same(clf.predict(X), (expected > 0).astype(int))
+
+
+def test_weights_per_label_that_the_estimator_does_not_take():
+    hierarchy, X, Y = task("many")
+    message = (
+        "column per label, which RandomForest.* does not take .* 'per_label'|per_l"
+    )
+    with pytest.raises(ValueError, match=message):
+        clf = CoherentClassifier(forest(), hierarchy)
+        clf.fit(X, Y, sample_weight=np.ones(Y.shape))

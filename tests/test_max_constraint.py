@@ -310,3 +310,10 @@ def test_class_weights_raise_what_they_weigh(label_loss):
         for weight in (None, {"cat": 20.0})
     )
     assert heavy > plain + 0.05
+
+
+def test_the_class_of_a_loss_is_refused():
+    hierarchy, X, Y = task("many")
+    clf = fast(hierarchy, label_loss=torch.nn.BCEWithLogitsLoss)
+    with pytest.raises(ValueError, match=r"got the class BCEWithLogitsLoss. Call it: "):
+        clf.fit(X, Y)

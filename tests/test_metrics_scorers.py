@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import RFE
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -453,7 +454,7 @@ def test_names():
         (HierarchicalScorer(au_prc_score, response_method="x"), "one of .* got 'x'"),
         (
             HierarchicalScorer(au_prc_score, response_method="predict_proba", raw=True),
-            "raw=True needs response_method='predict'",
+            "raw=True needs a metric of predict",
         ),
         (HierarchicalViolationRate(unit="row"), "unit must be one of"),
     ],
@@ -468,3 +469,15 @@ def test_missing_y_and_responses():
         hierarchical_f1_scorer(FITTED, X)
     with pytest.raises(ValueError, match="neither predict_proba nor decision_function"):
         au_prc_scorer(object(), X, Y)
+
+
+def test_a_metric_of_scores_judges_probabilities():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    Y = (X[:, :2] + rng.normal(size=(80, 2)) > 0).astype(int)
+    clf = RandomForestClassifier(5, random_state=0).fit(X[:40], Y[:40])
+    proba = np.column_stack([p[:, 1] for p in clf.predict_proba(X[40:])])
+    found = HierarchicalScorer(au_prc_score)(clf, X[40:], Y[40:])
+    assert found == au_prc_score(Y[40:], proba)
+    cut = HierarchicalScorer(au_prc_score, response_method="predict")
+    assert cut(clf, X[40:], Y[40:]) == au_prc_score(Y[40:], clf.predict(X[40:])) < found

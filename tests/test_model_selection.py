@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -18,6 +18,7 @@ from sklearn.model_selection import (
     cross_val_score,
     train_test_split,
 )
+from sklearn.multioutput import MultiOutputClassifier
 
 from benchmarks.npz_sets import load_npz_set
 from skhmc import Hierarchy
@@ -433,3 +434,14 @@ def test_wrong_sizes():
         multilabel_train_test_split(np.eye(4), stratify=np.eye(4), shuffle=False)
     with pytest.raises(ValueError, match="at least one array"):
         multilabel_train_test_split(stratify=np.eye(4))
+
+
+def test_a_random_state_that_others_set_has_no_effect_either():
+    Y = np.eye(6)[np.arange(60) % 6].astype(int)
+    clf = LogisticRegression()
+    cv = MultilabelStratifiedKFold(2)
+    inner = [("a", MultiOutputClassifier(clf))]
+    final = RandomForestClassifier(5, random_state=0)
+    model = StackingClassifier(inner, final, cv=cv)  # sets cv.random_state
+    model.fit(np.random.default_rng(0).normal(size=(60, 3)), Y)
+    assert cv.random_state is not None

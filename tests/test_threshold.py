@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -31,6 +31,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier, HierarchicalThresholdClassifier, Hierarchy
@@ -165,6 +166,7 @@ def test_the_score_is_that_of_the_thresholds_out_of_fold(strategy, metric):
     )
 
 
+@pytest.mark.filterwarnings("ignore:strategy=.level. without levels:UserWarning")
 def test_rare_labels_are_found():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(900, 4))
@@ -221,6 +223,7 @@ def test_few_positives_shrink_to_the_level():
     assert np.ptp(far.thresholds_) < np.ptp(near.thresholds_) < np.ptp(own.thresholds_)
 
 
+@pytest.mark.filterwarnings("ignore:strategy=.level. without levels:UserWarning")
 def test_weights_are_repeated_rows():
     X, Y = said(40, 3, 0)
     weight = np.random.default_rng(0).integers(0, 3, 40)
@@ -709,3 +712,31 @@ def test_an_estimator_of_one_label_says_what_to_put_around_it():
         clf.fit(X, Y)
     with pytest.raises(ValueError, match="^This solver needs samples of at least 2"):
         clf.set_params(hierarchy=None).fit(X, np.zeros(len(X), int))
+
+
+def test_levels_without_a_hierarchy_warn():
+    _, X, Y = task("many")
+    clf = HierarchicalThresholdClassifier(KNeighborsClassifier(), strategy="level")
+    with pytest.warns(UserWarning, match="without levels: no hierarchy .* KNeighbors"):
+        clf.fit(X, Y)
+    assert len(set(clf.thresholds_)) == 1
+
+
+def test_a_metric_may_ask_for_the_hierarchy_and_is_no_scorer():
+    hierarchy, X, Y = task("many")
+    clf = HierarchicalThresholdClassifier(KNeighborsClassifier(), hierarchy)
+    found = []
+
+    def metric(Y_true, Y_pred, hierarchy):
+        found.append(hierarchy)
+        return hierarchical_f1_score(Y_true, Y_pred, hierarchy)
+
+    clf.set_params(metric=metric).fit(X, Y)
+    assert found and all(one == hierarchy for one in found)
+    scorers = [get_scorer("hierarchical_f1"), make_scorer(f1_score, average="macro")]
+    for scorer in scorers:
+        with pytest.raises(InvalidParameterError, match="got the scorer .* Give"):
+            clf.set_params(metric=scorer).fit(X, Y)
+    clf.set_params(metric=max)  # a built-in function without a signature
+    with pytest.raises((TypeError, ValueError)):
+        clf.fit(X, Y)

@@ -15,6 +15,11 @@ def sweep(values, plan, reduce):
 
 def check_width(Y, hierarchy):
     """Raise unless ``Y`` has one column per label."""
+    if not hasattr(hierarchy, "upward_plan"):
+        raise TypeError(
+            f"Expected a Hierarchy in the order of the columns, got "
+            f"{type(hierarchy).__name__}. Build it: Hierarchy.build(source, labels)."
+        )
     if Y.ndim != 2 or Y.shape[1] != hierarchy.n_labels:
         raise ValueError(
             f"Expected an array of shape (n_samples, {hierarchy.n_labels}), one column "

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 hvr_scorer = HierarchicalViolationRate()
-au_prc_scorer = HierarchicalScorer(au_prc_score, response_method="predict_proba")
+au_prc_scorer = HierarchicalScorer(au_prc_score)
 hierarchical_f1_scorer = HierarchicalScorer(hierarchical_f1_score)
 
 _SCORERS = {

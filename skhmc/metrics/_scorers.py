@@ -20,7 +20,7 @@ from skhmc.metrics._violation import hierarchical_violation_rate
 
 __all__ = ["HierarchicalScorer", "HierarchicalViolationRate"]
 
-RESPONSES = ("predict", "predict_proba")
+RESPONSES = ("auto", "predict", "predict_proba")
 
 
 class HierarchicalScorer:
@@ -39,13 +39,14 @@ class HierarchicalScorer:
         The labels and edges. None reads ``hierarchy_`` from the fitted estimator,
         through Pipelines, searches and meta-estimators; where there is none, a metric
         whose ``hierarchy`` defaults to None gets None.
-    response_method : {"predict", "predict_proba"}, default="predict"
-        What the metric judges. ``"predict_proba"`` takes an array
+    response_method : {"auto", "predict", "predict_proba"}, default="auto"
+        What the metric judges; "auto" is "predict_proba" for metrics with a parameter
+        ``y_score``, else "predict". ``"predict_proba"`` takes an array
         (n_samples, n_labels) or a list of one array per label, and falls back to
         ``decision_function``.
     raw : bool, default=False
         Judge the predictions before the coherence step: ``predict_raw(X)`` where the
-        estimator has it, else ``predict(X)``. Only with ``"predict"``.
+        estimator has it, else ``predict(X)``. Only of ``"predict"``.
     greater_is_better : bool, default=True
         False negates the metric.
     **kwargs : dict
@@ -82,7 +83,7 @@ class HierarchicalScorer:
         metric,
         hierarchy=None,
         *,
-        response_method="predict",
+        response_method="auto",
         raw=False,
         greater_is_better=True,
         **kwargs,
@@ -121,7 +122,7 @@ class HierarchicalScorer:
         response = self._respond(estimator, X)
         if n_dimensions(y if y is not None else response) == 1:
             classes = None
-            if self.response_method == "predict_proba":
+            if self._judges() == "predict_proba":
                 classes = class_labels(estimator, response)
             built = None if hierarchy is None else Hierarchy.build(hierarchy)
             if self.raw and np.ndim(response) == 2:  # indicators, as the net has them
@@ -147,16 +148,21 @@ class HierarchicalScorer:
             )
         return hierarchy
 
-    def _respond(self, estimator, X):
+    def _judges(self):
         if self.response_method not in RESPONSES:
             raise ValueError(
                 f"response_method must be one of {RESPONSES}, got "
                 f"{self.response_method!r}."
             )
-        if self.response_method == "predict":
+        if self.response_method != "auto":
+            return self.response_method
+        return "predict_proba" if "y_score" in self._parameters() else "predict"
+
+    def _respond(self, estimator, X):
+        if self._judges() == "predict":
             return raw_predict(estimator, X) if self.raw else estimator.predict(X)
         if self.raw:
-            raise ValueError("raw=True needs response_method='predict'.")
+            raise ValueError("raw=True needs a metric of predict.")
         return positive_scores(estimator, X)
 
     def _measure(self, y, response, hierarchy, **weights):
@@ -276,7 +282,11 @@ class HierarchicalViolationRate(HierarchicalScorer):
 
     def __init__(self, hierarchy=None, unit="sample", raw=False, exclude=None):
         super().__init__(
-            hierarchical_violation_rate, hierarchy, raw=raw, greater_is_better=False
+            hierarchical_violation_rate,
+            hierarchy,
+            response_method="predict",
+            raw=raw,
+            greater_is_better=False,
         )
         self.unit = unit
         self.exclude = exclude

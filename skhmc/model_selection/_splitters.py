@@ -109,6 +109,11 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
     """
 
     def __init__(self, n_splits=5, *, shuffle=False, random_state=None, hierarchy=None):
+        if random_state is not None and not shuffle:
+            raise ValueError(
+                f"random_state={random_state!r} has no effect with shuffle=False. Set "
+                f"shuffle=True, or leave random_state out."
+            )
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
@@ -140,11 +145,6 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
 
     def _check(self, X):
         _check_n_splits(self.n_splits, 2)
-        if self.random_state is not None and not self.shuffle:
-            raise ValueError(
-                f"random_state={self.random_state!r} has no effect with shuffle=False. "
-                f"Set shuffle=True, or leave random_state out."
-            )
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         if self.n_splits > n_samples:
             raise ValueError(

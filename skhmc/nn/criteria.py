@@ -156,6 +156,11 @@ def label_tasks(
     frequencies : Tensor (L,)
         Share of positives of every label in training, between 0 and 1.
     """
+    if isinstance(loss, type):
+        raise ValueError(
+            f"Expected label_loss to be a function or an instance, got the class "
+            f"{loss.__name__}. Call it: {loss.__name__}(reduction='none')."
+        )
     if loss == "zlpr":
         return SetTasks(zlpr, torch.arange(len(frequencies)).split(list(level_sizes)))
     if loss == "mcloss":

@@ -1,7 +1,10 @@
-"""The max constraint on tensors, with an exact backward, from the shared level plan."""
+"""The max constraint on tensors, with an exact backward, level by level."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -9,36 +12,53 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = ["MaxConstraint"]
 
-Steps = list[tuple[Tensor, Tensor]]
+MAX = 2  # how torch.embedding_bag calls the maximum
+Bags = list[tuple[Tensor, Tensor, Tensor]]
+
+
+def level_bags(hierarchy: Hierarchy) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield parents, bags and where each bag starts, of one depth after the other.
+
+    The deepest parents come first. A bag holds a parent and its children.
+    """
+    parent, child = hierarchy.edges.T  # sorted by parent
+    depth = hierarchy.depth[parent]
+    for level in np.unique(depth)[::-1]:
+        here = depth == level
+        parents, first = np.unique(parent[here], return_index=True)
+        bags = np.insert(child[here], first, parents)
+        yield parents, bags, first + np.arange(len(parents))
 
 
 class _Sweep(torch.autograd.Function):
     """Raise every row to the highest of its descendants' rows; (L, B) layout.
 
-    Forward keeps, for every entry, the label that won; backward sends the entry's
-    gradient to that label. Ties go to the label itself, then to the first source, so
-    the gradient is one of the subgradients, and O(B (L + E)) both ways.
+    Forward keeps, for every entry of a parent, the row of its bag that won; backward
+    hands the entry's gradient on to that row, from the roots down. Ties go to the label
+    itself, then to the first child, so the gradient is one of the subgradients, and
+    O(B (L + E)) both ways.
     """
 
     @staticmethod
-    def forward(ctx, scores: Tensor, steps: Steps) -> Tensor:
+    def forward(ctx, scores: Tensor, levels: Bags) -> Tensor:
         values = scores.clone(memory_format=torch.contiguous_format)
-        labels = torch.arange(len(values), device=values.device)
-        winner = labels[:, None].repeat(1, values.shape[1])
-        for targets, sources in steps:
-            best, slot = values[sources].max(dim=1)
-            chosen = winner[sources].gather(1, slot[:, None]).squeeze(1)
-            own = values[targets]
-            raised = best > own
-            values[targets] = torch.where(raised, best, own)
-            winner[targets] = torch.where(raised, chosen, winner[targets])
-        ctx.save_for_backward(winner)
+        winners = []
+        for parents, bags, starts in levels:
+            best, _, _, winner = torch.embedding_bag(values, bags, starts, mode=MAX)
+            values.index_copy_(0, parents, best)
+            winners.append(winner)
+        ctx.levels = levels
+        ctx.save_for_backward(*winners)
         return values
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (winner,) = ctx.saved_tensors
-        return torch.zeros_like(grad).scatter_add_(0, winner, grad), None
+        grad = grad.clone(memory_format=torch.contiguous_format)
+        steps = zip(reversed(ctx.levels), reversed(ctx.saved_tensors), strict=True)
+        for (parents, _, _), winner in steps:
+            handed_on = grad.index_select(0, parents)
+            grad.index_fill_(0, parents, 0).scatter_add_(0, winner, handed_on)
+        return grad, None
 
 
 class MaxConstraint(nn.Module):
@@ -61,22 +81,25 @@ class MaxConstraint(nn.Module):
     tensor([[2., 2.]])
     """
 
+    PARTS = ("parents", "bags", "starts")
+
     def __init__(self, hierarchy: Hierarchy) -> None:
         super().__init__()
-        self.n_steps = len(hierarchy.upward_plan)
-        for k, step in enumerate(hierarchy.upward_plan):
-            for name, positions in zip(("targets", "sources"), step, strict=True):
-                index = torch.from_numpy(positions.astype("int64"))
-                self.register_buffer(f"{name}_{k}", index, persistent=False)
+        self.n_levels = 0
+        for arrays in level_bags(hierarchy):
+            for name, array in zip(self.PARTS, arrays, strict=True):
+                index = torch.from_numpy(array.astype("int64"))
+                self.register_buffer(f"{name}_{self.n_levels}", index, persistent=False)
+            self.n_levels += 1
 
-    def _steps(self) -> Steps:
+    def _levels(self) -> Bags:
         return [
-            (self.get_buffer(f"targets_{k}"), self.get_buffer(f"sources_{k}"))
-            for k in range(self.n_steps)
+            tuple(self.get_buffer(f"{name}_{k}") for name in self.PARTS)
+            for k in range(self.n_levels)
         ]
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return coherent scores (B, L) from scores (B, L); -inf is allowed."""
-        if not self.n_steps:
+        if not self.n_levels:
             return scores
-        return _Sweep.apply(scores.t(), self._steps()).t()
+        return _Sweep.apply(scores.t(), self._levels()).t()

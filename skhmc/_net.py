@@ -267,9 +267,14 @@ class Net(NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, *y_true)
 
+    def _set_training(self, training=True):
+        if self.module_.training != training:  # in every step it is a walk over modules
+            super()._set_training(training)
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
+        super()._set_training(training)
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)

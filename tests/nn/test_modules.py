@@ -125,3 +125,26 @@ def test_a_users_modules_are_left_alone():
     generator = torch.Generator().manual_seed(0)
     seed_module(net, generator, generator, set(encoder.modules()))
     assert torch.equal(encoder.weight, before)
+
+
+@pytest.mark.parametrize("p", [1e-7, 0.2, 0.5, 0.7, 0.999, 1 - 1e-9])
+@pytest.mark.parametrize("shape", [(1,), (3, 7), (500, 41)])
+def test_dropout_drops_its_share_and_is_finite(p, shape):
+    layer = Dropout(p)
+    layer.generator = torch.Generator().manual_seed(0)
+    x = torch.ones(shape, dtype=torch.float64)
+    found = layer(x)
+    assert found.shape == x.shape and torch.isfinite(found).all()
+    if x.numel() > 1000:
+        share, sd = (
+            (found == 0).double().mean().item(),
+            (p * (1 - p) / x.numel()) ** 0.5,
+        )
+        assert abs(share - p) < 5 * sd + 2**-16
+        kept = found[found > 0]
+        assert len(set(kept.tolist())) <= 1
+        if p < 0.99:
+            assert kept[0].item() == pytest.approx(1 / (1 - p), rel=1e-3)
+            flat = found.flatten() > 0  # of a number's four parts each is by itself
+            both = (flat[::4] & flat[1::4][: len(flat[::4])]).double().mean().item()
+            assert both == pytest.approx((1 - p) ** 2, abs=0.03)

@@ -119,6 +119,10 @@ class HCALClassifier(NetworkHMC):
         Callbacks of skorch: instances, classes, or pairs (name, callback).
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network.
+    precision : {"full", "tf32", "mixed"}, default="full"
+        Of matrix products in training: those of a GPU with TensorFloat-32 ("tf32"), or
+        all in bfloat16 ("mixed"), which saves time where the hardware has it. Losses,
+        weights and predictions keep ``dtype``.
     device : str, default="auto"
         "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
     random_state : int, RandomState or None, default=None
@@ -255,6 +259,7 @@ class HCALClassifier(NetworkHMC):
         tol=1e-4,
         callbacks=None,
         dtype="float32",
+        precision="full",
         device="auto",
         random_state=None,
         verbose=0,

@@ -4,6 +4,7 @@ The only place that imports skorch.
 """
 
 import dis
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 
 import numpy as np
@@ -166,6 +167,25 @@ def _kind(optimizer):
     return type(optimizer), {k: options[k] for k in options if k != "fused"}
 
 
+@contextmanager
+def _tensor_float(device):
+    """Let a GPU multiply in TensorFloat-32; what holds outside is put back."""
+    before = torch.get_float32_matmul_precision()
+    if torch.device(device).type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _as_type(output, dtype):
+    """Return a network's output, a tensor or a tuple of tensors, in a dtype."""
+    if isinstance(output, torch.Tensor):
+        return output.to(dtype)
+    return type(output)(*(part.to(dtype) for part in output))
+
+
 class Net(NeuralNet):
     """A skorch net that slices batches and asks its criterion for the epoch's record.
 
@@ -184,6 +204,8 @@ class Net(NeuralNet):
         Early stopping.
     title : str
         Named in the progress bar.
+    precision : {"full", "tf32", "mixed"}
+        Of the network's matrix products in training.
     resumable : bool
         Whether pickles hold what it takes to go on with ``go_on_from``.
     **kwargs
@@ -201,8 +223,10 @@ class Net(NeuralNet):
         best=None,
         title="fit",
         resumable=False,
+        precision="full",
         **kwargs,
     ):
+        self.precision = precision
         self.generator = generator
         self.schedule = schedule
         self.schedule_options = schedule_options or {}
@@ -263,6 +287,18 @@ class Net(NeuralNet):
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
         return Batches(dataset, self.batch_size, self.device, generator)
+
+    def fit_loop(self, *args, **kwargs):
+        tf32 = self.precision == "tf32"
+        with _tensor_float(self.device) if tf32 else nullcontext():
+            return super().fit_loop(*args, **kwargs)
+
+    def infer(self, x, **fit_params):
+        if self.precision != "mixed":
+            return super().infer(x, **fit_params)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            output = super().infer(x, **fit_params)
+        return _as_type(output, self.dtype)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, *y_true)

@@ -71,6 +71,7 @@ NETWORK_CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left")],
     "callbacks": [None, list, tuple],
     "dtype": [StrOptions({"float32", "float64"})],
+    "precision": [StrOptions({"full", "tf32", "mixed"})],
     "device": "no_validation",  # resolve_device says what is wrong
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -225,6 +226,7 @@ def train(estimator, parts, problem, former=None, partial=False):
         best=best,
         title=type(estimator).__name__,
         resumable=partial,
+        precision=estimator.precision,
         lr=estimator.learning_rate_init,
         max_epochs=1 if partial else estimator.max_iter,
         batch_size=estimator.batch_size or len(dataset),

@@ -52,6 +52,43 @@ def test_a_device_that_is_not_there_is_an_error(estimator, device):
         build(estimator, hierarchy, device=device).fit(X, Y)
 
 
+# -- precision -------------------------------------------------------------------------
+
+
+@every_estimator
+def test_mixed_precision_is_nearly_the_same_and_predicts_in_full(estimator):
+    hierarchy, X, Y = task("many")
+    full, mixed, again = (
+        build(estimator, hierarchy, precision=precision).fit(X, Y)
+        for precision in ("full", "mixed", "mixed")
+    )
+    decision = mixed.decision_function(X)
+    np.testing.assert_allclose(decision, full.decision_function(X), atol=0.1)
+    assert (decision != full.decision_function(X)).any()
+    assert_same(decision, again.decision_function(X))
+    for weight in mixed.net_.module_.parameters():
+        assert weight.dtype == torch.float32
+    mixed.precision = "full"
+    assert_same(mixed.decision_function(X), decision)
+    bfloat16 = torch.from_numpy(decision).to(torch.bfloat16).float().numpy()
+    assert (bfloat16 != decision).any()
+
+
+@every_estimator
+def test_tensor_float_32_ends_with_the_fit(estimator, monkeypatch):
+    hierarchy, X, Y = task("many")
+    asked, put = [], torch.set_float32_matmul_precision
+    monkeypatch.setattr(
+        torch, "set_float32_matmul_precision", lambda p: asked.append(p) or put(p)
+    )
+    clf = build(estimator, hierarchy, precision="tf32").fit(X, Y)
+    assert asked == ["highest"]  # a CPU is left as it is
+    assert_same(clf.predict(X), build(estimator, hierarchy).fit(X, Y).predict(X))
+    assert torch.get_float32_matmul_precision() == "highest"
+    with pytest.raises(ValueError, match="'precision' parameter of .* 'half'"):
+        build(estimator, hierarchy, precision="half").fit(X, Y)
+
+
 # -- images and sequences --------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skhmc import HCALClassifier
+from skhmc._batches import SliceDataset
 from skhmc.coherence import score_violations
 from skhmc.datasets import load_digit_properties
 from skhmc.nn.coherence import MaxConstraint
@@ -65,3 +66,27 @@ def test_a_pickle_made_on_a_gpu_goes_on_without_one(estimator):
     np.testing.assert_allclose(again.predict_proba(X), clf.predict_proba(X), atol=1e-4)
     again.partial_fit(X, Y)
     assert again.net_.device == "cpu" and again.n_iter_ == 3
+
+
+@every_estimator
+@pytest.mark.parametrize("precision", ["full", "tf32", "mixed"])
+def test_every_precision_learns(estimator, precision):
+    clf = build(estimator, DIGITS.hierarchy, device="cuda", precision=precision)
+    options = {"hidden_layer_sizes": (200,), "max_iter": 20, "input_dropout": 0.0}
+    clf.set_params(**options).fit(X, Y)
+    assert (clf.predict(X) == Y).mean() > 0.9
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@every_estimator
+def test_no_step_waits_for_the_gpu(estimator):
+    clf = build(estimator, DIGITS.hierarchy, device="cuda", max_iter=2).fit(X, Y)
+    net = clf.net_
+    dataset = net.get_dataset(SliceDataset(X, Y.astype("float32"), dtype=net.dtype))
+    batches = list(net.get_iterator(dataset))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in batches:
+            net.train_step(batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,17 +1,18 @@
 """The predictions that all network estimators share. Think twice before adding."""
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._batches import SliceDataset
-from skhmc._input import check_X, format_proba, subset_accuracy
+from skhmc._input import check_X, subset_accuracy
+from skhmc._label_form import OneClass
+from skhmc._outputs import Blocks, TopK, format_proba
 
 __all__ = ["BaseHMC"]
 
 
-class BaseHMC(ClassifierMixin, BaseEstimator):
-    """Predicts from what ``fit`` of a subclass sets.
+class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
+    """Predicts from what ``fit`` of a subclass sets, block by block.
 
     That is ``net_``, the skorch net; ``_form``, how its logits become scores;
     ``hierarchy_``, ``label_names_`` and ``classes_``.
@@ -20,12 +21,13 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     specific labels (n_samples,), and probabilities those of ``classes_``.
     """
 
-    def _logits(self, X):
+    def _blocks(self, X, change):
         check_is_fitted(self, "net_")
         self._validate_params()  # some may change after fit
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
         own = self._many_dimensions  # a user's encoder may write into its input
-        return self.net_.logits(SliceDataset(X, dtype=self.net_.dtype, copy=own))
+        data = SliceDataset(X, dtype=self.net_.dtype, copy=own)
+        return Blocks(self.net_.logits(data), len(data)).map(change)
 
     @property
     def _many_dimensions(self):
@@ -34,31 +36,35 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
     def _scored_by(self):
         return self._form, self.coherence
 
-    def _class_log_proba(self, logits):
-        positions = [self.hierarchy_.position(label) for label in self.classes_]
-        return self._form.class_log_proba(logits, positions)
+    def _scored(self):
+        check_is_fitted(self, "net_")
+        if self.classes_.ndim == 2:
+            return self._scored_by()
+        return OneClass(self._form, self.classes_), None
+
+    def _indicators(self, X, form, coherence):
+        sparse = self.sparse_output and self.classes_.ndim == 2
+        how = coherence, self.threshold, sparse
+        return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
+
+    def _proba_blocks(self, X):
+        form, coherence = self._scored()
+        return self._blocks(X, lambda logits: form.proba(logits, coherence))
 
     def predict(self, X):
-        """Return predicted indicators (n_samples, n_labels), int.
+        """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
 
         Coherent with ``hierarchy_`` unless ``coherence=None``.
         """
-        logits = self._logits(X)
-        if self.classes_.ndim == 1:
-            return self.classes_[self._class_log_proba(logits).argmax(axis=1)]
-        form, coherence = self._scored_by()
-        return form.predict(logits, coherence, self.threshold)
+        found = self._indicators(X, *self._scored())
+        return self.classes_[found] if self.classes_.ndim == 1 else found
 
     def predict_proba(self, X):
         """Return label probabilities (n_samples, n_labels).
 
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         """
-        logits = self._logits(X)
-        if self.classes_.ndim == 1:
-            return np.exp(self._class_log_proba(logits))
-        form, coherence = self._scored_by()
-        return format_proba(self, form.proba(logits, coherence))
+        return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X):
         """Return coherent logits (n_samples, n_labels); positive: more likely than not.
@@ -66,16 +72,12 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
         """
-        logits = self._logits(X)
-        if self.classes_.ndim == 1:
-            log_p = self._class_log_proba(logits)
-            return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
-        form, coherence = self._scored_by()
-        return form.logits(logits, coherence)
+        form, kind = self._scored()
+        return self._blocks(X, lambda logits: form.logits(logits, kind)).array()
 
     def raw_decision_function(self, X):
         """Return the logits (n_samples, n_labels) before the coherence step."""
-        return self._form.logits(self._logits(X), None)
+        return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
     def predict_raw(self, X):
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
@@ -83,7 +85,8 @@ class BaseHMC(ClassifierMixin, BaseEstimator):
         Without ``threshold``, where labels form single paths: the most probable label
         of every level, by itself.
         """
-        return self._form.predict(self._logits(X), None, self.threshold)
+        check_is_fitted(self, "net_")
+        return self._indicators(X, self._form, None)
 
     def score(self, X, y, sample_weight=None):
         """Return the share of samples whose known labels are all predicted right."""

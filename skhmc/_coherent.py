@@ -29,15 +29,10 @@ from skhmc._inner import (
     take_features,
     with_columns,
 )
-from skhmc._input import (
-    format_proba,
-    match_weight,
-    read_fit_labels,
-    set_labels,
-    subset_accuracy,
-)
+from skhmc._input import match_weight, read_fit_labels, set_labels, subset_accuracy
 from skhmc._many_labels import PerLabel, fit_native, takes_many_labels
 from skhmc._out_of_fold import positive_proba
+from skhmc._outputs import Blocks, TopK, format_proba
 from skhmc.coherence import (
     average_constraint,
     check_tree,
@@ -59,7 +54,7 @@ METHODS = {
 TINY, ALMOST_1 = np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg
 
 
-class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
     Fits a clone of a classifier of scikit-learn, or one per label, to the labels and
@@ -313,6 +308,10 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Keep probabilities of labels off 0 and 1, as scikit-learn's checks ask."""
         return proba if self.classes_.ndim == 1 else np.clip(proba, TINY, ALMOST_1)
 
+    def _proba_blocks(self, X):
+        proba = self._inside(self._proba(X, self.method))
+        return Blocks([proba], len(proba))
+
     def _indicators(self, X, method):
         proba = self._proba(X, method)
         if self.classes_.ndim == 1:
@@ -334,8 +333,7 @@ class CoherentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         After a 1-D y the probabilities of ``classes_``.
         """
-        proba = self._inside(self._proba(X, self.method))
-        return proba if self.classes_.ndim == 1 else format_proba(self, proba)
+        return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X):
         """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.

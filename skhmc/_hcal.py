@@ -77,6 +77,9 @@ class HCALClassifier(NetworkHMC):
         is the most probable path ("path") or label of every level (None).
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    sparse_output : bool, default=False
+        Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
+        ``fit``. Without effect after a 1-D y.
     class_weight : dict or "balanced", default=None
         Weight of the positives of labels, by name. "balanced" makes a label's positives
         and negatives, or the labels of a softmax, count alike.
@@ -242,6 +245,7 @@ class HCALClassifier(NetworkHMC):
         coherence="auto",
         threshold=None,
         proba_format="array",
+        sparse_output=False,
         class_weight=None,
         class_weight_cap=3.0,
         optimizer="adamw",

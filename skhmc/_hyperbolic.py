@@ -91,6 +91,9 @@ class HyperbolicHMC(NetworkHMC):
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    sparse_output : bool, default=False
+        Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
+        ``fit``. Without effect after a 1-D y.
     class_weight : dict or "balanced", default=None
         Weight of the positives of labels, by name. "balanced" makes a label's positives
         and negatives, or the labels of a softmax, count alike.
@@ -241,6 +244,7 @@ class HyperbolicHMC(NetworkHMC):
         coherence="auto",
         threshold=None,
         proba_format="array",
+        sparse_output=False,
         class_weight=None,
         class_weight_cap=3.0,
         optimizer="adamw",

@@ -13,7 +13,6 @@ from skhmc._targets import read_targets
 
 __all__ = [
     "check_X",
-    "format_proba",
     "match_weight",
     "read_fit_input",
     "read_fit_labels",
@@ -192,16 +191,6 @@ def set_labels(estimator, targets):
     estimator.classes_ = tiled if classes is None else classes
 
 
-def format_proba(estimator, proba):
-    """Return probabilities (n_samples, n_labels) in the estimator's ``proba_format``.
-
-    "list" is one array (n_samples, 2) per label.
-    """
-    if estimator.proba_format == "list":
-        return [np.column_stack([1 - p, p]) for p in proba.T]
-    return proba
-
-
 def subset_accuracy(estimator, X, y, sample_weight):
     """Return the share of samples whose known labels are all predicted right.
 
@@ -212,9 +201,18 @@ def subset_accuracy(estimator, X, y, sample_weight):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
     targets = read_targets(y, estimator.hierarchy_, warn=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
-    Y = targets.Y.toarray() if sp.issparse(targets.Y) else targets.Y
-    right = ((Y == predicted[:, order]) | np.isnan(Y)).all(axis=1)
+    right = ~_differ(targets.Y, predicted[:, order])
     return float(np.average(right, weights=sample_weight))
+
+
+def _differ(Y, predicted):
+    """Return in which rows (n_samples,) a known label is another one."""
+    if not sp.issparse(Y) and not sp.issparse(predicted):
+        return ((Y != predicted) & ~np.isnan(Y)).any(axis=1)
+    apart = sp.csr_matrix(Y) - sp.csr_matrix(predicted)  # NaN stays
+    apart.data[np.isnan(apart.data)] = 0
+    apart.eliminate_zeros()
+    return np.diff(apart.indptr) > 0
 
 
 def check_sample_weight(sample_weight, shape, dtype):

@@ -10,11 +10,18 @@ import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 
 from skhmc._frequencies import balanced_weights
+from skhmc._outputs import above, to_csr
 from skhmc._sources import name_list
-from skhmc.coherence import check_tree, isotonic_constraint, max_constraint
+from skhmc.coherence import (
+    check_tree,
+    close_upward,
+    isotonic_constraint,
+    max_constraint,
+)
+from skhmc.coherence._sweep import sweep, transposed
 from skhmc.paths import PathSpace, is_single_path, stopping_points
 
-__all__ = ["ManyPaths", "SinglePath", "choose_form"]
+__all__ = ["ManyPaths", "OneClass", "SinglePath", "choose_form"]
 
 
 def choose_form(targets, label_loss, leaf_prediction, partial=False):
@@ -126,16 +133,9 @@ class _LevelOrder:
                 f"Got coherence={coherence!r}, expected {self.needs}, 'auto' or None."
             )
 
-    def class_log_proba(self, logits, positions):
-        """Return log-probabilities of classes when each sample has exactly one.
-
-        Parameters
-        ----------
-        logits : ndarray of shape (n_samples, n_net_labels)
-        positions : ndarray of int
-            The classes' labels.
-        """
-        return log_softmax(self._class_scores(logits[:, self.inverse], positions), 1)
+    def outward(self, logits):
+        """Return columns of the net in the order outside, in F order, a new array."""
+        return transposed(logits).take(self.inverse, axis=0).T
 
 
 class ManyPaths(_LevelOrder):
@@ -173,27 +173,39 @@ class ManyPaths(_LevelOrder):
     def logits(self, logits, coherence):
         """Return logits (n_samples, n_labels) under a kind of coherence."""
         self.check(coherence)
-        logits = np.ascontiguousarray(logits[:, self.inverse])
         if coherence is None:
-            return logits
+            return logits.take(self.inverse, axis=1)
+        logits = self.outward(logits)
         if coherence == "isotonic":
             return _logit(isotonic_constraint(expit(logits), self.outside))
-        return max_constraint(logits, self.outside)
+        sweep(logits.T, self.outside.upward_plan, np.maximum)  # the max constraint
+        return logits
 
     def proba(self, logits, coherence):
         """Return probabilities (n_samples, n_labels) under a kind of coherence."""
-        return expit(self.logits(logits, coherence))
+        logits = self.logits(logits, coherence)
+        return expit(logits, out=logits)
 
-    def predict(self, logits, coherence, threshold):
-        """Return indicators (n_samples, n_labels)."""
+    def predict(self, logits, coherence, threshold, sparse=False):
+        """Return indicators (n_samples, n_labels), bool, an array or csr_matrix."""
         threshold = 0.5 if threshold is None else threshold
-        return (self.proba(logits, coherence) > threshold).astype(np.int64)
+        if coherence == "isotonic":
+            return _as(self.proba(logits, coherence) > threshold, sparse)
+        self.check(coherence)
+        if sparse:
+            chosen = above(logits, threshold)[:, self.inverse]
+        else:
+            chosen = (expit(logits) > threshold).take(self.inverse, axis=1)
+        return chosen if coherence is None else close_upward(chosen, self.outside)
 
-    def _class_scores(self, logits, positions):
-        # log-likelihood ratio of the class's ancestors-or-self being the label set
+    def class_scores(self, positions):
+        """Return a function of logits that scores classes, of which there is one.
+
+        By the log-likelihood ratio of a class and its ancestors being the labels.
+        """
         eye = sp.identity(self.outside.n_labels, bool, "csr")
-        members = (self.outside.ancestors + eye)[positions].astype(logits.dtype)
-        return (members @ logits.T).T
+        members = (self.outside.ancestors + eye)[positions]
+        return lambda x: (members.astype(x.dtype) @ self.outward(x).T).T
 
 
 class SinglePath(_LevelOrder):
@@ -263,7 +275,7 @@ class SinglePath(_LevelOrder):
     def proba(self, logits, coherence):
         """Return probabilities (n_samples, n_labels) under a kind of coherence."""
         self.check(coherence)
-        logits = logits[:, self.inverse]
+        logits = self.outward(logits)
         if coherence in ("auto", "path"):
             outcomes = np.exp(self.space.outcome_log_proba(logits))
             labels = self.space.members[:, : self.outside.n_labels]
@@ -280,8 +292,8 @@ class SinglePath(_LevelOrder):
         """Return log-odds (n_samples, n_labels) under a kind of coherence."""
         return _logit(self.proba(logits, coherence))
 
-    def predict(self, logits, coherence, threshold):
-        """Return indicators (n_samples, n_labels).
+    def predict(self, logits, coherence, threshold, sparse=False):
+        """Return indicators (n_samples, n_labels), bool, an array or csr_matrix.
 
         Without a threshold: the most probable path or, without coherence, the most
         probable label of every level.
@@ -289,23 +301,66 @@ class SinglePath(_LevelOrder):
         self.check(coherence)
         if threshold is not None or coherence in ("max", "isotonic"):
             threshold = 0.5 if threshold is None else threshold
-            return (self.proba(logits, coherence) > threshold).astype(np.int64)
-        logits, space = logits[:, self.inverse], self.space
+            return _as(self.proba(logits, coherence) > threshold, sparse)
+        logits, space = self.outward(logits), self.space
         if coherence in ("auto", "path"):
             best = space.outcome_log_proba(logits).argmax(axis=1)
-            chosen = space.members[best].toarray()
+            chosen = space.members[best]
+            chosen = chosen if sparse else chosen.toarray()
         else:
             chosen = np.zeros(logits.shape, bool)
             for k, frontier in enumerate(space.frontiers):
                 best = frontier[logits[:, frontier].argmax(axis=1)]
                 here = space.extended.depth[best] == k  # else the path ended above
                 chosen[here, best[here]] = True
-        return chosen[:, : self.outside.n_labels].astype(np.int64)
+        return _as(chosen[:, : self.outside.n_labels], sparse)
 
-    def _class_scores(self, logits, positions):
-        log_p = self.space.outcome_log_proba(logits)
+    def class_scores(self, positions):
+        """Return a function of logits that scores classes, of which there is one.
+
+        By the log-probabilities of the outcomes that end there.
+        """
         column = {end: k for k, end in enumerate(self.space.ends)}
-        return log_p[:, [column[position] for position in positions]]
+        columns = [column[position] for position in positions]
+        return lambda x: self.space.outcome_log_proba(self.outward(x))[:, columns]
+
+
+class OneClass:
+    """Exactly one class per sample, scored as a form scores the classes' labels.
+
+    It has the methods of a form, but for what comes in; ``coherence`` and the like mean
+    nothing, since classes exclude each other.
+
+    Parameters
+    ----------
+    form : ManyPaths or SinglePath
+    classes : ndarray of shape (n_classes,)
+        Labels of the form.
+    """
+
+    def __init__(self, form, classes):
+        positions = [form.outside.position(label) for label in classes]
+        self.scores = form.class_scores(positions)
+
+    def _log_proba(self, logits):
+        return log_softmax(self.scores(logits), axis=1)
+
+    def logits(self, logits, coherence=None):
+        """Return log-probabilities (n_samples, n_classes), log-odds of two classes."""
+        log_p = self._log_proba(logits)
+        return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
+
+    def proba(self, logits, coherence=None):
+        """Return probabilities (n_samples, n_classes)."""
+        return np.exp(self._log_proba(logits))
+
+    def predict(self, logits, coherence=None, threshold=None, sparse=False):
+        """Return the most probable classes (n_samples,), by number."""
+        return self._log_proba(logits).argmax(axis=1)
+
+
+def _as(chosen, sparse):
+    return to_csr(chosen) if sparse and not sp.issparse(chosen) else chosen
 
 
 def _logit(p):

@@ -45,6 +45,9 @@ class MaxConstraintClassifier(NetworkHMC):
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    sparse_output : bool, default=False
+        Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
+        ``fit``. Without effect after a 1-D y.
     class_weight : dict or "balanced", default=None
         Weight of the positives of labels, by name. "balanced" makes a label's positives
         and negatives count alike.
@@ -162,6 +165,7 @@ class MaxConstraintClassifier(NetworkHMC):
         coherence="auto",
         threshold=None,
         proba_format="array",
+        sparse_output=False,
         class_weight=None,
         class_weight_cap=3.0,
         optimizer="adamw",

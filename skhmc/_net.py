@@ -19,7 +19,11 @@ __all__ = ["Net", "resolve_device"]
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 OPTIMIZERS["sgd"] = torch.optim.SGD
-INFERENCE_ENTRIES = 2**22  # logits or entries of X per batch of inference
+# Inference: rows per batch, of which more are no faster; logits or entries of X per
+# batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
+INFERENCE_ROWS = 64, 250
+INFERENCE_ENTRIES = 2**22
+BLOCK_ENTRIES = 2**20
 
 
 def resolve_device(device):
@@ -329,19 +333,17 @@ class Net(NeuralNet):
         return next(self.module_.parameters()).dtype
 
     def logits(self, dataset):
-        """Return the logits of a dataset as an ndarray (n_samples, n_labels)."""
+        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
         self.module_.eval()
-        parts = []
-        n_entries = max(
-            self.module_.n_labels, int(np.prod(dataset.arrays[0].shape[1:]))
-        )
-        size = int(np.clip(INFERENCE_ENTRIES // n_entries, 16, 4096))
+        widest = max(self.module_.n_labels, int(np.prod(dataset.arrays[0].shape[1:])))
+        size = int(np.clip(INFERENCE_ENTRIES // widest, *INFERENCE_ROWS))
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)
-        with torch.inference_mode():
-            for X, _ in Batches(dataset, size, self.device):
-                parts.append(self.module_(X).cpu().numpy())
-        return np.concatenate(parts)
+        for X, _ in Batches(dataset, size, self.device):
+            with torch.inference_mode():  # not around the yield: it would leak out
+                logits = self.module_(X).cpu().numpy()
+            n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
+            yield from np.array_split(logits, n_parts)
 
     def __getstate__(self):
         # module and criterion are what module_ and criterion_ are, which skorch moves

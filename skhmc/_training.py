@@ -23,6 +23,7 @@ from skhmc._batches import SliceDataset
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._net import OPTIMIZERS, Net, resolve_device
+from skhmc._outputs import Blocks
 from skhmc._pass_through import check_accepted, passed_on
 from skhmc._sources import name_list
 from skhmc._warnings import warn_user
@@ -57,6 +58,7 @@ NETWORK_CONSTRAINTS = {
     "class_weight_cap": [Interval(Real, 1, None, closed="left")],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
     "proba_format": [StrOptions({"array", "list"})],
+    "sparse_output": ["boolean"],
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "learning_rate_init": [_positive],
     "momentum": [Interval(Real, 0, 1, closed="left")],
@@ -154,7 +156,8 @@ class _CoherentScore:
             )
 
     def __call__(self, net):
-        proba = self.form.proba(net.logits(self.dataset), "auto")
+        blocks = Blocks(net.logits(self.dataset), len(self.dataset))
+        proba = blocks.map(lambda logits: self.form.proba(logits, "auto")).array()
         options = {"close": False, "sample_weight": self.weight}
         return au_prc_score(self.Y, proba, **options)
 

@@ -150,6 +150,10 @@ class PathSpace:
         eye = sp.identity(self.extended.n_labels, bool, "csr")
         return (self.extended.ancestors + eye)[self.outcomes]
 
+    @cached_property
+    def _frontier_members(self):
+        return [self.members[:, frontier] for frontier in self.frontiers]
+
     def extend(self, Y):
         """Return closed indicators Y (n_samples, n_labels) with the stops' columns."""
         sparse = sp.issparse(Y)
@@ -176,10 +180,9 @@ class PathSpace:
         other level's frontier.
         """
         scores = np.zeros((len(logits), len(self.outcomes)), logits.dtype)
-        members = self.members
         for k, frontier in enumerate(self.frontiers):
             log_p = logits[:, frontier] - _log_sum_exp(logits[:, frontier])
-            mine = members[:, frontier].astype(logits.dtype)
+            mine = self._frontier_members[k].astype(logits.dtype)
             deepest = k == len(self.frontiers) - 1
             scores += (mine @ log_p.T).T * (1 if deepest else COARSE_WEIGHT)
         return scores - _log_sum_exp(scores)

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep
+from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep, transposed
 
 __all__ = ["close_upward", "most_specific", "violations"]
 
@@ -46,12 +46,15 @@ def close_upward(Y, hierarchy):
 
 
 def _close_dense(Y, hierarchy):
-    positive = sweep((Y == 1).T.copy(), hierarchy.upward_plan, np.logical_or).T
+    positive = sweep(transposed(Y == 1), hierarchy.upward_plan, np.logical_or)
+    positive = transposed(positive)
+    if Y.dtype == bool:
+        return positive
     closed = np.where(positive, np.ones((), Y.dtype), Y)
     if closed.dtype.kind == "f" and np.isnan(closed).any():
-        negative = (closed == 0).T.copy()
-        negative = sweep(negative, hierarchy.downward_plan, np.logical_or).T
-        closed[negative] = 0
+        negative = transposed(closed == 0)
+        negative = sweep(negative, hierarchy.downward_plan, np.logical_or)
+        closed[transposed(negative)] = 0
     return closed
 
 
@@ -81,7 +84,7 @@ def most_specific(Y, hierarchy):
     Y = sp.csr_matrix(Y, copy=True) if sp.issparse(Y) else np.array(Y)
     check_width(Y, hierarchy)
     if not sp.issparse(Y):
-        closed = sweep((Y == 1).T.copy(), hierarchy.upward_plan, np.logical_or)
+        closed = sweep(transposed(Y == 1), hierarchy.upward_plan, np.logical_or)
         implied = np.zeros_like(closed)
         for targets, sources in hierarchy.upward_plan:
             implied[targets] = closed[sources].any(axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep
+from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep, transposed
 
 __all__ = [
     "average_constraint",
@@ -43,8 +43,8 @@ def max_constraint(scores, hierarchy):
     """
     scores = np.asarray(scores)
     check_width(scores, hierarchy)
-    values = np.array(scores.T, order="C")
-    return np.ascontiguousarray(sweep(values, hierarchy.upward_plan, np.maximum).T)
+    values = sweep(transposed(scores), hierarchy.upward_plan, np.maximum)
+    return transposed(values)
 
 
 def min_constraint(scores, hierarchy):
@@ -71,8 +71,8 @@ def min_constraint(scores, hierarchy):
     """
     scores = np.asarray(scores)
     check_width(scores, hierarchy)
-    values = np.array(scores.T, order="C")
-    return np.ascontiguousarray(sweep(values, hierarchy.downward_plan, np.minimum).T)
+    values = sweep(transposed(scores), hierarchy.downward_plan, np.minimum)
+    return transposed(values)
 
 
 def average_constraint(scores, hierarchy):
@@ -145,7 +145,7 @@ def product_constraint(scores, hierarchy):
             f"logits into probabilities first, or use another constraint."
         )
     dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
-    given = np.array(scores.T, dtype=dtype, order="C")
+    given = transposed(scores.astype(dtype, copy=False))
     values = given.copy()
     for targets, sources in hierarchy.downward_plan:
         child, parent = given[targets][:, None], values[sources]
@@ -153,7 +153,7 @@ def product_constraint(scores, hierarchy):
         share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
         # in this order coherent scores stay as they are, to the last bit
         values[targets] = np.minimum(share * child, parent).min(axis=1)
-    return np.ascontiguousarray(values.T)
+    return transposed(values)
 
 
 def score_violations(scores, hierarchy, tol=0.0):

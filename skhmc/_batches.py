@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skhmc._file_rows import FileRows
+
 __all__ = ["Batches", "SliceDataset"]
 
 
@@ -18,7 +20,7 @@ class SliceDataset(torch.utils.data.Dataset):
 
     Parameters
     ----------
-    X : ndarray or csr_matrix of shape (n_samples, ...)
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
     Y : ndarray or csr_matrix of shape (n_samples, n_labels), default=None
     weight : ndarray of shape (n_samples, 1 or n_labels), default=None
     dtype : torch.dtype
@@ -33,7 +35,7 @@ class SliceDataset(torch.utils.data.Dataset):
         self.arrays = [self._sliceable(a) for a in (X, Y, weight)]
 
     def _sliceable(self, array):
-        if array is None or sp.issparse(array):
+        if array is None or sp.issparse(array) or isinstance(array, FileRows):
             return array
         writable = ["C", "W"]  # torch takes no read-only arrays (joblib's, say)
         return torch.from_numpy(np.require(array, requirements=writable)).to(self.dtype)
@@ -41,6 +43,12 @@ class SliceDataset(torch.utils.data.Dataset):
     def __len__(self):
         X = self.arrays[0]
         return X.shape[0]
+
+    def will_need(self, rows):
+        """Tell what is read next where X lies in a file."""
+        X = self.arrays[0]
+        if isinstance(X, FileRows) and rows is not None:
+            X.will_need(_numbers(rows))
 
     def batch(self, rows, device):
         """Return ``(X, (Y, weight))`` of some rows, on a device."""
@@ -51,11 +59,16 @@ class SliceDataset(torch.utils.data.Dataset):
         if array is None:
             return None
         if sp.issparse(array):
-            part = array[rows if isinstance(rows, slice) else rows.numpy()]
-            part = torch.from_numpy(part.toarray()).to(self.dtype)
+            part = torch.from_numpy(array[_numbers(rows)].toarray()).to(self.dtype)
+        elif isinstance(array, FileRows):
+            part = torch.from_numpy(array.read(_numbers(rows))).to(self.dtype)
         else:
             part = array[rows].clone() if self.copy else array[rows]
         return part.to(device, non_blocking=True)
+
+
+def _numbers(rows):
+    return rows if isinstance(rows, slice) else rows.numpy()
 
 
 class Batches:
@@ -77,6 +90,10 @@ class Batches:
         whole = self.n_batches == 1 or self.generator is None
         order = None if whole else torch.randperm(n, generator=self.generator)
         bounds = [n * k // self.n_batches for k in range(self.n_batches + 1)]
-        for start, stop in itertools.pairwise(bounds):
-            rows = slice(start, stop)
-            yield self.dataset.batch(rows if whole else order[rows], self.device)
+        cuts = (slice(*pair) for pair in itertools.pairwise(bounds))
+        parts = (cut if whole else order[cut] for cut in cuts)
+        steps = itertools.chain([None], parts, [None])
+        for rows, following in itertools.pairwise(steps):
+            self.dataset.will_need(following)
+            if rows is not None:
+                yield self.dataset.batch(rows, self.device)

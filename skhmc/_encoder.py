@@ -35,7 +35,7 @@ def build_encoder(estimator, X):
     estimator : BaseEstimator
         With ``encoder``, ``hidden_layer_sizes``, ``dropout_`` and ``input_dropout_``;
         what it has as ``encoder__*`` goes to the class or factory.
-    X : ndarray or csr_matrix of shape (n_samples, ...)
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
 
     Returns
     -------

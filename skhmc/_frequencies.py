@@ -40,10 +40,11 @@ def label_counts(Y, weight):
     positive, known = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
     for start in range(0, Y.shape[0], ROWS_PER_BLOCK):
         rows = slice(start, start + ROWS_PER_BLOCK)
-        y = Y[rows].toarray() if sp.issparse(Y) else Y[rows]
+        y = Y[rows].toarray(order="F") if sp.issparse(Y) else Y[rows]
         w = np.ones((len(y), 1)) if weight is None else weight[rows]
-        positive += np.nansum(y * w, axis=0)
-        known += (~np.isnan(y) * w).sum(axis=0)
+        # columns first: sums are then rounded alike however Y is laid out
+        positive += np.nansum(np.asfortranarray(y * w), axis=0)
+        known += np.asfortranarray(~np.isnan(y) * w).sum(axis=0)
     return positive, known
 
 

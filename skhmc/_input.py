@@ -6,8 +6,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
+from skhmc._file_rows import FileRows, has_rows_in_file, row_blocks
 from skhmc._sources import name_list
 from skhmc._targets import read_targets
 
@@ -25,6 +26,8 @@ __all__ = [
 def check_X(estimator, X, *, reset, allow_nd):
     """Return X as a C-ordered array or CSR matrix of the estimator's ``dtype``.
 
+    What lies in a file stays there, whatever its dtype: FileRows are returned.
+
     Parameters
     ----------
     estimator : BaseEstimator
@@ -37,11 +40,15 @@ def check_X(estimator, X, *, reset, allow_nd):
 
     Returns
     -------
-    ndarray or csr_matrix
+    ndarray, csr_matrix or FileRows
     """
     options = {"accept_sparse": "csr", "dtype": np.dtype(estimator.dtype), "order": "C"}
+    options["allow_nd"] = allow_nd
     try:
-        X = validate_data(estimator, X, reset=reset, allow_nd=allow_nd, **options)
+        if has_rows_in_file(X):
+            X = _check_rows_in_file(estimator, X, reset, options)
+        else:
+            X = validate_data(estimator, X, reset=reset, **options)
         _check_sample_shape(estimator, X.shape[1:], reset)
         return X
     except ValueError as error:
@@ -60,6 +67,14 @@ def check_X(estimator, X, *, reset, allow_nd):
             f"Expected X to hold numbers, got text ({error}). Encode it in a Pipeline: "
             f"TfidfVectorizer for texts, OneHotEncoder for categories."
         ) from error
+
+
+def _check_rows_in_file(estimator, X, reset, options):
+    first, *others = row_blocks(X)
+    validate_data(estimator, X[first], reset=reset, **options)
+    for block in others:
+        check_array(X[block], estimator=estimator, input_name="X", **options)
+    return FileRows(X, options["dtype"])
 
 
 def _check_sample_shape(estimator, shape, reset):
@@ -93,7 +108,7 @@ def read_fit_input(
 
     Returns
     -------
-    X : ndarray or csr_matrix of shape (n_samples, ...)
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
     targets : Targets
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
     """

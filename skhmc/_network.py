@@ -49,7 +49,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch.
+            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch, and read
+            from a ``numpy.memmap`` likewise.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
             Or lists of label names; or (n_samples,) most specific labels.

@@ -8,6 +8,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skhmc._columns import are_label_sets, match_columns
+from skhmc._file_rows import is_in_file, row_blocks
 from skhmc._sources import name_list, plain
 from skhmc._warnings import warn_user
 from skhmc.coherence import close_upward
@@ -60,6 +61,8 @@ def read_targets(
     Returns
     -------
     Targets
+        With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
+        never held in memory.
     """
     n_labels = None if classes is None else len(classes)
     if isinstance(y, list) and source is not None:
@@ -71,6 +74,7 @@ def read_targets(
         y = y.astype(object).where(y.notna(), np.nan)
     if np.ma.isMaskedArray(y):  # what is masked is unknown
         y = y.astype(np.float64).filled(np.nan)
+    in_file = is_in_file(y)
     if sp.issparse(y):
         y = sp.csr_matrix(y, copy=True)
         y.sum_duplicates()
@@ -94,6 +98,8 @@ def read_targets(
             f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
             f"this order, or a DataFrame to match columns by name."
         )
+    if in_file:
+        return _read_file(y, hierarchy, warn)
     return _close(_check_indicators(y, hierarchy), hierarchy, warn)
 
 
@@ -213,19 +219,49 @@ def _check_indicators(Y, hierarchy):
 
 
 def _close(Y, hierarchy, warn):
+    closed, n_added, example = _closed(Y, hierarchy, warn)
+    if n_added:
+        _warn_added(n_added, example)
+    return Targets(closed, hierarchy)
+
+
+def _read_file(Y, hierarchy, warn):
+    """Check and close indicators that lie in a file; keep them as a CSR matrix."""
+    parts, n_added, example = [], 0, None
+    for rows in row_blocks(Y):
+        block = _check_indicators(Y[rows], hierarchy)
+        closed, n, found = _closed(block, hierarchy, warn)
+        parts.append(sp.csr_matrix(closed))
+        if n and not n_added:
+            example = (*found[:2], found[2] + rows.start)
+        n_added += n
+    if n_added:
+        _warn_added(n_added, example)
+    return Targets(sp.vstack(parts, "csr"), hierarchy)
+
+
+def _closed(Y, hierarchy, count):
+    """Return closed labels, how many were added, and one: its name, why, its row."""
     Y = Y.astype(np.float32)
     closed = close_upward(Y, hierarchy)
+    if not count:
+        return closed, 0, None
     added = (closed == 1).astype(np.int8) - (Y == 1).astype(np.int8)
     n_added = int(added.sum())
-    if warn and n_added:
-        row, column = (index[0] for index in added.nonzero())
-        child = (Y[[row]] == 1).astype(np.int8)
-        below = hierarchy.descendants[[column]].toarray().ravel()
-        child = child.toarray().ravel() if sp.issparse(child) else child.ravel()
-        example = hierarchy.labels[np.flatnonzero(below & (child > 0))[0]]
-        warn_user(
-            f"Y is not closed upward: added {n_added} missing ancestor labels, such "
-            f"as {hierarchy.labels[column]!r} above {example!r} in row {row}. Close Y "
-            f"with skhmc.coherence.close_upward to silence this.",
-        )
-    return Targets(closed, hierarchy)
+    if not n_added:
+        return closed, 0, None
+    row, column = (index[0] for index in added.nonzero())
+    child = (Y[[row]] == 1).astype(np.int8)
+    below = hierarchy.descendants[[column]].toarray().ravel()
+    child = child.toarray().ravel() if sp.issparse(child) else child.ravel()
+    lower = hierarchy.labels[np.flatnonzero(below & (child > 0))[0]]
+    return closed, n_added, (hierarchy.labels[column], lower, row)
+
+
+def _warn_added(n_added, example):
+    label, lower, row = example
+    warn_user(
+        f"Y is not closed upward: added {n_added} missing ancestor labels, such as "
+        f"{label!r} above {lower!r} in row {row}. Close Y with "
+        f"skhmc.coherence.close_upward to silence this.",
+    )

@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import (
 from torch.optim.lr_scheduler import OneCycleLR
 
 from skhmc._batches import SliceDataset
+from skhmc._file_rows import FileRows
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._net import OPTIMIZERS, Net, resolve_device
@@ -88,7 +89,7 @@ EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
 class Problem:
     """What is to be learnt: the data, and how often every label of the net is there."""
 
-    X: np.ndarray | sp.csr_matrix  # (n_samples, ...)
+    X: np.ndarray | sp.csr_matrix | FileRows  # (n_samples, ...)
     Y: (
         np.ndarray | sp.csr_matrix
     )  # (n_samples, n_labels), closed, as the form's outside

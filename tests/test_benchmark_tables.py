@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks import coherent, thresholds
+from benchmarks import coherent, out_of_core, thresholds
 from benchmarks.tables import include, table
 
 
@@ -28,6 +28,25 @@ def test_every_strategy_is_measured_on_every_set():
     assert list(runs) == list(thresholds.NAMES)
     for found in runs.values():
         assert len(found) == 8 and all(0 < r["score"] < 1 for r in found.values())
+
+
+def test_training_from_files_shows_the_table_of_its_results():
+    page = out_of_core.PAGE
+    assert page.read_text() == out_of_core.page()
+    assert f".. include:: {page.name}\n" in page.with_name("training.rst").read_text()
+
+
+def test_private_memory_does_not_grow_with_the_files():
+    runs = json.loads(out_of_core.RESULTS.read_text())["runs"]
+    assert max(r["gib"] for r in runs) > max(r["memory_gib"] for r in runs)
+    for way in out_of_core.WAYS[:2]:
+        found = {r["gib"]: r for r in runs if r["way"] == way}
+        assert len(found) >= 4
+        peaks = [run["peak_gib"] for run in found.values()]
+        assert max(peaks) < min(peaks) + 0.25
+        assert all(r["au_prc"] > 2 * r["au_prc_of_chance"] for r in found.values())
+    small = {r["way"]: r["au_prc"] for r in runs if r["gib"] == 1}
+    assert small["fit, memmap"] == small["fit, in memory"]
 
 
 def test_a_table_says_who_printed_it():

@@ -23,6 +23,20 @@ def test_counts_of_weighted_and_unknown_labels():
     np.testing.assert_array_equal(found, (positive, known))
 
 
+@pytest.mark.parametrize("width", [1, 7])
+@pytest.mark.parametrize("unknown", [False, True])
+def test_counts_have_the_same_bits_however_arrays_are_laid_out(width, unknown):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((1500, 7)) < 0.4).astype(np.float32)
+    if unknown:
+        Y[rng.random(Y.shape) < 0.2] = np.nan
+    weight = rng.random((1500, width)).astype(np.float32)
+    expected = label_counts(Y, weight)
+    for other in (np.asfortranarray(Y), sp.csr_matrix(Y)):
+        for w in (weight, np.asfortranarray(weight)):
+            np.testing.assert_array_equal(label_counts(other, w), expected)
+
+
 def test_rates_are_kept_off_the_ends_and_do_not_depend_on_scale():
     positive, known = np.array([0.0, 2, 4, 0]), np.array([4.0, 4, 4, 0])
     found = rates(positive, known)

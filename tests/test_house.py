@@ -32,6 +32,7 @@ FLOORS = {
     "_warnings": 0,
     "_columns": 1,
     "_cuts": 1,
+    "_file_rows": 1,
     "_similarity": 1,
     "coherence": 1,
     "induction": 1,

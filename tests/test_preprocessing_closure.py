@@ -43,6 +43,13 @@ def test_kind_and_dtype_are_kept(dtype, make):
     np.testing.assert_array_equal(closed, CLOSED)
 
 
+def test_an_array_in_a_file_becomes_an_array(tmp_path):
+    np.save(tmp_path / "Y.npy", OPEN)
+    in_file = np.load(tmp_path / "Y.npy", mmap_mode="r")
+    closed = AncestorClosure(H).fit_transform(in_file)
+    np.testing.assert_array_equal(closed, CLOSED, strict=True)
+
+
 def test_unknowns_by_hand():
     nan = np.nan
     Y = np.array([[nan, 1, nan], [0, nan, nan], [nan, nan, 0]])

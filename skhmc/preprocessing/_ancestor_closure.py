@@ -51,6 +51,8 @@ def read_indicators(Y, hierarchy, *, order=False):
     targets = read_targets(Y, hierarchy, warn=False, indicators=True)
     kept = values.dtype if values.dtype.kind in "biuf" else np.float64
     closed, found = targets.Y.astype(kept), targets.hierarchy
+    if sp.issparse(closed) and not sp.issparse(Y):  # what lies in a file
+        closed = closed.toarray()
     if order and found != hierarchy:
         return closed[:, [found.position(x) for x in hierarchy.labels]], hierarchy
     return closed, found

@@ -25,8 +25,9 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         self._validate_params()  # some may change after fit
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
-        own = self._many_dimensions  # a user's encoder may write into its input
-        data = SliceDataset(X, dtype=self.net_.dtype, copy=own)
+        options = {"copy": self._many_dimensions}  # a user's encoder may write into X
+        options["sparse"] = self.net_.module_.takes_sparse
+        data = SliceDataset(X, dtype=self.net_.dtype, **options)
         return Blocks(self.net_.logits(data), len(data)).map(change)
 
     @property
@@ -82,8 +83,7 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
     def predict_raw(self, X):
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
 
-        Without ``threshold``, where labels form single paths: the most probable label
-        of every level, by itself.
+        Of single paths, without ``threshold``: every level's most probable label.
         """
         check_is_fitted(self, "net_")
         return self._indicators(X, self._form, None)

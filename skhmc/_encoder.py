@@ -5,6 +5,7 @@ from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -13,6 +14,9 @@ from skhmc._pass_through import check_accepted, passed_on
 from skhmc.nn.modules import MLPEncoder
 
 __all__ = ["build_encoder", "positive_elements"]
+
+# sparse X of at least so many features, at most this share of them stored, stays sparse
+WIDE, SPARSE = 1000, 0.01
 
 
 def positive_elements(estimator, name, kind):
@@ -25,6 +29,19 @@ def positive_elements(estimator, name, kind):
             f"{given!r}."
         )
     return values
+
+
+def _stays_sparse(estimator, X):
+    """Tell whether batches of X stay sparse: where that is faster, or as it was.
+
+    By ``python -m benchmarks.sparse_input``.
+    """
+    former = vars(estimator).get("net_")
+    if former is not None:  # what the optimiser remembers goes with the weights
+        return former.module_.takes_sparse
+    if not sp.issparse(X) or X.shape[1] < WIDE:
+        return False
+    return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
 
 
 def build_encoder(estimator, X):
@@ -53,9 +70,8 @@ def build_encoder(estimator, X):
         )
     if given is None:
         sizes = positive_elements(estimator, "hidden_layer_sizes", Integral)
-        encoder = MLPEncoder(
-            X.shape[1], sizes, estimator.dropout_, estimator.input_dropout_
-        )
+        shares = estimator.dropout_, estimator.input_dropout_
+        encoder = MLPEncoder(X.shape[1], sizes, *shares, _stays_sparse(estimator, X))
         return encoder, encoder.n_outputs, set()
     if isinstance(given, torch.nn.Module):
         encoder = deepcopy(given)

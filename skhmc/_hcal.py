@@ -10,9 +10,10 @@ from skhmc._encoder import build_encoder, positive_elements
 from skhmc._label_form import ManyPaths, SinglePath, choose_form
 from skhmc._network import NetworkHMC
 from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
-from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
+from skhmc.nn.criteria import HCALCriterion
 from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
+from skhmc.nn.tasks import SetTasks, label_tasks
 
 __all__ = ["HCALClassifier"]
 
@@ -103,6 +104,10 @@ class HCALClassifier(NetworkHMC):
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
         Most samples per step; batches are even. None takes all at once.
+    n_sampled_labels : int, None or "auto", default="auto"
+        How many of the labels that no sample of a batch has enter its loss, drawn anew
+        in every step; the others do (see the user guide). None takes all labels, as
+        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
@@ -255,6 +260,7 @@ class HCALClassifier(NetworkHMC):
         weight_decay=1e-2,
         schedule="onecycle",
         batch_size=64,
+        n_sampled_labels="auto",
         max_iter=60,
         warm_start=False,
         early_stopping=False,

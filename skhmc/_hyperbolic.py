@@ -114,6 +114,10 @@ class HyperbolicHMC(NetworkHMC):
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
         Most samples per step; batches are even. None takes all at once.
+    n_sampled_labels : int, None or "auto", default="auto"
+        How many of the labels that no sample of a batch has enter its loss, drawn anew
+        in every step; the others do (see the user guide). None takes all labels, as
+        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
@@ -253,6 +257,7 @@ class HyperbolicHMC(NetworkHMC):
         weight_decay=1e-2,
         schedule="onecycle",
         batch_size=64,
+        n_sampled_labels="auto",
         max_iter=60,
         warm_start=False,
         early_stopping=False,

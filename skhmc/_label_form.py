@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
 
-from skhmc._frequencies import balanced_weights
+from skhmc._frequencies import balanced_weights, label_counts
 from skhmc._outputs import above, to_csr
 from skhmc._sources import name_list
 from skhmc.coherence import (
@@ -116,9 +116,20 @@ class _LevelOrder:
         """Return class weights (n_labels,) as (n_net_labels,)."""
         return weight[self.order]
 
-    def encode(self, Y):
-        """Return the targets of the network, (n_samples, n_net_labels)."""
-        return self._extend(Y)[:, self.order]
+    def count(self, Y, weight):
+        """Return the weighted positives and known values of the network's labels."""
+        if weight is not None and weight.shape[1] > 1:
+            weight = self._extend_weight(weight)
+        positive, known = label_counts(self._extend(Y), weight)
+        return positive[self.order], known[self.order]
+
+    def place(self, Y):
+        """Return targets, and where their columns stand in the network (None: there).
+
+        A sparse Y is not copied if no column is added.
+        """
+        Y = self._extend(Y)
+        return (Y, self.inverse) if sp.issparse(Y) else (Y[:, self.order], None)
 
     def encode_weight(self, weight):
         """Return sample weights (n_samples, 1 or n_net_labels), or None."""

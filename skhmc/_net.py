@@ -21,7 +21,7 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 OPTIMIZERS["sgd"] = torch.optim.SGD
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
 # batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
-INFERENCE_ROWS = 64, 250
+INFERENCE_ROWS = 64, 1000
 INFERENCE_ENTRIES = 2**22
 BLOCK_ENTRIES = 2**20
 
@@ -290,6 +290,7 @@ class Net(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
+        dataset = dataset.move_to(self.device) if training else dataset
         return Batches(dataset, self.batch_size, self.device, generator)
 
     def fit_loop(self, *args, **kwargs):
@@ -335,7 +336,7 @@ class Net(NeuralNet):
     def logits(self, dataset):
         """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
         self.module_.eval()
-        widest = max(self.module_.n_labels, int(np.prod(dataset.arrays[0].shape[1:])))
+        widest = max(self.module_.n_labels, dataset.width)
         size = int(np.clip(INFERENCE_ENTRIES // widest, *INFERENCE_ROWS))
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)

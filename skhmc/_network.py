@@ -8,7 +8,6 @@ from sklearn.base import _fit_context
 from skhmc._base import BaseHMC
 from skhmc._frequencies import (
     balanced_weights,
-    label_counts,
     read_class_weight,
     warn_constant,
 )
@@ -177,8 +176,7 @@ class NetworkHMC(PassThrough, BaseHMC):
 
     def _count(self, form, targets, weight, going_on):
         """Return how often labels are positive and known, and how many samples are."""
-        counts = label_counts(form.encode(targets.Y), form.encode_weight(weight))
-        counts = (*counts, targets.Y.shape[0])
+        counts = (*form.count(targets.Y, weight), targets.Y.shape[0])
         if going_on:
             pairs = zip(counts, self._counts, strict=True)
             counts = tuple(now + before for now, before in pairs)

@@ -23,6 +23,7 @@ from skhmc._batches import SliceDataset
 from skhmc._file_rows import FileRows
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
+from skhmc._label_sample import label_sampler
 from skhmc._net import OPTIMIZERS, Net, resolve_device
 from skhmc._outputs import Blocks
 from skhmc._pass_through import check_accepted, passed_on
@@ -66,6 +67,7 @@ NETWORK_CONSTRAINTS = {
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
+    "n_sampled_labels": [None, _count, StrOptions({"auto"})],
     "max_iter": [_count],
     "warm_start": ["boolean"],
     "early_stopping": ["boolean"],
@@ -220,7 +222,8 @@ def train(estimator, parts, problem, former=None, partial=False):
         module.take_over(former.module_)
         criterion.take_over(former.criterion_)
 
-    dataset, best = _set_apart(estimator, problem)
+    sampler = label_sampler(estimator, len(problem.positive), shuffle)
+    dataset, best = _set_apart(estimator, problem, module.takes_sparse, sampler)
     net = Net(
         module,
         criterion=criterion,
@@ -255,26 +258,22 @@ def draw_seeds(random_state, going_on):
     return rng.randint(np.iinfo(np.int32).max, size=4).tolist()
 
 
-def _dataset(estimator, X, Y, weight, form=None):
-    dtype, own = getattr(torch, estimator.dtype), estimator._many_dimensions
-    if form is None:
-        return SliceDataset(X, dtype=dtype, copy=own)
-    Y, weight = form.encode(Y), form.encode_weight(weight)
-    return SliceDataset(X, Y, weight, dtype=dtype, copy=own)
-
-
-def _set_apart(estimator, problem):
+def _set_apart(estimator, problem, sparse, sampler):
     """Return the data to train on, and what early stopping needs if anything."""
     data, form = (problem.X, problem.Y, problem.weight), problem.form
+    dtype, own = getattr(torch, estimator.dtype), estimator._many_dimensions
+    options, best = {"dtype": dtype, "copy": own, "sparse": sparse}, None
     rows, held_out = problem.split
-    if held_out is None:
-        return _dataset(estimator, *data, form), None
-    kept, apart = (
-        [None if a is None else a[part] for a in data] for part in (rows, held_out)
-    )
-    score = _CoherentScore(_dataset(estimator, *apart), *apart[1:], form)
-    best = score, estimator.n_iter_no_change, estimator.tol
-    return _dataset(estimator, *kept, form), best
+    if held_out is not None:
+        data, apart = (
+            [None if a is None else a[part] for a in data] for part in (rows, held_out)
+        )
+        watched = SliceDataset(apart[0], **options)
+        score = _CoherentScore(watched, *apart[1:], form)
+        best = score, estimator.n_iter_no_change, estimator.tol
+    (Y, columns), weight = form.place(data[1]), form.encode_weight(data[2])
+    options |= {"columns": columns, "sampler": sampler}
+    return SliceDataset(data[0], Y, weight, **options), best
 
 
 def _schedule_options(estimator):

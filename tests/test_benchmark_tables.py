@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks import coherent, out_of_core, thresholds
+from benchmarks import coherent, large, out_of_core, thresholds
 from benchmarks.tables import include, table
 
 
@@ -14,6 +14,16 @@ def test_the_documentation_has_the_tables_of_the_results(bench):
     assert bench.PAGE.read_text() == bench.page()
     page = bench.PAGE.with_name(f"{bench.RESULTS.stem}.rst").read_text()
     assert f".. include:: {bench.PAGE.name}\n" in page
+
+
+def test_training_shows_what_very_many_labels_cost():
+    assert large.PAGE.read_text() == large.page()
+    page = large.PAGE.with_name("training.rst").read_text()
+    assert f".. include:: {large.PAGE.name}\n" in page
+    made = json.loads(large.RESULTS.read_text())
+    assert [run["estimator"] for run in made["size"]] == list(large.ESTIMATORS)
+    assert all(run["peak_mb"] < run["limit_mb"] for run in made["size"])
+    assert [run["sampled"] for run in made["sampled"]] == list(large.SAMPLES)
 
 
 def test_every_classifier_is_measured_on_every_set():

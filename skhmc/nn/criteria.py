@@ -1,7 +1,6 @@
 """Criteria: losses of every level, reduced over samples and weighed.
 
-A *task* is one depth level, or all levels together. :class:`LabelTasks` and
-:class:`SetTasks` turn logits into one loss per task, :class:`LabelCriterion` adds them.
+:class:`LabelCriterion` adds the losses of the tasks (:mod:`skhmc.nn.tasks`).
 :class:`HCALCriterion` mixes in the aggregated loss of class means and sums the tasks
 with adaptive weights.
 
@@ -11,164 +10,21 @@ divided by its size: a batch of heavy samples counts more than one of light ones
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from skhmc.hierarchy import Hierarchy
-from skhmc.nn.coherence import MaxConstraint
 from skhmc.nn.functional import (
     adaptive_weights,
     class_means,
     dwa_weights,
     prototype_logits,
 )
-from skhmc.nn.losses import MCLoss, asl, bce, zlpr
 from skhmc.nn.modules import EmbeddedOutput, Output
+from skhmc.nn.tasks import LabelSample, LabelTasks
 
-__all__ = [
-    "EmbeddingCriterion",
-    "HCALCriterion",
-    "LabelCriterion",
-    "LabelTasks",
-    "SetTasks",
-    "label_tasks",
-]
-
-LabelLoss = Callable[[Tensor, Tensor], Tensor]
-
-
-class LabelTasks(nn.Module):
-    r"""One loss per level from an elementwise loss (B, L).
-
-    A level's loss is the sum over its labels, averaged over samples and divided by the
-    level's entropy :math:`H_k` (in nats, of the training frequencies): 1 says no more
-    than the frequencies, whatever the level's size. ``shares`` :math:`\propto H_k`
-    undo this for equally weighted tasks, so that these add up to the plain loss.
-    """
-
-    def __init__(
-        self, loss: LabelLoss, level_sizes: Sequence[int], entropies: Tensor
-    ) -> None:
-        super().__init__()
-        self.loss = loss
-        self.level_sizes = list(level_sizes)
-        ends = torch.tensor(self.level_sizes).cumsum(0).tolist()
-        starts = [0, *ends[:-1]]
-        self.classes = [slice(a, b) for a, b in zip(starts, ends, strict=True)]
-        self.scales = [math.log(max(size, 3)) for size in level_sizes]  # class means
-        self.register_buffer("entropies", entropies, persistent=False)
-        shares = len(level_sizes) * entropies / entropies.sum()
-        self.register_buffer("shares", shares, persistent=False)
-
-    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the level losses (K,); ``weight`` is (B, 1 or L).
-
-        A label is unknown where Y is NaN or the weight 0.
-        """
-        known = ~torch.isnan(Y)
-        if weight is not None:  # losses may look at other labels, too
-            known = known & (weight > 0)
-        loss = self.loss(logits, torch.where(known, Y, 0))
-        if loss.shape != Y.shape:
-            raise ValueError(
-                f"Expected label_loss to return a loss per sample and label, of shape "
-                f"{tuple(Y.shape)} as the logits, got {tuple(loss.shape)}. Do not "
-                f"reduce it, as with reduction='none'."
-            )
-        loss = loss * known
-        loss = loss if weight is None else loss * weight
-        levels = (loss.sum(0) / len(Y)).split(self.level_sizes)
-        return torch.stack([level.sum() for level in levels]) / self.entropies
-
-
-class SetTasks(nn.Module):
-    """One loss per level from a loss (B,) of the level's labels taken together.
-
-    Parameters
-    ----------
-    loss : callable
-        Maps logits and targets of one level, (B, C), to (B,); linear in the targets
-        when there is a ``coverage``.
-    classes : sequence of Tensor
-        Positions of every level's labels.
-    coverage : Tensor (K,) or None
-        Share of the training samples that have a label in each level, where a sample
-        has at most one; the level's mean is over these. None where samples may have
-        several labels.
-    """
-
-    def __init__(
-        self,
-        loss: LabelLoss,
-        classes: Sequence[Tensor],
-        coverage: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        self.loss = loss
-        self.register_buffer("coverage", coverage, persistent=False)
-        self.n_tasks = len(classes)
-        for k, positions in enumerate(classes):
-            self.register_buffer(f"classes_{k}", positions, persistent=False)
-        self.scales = [1.0] * len(classes)
-        self.register_buffer("shares", torch.ones(len(classes)), persistent=False)
-
-    @property
-    def classes(self) -> list[Tensor]:
-        """Positions of every level's labels."""
-        return [self.get_buffer(f"classes_{k}") for k in range(self.n_tasks)]
-
-    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the level losses (K,); ``weight`` is (B, 1 or L)."""
-        losses = []
-        for positions in self.classes:
-            scores, y = logits[:, positions], Y[:, positions]
-            if weight is None:
-                loss = self.loss(scores, y)
-            else:
-                w = weight if weight.shape[1] == 1 else weight[:, positions]
-                several = self.coverage is None
-                y = torch.where(w > 0, y, torch.nan) if several else y * w
-                loss = self.loss(scores, y)
-                loss = loss * w.mean(1) if several else loss
-            losses.append(loss.sum() / len(Y))
-        losses = torch.stack(losses)
-        return losses if self.coverage is None else losses / self.coverage
-
-
-def label_tasks(
-    loss: str | LabelLoss,
-    hierarchy: Hierarchy,
-    level_sizes: Sequence[int],
-    frequencies: Tensor,
-) -> LabelTasks | SetTasks:
-    """Return the tasks of labels of which a sample may have any.
-
-    Parameters
-    ----------
-    loss : {"bce", "mcloss", "asl", "zlpr"} or callable
-    hierarchy : Hierarchy
-        Of the labels, in their order.
-    level_sizes : sequence of int
-        Number of labels of every task; one number makes all labels one task.
-    frequencies : Tensor (L,)
-        Share of positives of every label in training, between 0 and 1.
-    """
-    if isinstance(loss, type):
-        raise ValueError(
-            f"Expected label_loss to be a function or an instance, got the class "
-            f"{loss.__name__}. Call it: {loss.__name__}(reduction='none')."
-        )
-    if loss == "zlpr":
-        return SetTasks(zlpr, torch.arange(len(frequencies)).split(list(level_sizes)))
-    if loss == "mcloss":
-        loss = MCLoss(MaxConstraint(hierarchy))
-    loss = {"bce": bce, "asl": asl}.get(loss, loss)
-    entropies = torch.special.entr(frequencies) + torch.special.entr(1 - frequencies)
-    levels = [level.sum() for level in entropies.split(list(level_sizes))]
-    return LabelTasks(loss, level_sizes, torch.stack(levels))
+__all__ = ["EmbeddingCriterion", "HCALCriterion", "LabelCriterion"]
 
 
 class LabelCriterion(nn.Module):
@@ -197,11 +53,15 @@ class LabelCriterion(nn.Module):
         self.register_buffer("ones_weight", ones, persistent=False)
         self.register_buffer("sums", torch.zeros(n_recorded + 1), persistent=False)
 
-    def weigh(self, Y: Tensor, weight: Tensor | None) -> Tensor | None:
+    def weigh(
+        self, Y: Tensor, weight: Tensor | None, sample: LabelSample | None = None
+    ) -> Tensor | None:
         """Return the weights of samples times those of classes."""
         if self.ones_weight is None:
             return weight
-        by_class = torch.where(Y > 0, self.ones_weight, self.zeros_weight)
+        columns = slice(None) if sample is None else sample.labels
+        ones, zeros = self.ones_weight[columns], self.zeros_weight[columns]
+        by_class = torch.where(Y > 0, ones, zeros)
         return by_class if weight is None else weight * by_class
 
     def record(self, figures: Tensor) -> None:
@@ -215,9 +75,11 @@ class LabelCriterion(nn.Module):
         self.sums = torch.zeros_like(self.sums)
         return means
 
-    def forward(self, logits: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the loss of one batch, a scalar."""
-        total = self.tasks(logits, Y, self.weigh(Y, weight)).sum()
+    def forward(
+        self, logits: Tensor, Y: Tensor, weight: Tensor | None, *sample: LabelSample
+    ) -> Tensor:
+        """Return the loss of one batch, a scalar; by a sample of labels, or all."""
+        total = self.tasks(logits, Y, self.weigh(Y, weight, *sample), *sample).sum()
         self.record(total[None])
         return total
 
@@ -300,12 +162,19 @@ class HCALCriterion(LabelCriterion):
         return torch.stack(losses)
 
     def forward(
-        self, output: Output | Tensor, Y: Tensor, weight: Tensor | None
+        self,
+        output: Output | Tensor,
+        Y: Tensor,
+        weight: Tensor | None,
+        *sample: LabelSample,
     ) -> Tensor:
-        """Return the loss of one batch, a scalar."""
+        """Return the loss of one batch, a scalar; by a sample of labels, or all.
+
+        Class means are of all labels.
+        """
         logits = output.logits if isinstance(output, Output) else output
-        weight = self.weigh(Y, weight)
-        losses = self.tasks(logits, Y, weight)
+        weight = self.weigh(Y, weight, *sample)
+        losses = self.tasks(logits, Y, weight, *sample)
         if self.aggregation and isinstance(output, Output) and len(losses) > 1:
             means = self.aggregated(output, Y, weight)
             coarse = (1 - self.aggregation) * losses[:-1] + self.aggregation * means
@@ -373,11 +242,15 @@ class EmbeddingCriterion(LabelCriterion):
         return loss if self.penalty is None else loss + self.penalty(points).mean()
 
     def forward(
-        self, output: EmbeddedOutput | Tensor, Y: Tensor, weight: Tensor | None
+        self,
+        output: EmbeddedOutput | Tensor,
+        Y: Tensor,
+        weight: Tensor | None,
+        *sample: LabelSample,
     ) -> Tensor:
-        """Return the loss of one batch, a scalar."""
+        """Return the loss of one batch, a scalar; by a sample of labels, or all."""
         logits = output.logits if isinstance(output, EmbeddedOutput) else output
-        labels = self.tasks(logits, Y, self.weigh(Y, weight)).sum()
+        labels = self.tasks(logits, Y, self.weigh(Y, weight, *sample), *sample).sum()
         embedding = torch.zeros_like(labels)
         if self.ranking is not None and isinstance(output, EmbeddedOutput):
             embedding = self.embedding_loss(output.points).to(labels)

@@ -8,6 +8,9 @@ L_k with weights lambda_k.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -15,6 +18,7 @@ __all__ = [
     "adaptive_weights",
     "class_means",
     "dwa_weights",
+    "level_counts",
     "perturb",
     "prototype_logits",
     "unit",
@@ -134,3 +138,15 @@ def dwa_weights(last: Tensor, before: Tensor, temperature: float = 2.0) -> Tenso
     """
     rate = last / before.clamp_min(torch.finfo(before.dtype).tiny)
     return len(last) * torch.softmax(rate / temperature, dim=0)
+
+
+def level_counts(labels: Tensor, level_sizes: Sequence[int]) -> list[int]:
+    """Return how many of some sorted labels every level has, in level order.
+
+    Examples
+    --------
+    >>> level_counts(torch.tensor([0, 3, 4]), [2, 1, 4])
+    [1, 0, 2]
+    """
+    bounds = torch.tensor([0, *accumulate(level_sizes)], device=labels.device)
+    return torch.searchsorted(labels, bounds).diff().tolist()

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from skhmc.nn.functional import perturb, prototype_logits, unit
+from skhmc.nn.functional import level_counts, perturb, prototype_logits, unit
+from skhmc.nn.sparse import SparseLinear, map_values
 
 __all__ = [
     "Dropout",
@@ -30,9 +31,9 @@ _linear = partial(nn.utils.skip_init, nn.Linear)
 class Output(NamedTuple):
     """What a network hands its criterion while training."""
 
-    logits: Tensor  # (B, L)
+    logits: Tensor  # (B, L), or of some labels
     features: Tensor  # (B, d)
-    prototypes: Tensor  # (L, d), as perturbed for this evaluation
+    prototypes: Tensor  # (L, d), likewise, as perturbed for this evaluation
 
 
 class _Seeded(nn.Module):
@@ -52,8 +53,7 @@ def _shape(state: dict, name: str) -> tuple | None:
 class Dropout(_Seeded):
     """Dropout from the network's own generator (``nn.Dropout`` uses the global one).
 
-    A 64-bit number decides on four entries: drawing numbers is what takes time.
-    Shares are multiples of 2^-16.
+    A drawn number decides on four entries; shares are multiples of 2^-16.
     """
 
     def __init__(self, p: float) -> None:
@@ -63,17 +63,29 @@ class Dropout(_Seeded):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
+        if x.is_sparse:  # zeros stay zeros, whatever is dropped
+            return map_values(x, self)
         bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
         bits.random_(-(2**63), None, generator=self.generator)
-        # of the 2^16 values of a part
-        n_dropped = min(round(self.p * 2**16), 2**16 - 1)
+        n_dropped = min(round(self.p * 2**16), 2**16 - 1)  # of 2^16 values
         parts = bits.view(torch.int16)[: x.numel()].view(x.shape)
         keep = (parts >= n_dropped - 2**15).to(x.dtype)
         return x * keep.mul_(2**16 / (2**16 - n_dropped))
 
 
 class MLPEncoder(nn.Sequential):
-    """Linear, ReLU and dropout, once per hidden layer."""
+    """Linear, ReLU and dropout, once per hidden layer.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_layer_sizes : sequence of int
+    dropout, input_dropout : float
+    takes_sparse : bool
+        Whether batches of sparse X need not be made dense.
+    """
+
+    takes_sparse = False
 
     def __init__(
         self,
@@ -81,13 +93,23 @@ class MLPEncoder(nn.Sequential):
         hidden_layer_sizes: Sequence[int],
         dropout: float,
         input_dropout: float = 0.0,
+        takes_sparse: bool = False,
     ) -> None:
         layers: list[nn.Module] = [Dropout(input_dropout)]
+        linear = SparseLinear if takes_sparse else _linear
         for width in hidden_layer_sizes:
-            layers += [_linear(n_features, width), nn.ReLU(), Dropout(dropout)]
-            n_features = width
+            layers += [linear(n_features, width), nn.ReLU(), Dropout(dropout)]
+            n_features, linear = width, _linear
         super().__init__(*layers)
         self.n_outputs = n_features
+        self.takes_sparse = takes_sparse
+
+
+def _rows(table: Tensor | None, labels: Tensor | None) -> Tensor | None:
+    """Return the rows of some labels, or all."""
+    if table is None or labels is None:
+        return table
+    return table.index_select(0, labels)
 
 
 class _Scores(_Seeded):
@@ -107,12 +129,18 @@ class _Scores(_Seeded):
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
 
-    def finish(self, logits: Tensor) -> Tensor:
-        """Add the bias, and put fixed labels to theirs."""
-        logits = logits if self.bias is None else logits + self.bias
-        if self.fixed is not None:
-            logits = torch.where(self.fixed, self.prior, logits)
-        return logits
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether batches of sparse X need not be made dense."""
+        return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
+
+    def finish(self, logits: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Add the bias, and put fixed labels to theirs; of some labels or all."""
+        bias, prior, fixed = (
+            _rows(part, labels) for part in (self.bias, self.prior, self.fixed)
+        )
+        logits = logits if bias is None else logits + bias
+        return logits if fixed is None else torch.where(fixed, prior, logits)
 
     def take_over(self, former: nn.Module) -> None:
         """Start from the weights of a former network.
@@ -171,9 +199,10 @@ class LabelNetwork(_Scores):
         self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
         self.n_labels = n_labels
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Return the logits (B, L)."""
-        return self.finish(self.encoder(X).flatten(1) @ self.weight.t())
+    def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the logits (B, L), or those of some labels."""
+        weight = _rows(self.weight, labels)
+        return self.finish(self.encoder(X).flatten(1) @ weight.t(), labels)
 
 
 class PrototypeNetwork(_Scores):
@@ -238,24 +267,34 @@ class PrototypeNetwork(_Scores):
         z = self.embedding_dropout(self.embedding(self.encoder(X).flatten(1)))
         return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
 
-    def unit_prototypes(self) -> Tensor:
-        """Return the clean unit prototypes (L, d), in level order."""
-        return unit(torch.cat(list(self.prototypes)))
+    def unit_prototypes(self, labels: Tensor | None = None) -> Tensor:
+        """Return the clean unit prototypes (L, d) of all labels, or of sorted ones."""
+        if labels is None:
+            return unit(torch.cat(list(self.prototypes)))
+        sizes = [len(level) for level in self.prototypes]
+        chosen, rows, start = labels.split(level_counts(labels, sizes)), [], 0
+        for level, here, size in zip(self.prototypes, chosen, sizes, strict=True):
+            rows.append(_rows(level, here - start))
+            start += size
+        return unit(torch.cat(rows))
 
-    def forward(self, X: Tensor) -> Output | Tensor:
-        """Return an :class:`Output` in training, else the logits (B, L)."""
-        features, prototypes = self.embed(X), self.unit_prototypes()
+    def forward(self, X: Tensor, labels: Tensor | None = None) -> Output | Tensor:
+        """Return an :class:`Output` in training, else the logits (B, L).
+
+        Or those of ``labels``, sorted positions, alone.
+        """
+        features, prototypes = self.embed(X), self.unit_prototypes(labels)
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
         logits = prototype_logits(features, prototypes, self.temperature)
-        logits = self.finish(logits)
+        logits = self.finish(logits, labels)
         return Output(logits, features, prototypes) if self.training else logits
 
 
 class EmbeddedOutput(NamedTuple):
     """What an :class:`EmbeddingNetwork` hands its criterion while training."""
 
-    logits: Tensor  # (B, L)
+    logits: Tensor  # (B, L), or of some labels
     points: Tensor  # (L, d), the labels' coordinates
 
 
@@ -309,11 +348,17 @@ class EmbeddingNetwork(_Scores):
         self.tangent = tangent
         self.n_labels = n_labels
 
-    def forward(self, X: Tensor) -> EmbeddedOutput | Tensor:
-        """Return an :class:`EmbeddedOutput` in training, else the logits (B, L)."""
+    def forward(
+        self, X: Tensor, labels: Tensor | None = None
+    ) -> EmbeddedOutput | Tensor:
+        """Return an :class:`EmbeddedOutput` in training, else the logits (B, L).
+
+        The logits are those of ``labels`` alone, if there are any.
+        """
         features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
-        vectors = self.table if self.tangent is None else self.tangent(self.table)
-        logits = self.finish(features @ vectors.t())
+        vectors = _rows(self.table, labels)
+        vectors = vectors if self.tangent is None else self.tangent(vectors)
+        logits = self.finish(features @ vectors.t(), labels)
         return EmbeddedOutput(logits, self.table) if self.training else logits
 
 
@@ -339,8 +384,13 @@ def seed_module(
             part.generator = draws
         if init is None:
             continue
-        if isinstance(part, nn.Linear):
-            nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5), generator=init)
+        if isinstance(part, nn.Linear | SparseLinear):
+            drawn = part.weight
+            if isinstance(part, SparseLinear):  # the same numbers at the same places
+                drawn = drawn.new_empty(drawn.t().shape)
+            nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=init)
+            if drawn is not part.weight:
+                part.weight.data.copy_(drawn.t())
             bound = 1 / math.sqrt(max(part.in_features, 1))
             nn.init.uniform_(part.bias, -bound, bound, generator=init)
         if isinstance(part, EmbeddingNetwork) and part.table.requires_grad:

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from skhmc import Hierarchy
-from skhmc.nn import criteria
-from skhmc.nn.criteria import HCALCriterion, LabelCriterion, LabelTasks, SetTasks
+from skhmc.nn.criteria import HCALCriterion, LabelCriterion
 from skhmc.nn.functional import unit
 from skhmc.nn.losses import bce, softmax_loss, zlpr
 from skhmc.nn.modules import Output
+from skhmc.nn.tasks import LabelTasks, SetTasks
+from skhmc.nn.tasks import label_tasks as tasks_of
 
 SIZES = [2, 3]
 
@@ -265,12 +266,12 @@ def test_the_sum_of_tasks_is_the_loss_and_is_recorded():
 def test_every_loss_has_one_task_per_number_of_labels(loss, sizes):
     tree = Hierarchy.from_edges([(0, 2), (0, 3), (1, 4)])
     p = torch.tensor([0.5, 0.4, 0.3, 0.2, 0.4], dtype=torch.float64)
-    tasks = criteria.label_tasks(loss, tree, sizes, p).double()
+    found = tasks_of(loss, tree, sizes, p).double()
     Y, logits = one_hot((0, 0), (1, 2)), rand(2, 5).requires_grad_()
-    losses = tasks(logits, Y, None)
+    losses = found(logits, Y, None)
     assert losses.shape == (len(sizes),) and (losses > 0).all()
     losses[0].backward()
     assert logits.grad[:, : sizes[0]].ne(0).any(0).all()
     if loss in ("bce", bce):
-        at_prior = tasks(torch.logit(p)[None], p[None], None)
+        at_prior = found(torch.logit(p)[None], p[None], None)
         torch.testing.assert_close(at_prior, torch.ones_like(at_prior))

@@ -1,0 +1,220 @@
+"""Sparse X: the layer that multiplies what is stored, and which X stays sparse."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from torch import nn
+
+from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
+from skhmc._batches import SliceDataset
+from skhmc.nn.modules import Dropout, LabelNetwork, MLPEncoder, seed_module
+from skhmc.nn.sparse import SparseLinear, map_values, sparse_rows
+
+TREE = Hierarchy.from_edges([(0, 1), (0, 2)])
+N_FEATURES = 1200
+STILL = {
+    "hidden_layer_sizes": (16,),
+    "input_dropout": 0.0,
+    "dropout": 0.0,
+    "dtype": "float64",
+    "batch_size": 16,
+    "max_iter": 4,
+    "random_state": 0,
+}
+
+
+def wide(n_samples=50, density=0.005, n_features=N_FEATURES, seed=0):
+    """Return sparse X, one of whose rows is empty, and labels that follow from it."""
+    rng = np.random.default_rng(seed)
+    X = sp.random(n_samples, n_features, density, "csr", random_state=rng)
+    X = sp.csr_matrix(X.multiply(np.arange(n_samples)[:, None] > 0))
+    X.eliminate_zeros()
+    half = np.asarray(X[:, : n_features // 2].sum(axis=1)).ravel()
+    first, some = half > np.median(half), np.arange(n_samples) % 5 > 0
+    return X, np.column_stack([some, some & first, some & ~first]).astype(int)
+
+
+def coo(X):
+    parts = (torch.from_numpy(a) for a in (X.indptr, X.indices, X.data))
+    starts, columns, values = parts
+    return sparse_rows(starts.long(), columns.long(), values, X.shape[1])
+
+
+def layer(n_features=N_FEATURES, width=7):
+    made = SparseLinear(n_features, width).double()
+    seed_module(made, torch.Generator().manual_seed(0), torch.Generator(), set())
+    return made
+
+
+# -- the layer -------------------------------------------------------------------------
+
+
+def test_rows_of_a_csr_matrix():
+    X, _ = wide()
+    np.testing.assert_array_equal(coo(X).to_dense(), X.toarray())
+    doubled = map_values(coo(X), lambda values: 2 * values)
+    np.testing.assert_array_equal(doubled.to_dense(), 2 * X.toarray())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_layer_and_its_gradients_are_those_of_a_dense_one(dtype):
+    X, _ = wide()
+    sparse, dense = layer().to(dtype), nn.Linear(N_FEATURES, 7).to(dtype)
+    dense.load_state_dict(sparse.state_dict())
+    x = torch.from_numpy(X.toarray()).to(dtype)
+    weigh = torch.randn(50, 7, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    for one in (sparse(coo(X).to(dtype)), sparse(x), dense(x)):
+        one.mul(weigh).sum().backward()
+        torch.testing.assert_close(one, dense(x))
+    torch.testing.assert_close(sparse.weight.grad, 2 * dense.weight.grad.t())
+    torch.testing.assert_close(sparse.bias.grad, 2 * dense.bias.grad)
+
+
+def test_gradients_against_finite_differences():
+    X, _ = wide(4, 0.2, n_features=5)
+    made = layer(5, 3)
+
+    def outputs(weight, bias):
+        weights = {"weight": weight, "bias": bias}
+        return torch.func.functional_call(made, weights, (coo(X),))
+
+    assert torch.autograd.gradcheck(outputs, (made.weight, made.bias))
+
+
+def test_rows_without_values():
+    made = layer()
+    nothing = coo(sp.csr_matrix((3, N_FEATURES)))
+    torch.testing.assert_close(made(nothing), made.bias.expand(3, 7))
+
+
+def test_weights_start_as_those_of_a_dense_layer_and_load_from_them():
+    def network(takes_sparse):
+        encoder = MLPEncoder(N_FEATURES, [6, 5], 0.0, takes_sparse=takes_sparse)
+        made = LabelNetwork(encoder, 5, 3, bias=torch.zeros(3))
+        seed_module(made, torch.Generator().manual_seed(0), torch.Generator(), set())
+        return made
+
+    sparse, dense = network(True), network(False)
+    assert sparse.takes_sparse and not dense.takes_sparse
+    assert sparse.encoder[1].weight.is_contiguous()  # an optimiser's step is fast then
+    for name, value in dense.state_dict().items():
+        torch.testing.assert_close(sparse.state_dict()[name], value, rtol=0, atol=0)
+    for one, other in [(sparse, dense), (dense, sparse)]:
+        with torch.no_grad():
+            one.encoder[1].weight.mul_(2)
+        other.take_over(one)
+        torch.testing.assert_close(
+            one.state_dict()["encoder.1.weight"], other.state_dict()["encoder.1.weight"]
+        )
+    with pytest.raises(ValueError, match="'encoder.1.weight' is .* and was"):
+        sparse.take_over(
+            LabelNetwork(MLPEncoder(9, [6, 5], 0.0), 5, 3, bias=torch.zeros(3))
+        )
+
+
+def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
+    X, _ = wide(400, 0.01)
+    drop = Dropout(0.25).train()
+    drop.generator = torch.Generator().manual_seed(0)
+    x = coo(X)
+    ratio = drop(x).values() / x.values()
+    kept = ratio[ratio > 0]
+    torch.testing.assert_close(kept, torch.full_like(kept, 4 / 3))
+    n = len(ratio)
+    assert abs((ratio == 0).sum().item() - n / 4) < 5 * (n * 3 / 16) ** 0.5
+    torch.testing.assert_close(x.values(), coo(X).values())  # X is what it was
+    assert drop.eval()(x) is x
+
+
+# -- estimators ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [HCALClassifier, MaxConstraintClassifier])
+def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, monkeypatch):
+    X, Y = wide()
+    options = STILL | ({"embedding_dropout": 0.0} if kind is HCALClassifier else {})
+    dense = kind(TREE, **options).fit(X.toarray(), Y)
+    widths, toarray = [], sp.csr_matrix.toarray
+    spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731
+    monkeypatch.setattr(sp.csr_matrix, "toarray", spy)
+    sparse = kind(TREE, **options).fit(X, Y)
+    assert sparse.net_.module_.takes_sparse and not dense.net_.module_.takes_sparse
+    found = sparse.decision_function(X)
+    assert N_FEATURES not in widths  # X was never made dense
+    monkeypatch.undo()
+    assert np.ptp(found) > 0.1  # something was learnt
+    np.testing.assert_allclose(found, dense.decision_function(X.toarray()), rtol=1e-9)
+    np.testing.assert_allclose(found, dense.decision_function(X), rtol=1e-9)
+    np.testing.assert_allclose(found, sparse.decision_function(X.toarray()), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "density", "stays"),
+    [(1000, 0.01, True), (999, 0.005, False), (1000, 0.011, False)],
+)
+def test_what_stays_sparse(n_features, density, stays):
+    X, Y = wide(100, density, n_features)
+    options = STILL | {"max_iter": 1}
+    clf = MaxConstraintClassifier(TREE, **options).fit(X, Y)
+    assert clf.net_.module_.takes_sparse == stays
+    assert not clf.fit(X.toarray(), Y).net_.module_.takes_sparse
+
+
+def test_training_goes_on_in_the_form_it_began():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL).partial_fit(X[:30], Y[:30])
+    other = pickle.loads(pickle.dumps(clf))
+    clf.partial_fit(X[30:], Y[30:])
+    other.partial_fit(X[30:].toarray(), Y[30:])
+    assert other.net_.module_.takes_sparse
+    np.testing.assert_allclose(
+        clf.decision_function(X), other.decision_function(X), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fits_are_repeated_bit_for_bit(dtype):
+    X, Y = wide()
+    made = [
+        HCALClassifier(TREE, hidden_layer_sizes=(8,), max_iter=3, batch_size=16)
+        .set_params(random_state=0, dtype=dtype)
+        .fit(X, Y)
+        for _ in range(2)
+    ]
+    one, two = (clf.decision_function(X) for clf in made)
+    np.testing.assert_array_equal(one, two)
+    again = pickle.loads(pickle.dumps(made[0])).decision_function(X)
+    np.testing.assert_array_equal(one, again)
+
+
+class Watching(nn.Module):
+    def __init__(self, input_shape):
+        super().__init__()
+        self.layer = nn.Linear(*input_shape, 3)
+
+    def forward(self, x):
+        assert not x.is_sparse
+        return self.layer(x)
+
+
+def test_encoders_of_users_get_dense_batches():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, encoder=Watching, max_iter=1)
+    clf.fit(X, Y).predict(X)
+    assert not clf.net_.module_.takes_sparse
+
+
+def test_read_only_and_duplicate_entries():
+    X, _ = wide()
+    starts = np.array([0, 3, 3], dtype=np.int64)
+    twice = sp.csr_matrix(([1.0, 2.0, 4.0], [5, 0, 5], starts), (2, N_FEATURES))
+    for array in (twice.data, twice.indices, twice.indptr):
+        array.flags.writeable = False
+    dataset = SliceDataset(twice, dtype=torch.float64, sparse=True)
+    x, _ = dataset.batch(slice(0, 2), "cpu")
+    made = layer()
+    torch.testing.assert_close(made(x), made(torch.from_numpy(twice.toarray())))
+    assert dataset.width == 1  # stored values per row, not features

@@ -48,8 +48,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Or (n_samples, ...) with an ``encoder``. Made dense batch by batch, and read
-            from a ``numpy.memmap`` likewise.
+            Or (n_samples, ...) with an ``encoder``. Neither a CSR matrix nor what a
+            ``numpy.memmap`` has in a file is held in memory as a dense whole.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
             Or lists of label names; or (n_samples,) most specific labels.

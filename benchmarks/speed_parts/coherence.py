@@ -79,7 +79,7 @@ def compare(hierarchy, settings):
         "bce": both_ways(lambda s: bce(s, Y), scores),
     }
     seconds = interleave(functions, settings.pick(15, 5), device)
-    row = {"steps": constraint.n_steps, "edges": len(hierarchy.edges)}
+    row = {"steps": constraint.n_levels, "edges": len(hierarchy.edges)}
     row |= {name: float(np.median(values)) for name, values in seconds.items()}
     row |= {
         f"{name}_ratio": paired(seconds[name], seconds["product"])

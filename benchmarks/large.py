@@ -274,14 +274,19 @@ def row(part, run):
     return [run["estimator"], labels, *took, f"{run['au_prc']:.3f}", *at]
 
 
-def page():
-    """Return the part of the documentation that holds the tables."""
+def tables():
+    """Return the tables of the results, as texts."""
     made = json.loads(RESULTS.read_text())
-    tables = [
+    return [
         table(TITLES[part], HEADS[part], [row(part, run) for run in made[part]])
         for part in TITLES
     ]
-    return include("benchmarks.large", tables, made["versions"])
+
+
+def page():
+    """Return the part of the documentation that holds the tables."""
+    made = json.loads(RESULTS.read_text())
+    return include("benchmarks.large", tables(), made["versions"])
 
 
 def runs(part):

@@ -353,7 +353,7 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     def _log_odds(self, proba):
         if self.classes_.ndim == 2:
             return logit(self._inside(proba))
-        log_p = np.log(np.maximum(proba, TINY))
+        log_p = np.log(np.maximum(np.float64(proba), TINY))
         return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
 
     def raw_predict_proba(self, X):

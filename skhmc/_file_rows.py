@@ -85,8 +85,10 @@ class FileRows:
     def read(self, rows):
         """Return some rows as an array of their own, C-ordered and of ``dtype``."""
         numbers = self._numbers(rows)
-        copy = True if isinstance(numbers, slice) else None  # None: where needed
-        return np.array(self.array[numbers], self.dtype, order="C", copy=copy)
+        part = self.array[numbers]
+        if isinstance(numbers, slice):
+            return np.array(part, self.dtype, order="C")
+        return np.asarray(part, self.dtype, order="C")  # chosen rows are a copy
 
     def will_need(self, rows):
         """Have the operating system fetch some rows while others are worked on.

@@ -294,6 +294,10 @@ class HyperbolicHMC(NetworkHMC):
         form.outside = self.learned_hierarchy_
         return form, "max"
 
+    @property
+    def _depth(self):
+        return self._scored_by()[0].outside.depth
+
     def _build(self, problem):
         if self.mode == "cascade" and problem.partial:
             raise ValueError(

@@ -27,13 +27,15 @@ def choose_n_sampled(estimator, n_labels):
         When a sample is asked for and the loss needs all labels.
     """
     given = estimator.n_sampled_labels
-    params = estimator.get_params(deep=False)
+    params = vars(estimator)
     loss = getattr(estimator, "label_loss_", params.get("label_loss", "bce"))
     whole = f"label_loss={loss!r}" if loss in WHOLE else None
+    if callable(loss):  # it may know its columns
+        whole = "a callable label_loss"
     if params.get("aggregation", 0) > 0:
         whole = f"aggregation={params['aggregation']!r}"
     if given == "auto":
-        exact = whole or callable(loss) or n_labels <= MOST_EXACT
+        exact = whole or n_labels <= MOST_EXACT
         return None if exact else SAMPLED
     if given is not None and whole:
         raise ValueError(

@@ -4,8 +4,9 @@ The only place that imports skorch.
 """
 
 import dis
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from copy import deepcopy
+from threading import Lock
 
 import numpy as np
 import torch
@@ -171,16 +172,32 @@ def _kind(optimizer):
     return type(optimizer), {k: options[k] for k in options if k != "fused"}
 
 
-@contextmanager
-def _tensor_float(device):
-    """Let a GPU multiply in TensorFloat-32; what holds outside is put back."""
-    before = torch.get_float32_matmul_precision()
-    if torch.device(device).type == "cuda":
-        torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+class _TensorFloat:
+    """Lets CUDA devices multiply in TensorFloat-32 while a fit runs.
+
+    The switch is one for the process. The first of several fits at a time turns it on,
+    the last one puts back what was there.
+    """
+
+    lock, depth, before = Lock(), 0, None
+    name = "fp32_precision"
+    if not hasattr(torch.backends.cuda.matmul, name):  # before torch 2.9
+        name = "allow_tf32"
+
+    def __enter__(self):
+        kind, switch = type(self), torch.backends.cuda.matmul
+        with kind.lock:
+            if kind.depth == 0:
+                kind.before = getattr(switch, kind.name)
+                setattr(switch, kind.name, "tf32" if "fp32" in kind.name else True)
+            kind.depth += 1
+
+    def __exit__(self, *error):
+        kind = type(self)
+        with kind.lock:
+            kind.depth -= 1
+            if kind.depth == 0:
+                setattr(torch.backends.cuda.matmul, kind.name, kind.before)
 
 
 def _as_type(output, dtype):
@@ -294,8 +311,9 @@ class Net(NeuralNet):
         return Batches(dataset, self.batch_size, self.device, generator)
 
     def fit_loop(self, *args, **kwargs):
-        tf32 = self.precision == "tf32"
-        with _tensor_float(self.device) if tf32 else nullcontext():
+        on_gpu = torch.device(self.device).type == "cuda"
+        tf32 = self.precision == "tf32" and on_gpu
+        with _TensorFloat() if tf32 else nullcontext():
             return super().fit_loop(*args, **kwargs)
 
     def infer(self, x, **fit_params):

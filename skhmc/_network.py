@@ -189,7 +189,7 @@ class NetworkHMC(PassThrough, BaseHMC):
         shares = dict(zip(names, shares, strict=True))
         if n_features < FEW_FEATURES:
             shares["input_dropout"] = 0.0
-        params = self.get_params(deep=False)
+        params = vars(self)  # also those that a subclass does not name
         for name, share in shares.items():
             if name in params:
                 given = params[name]

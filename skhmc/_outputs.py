@@ -146,6 +146,11 @@ class TopK:
     labels or, after a 1-D y, of classes; and ``hierarchy_`` and ``classes_``.
     """
 
+    @property
+    def _depth(self):
+        """How deep labels are in the hierarchy that probabilities are coherent with."""
+        return self.hierarchy_.depth
+
     def predict_top_k(self, X, k):
         """Return the k most probable labels of every sample.
 
@@ -168,7 +173,7 @@ class TopK:
         """
         blocks = self._proba_blocks(X)
         single = self.classes_.ndim == 1
-        depth = np.zeros(len(self.classes_), int) if single else self.hierarchy_.depth
+        depth = np.zeros(len(self.classes_), int) if single else self._depth
         if not isinstance(k, Integral) or not 1 <= k <= len(depth):
             what = "classes" if single else "labels"
             raise ValueError(

@@ -75,7 +75,8 @@ class PassThrough:
                     f"argument {key!r}; parameters that are handed on begin with "
                     f"{', '.join(PREFIXES)}."
                 )
-        own = {key: given[key] for key in type(self).__signature__.parameters}
+        no_parameters = ("self", "passed_on", "__class__")
+        own = {k: value for k, value in given.items() if k not in no_parameters}
         vars(self).update(own | passed_on)
 
     def get_params(self, deep=True):

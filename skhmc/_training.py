@@ -233,7 +233,7 @@ def train(estimator, parts, problem, former=None, partial=False):
         best=best,
         title=type(estimator).__name__,
         resumable=partial,
-        precision=estimator.precision,
+        precision=_precision(estimator),
         lr=estimator.learning_rate_init,
         max_epochs=1 if partial else estimator.max_iter,
         batch_size=estimator.batch_size or len(dataset),
@@ -248,6 +248,15 @@ def train(estimator, parts, problem, former=None, partial=False):
     net.partial_fit(dataset, None)
     net.check_finite()
     _record(estimator, net, n_before + net.max_epochs)
+
+
+def _precision(estimator):
+    if (estimator.precision, estimator.dtype) == ("mixed", "float64"):
+        raise ValueError(
+            "precision='mixed' is for dtype='float32', got dtype='float64'. Leave one "
+            "of them at its default."
+        )
+    return estimator.precision
 
 
 def draw_seeds(random_state, going_on):

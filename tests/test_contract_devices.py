@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from skhmc._net import _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
 # storages are tagged as if they were on a GPU when they are saved
@@ -75,18 +76,28 @@ def test_mixed_precision_is_nearly_the_same_and_predicts_in_full(estimator):
 
 
 @every_estimator
-def test_tensor_float_32_ends_with_the_fit(estimator, monkeypatch):
+def test_a_cpu_multiplies_as_ever_with_tensor_float_32(estimator):
     hierarchy, X, Y = task("many")
-    asked, put = [], torch.set_float32_matmul_precision
-    monkeypatch.setattr(
-        torch, "set_float32_matmul_precision", lambda p: asked.append(p) or put(p)
-    )
     clf = build(estimator, hierarchy, precision="tf32").fit(X, Y)
-    assert asked == ["highest"]  # a CPU is left as it is
     assert_same(clf.predict(X), build(estimator, hierarchy).fit(X, Y).predict(X))
-    assert torch.get_float32_matmul_precision() == "highest"
     with pytest.raises(ValueError, match="'precision' parameter of .* 'half'"):
         build(estimator, hierarchy, precision="half").fit(X, Y)
+    wide = build(estimator, hierarchy, precision="mixed", dtype="float64")
+    with pytest.raises(ValueError, match="precision='mixed' is for dtype='float32'"):
+        wide.fit(X, Y)
+
+
+def test_tensor_float_32_ends_with_the_last_of_several_fits():
+    name, switch = _TensorFloat.name, torch.backends.cuda.matmul
+    before = getattr(switch, name)
+    first, second = _TensorFloat(), _TensorFloat()
+    first.__enter__()
+    during = getattr(switch, name)
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert getattr(switch, name) == during != before
+    second.__exit__(None, None, None)
+    assert getattr(switch, name) == before
 
 
 # -- images and sequences --------------------------------------------------------------

@@ -320,3 +320,16 @@ def test_a_grid_search_over_what_is_handed_on(estimator):
     assert len(search.cv_results_["params"]) == 16
     assert search.best_params_["optimizer__eps"] == 1e-8
     assert search.best_estimator_.net_.module_.encoder.out_features == 6
+
+
+@every_estimator
+def test_a_subclass_may_have_parameters_of_its_own(estimator):
+    hierarchy, X, Y = make("many")
+    kind = type(estimator)
+
+    class Own(kind):
+        def __init__(self, hierarchy=None, *, extra=1, max_iter=2, **passed_on):
+            super().__init__(hierarchy, max_iter=max_iter, **passed_on)
+            self.extra = extra
+
+    assert Own(hierarchy, extra=3).fit(X, Y).predict(X).shape == Y.shape

@@ -772,3 +772,16 @@ def test_there_are_no_points_before_fit():
     ):
         with pytest.raises(NotFittedError):
             ask(fast())
+
+
+def test_the_most_probable_labels_are_coherent_with_what_was_learnt(data):
+    X, Y = data
+    clf = fast(coherence="learned").fit(X, Y)
+    hierarchy = clf.learned_hierarchy_
+    assert len(hierarchy.edges)
+    columns, proba = clf.predict_top_k(X, Y.shape[1])
+    np.testing.assert_array_equal(np.sort(proba)[:, ::-1], proba)
+    for k in range(1, Y.shape[1] + 1):
+        chosen = np.zeros(Y.shape, int)
+        np.put_along_axis(chosen, columns[:, :k], 1, axis=1)
+        assert violations(chosen, hierarchy).nnz == 0

@@ -342,7 +342,6 @@ def test_auto_samples_where_labels_are_many_and_the_loss_allows_it(monkeypatch):
         (MaxConstraintClassifier, {"label_loss": "asl"}, 7),
         (MaxConstraintClassifier, {"label_loss": "mcloss"}, None),
         (MaxConstraintClassifier, {"label_loss": bce}, None),  # may look at columns
-        (MaxConstraintClassifier, {"label_loss": bce, "n_sampled_labels": 9}, 9),
         (HCALClassifier, {}, 7),
         (HCALClassifier, {"aggregation": 0.5}, None),
         (HCALClassifier, {"n_sampled_labels": None}, None),
@@ -369,6 +368,10 @@ def test_auto_of_single_paths_is_all_labels(monkeypatch):
     "options, message",
     [
         ({"label_loss": "mcloss"}, "=5 takes .* but label_loss='mcloss' needs all"),
+        (
+            {"label_loss": bce},
+            "=5 takes .* but a callable label_loss needs all of them",
+        ),
         ({"label_loss": "zlpr"}, "label_loss='zlpr' needs all of them. Use n_sampl"),
         ({"aggregation": 0.5}, "aggregation=0.5 needs all of them"),
     ],

@@ -292,9 +292,9 @@ few = np.eye(8, dtype=np.float32)
 """
 
 X_IN_FILE = """
-Y = np.ones((2**13, 1)) * [1, 0]
-files = in_file("X", "float32", (2**13, 2**11)), in_file("x", "uint8", (2**13, 2**12))
-allow(60 * 2**20)
+Y = np.ones((2**14, 1)) * [1, 0]
+files = in_file("X", "float32", (2**14, 2**11)), in_file("x", "uint8", (2**14, 2**12))
+allow(120 * 2**20)  # of 128 MiB and 256 MiB
 for X in files:
     assert fails(lambda: X.astype(np.float32))
     {kind}(early_stopping=True, **options).fit(X, Y)
@@ -317,7 +317,7 @@ limited = pytest.mark.skipif(sys.platform != "linux", reason="limits private mem
 @every_estimator
 def test_features_need_no_memory(tmp_path, estimator):
     code = (LIMITED + X_IN_FILE).format(kind=type(estimator).__name__)
-    assert run_python(code, tmp_path) == "(8192, 2)\n(8192, 2)"
+    assert run_python(code, tmp_path) == "(16384, 2)\n(16384, 2)"
 
 
 @limited

@@ -1,7 +1,5 @@
 """Tests of the splitters: partitions, sizes, and labels in all parts."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,11 +172,9 @@ def test_the_order_of_columns_hardly_matters():
     assert max(found) < 1.3 * min(found)
 
 
-def test_twenty_thousand_samples_take_seconds():
+def test_twenty_thousand_samples():  # benchmarks.splitters takes the time
     Y = skewed(20_000, 500)
-    start = time.perf_counter()
     part = folds(Y)
-    assert time.perf_counter() - start < 10
     assert n_missing(counts_of(Y, part, 5)) == (0, 0)
 
 

@@ -18,7 +18,8 @@ import torch
 from benchmarks.first_light import versions
 from skhmc._batches import SliceDataset
 from skhmc._encoder import SPARSE, WIDE
-from skhmc.nn.modules import MLPEncoder, seed_module
+from skhmc.nn.layers import MLPEncoder
+from skhmc.nn.modules import seed_module
 
 N_FEATURES, PER_ROW, BATCHES = (1000, 10_000, 100_000), (10, 50, 100, 200), (64, 1024)
 WIDTH, REPEATS, MOST_ENTRIES = 256, 7, 10**8

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._batches import SliceDataset
 from skhmc._pass_through import check_accepted, passed_on
-from skhmc.nn.modules import MLPEncoder
+from skhmc.nn.layers import MLPEncoder
 
 __all__ = ["build_encoder", "positive_elements"]
 

@@ -7,10 +7,10 @@ every level by a softmax. Both have the same methods, so estimators need not ask
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit, log_softmax
+from scipy.special import log_softmax
 
 from skhmc._frequencies import balanced_weights, label_counts
-from skhmc._outputs import above, to_csr
+from skhmc._outputs import above, sigmoid, to_csr
 from skhmc._sources import name_list
 from skhmc.coherence import (
     check_tree,
@@ -188,14 +188,19 @@ class ManyPaths(_LevelOrder):
             return logits.take(self.inverse, axis=1)
         logits = self.outward(logits)
         if coherence == "isotonic":
-            return _logit(isotonic_constraint(expit(logits), self.outside))
+            return _logit(isotonic_constraint(sigmoid(logits), self.outside))
         sweep(logits.T, self.outside.upward_plan, np.maximum)  # the max constraint
         return logits
 
     def proba(self, logits, coherence):
         """Return probabilities (n_samples, n_labels) under a kind of coherence."""
-        logits = self.logits(logits, coherence)
-        return expit(logits, out=logits)
+        self.check(coherence)
+        proba = sigmoid(logits.T).take(self.inverse, axis=0).T
+        if coherence == "isotonic":
+            return isotonic_constraint(proba, self.outside)
+        if coherence is not None:  # the max constraint
+            sweep(proba.T, self.outside.upward_plan, np.maximum)
+        return proba
 
     def predict(self, logits, coherence, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix."""
@@ -206,7 +211,7 @@ class ManyPaths(_LevelOrder):
         if sparse:
             chosen = above(logits, threshold)[:, self.inverse]
         else:
-            chosen = (expit(logits) > threshold).take(self.inverse, axis=1)
+            chosen = (sigmoid(logits.T) > threshold).take(self.inverse, axis=0).T
         return chosen if coherence is None else close_upward(chosen, self.outside)
 
     def class_scores(self, positions):

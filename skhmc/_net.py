@@ -23,7 +23,7 @@ OPTIMIZERS["sgd"] = torch.optim.SGD
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
 # batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
 INFERENCE_ROWS = 64, 1000
-INFERENCE_ENTRIES = 2**22
+INFERENCE_ENTRIES = 2**20
 BLOCK_ENTRIES = 2**20
 
 

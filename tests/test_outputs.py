@@ -21,7 +21,7 @@ from skhmc import (
     _net,
 )
 from skhmc._batches import SliceDataset
-from skhmc._outputs import Blocks, above, format_proba, to_csr, top_k
+from skhmc._outputs import Blocks, above, format_proba, sigmoid, to_csr, top_k
 from skhmc.coherence import close_upward, max_constraint, violations
 from skhmc.coherence._sweep import transposed
 from skhmc.inspection import HierarchyDisplay
@@ -97,7 +97,25 @@ def test_only_logits_near_the_threshold_are_looked_at_and_none_is_missed(
     logits = middle + rng.normal(size=(5, 40)) * 10.0 ** rng.integers(-8, 3, (5, 40))
     logits = logits.astype(dtype)
     chosen = above(logits, threshold)
-    np.testing.assert_array_equal(chosen.toarray(), expit(logits) > threshold)
+    np.testing.assert_array_equal(chosen.toarray(), sigmoid(logits) > threshold)
+    fortran = above(np.asfortranarray(logits), threshold)
+    np.testing.assert_array_equal(fortran.toarray(), chosen.toarray())
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_sigmoid_is_that_of_scipy_and_the_same_wherever_a_number_stands(dtype):
+    logits = np.random.default_rng(0).normal(scale=20, size=(317, 211)).astype(dtype)
+    logits[0, :4] = -np.inf, np.inf, -1e4, 1e4
+    proba = sigmoid(logits)
+    tiny = np.finfo(dtype).tiny
+    np.testing.assert_allclose(
+        proba, expit(logits), rtol=4 * np.finfo(dtype).eps, atol=tiny
+    )
+    assert proba[0, :4].tolist() == [0, 1, 0, 1]
+    np.testing.assert_array_equal(sigmoid(logits.T), proba.T)
+    np.testing.assert_array_equal(sigmoid(logits[5:9, 3:8]), proba[5:9, 3:8])
+    order = np.argsort(logits, axis=None)
+    assert (np.diff(proba.ravel()[order]) >= 0).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (63, 65), (256, 128)])

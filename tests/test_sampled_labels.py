@@ -14,11 +14,11 @@ from skhmc._label_sample import LabelSampler
 from skhmc.coherence import close_upward
 from skhmc.nn.criteria import EmbeddingCriterion, HCALCriterion, LabelCriterion
 from skhmc.nn.functional import level_counts
+from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.losses import asl, bce
 from skhmc.nn.modules import (
     EmbeddingNetwork,
     LabelNetwork,
-    MLPEncoder,
     PrototypeNetwork,
     seed_module,
 )

@@ -10,7 +10,8 @@ from torch import nn
 
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
 from skhmc._batches import SliceDataset
-from skhmc.nn.modules import Dropout, LabelNetwork, MLPEncoder, seed_module
+from skhmc.nn.layers import Dropout, MLPEncoder
+from skhmc.nn.modules import LabelNetwork, seed_module
 from skhmc.nn.sparse import SparseLinear, map_values, sparse_rows
 
 TREE = Hierarchy.from_edges([(0, 1), (0, 2)])

@@ -65,7 +65,7 @@ def prototype_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor
     >>> prototype_logits(torch.tensor([[0.0, 1.0]]), torch.eye(2), tau=0.1)
     tensor([[ 0., 10.]])
     """
-    return features @ prototypes.t() / tau
+    return features / tau @ prototypes.t()
 
 
 def class_means(

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from skhmc.nn.functional import level_counts, perturb, prototype_logits, unit
-from skhmc.nn.sparse import SparseLinear, map_values
+from skhmc.nn.functional import level_counts, perturb, unit
+from skhmc.nn.layers import Dropout, MLPEncoder, Seeded, linear
+from skhmc.nn.sparse import SparseLinear
 
 __all__ = [
-    "Dropout",
     "EmbeddedOutput",
     "EmbeddingNetwork",
     "LabelNetwork",
-    "MLPEncoder",
     "Output",
     "PrototypeNetwork",
     "seed_module",
 ]
-
-# layers are made without drawing from the global random state; seed_module fills them
-_linear = partial(nn.utils.skip_init, nn.Linear)
 
 
 class Output(NamedTuple):
@@ -36,73 +31,9 @@ class Output(NamedTuple):
     prototypes: Tensor  # (L, d), likewise, as perturbed for this evaluation
 
 
-class _Seeded(nn.Module):
-    """A module that draws from a generator of its own, which is not pickled."""
-
-    generator: torch.Generator | None = None
-
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, "generator": None}
-
-
 def _shape(state: dict, name: str) -> tuple | None:
     value = state.get(name)  # "extra state" of a user's module may be anything
     return tuple(value.shape) if isinstance(value, Tensor) else None
-
-
-class Dropout(_Seeded):
-    """Dropout from the network's own generator (``nn.Dropout`` uses the global one).
-
-    A drawn number decides on four entries; shares are multiples of 2^-16.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
-        if x.is_sparse:  # zeros stay zeros, whatever is dropped
-            return map_values(x, self)
-        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
-        bits.random_(-(2**63), None, generator=self.generator)
-        n_dropped = min(round(self.p * 2**16), 2**16 - 1)  # of 2^16 values
-        parts = bits.view(torch.int16)[: x.numel()].view(x.shape)
-        keep = (parts >= n_dropped - 2**15).to(x.dtype)
-        return x * keep.mul_(2**16 / (2**16 - n_dropped))
-
-
-class MLPEncoder(nn.Sequential):
-    """Linear, ReLU and dropout, once per hidden layer.
-
-    Parameters
-    ----------
-    n_features : int
-    hidden_layer_sizes : sequence of int
-    dropout, input_dropout : float
-    takes_sparse : bool
-        Whether batches of sparse X need not be made dense.
-    """
-
-    takes_sparse = False
-
-    def __init__(
-        self,
-        n_features: int,
-        hidden_layer_sizes: Sequence[int],
-        dropout: float,
-        input_dropout: float = 0.0,
-        takes_sparse: bool = False,
-    ) -> None:
-        layers: list[nn.Module] = [Dropout(input_dropout)]
-        linear = SparseLinear if takes_sparse else _linear
-        for width in hidden_layer_sizes:
-            layers += [linear(n_features, width), nn.ReLU(), Dropout(dropout)]
-            n_features, linear = width, _linear
-        super().__init__(*layers)
-        self.n_outputs = n_features
-        self.takes_sparse = takes_sparse
 
 
 def _rows(table: Tensor | None, labels: Tensor | None) -> Tensor | None:
@@ -112,7 +43,7 @@ def _rows(table: Tensor | None, labels: Tensor | None) -> Tensor | None:
     return table.index_select(0, labels)
 
 
-class _Scores(_Seeded):
+class _Scores(Seeded):
     """Logits of labels, some of which keep to their initial bias.
 
     Parameters
@@ -134,13 +65,25 @@ class _Scores(_Seeded):
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
 
-    def finish(self, logits: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Add the bias, and put fixed labels to theirs; of some labels or all."""
+    def score(self, features: Tensor, vectors: Tensor, labels: Tensor | None) -> Tensor:
+        """Return products plus biases (B, L), and the prior of fixed labels.
+
+        Of some labels, whose vectors these are, or all. What is predicted lies label by
+        label in memory, as the coherence step wants it.
+        """
         bias, prior, fixed = (
             _rows(part, labels) for part in (self.bias, self.prior, self.fixed)
         )
-        logits = logits if bias is None else logits + bias
-        return logits if fixed is None else torch.where(fixed, prior, logits)
+        if self.training:
+            logits = features @ vectors.t()
+            logits = logits if bias is None else logits + bias
+            return logits if fixed is None else torch.where(fixed, prior, logits)
+        logits = vectors @ features.t()
+        if bias is not None:
+            logits += bias[:, None]
+        if fixed is not None:
+            logits[fixed] = prior[fixed, None]
+        return logits.t()
 
     def take_over(self, former: nn.Module) -> None:
         """Start from the weights of a former network.
@@ -201,8 +144,8 @@ class LabelNetwork(_Scores):
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels."""
-        weight = _rows(self.weight, labels)
-        return self.finish(self.encoder(X).flatten(1) @ weight.t(), labels)
+        features, weight = self.encoder(X).flatten(1), _rows(self.weight, labels)
+        return self.score(features, weight, labels)
 
 
 class PrototypeNetwork(_Scores):
@@ -252,7 +195,7 @@ class PrototypeNetwork(_Scores):
     ) -> None:
         super().__init__(bias, fixed)
         self.encoder = encoder
-        self.embedding = _linear(n_encoded, embedding_dim)
+        self.embedding = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
         self.prototypes = nn.ParameterList(
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
@@ -286,8 +229,7 @@ class PrototypeNetwork(_Scores):
         features, prototypes = self.embed(X), self.unit_prototypes(labels)
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
-        logits = prototype_logits(features, prototypes, self.temperature)
-        logits = self.finish(logits, labels)
+        logits = self.score(features / self.temperature, prototypes, labels)
         return Output(logits, features, prototypes) if self.training else logits
 
 
@@ -341,7 +283,7 @@ class EmbeddingNetwork(_Scores):
     ) -> None:
         super().__init__(bias, fixed)
         self.encoder = encoder
-        self.projection = _linear(n_encoded, embedding_dim)
+        self.projection = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
         given = torch.empty(n_labels, embedding_dim) if table is None else table.clone()
         self.table = nn.Parameter(given, requires_grad=table is None)
@@ -358,7 +300,7 @@ class EmbeddingNetwork(_Scores):
         features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
         vectors = _rows(self.table, labels)
         vectors = vectors if self.tangent is None else self.tangent(vectors)
-        logits = self.finish(features @ vectors.t(), labels)
+        logits = self.score(features, vectors, labels)
         return EmbeddedOutput(logits, self.table) if self.training else logits
 
 
@@ -380,7 +322,7 @@ def seed_module(
     for part in module.modules():
         if part in own:
             continue
-        if isinstance(part, _Seeded):
+        if isinstance(part, Seeded):
             part.generator = draws
         if init is None:
             continue

@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skhmc.nn.hyperbolic import distance, distance_matrix
-from skhmc.nn.modules import _Seeded, seed_module
+from skhmc.nn.layers import Seeded
+from skhmc.nn.modules import seed_module
 from skhmc.nn.pairs import RankedPairs
 
 __all__ = [
@@ -163,7 +164,7 @@ def exact_ranking_loss(
     return torch.where(below > 0, -F.logsigmoid(-z), 0)
 
 
-class SampledRanking(_Seeded):
+class SampledRanking(Seeded):
     """The losses of sampled pairs, with sampled negatives.
 
     Parameters

@@ -6,13 +6,8 @@ import pickle
 import pytest
 import torch
 
-from skhmc.nn.modules import (
-    Dropout,
-    LabelNetwork,
-    MLPEncoder,
-    PrototypeNetwork,
-    seed_module,
-)
+from skhmc.nn.layers import Dropout, MLPEncoder
+from skhmc.nn.modules import LabelNetwork, PrototypeNetwork, seed_module
 
 
 def network(**options):

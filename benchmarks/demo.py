@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import skhmc
+from benchmarks.peers import PriorForConstantLabels
 from skhmc import HCALClassifier
 from skhmc.coherence import max_constraint
 from skhmc.datasets import fetch_clus, get_data_home, load_digit_properties
@@ -89,25 +90,6 @@ def _task(name, data, train, mlp_epochs):
     rows = (data.data[train], Y[train], data.data[data.test], Y[data.test])
     out = [n for n, m in zip(data.label_names, data.eval_mask, strict=True) if not m]
     return Task(name, data.hierarchy, *rows, out, mlp_epochs)
-
-
-class PriorForConstantLabels(ClassifierMixin, BaseEstimator):
-    """Give labels with one class, on which others raise, their training prior."""
-
-    def __init__(self, estimator):
-        self.estimator = estimator
-
-    def fit(self, X, Y):
-        self.prior_ = Y.mean(axis=0)
-        self.fitted_ = np.flatnonzero((self.prior_ > 0) & (self.prior_ < 1))
-        self.estimator_ = clone(self.estimator).fit(X, Y[:, self.fitted_])
-        return self
-
-    def predict_proba(self, X):
-        proba = np.tile(self.prior_, (X.shape[0], 1))
-        fitted = self.estimator_.predict_proba(X)
-        proba[:, self.fitted_] = np.column_stack([p[:, 1] for p in fitted])
-        return proba
 
 
 def build_models(task, hcal=None):

@@ -33,6 +33,7 @@ from torch import nn
 
 from benchmarks.first_light import leaf_accuracy, versions
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.peers import FlatNetwork, paths_to
 from skhmc import HCALClassifier
 from skhmc.coherence import max_constraint
 from skhmc.metrics import (
@@ -73,54 +74,6 @@ class SmallCNN(nn.Sequential):
         super().__init__(*layers)
 
 
-class FlatCNN:
-    """The same CNN without a hierarchy, trained in a plain torch loop.
-
-    ``head`` is "sigmoid", one per label, or "softmax" over the leaves; the probability
-    of an internal label is then the sum of its leaves'.
-    """
-
-    def __init__(self, hierarchy, head, epochs, seed, batch_size=64):
-        self.hierarchy, self.head = hierarchy, head
-        self.epochs, self.seed, self.batch_size = epochs, seed, batch_size
-
-    def fit(self, X, Y):
-        torch.manual_seed(self.seed)
-        n_outputs, loss = Y.shape[1], nn.BCEWithLogitsLoss()
-        if self.head == "softmax":
-            n_outputs, loss = len(self.hierarchy.leaves), nn.CrossEntropyLoss()
-            Y = Y[:, self.hierarchy.leaves].argmax(axis=1)
-        X, Y = torch.from_numpy(X), torch.from_numpy(Y)
-        Y = Y if self.head == "softmax" else Y.float()
-        encoder = SmallCNN(X.shape[1:])
-        n_encoded = encoder.eval()(X[:2]).flatten(1).shape[1]
-        self.net_ = nn.Sequential(
-            encoder, nn.Flatten(), nn.Linear(n_encoded, n_outputs)
-        ).train()
-        optimizer = torch.optim.AdamW(self.net_.parameters(), 1e-3, weight_decay=1e-2)
-        n_batches = -(-len(X) // self.batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, 1e-3, self.epochs * n_batches
-        )
-        for _ in range(self.epochs):
-            for rows in torch.randperm(len(X)).chunk(n_batches):
-                optimizer.zero_grad()
-                loss(self.net_(X[rows]), Y[rows]).backward()
-                optimizer.step()
-                schedule.step()
-        return self
-
-    @torch.no_grad()
-    def predict_proba(self, X):
-        self.net_.eval()
-        logits = torch.cat([self.net_(part) for part in torch.from_numpy(X).split(256)])
-        if self.head == "sigmoid":
-            return logits.sigmoid().numpy()
-        proba = np.zeros((len(X), self.hierarchy.n_labels), np.float32)
-        proba[:, self.hierarchy.leaves] = logits.softmax(1).numpy()
-        return proba + proba @ self.hierarchy.ancestors.toarray().astype(np.float32)
-
-
 def image_rows(seeds):
     """Yield the rows of grocery32."""
     data = load_npz_set("grocery32")
@@ -129,7 +82,7 @@ def image_rows(seeds):
     network = partial(
         HCALClassifier, data.hierarchy, max_iter=IMAGE_EPOCHS, device="cpu"
     )
-    flat = partial(FlatCNN, data.hierarchy, epochs=IMAGE_EPOCHS)
+    flat = partial(FlatNetwork, data.hierarchy, encoder=SmallCNN, max_iter=IMAGE_EPOCHS)
     yield (
         data,
         pixels,
@@ -149,14 +102,14 @@ def image_rows(seeds):
         images,
         "flat CNN, sigmoids, closed upward",
         seeds,
-        lambda seed: flat("sigmoid", seed=seed),
+        lambda seed: flat("sigmoid", random_state=seed),
     )
     yield (
         data,
         images,
         "flat CNN, softmax over leaves",
         seeds,
-        lambda seed: flat("softmax", seed=seed),
+        lambda seed: flat("softmax", random_state=seed),
     )
 
 
@@ -234,12 +187,10 @@ def predictions(model, X, hierarchy):
     if isinstance(proba, list):  # MultiOutputClassifier's
         proba = np.column_stack([p[:, 1] for p in proba])
     closed = max_constraint(proba, hierarchy)
-    if not isinstance(model, FlatCNN):
+    if not isinstance(model, FlatNetwork):
         return closed, proba > 0.5, closed > 0.5
     best = hierarchy.leaves[closed[:, hierarchy.leaves].argmax(axis=1)]
-    path = hierarchy.ancestors[best].toarray()
-    path[np.arange(len(path)), best] = 1
-    return closed, proba > 0.5, path > 0
+    return closed, proba > 0.5, paths_to(best, hierarchy)
 
 
 def table_row(name, runs):

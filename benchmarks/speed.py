@@ -33,7 +33,7 @@ from benchmarks.speed_parts import (
     training,
 )
 from benchmarks.speed_parts.common import Settings, machine
-from benchmarks.tables import table
+from benchmarks.tables import block, table
 
 __all__ = ["PAGE", "PARTS", "merge", "page", "text_table"]
 
@@ -85,11 +85,6 @@ def merge(results, name, rows, measured):
 
 
 # -- the documentation -----------------------------------------------------------------
-
-
-def block(name, texts):
-    """Return texts between the marks by which docs/speed.rst includes them."""
-    return "\n".join([f".. begin {name}\n", *texts, f".. end {name}\n"])
 
 
 def measured_on(measured):

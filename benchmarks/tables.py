@@ -1,6 +1,6 @@
 """Tables that benchmarks write for the documentation."""
 
-__all__ = ["include", "table"]
+__all__ = ["block", "include", "table"]
 
 
 def table(title, heads, rows):
@@ -9,6 +9,11 @@ def table(title, heads, rows):
     for row in (heads, *rows):
         lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
     return "\n".join(lines) + "\n"
+
+
+def block(name, texts):
+    """Return texts between the marks by which a page includes them."""
+    return "\n".join([f".. begin {name}\n", *texts, f".. end {name}\n"])
 
 
 def include(command, tables, versions):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from benchmarks import speed
+from benchmarks import peers, speed
 from benchmarks.speed_parts import (
     coherence,
     common,
@@ -88,10 +88,10 @@ def test_the_dense_formulation_is_the_max_constraint():
 
 def test_paths_come_back_from_the_form_of_hiclass():
     hierarchy, _, Y = task("paths")
-    paths = time_to_score.as_paths(Y, hierarchy)
+    paths = peers.as_paths(Y, hierarchy)
     assert paths.shape == (len(Y), 2) and "" in paths  # some end above a leaf
     assert set(paths[:, 0]) == {hierarchy.labels[root] for root in hierarchy.roots}
-    np.testing.assert_array_equal(time_to_score.from_paths(paths, hierarchy), Y)
+    np.testing.assert_array_equal(peers.from_paths(paths, hierarchy), Y)
 
 
 # -- the data --------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from benchmarks.encoders import FlatCNN, SmallCNN, predictions, table_head, table_row
+from benchmarks.encoders import SmallCNN, predictions, table_head, table_row
+from benchmarks.peers import FlatNetwork
 from skhmc import HCALClassifier, Hierarchy
 
 TREE = Hierarchy.from_parents({"cat": "animal", "dog": "animal", "rose": "plant"})
@@ -438,7 +439,9 @@ def test_an_encoder_predicts_in_batches_no_larger_than_those_of_training():
 @pytest.mark.parametrize("head", ["sigmoid", "softmax"])
 def test_the_plain_loop_learns_and_its_predictions_are_paths(head):
     X = images(16, 16).astype(np.float32)
-    model = FlatCNN(TREE, head, epochs=30, seed=0, batch_size=16).fit(X, Y)
+    model = FlatNetwork(TREE, head, encoder=SmallCNN, max_iter=30, batch_size=16).fit(
+        X, Y
+    )
     closed, raw, final = predictions(model, X, TREE)
     assert (final == Y).mean() > 0.9 and raw.shape == Y.shape
     for parent, child in TREE.edges:

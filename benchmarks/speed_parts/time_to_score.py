@@ -1,6 +1,5 @@
 """Seconds until HCALClassifier passes the final score of a peer."""
 
-import importlib.util
 import time
 import warnings
 
@@ -13,6 +12,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from skorch.callbacks import Callback
 
 from benchmarks.first_light import leaf_accuracy
+from benchmarks.peers import HiClassPaths, PriorForConstantLabels, has_hiclass
 from benchmarks.speed_parts.common import found, paired, quiet, ratio_cell
 from benchmarks.speed_parts.data import load
 from skhmc import CoherentClassifier, HCALClassifier
@@ -24,11 +24,6 @@ REPETITIONS = {"cellcycle_FUN": 3, "enron": 3, "cellcycle_GO": 1, "imclef07a": 3
 SINGLE_PATHS = "imclef07a"  # scored by leaf accuracy
 VARIANTS = {"defaults": {}, "10 epochs": {"max_iter": 10}, "3 epochs": {"max_iter": 3}}
 HICLASS = "HiClass, LocalClassifierPerParentNode, "
-
-
-def has_hiclass():
-    """Tell whether HiClass is installed; it is no requirement of skhmc."""
-    return importlib.util.find_spec("hiclass") is not None
 
 
 def keep(row):
@@ -141,18 +136,11 @@ def peers_of(settings):
     Parallel(settings.threads)(delayed(abs)(1) for _ in range(settings.threads))
 
     def logistic(data):
-        Y = data.Y_train
-        varied = np.flatnonzero(Y.min(axis=0) < Y.max(axis=0))
         model = MultiOutputClassifier(
             LogisticRegression(max_iter=200), n_jobs=settings.threads
-        ).fit(data.X_train, Y[:, varied])
-
-        def predict(X):
-            proba = np.tile(Y.mean(axis=0), (len(X), 1))  # constant labels: their prior
-            proba[:, varied] = np.stack([p[:, 1] for p in model.predict_proba(X)], 1)
-            return proba
-
-        return predict
+        )
+        model = PriorForConstantLabels(model)
+        return model.fit(data.X_train, data.Y_train).predict_proba
 
     def forest(data):
         trees = RandomForestClassifier(
@@ -174,8 +162,8 @@ def hiclass_peers(settings):
     def local(classifier):
         def fit(data):
             model = LocalClassifierPerParentNode(classifier, n_jobs=settings.threads)
-            model.fit(data.X_train, as_paths(data.Y_train, data.hierarchy))
-            return lambda X: from_paths(model.predict(X), data.hierarchy)
+            model = HiClassPaths(model, data.hierarchy)
+            return model.fit(data.X_train, data.Y_train).predict
 
         return fit
 
@@ -184,22 +172,6 @@ def hiclass_peers(settings):
         HICLASS + "LogisticRegression": local(LogisticRegression(max_iter=200)),
         HICLASS + "RandomForestClassifier": local(forest),
     }
-
-
-def as_paths(Y, hierarchy):
-    """Return single paths as HiClass wants them: names by depth, "" below their end."""
-    paths = np.full((len(Y), len(hierarchy.levels)), "", dtype=object)
-    rows, labels = np.nonzero(Y)
-    paths[rows, hierarchy.depth[labels]] = np.array(hierarchy.labels, object)[labels]
-    return paths
-
-
-def from_paths(paths, hierarchy):
-    """Return indicators of paths."""
-    Y = np.zeros((len(paths), hierarchy.n_labels), int)
-    for row, path in zip(Y, paths, strict=True):
-        row[[hierarchy.position(name) for name in path if name != ""]] = 1
-    return Y
 
 
 # -- tables ----------------------------------------------------------------------------

@@ -1,0 +1,114 @@
+"""One fit of benchmarks.accuracy, and what is measured of it."""
+
+import time
+import warnings
+from typing import NamedTuple
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from benchmarks.accuracy_parts.rows import PARTS, ROWS, model_of, n_seeds
+from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, load
+from benchmarks.first_light import leaf_accuracy
+from benchmarks.speed_parts.common import peak_gb, quiet
+from skhmc.metrics import au_prc_score, hierarchical_violation_rate
+
+__all__ = ["Job", "fit_and_score", "in_order", "jobs_of", "path_figures"]
+
+QUICK = {"max_iter": 2, "n_estimators": 5}
+
+
+class Job(NamedTuple):
+    """One fit."""
+
+    data_set: str
+    row: str
+    seed: int
+
+    def __str__(self):
+        return f"{self.data_set}, {self.row}, seed {self.seed}"
+
+
+def jobs_of(parts, data_sets=None, rows=None, seeds=None):
+    """Return the jobs of parts, each once; None is all data sets, all rows."""
+    found = {}
+    for part in parts:
+        for data_set in PARTS[part][0]:
+            for row in PARTS[part][1]:
+                if data_set in (data_sets or KINDS) and row in (rows or ROWS):
+                    for seed in range(n_seeds(row, data_set, seeds)):
+                        found[Job(data_set, row, seed)] = None
+    return list(found)
+
+
+def in_order(jobs, runs):
+    """Return jobs in the order to run them.
+
+    Data sets with published figures come first, then single paths, so that what is done
+    early says most; one seed of everything before the next; and what takes long first,
+    by what earlier ``runs`` took.
+    """
+    known = {(run["data_set"], run["row"]): run["seconds"] for run in runs}
+    published = next(iter(PUBLISHED.values()))
+
+    def key(job):
+        guess = 1e4 if job.data_set.endswith("_GO") else 1e3
+        seconds = known.get((job.data_set, job.row), guess)
+        clus = job.row in PARTS["clus"][1] and job.data_set in PARTS["clus"][0]
+        return not clus, job.data_set not in published, job.seed, -seconds
+
+    return sorted(jobs, key=key)
+
+
+def fit_and_score(job, quick=False):
+    """Fit on train and valid together, score on test; return the figures.
+
+    With ``quick`` of a few epochs or trees only.
+    """
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return _fit_and_score(job, quick)
+
+
+def _fit_and_score(job, quick):
+    begin, data = time.perf_counter(), load(job.data_set)
+    model = model_of(job.row, KINDS[job.data_set], data.hierarchy, job.seed)
+    if quick:
+        params = [(name, name.rpartition("__")[2]) for name in model.get_params()]
+        model.set_params(
+            **{name: QUICK[last] for name, last in params if last in QUICK}
+        )
+    X, Y = data.X[data.train], data.Y[data.train]
+    start, cpu = time.perf_counter(), time.process_time()
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
+    figures = {"seconds": time.perf_counter() - start}
+    figures["cpu_seconds"] = time.process_time() - cpu
+    X, Y = data.X[data.test], data.Y[data.test]
+    for step in model[:-1]:
+        X = step.transform(X)
+    proba, raw, final = ROWS[job.row].read(model[-1], X, data.hierarchy)
+    scored = {"hierarchy": data.hierarchy, "exclude": data.not_scored}
+    figures["au_prc"] = None if proba is None else au_prc_score(Y, proba, **scored)
+    for end, labels in (("_raw", raw), ("", final)):
+        figures["hvr" + end] = hierarchical_violation_rate(labels, data.hierarchy)
+        if data.single_path:
+            found = path_figures(Y, labels, data.hierarchy)
+            figures |= {name + end: value for name, value in found.items()}
+    figures["job_seconds"] = time.perf_counter() - begin
+    return figures | {"peak_gb": peak_gb()}
+
+
+def path_figures(Y, labels, hierarchy):
+    """Return how often levels, the leaf and whole paths are right, of single paths.
+
+    A level is right where its label is, or its having none where a path ended above.
+    """
+    right = Y == labels
+    return {
+        "levels": [float(right[:, k].all(axis=1).mean()) for k in hierarchy.levels],
+        "leaf": leaf_accuracy(Y, labels, hierarchy),
+        "path": float(right.all(axis=1).mean()),
+    }

@@ -1,0 +1,290 @@
+"""What benchmarks.accuracy fits: a row of its tables each, and what defines it.
+
+The flat networks are plain ones that skhmc has no part in, but for what closes their
+labels: a torch loop, with torch's own initial weights. They have the widths, dropout,
+epochs, batches and optimiser of the network that they stand beside. The default loss of
+MaxConstraintClassifier knows of no hierarchy either; what the flat network lacks is the
+start at the labels' frequencies, and the priors of those without a training row.
+"""
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.accuracy_parts.sets import CLUS, GROUPS, SINGLE_PATH, steps
+from benchmarks.encoders import SmallCNN
+from benchmarks.peers import (
+    FlatNetwork,
+    HiClassPaths,
+    PriorForConstantLabels,
+    has_hiclass,
+)
+from skhmc import (
+    CoherentClassifier,
+    HCALClassifier,
+    HyperbolicHMC,
+    MaxConstraintClassifier,
+)
+from skhmc._network import DROPOUT
+from skhmc.coherence import max_constraint
+
+__all__ = ["OURS", "PARTS", "ROWS", "SEEDS", "definition", "model_of", "n_seeds"]
+
+OURS = "HCALClassifier"
+SEEDS = {  # fits per data set
+    OURS: 10,
+    "HCAL, published mechanisms": 3,
+    "HyperbolicHMC": 3,
+    "MaxConstraintClassifier": 3,
+    "MaxConstraintClassifier, MCLoss": 3,
+    "flat MLP + closing": 3,
+    "random forest": 3,
+    "logistic regression": 1,
+    "flat softmax": 3,
+    "HiClass per node, logistic regression": 1,
+    "HiClass per parent, logistic regression": 1,
+    "HiClass per node, random forest": 3,
+    "HiClass per parent, random forest": 3,
+}
+FEWER = {("random forest", name): 1 for name in GROUPS["Gene Ontology"]}
+FEWER |= {(OURS, name): 3 for name in SINGLE_PATH if name not in CLUS}
+LAST_OF_CLUS = list(SEEDS).index("logistic regression") + 1
+PARTS = {  # data sets and rows
+    "clus": (CLUS, tuple(SEEDS)[:LAST_OF_CLUS]),
+    "single_path": (SINGLE_PATH, (OURS, *tuple(SEEDS)[LAST_OF_CLUS:])),
+}
+SEEDLESS = ("random_state", "hierarchy", "steps", "memory", "transform_input")
+
+
+# -- what a fitted classifier says: probabilities (or None), raw and final labels ------
+
+
+def from_network(clf, X, hierarchy):
+    """Of a network of skhmc."""
+    return clf.predict_proba(X), clf.predict_raw(X), clf.predict(X)
+
+
+def from_coherent(clf, X, hierarchy):
+    """Of CoherentClassifier; raw is what the classifier in it says."""
+    proba = clf.predict_proba(X)
+    return proba, clf.raw_decision_function(X) > 0, proba > 0.5
+
+
+def from_flat(clf, X, hierarchy):
+    """Of one that is closed by the max constraint after training."""
+    raw = clf.predict_proba(X)
+    closed = max_constraint(raw, hierarchy)
+    return closed, raw > 0.5, closed > 0.5
+
+
+def from_unclosed(clf, X, hierarchy):
+    """Of one that nobody closes."""
+    proba = clf.predict_proba(X)
+    return proba, proba > 0.5, proba > 0.5
+
+
+def from_most_specific(clf, X, hierarchy):
+    """Of a softmax over most specific labels: the path to the most probable one."""
+    paths = clf.predict(X)
+    return clf.predict_proba(X), paths, paths
+
+
+def from_paths(clf, X, hierarchy):
+    """Of HiClass, which goes down from label to label: paths and nothing else."""
+    paths = clf.predict(X)
+    return None, paths, paths
+
+
+# -- the rows --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a row is fitted and read."""
+
+    build: Callable  # of hierarchy, seed and the kind of data
+    read: Callable = from_network  # of the fitted classifier, X and hierarchy
+    random: bool = True  # whether seeds change anything
+    as_rows: bool = False  # whether images become rows of pixels
+    needs_hiclass: bool = False
+
+    @property
+    def available(self):
+        return has_hiclass() or not self.needs_hiclass
+
+
+def encoder(kind):
+    """Return what networks read images with."""
+    return {"encoder": SmallCNN} if kind == "images" else {}
+
+
+def network(estimator, **options):
+    """Return how one of skhmc's networks is built."""
+    return lambda hierarchy, seed, kind: estimator(
+        hierarchy, random_state=seed, device="cpu", **encoder(kind), **options
+    )
+
+
+def flat(estimator, head, form, hierarchy, seed, kind):
+    """Return a plain network with the size and the budget of an estimator's defaults.
+
+    ``form`` is how that scores labels, on which its dropout depends.
+    """
+    has = estimator().get_params()
+    if (has["optimizer"], has["schedule"]) != ("adamw", "onecycle"):
+        raise ValueError(
+            f"The plain loop has adamw and onecycle, {estimator.__name__} now has "
+            f"{has['optimizer']!r} and {has['schedule']!r}: let FlatNetwork follow."
+        )
+    budget = ("hidden_layer_sizes", "learning_rate_init", "weight_decay")
+    budget += ("batch_size", "max_iter")
+    input_dropout, hidden, embedded = DROPOUT[form]
+    return FlatNetwork(
+        hierarchy,
+        head,
+        **encoder(kind),
+        **{name: has[name] for name in budget},
+        input_dropout=input_dropout,
+        dropout=embedded if kind == "images" else hidden,
+        random_state=seed,
+    )
+
+
+def forest(hierarchy, seed, kind):
+    """Return a forest that knows of all labels at once."""
+    trees = RandomForestClassifier(min_samples_leaf=5, n_jobs=1, random_state=seed)
+    return CoherentClassifier(trees, hierarchy)
+
+
+def logistic(hierarchy, seed, kind):
+    """Return what many people start with."""
+    each = LogisticRegression(max_iter=1000)
+    return PriorForConstantLabels(MultiOutputClassifier(each))
+
+
+def hiclass(policy, classifier, hierarchy, seed, kind):
+    """Return a classifier of HiClass."""
+    import hiclass
+
+    local = LogisticRegression(max_iter=1000)
+    if classifier == "random forest":
+        local = RandomForestClassifier(n_jobs=1, random_state=seed)
+    kinds = {"node": "LocalClassifierPerNode", "parent": "LocalClassifierPerParentNode"}
+    return HiClassPaths(getattr(hiclass, kinds[policy])(local, n_jobs=1), hierarchy)
+
+
+PUBLISHED_MECHANISMS = {**HCALClassifier.PUBLISHED, "max_iter": 30}  # as many steps
+ROWS = {
+    OURS: Row(network(HCALClassifier)),
+    "HCAL, published mechanisms": Row(network(HCALClassifier, **PUBLISHED_MECHANISMS)),
+    "HyperbolicHMC": Row(network(HyperbolicHMC)),
+    "MaxConstraintClassifier": Row(network(MaxConstraintClassifier)),
+    "MaxConstraintClassifier, MCLoss": Row(
+        network(MaxConstraintClassifier, label_loss="mcloss")
+    ),
+    "flat MLP + closing": Row(
+        partial(flat, MaxConstraintClassifier, "sigmoid", "many"), from_flat
+    ),
+    "random forest": Row(forest, from_coherent),
+    "logistic regression": Row(logistic, from_unclosed, random=False),
+    "flat softmax": Row(
+        partial(flat, HCALClassifier, "softmax", "single"), from_most_specific
+    ),
+}
+ROWS |= {
+    f"HiClass per {policy}, {classifier}": Row(
+        partial(hiclass, policy, classifier),
+        from_paths,
+        random=classifier == "random forest",
+        as_rows=True,
+        needs_hiclass=True,
+    )
+    for classifier in ("logistic regression", "random forest")
+    for policy in ("node", "parent")
+}
+
+
+def n_seeds(row, data_set, asked=None):
+    """Return how many seeds a row is fitted with to a data set.
+
+    ``asked`` replaces the numbers of ``SEEDS`` and ``FEWER``, where seeds change
+    anything.
+    """
+    planned = FEWER.get((row, data_set), SEEDS[row])
+    return asked if asked and ROWS[row].random else planned
+
+
+def model_of(row, kind, hierarchy=None, seed=0):
+    """Return a Pipeline, not fitted: the steps for a kind of data, then the row."""
+    clf = ROWS[row].build(hierarchy, seed, kind)
+    return make_pipeline(*steps(kind, ROWS[row].as_rows), clf)
+
+
+# -- what defines a row ----------------------------------------------------------------
+
+
+def definition(row, kind):
+    """Return what a row's figures depend on but data and seed, and a short name of it.
+
+    That are all parameters of the Pipeline, and what skhmc's constants say about those
+    that are "auto". Code is not among it.
+
+    Returns
+    -------
+    dict, str
+    """
+    model = model_of(row, kind)
+    found = {
+        name: plain(value)
+        for name, value in model.get_params().items()
+        if name.rpartition("__")[2] not in SEEDLESS
+    }
+    for module in sorted({type(model[-1]).__module__, *module_names(row)}):
+        found |= constants(module)
+    text = json.dumps(found, sort_keys=True)
+    return json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def module_names(row):
+    """Return the modules that say what "auto" is."""
+    if ROWS[row].read is from_network:
+        return "skhmc._network", "skhmc.paths"
+    return ()
+
+
+def constants(module):
+    """Return the constants of a module of skhmc that JSON can hold."""
+    found = {}
+    if module.startswith("skhmc."):
+        for name, value in vars(sys.modules[module]).items():
+            if name.isupper() and is_plain(value):
+                found[f"{module}.{name}"] = value
+    return found
+
+
+def is_plain(value):
+    """Tell whether JSON can hold a value."""
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def plain(value):
+    """Return a parameter as JSON can hold it, the same in every process."""
+    if isinstance(value, BaseEstimator):
+        return type(value).__qualname__
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return value if is_plain(value) else repr(value)

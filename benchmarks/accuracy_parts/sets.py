@@ -1,0 +1,102 @@
+"""The data sets of benchmarks.accuracy, and what is published about them."""
+
+import numpy as np
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
+
+from benchmarks.npz_sets import load_npz_set
+from skhmc.datasets import fetch_clus
+from skhmc.paths import is_single_path
+
+__all__ = ["CLUS", "GROUPS", "KINDS", "PUBLISHED", "SINGLE_PATH", "load", "steps"]
+
+GROUPS = {  # of the Clus collection
+    "FunCat": (
+        "cellcycle_FUN",
+        "eisen_FUN",
+        "gasch1_FUN",
+        "seq_FUN",
+        "church_FUN",
+        "pheno_FUN",
+    ),
+    "Gene Ontology": ("cellcycle_GO", "eisen_GO", "gasch1_GO", "seq_GO", "pheno_GO"),
+    "others": ("diatoms", "enron", "imclef07a"),
+}
+CLUS = tuple(name for names in GROUPS.values() for name in names)
+SINGLE_PATH = ("imclef07a", "anuran", "clinc150", "grocery32")
+KINDS = dict.fromkeys((*CLUS, "anuran"), "table")
+KINDS |= {"clinc150": "sparse", "grocery32": "images"}
+
+# AU(PRC), as Giunchiglia and Lukasiewicz print them ("Coherent Hierarchical Multi-Label
+# Classification Networks", NeurIPS 2020): their own C-HMCNN(h), mean of ten runs,
+# beside HMCN-F and HMCN-R (Wehrmann, Cerri and Barros, ICML 2018) and Clus-Ens
+# (Schietgat et al., BMC Bioinformatics, 2010).
+_METHODS = ("C-HMCNN(h)", "HMCN-F", "HMCN-R", "Clus-Ens")
+_FIGURES = {
+    "cellcycle_FUN": (0.255, 0.252, 0.247, 0.227),
+    "eisen_FUN": (0.306, 0.298, 0.298, 0.271),
+    "gasch1_FUN": (0.286, 0.284, 0.283, 0.267),
+    "seq_FUN": (0.292, 0.291, 0.290, 0.284),
+    "cellcycle_GO": (0.413, 0.400, 0.395, 0.387),
+    "eisen_GO": (0.455, 0.440, 0.435, 0.433),
+    "gasch1_GO": (0.436, 0.428, 0.416, 0.415),
+    "seq_GO": (0.446, 0.447, 0.443, 0.435),
+    "diatoms": (0.758, 0.530, 0.514, 0.379),
+    "enron": (0.756, 0.724, 0.710, 0.681),
+    "imclef07a": (0.956, 0.950, 0.904, 0.777),
+}
+PUBLISHED = {
+    method: {name: figures[k] for name, figures in _FIGURES.items()}
+    for k, method in enumerate(_METHODS)
+}
+
+
+def load(name):
+    """Return a data set with its training rows and its test rows.
+
+    Returns
+    -------
+    Bunch
+        ``X`` and ``Y`` of all rows, Y int64; ``train``, which has the validation rows,
+        and ``test``, row numbers; ``hierarchy``; ``not_scored``, label names or None;
+        ``single_path``, whether every sample has one label per level.
+    """
+    if name in CLUS:
+        data = fetch_clus(name, download_if_missing=False)
+    else:
+        data = load_npz_set(name)
+    X = data.data
+    if KINDS[name] == "images":
+        X = data.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    Y = data.target.toarray().astype(np.int64)  # scikit-learn mixes up uint8
+    return Bunch(
+        X=X,
+        Y=Y,
+        train=np.concatenate([data.train, data.valid]),
+        test=data.test,
+        hierarchy=data.hierarchy,
+        not_scored=np.array(data.label_names)[~data.eval_mask].tolist() or None,
+        single_path=is_single_path(Y, data.hierarchy),
+    )
+
+
+def steps(kind, as_rows=False):
+    """Return the steps before the classifier.
+
+    Parameters
+    ----------
+    kind : {"table", "sparse", "images"}
+    as_rows : bool, default=False
+        Whether images become standardised rows of pixels.
+    """
+    if kind == "table":
+        return [SimpleImputer(keep_empty_features=True), StandardScaler()]
+    if kind == "images" and as_rows:
+        return [FunctionTransformer(pixels), StandardScaler()]
+    return []
+
+
+def pixels(images):
+    """Return images as rows of pixels."""
+    return images.reshape(len(images), -1)

@@ -15,17 +15,17 @@ fits one small data set of each part, hardly, and writes nothing.
 """
 
 import argparse
-import signal
 import sys
-import time
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy_parts import figure, margins, results, tables
-from benchmarks.accuracy_parts.jobs import fit_and_score, in_order, jobs_of
-from benchmarks.accuracy_parts.processes import side_by_side
-from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition
+from benchmarks.accuracy_parts import figure, margins, results, series, tables
+from benchmarks.accuracy_parts.jobs import (
+    definitions,
+    fit_and_score,
+    in_order,
+    jobs_of,
+)
+from benchmarks.accuracy_parts.rows import PARTS, ROWS
 from benchmarks.accuracy_parts.sets import KINDS
 from benchmarks.tables import block
 
@@ -39,91 +39,18 @@ QUICK = ["enron", "anuran"]
 # -- fits ------------------------------------------------------------------------------
 
 
-def definitions(jobs):
-    """Return the definition of every job."""
-    pairs = {(job.row, KINDS[job.data_set]) for job in jobs}
-    found = {pair: definition(*pair) for pair in pairs}
-    return {job: found[job.row, KINDS[job.data_set]] for job in jobs}
-
-
 def pending(jobs, path):
     """Return the jobs that are not done, in the order to run them."""
-    found, defined = results.read(path), definitions(jobs)
-    left = [j for j in jobs if not results.is_done(found, j, defined[j][1])]
-    return in_order(left, found["runs"])
+    found = results.read(path)
+    return in_order(series.pending(jobs, found, definitions(jobs)), found["runs"])
 
 
 def run(jobs, path=RESULTS, n_processes=2, fit=fit_and_score):
-    """Run jobs side by side and write each when it is done; path None writes nothing.
-
-    Returns
-    -------
-    list of Job
-        Those that failed.
-    """
-    defined, where, failed = definitions(jobs), results.environment(), []
-    start = time.perf_counter()
-    with closing(side_by_side(fit, jobs, n_processes)) as done:
-        for number, (job, figures, error) in enumerate(done, 1):
-            if error is None and path is not None:
-                results.add(path, job, figures, defined[job], where)
-            minutes = (time.perf_counter() - start) / 60
-            said = said_of(figures) if error is None else f"FAILED\n{error}"
-            failed += [] if error is None else [job]
-            print(
-                f"[{number}/{len(jobs)}, {minutes:.0f} min] {job}: {said}", flush=True
-            )
-    return failed
-
-
-def said_of(figures):
-    """Return the figures of a fit in a line."""
-    named = {"AU(PRC)": "au_prc", "path": "path"}
-    scores = [
-        f"{name} {figures[key]:.4f}"
-        for name, key in named.items()
-        if figures.get(key) is not None
-    ]
-    hvr = f"HVR {figures['hvr_raw']:.3f} to {figures['hvr']:.3f}"
-    cost = f"{figures['seconds']:.1f} s, {figures['peak_gb']:.2f} GB"
-    return ", ".join([*scores, hvr, cost])
+    """Run jobs side by side; return those that failed."""
+    return series.run(jobs, path, n_processes, fit, definitions(jobs))
 
 
 # -- the documentation -----------------------------------------------------------------
-
-
-def said_of_runs(found):
-    """Return how many fits there are, what they cost and where they were made."""
-    runs, n_planned = found["runs"], len(jobs_of(PARTS))
-    fit, whole = (
-        sum(run[key] for run in runs) / 3600 for key in ("cpu_seconds", "job_seconds")
-    )
-    lines = [
-        f"{len(runs)} fits are in these tables; {n_planned} are planned. Fitting took "
-        f"{fit:.1f} hours of processor time. With loading and scoring, the processes "
-        f"ran for {whole:.1f} hours together.\n"
-    ]
-    several = changed_rows(runs)
-    if several:
-        lines.append(
-            f"Fitted with other parameters to some data sets than to others, since "
-            f"they were changed in between: {', '.join(several)}.\n"
-        )
-    used = sorted({run["environment"] for run in runs})
-    for place in (found["environments"][k] for k in used):
-        parts = [place["cpu"], f"{place['cores']} cores"]
-        parts += [f"{name} {version}" for name, version in place["versions"].items()]
-        lines.append(f"Measured on {', '.join(parts)}.\n")
-    return lines
-
-
-def changed_rows(runs):
-    """Return the rows that have several definitions for one kind of data."""
-    found = {}
-    for one in runs:
-        key = one["row"], KINDS[one["data_set"]]
-        found.setdefault(key, set()).add(one["fingerprint"])
-    return sorted({row for (row, _), names in found.items() if len(names) > 1})
 
 
 def page(path=RESULTS):
@@ -137,7 +64,7 @@ def page(path=RESULTS):
         image = [f".. image:: {figure.FIGURE.name}\n   :alt: {alt}\n"]
     blocks = {
         "summary": [margins.summary(cells)],
-        "run": said_of_runs(found),
+        "run": series.said_of_runs(found, len(jobs_of(PARTS))),
         "means": [tables.mean_table(cells)],
         "figure": image,
         "margins": [margins.margin_table(cells)],
@@ -168,10 +95,7 @@ def parse(arguments=None):
     parser.add_argument("--part", choices=list(PARTS), action="append")
     parser.add_argument("--data-set", choices=list(KINDS), action="append")
     parser.add_argument("--row", choices=list(ROWS), action="append")
-    parser.add_argument("--seeds", type=int, help="for rows that seeds change")
-    parser.add_argument("--jobs", type=int, default=2, help="fits at a time")
-    parser.add_argument("--quick", action="store_true", help="writes nothing")
-    parser.add_argument("--page", action="store_true", help="fits nothing")
+    series.add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.data_set, options.seeds = options.data_set or QUICK, 1
@@ -185,22 +109,12 @@ def parse(arguments=None):
 def main():
     """Run what is not done yet, and write the documentation."""
     options = parse()
-    # a kill, like Ctrl-C, ends the processes of the fits, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; what is done stays."))
     if options.page:
         return write_documentation()
     jobs = [job for job in options.planned if ROWS[job.row].available]
     if len(jobs) < len(options.planned):
         print("Without HiClass (pip install hiclass) its rows stay as they were.")
-    if options.quick:
-        failed = run(jobs, None, options.jobs, partial(fit_and_score, quick=True))
-    else:
-        left = pending(jobs, RESULTS)
-        print(f"{len(jobs) - len(left)} of {len(jobs)} fits are done already.")
-        failed = run(left, RESULTS, options.jobs)
-        write_documentation()
-    if failed:
-        sys.exit(f"{len(failed)} failed: {'; '.join(map(str, failed))}")
+    series.work(sys.modules[__name__], options, jobs)
 
 
 if __name__ == "__main__":

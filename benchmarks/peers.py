@@ -58,6 +58,8 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         Called with the shape of a sample; None is a multi-layer perceptron.
     hidden_layer_sizes, input_dropout : tuple of int, float
         Of the perceptron.
+    wide_dropout : float, default=None
+        The input's, where there are more features than samples; None is as elsewhere.
     dropout : float
         Behind every hidden layer, or behind the encoder.
     learning_rate_init, weight_decay, batch_size, max_iter, random_state
@@ -72,6 +74,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         encoder=None,
         hidden_layer_sizes=(1000, 1000),
         input_dropout=0.0,
+        wide_dropout=None,
         dropout=0.0,
         learning_rate_init=1e-3,
         weight_decay=1e-2,
@@ -84,6 +87,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
         self.input_dropout = input_dropout
+        self.wide_dropout = wide_dropout
         self.dropout = dropout
         self.learning_rate_init = learning_rate_init
         self.weight_decay = weight_decay
@@ -120,7 +124,9 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
 
     def _build(self, X):
         if self.encoder is None:
-            layers, n_encoded = [nn.Dropout(self.input_dropout)], X.shape[1]
+            n_samples, n_encoded = X.shape
+            wide = n_encoded > n_samples and self.wide_dropout is not None
+            layers = [nn.Dropout(self.wide_dropout if wide else self.input_dropout)]
             for width in self.hidden_layer_sizes:
                 layers += [nn.Linear(n_encoded, width), nn.ReLU()]
                 layers.append(nn.Dropout(self.dropout))

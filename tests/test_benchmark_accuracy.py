@@ -12,7 +12,16 @@ import scipy.sparse as sp
 
 import skhmc._network
 from benchmarks import accuracy, peers
-from benchmarks.accuracy_parts import figure, jobs, margins, results, rows, sets, tables
+from benchmarks.accuracy_parts import (
+    figure,
+    jobs,
+    margins,
+    results,
+    rows,
+    series,
+    sets,
+    tables,
+)
 from benchmarks.accuracy_parts.jobs import Job
 from benchmarks.accuracy_parts.processes import side_by_side
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
@@ -54,7 +63,7 @@ def calls(monkeypatch):
             done.append(job)
             yield job, {**fit(job)}, None
 
-    monkeypatch.setattr(accuracy, "side_by_side", one_by_one)
+    monkeypatch.setattr(series, "side_by_side", one_by_one)
     return done
 
 
@@ -96,7 +105,7 @@ def test_a_changed_parameter_runs_a_row_again(calls, tmp_path, monkeypatch):
 def test_a_run_that_failed_is_not_written(tmp_path, monkeypatch, capsys):
     path = tmp_path / "results.json"
     answers = [(JOBS[0], None, "ValueError: no"), (JOBS[2], no_fit(JOBS[2]), None)]
-    monkeypatch.setattr(accuracy, "side_by_side", lambda *args: (x for x in answers))
+    monkeypatch.setattr(series, "side_by_side", lambda *args: (x for x in answers))
     assert accuracy.run(JOBS, path) == JOBS[:1]
     assert [run["row"] for run in results.read(path)["runs"]] == [FLAT]
     assert "ValueError: no" in capsys.readouterr().out
@@ -332,10 +341,19 @@ def test_margins_by_hand():
     assert (found["n"], found["wins"]) == (5, 5)
     assert found["mean"] == pytest.approx(0.03)
     assert found["p"] == pytest.approx(1 / 2**5)  # one of all signs is as extreme
+    assert found["p_apart"] == found["p"]
     back = margins.compare(peer, ours)
     assert (back["wins"], back["p"]) == (0, 1.0)
     one_less = margins.compare(ours | {"a": 0.5 - 0.01}, peer)
     assert one_less["p"] == pytest.approx(2 / 2**5)  # the lowest rank is negative
+
+
+def test_sets_of_the_same_samples_count_once():
+    ours = {"a_FUN": 0.5, "a_GO": 0.3, "b": 0.6}
+    found = margins.compare(ours, {"a_FUN": 0.2, "a_GO": 0.4, "b": 0.5})
+    assert (found["n"], found["wins"]) == (3, 2)
+    assert found["p_apart"] == 1 / 2**2  # margins of 0.1 and 0.1
+    assert found["p"] > found["p_apart"]
 
 
 def test_equal_scores_are_no_wins_and_left_out():
@@ -350,9 +368,14 @@ def test_the_table_of_margins_starts_with_what_is_published():
     found = lines_of(margins.margin_table(cells))
     assert [*found][1] == "C-HMCNN(h), published"
     margin = ((0.8 - 0.756) + (0.7 - 0.758)) / 2
-    assert found["C-HMCNN(h), published"] == ["2", f"{margin:+.4f}", "1 of 2", "0.750"]
-    assert found[FLAT] == ["1", "+0.1000", "1 of 1", "0.500"]
-    assert found["HyperbolicHMC"] == ["–"] * 4
+    assert found["C-HMCNN(h), published"] == [
+        "2",
+        f"{margin:+.4f}",
+        "1 of 2",
+        *["0.750"] * 2,
+    ]
+    assert found[FLAT] == ["1", "+0.1000", "1 of 1", *["0.500"] * 2]
+    assert found["HyperbolicHMC"] == ["–"] * 5
     text = margins.summary(cells)
     assert f"over that of {FLAT}: +0.100 on average; higher on 1 of 1" in text
     assert "0.250 to 0.250 before the coherence step, at most 0 after it" in text
@@ -442,7 +465,7 @@ def test_a_quick_run_writes_nothing_and_failures_are_named(monkeypatch):
 
     monkeypatch.setattr(accuracy, "run", fake)
     monkeypatch.setattr(accuracy, "write_documentation", lambda: 1 / 0)
-    monkeypatch.setattr(accuracy.signal, "signal", lambda *args: None)
+    monkeypatch.setattr(series.signal, "signal", lambda *args: None)
     monkeypatch.setattr("sys.argv", ["", "--quick", "--row", FLAT, "--jobs", "3"])
     with pytest.raises(SystemExit, match="1 failed: enron, flat MLP . closing, seed 0"):
         accuracy.main()

@@ -2,5 +2,7 @@
 
 ``sets`` has the data sets and published figures, ``rows`` what is fitted to them,
 ``jobs`` one fit, ``processes`` many of them side by side, ``results`` the file of their
-figures, ``tables``, ``summary`` and ``figure`` the documentation.
+figures, ``series`` what a command does with all these, ``tables``, ``margins`` and
+``figure`` the documentation. All but the last two serve benchmarks.ablation, too, which
+has rows of its own.
 """

@@ -1,4 +1,4 @@
-"""One fit of benchmarks.accuracy, and what is measured of it."""
+"""One fit, and what is measured of it."""
 
 import time
 import warnings
@@ -8,13 +8,26 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from benchmarks.accuracy_parts.rows import PARTS, ROWS, model_of, n_seeds
+from benchmarks.accuracy_parts.rows import (
+    PARTS,
+    ROWS,
+    definition,
+    model_of,
+    n_seeds,
+)
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, load
 from benchmarks.first_light import leaf_accuracy
 from benchmarks.speed_parts.common import peak_gb, quiet
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
 
-__all__ = ["Job", "fit_and_score", "in_order", "jobs_of", "path_figures"]
+__all__ = [
+    "Job",
+    "definitions",
+    "fit_and_score",
+    "in_order",
+    "jobs_of",
+    "path_figures",
+]
 
 QUICK = {"max_iter": 2, "n_estimators": 5}
 
@@ -42,6 +55,13 @@ def jobs_of(parts, data_sets=None, rows=None, seeds=None):
     return list(found)
 
 
+def definitions(jobs, rows=ROWS):
+    """Return the definition of every job."""
+    pairs = {(job.row, KINDS[job.data_set]) for job in jobs}
+    found = {pair: definition(*pair, rows) for pair in pairs}
+    return {job: found[job.row, KINDS[job.data_set]] for job in jobs}
+
+
 def in_order(jobs, runs):
     """Return jobs in the order to run them.
 
@@ -61,44 +81,54 @@ def in_order(jobs, runs):
     return sorted(jobs, key=key)
 
 
-def fit_and_score(job, quick=False):
-    """Fit on train and valid together, score on test; return the figures.
+def fit_and_score(job, quick=False, rows=ROWS, part="test"):
+    """Fit on the other rows of a part than are scored; return the figures.
 
     With ``quick`` of a few epochs or trees only.
     """
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        return _fit_and_score(job, quick)
+        return _fit_and_score(job, quick, rows, part)
 
 
-def _fit_and_score(job, quick):
-    begin, data = time.perf_counter(), load(job.data_set)
-    model = model_of(job.row, KINDS[job.data_set], data.hierarchy, job.seed)
+def _fit_and_score(job, quick, rows, part):
+    begin, data = time.perf_counter(), load(job.data_set, part)
+    model = model_of(job.row, KINDS[job.data_set], data.hierarchy, job.seed, rows)
     if quick:
         params = [(name, name.rpartition("__")[2]) for name in model.get_params()]
         model.set_params(
             **{name: QUICK[last] for name, last in params if last in QUICK}
         )
-    X, Y = data.X[data.train], data.Y[data.train]
+    X, Y = data.X[data.fit], data.Y[data.fit]
     start, cpu = time.perf_counter(), time.process_time()
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, Y)
     figures = {"seconds": time.perf_counter() - start}
     figures["cpu_seconds"] = time.process_time() - cpu
-    X, Y = data.X[data.test], data.Y[data.test]
+    X = data.X[data.held_out]
     for step in model[:-1]:
         X = step.transform(X)
-    proba, raw, final = ROWS[job.row].read(model[-1], X, data.hierarchy)
-    scored = {"hierarchy": data.hierarchy, "exclude": data.not_scored}
-    figures["au_prc"] = None if proba is None else au_prc_score(Y, proba, **scored)
+    row = rows[job.row]
+    figures |= _scores(data, *row.read(model[-1], X, data.hierarchy))
+    also = {n: read(model[-1], X, data.hierarchy) for n, read in row.also.items()}
+    also = {name: _scores(data, *said) for name, said in also.items() if said}
+    figures |= {"also": also} if row.also else {}
+    figures["job_seconds"] = time.perf_counter() - begin
+    return figures | {"peak_gb": peak_gb()}
+
+
+def _scores(data, proba, raw, final):
+    """Return the scores of what a classifier says of the rows held out."""
+    Y, scored = data.Y[data.held_out], {"hierarchy": data.hierarchy}
+    scored["exclude"] = data.not_scored
+    figures = {"au_prc": None if proba is None else au_prc_score(Y, proba, **scored)}
     for end, labels in (("_raw", raw), ("", final)):
         figures["hvr" + end] = hierarchical_violation_rate(labels, data.hierarchy)
         if data.single_path:
             found = path_figures(Y, labels, data.hierarchy)
             figures |= {name + end: value for name, value in found.items()}
-    figures["job_seconds"] = time.perf_counter() - begin
-    return figures | {"peak_gb": peak_gb()}
+    return figures
 
 
 def path_figures(Y, labels, hierarchy):

@@ -1,4 +1,4 @@
-"""The file of benchmarks.accuracy: figures of every fit, what they are of, and where.
+"""A file of results: figures of every fit, what they are of, and where.
 
 Every run names its definition and its environment, which stand in the file once.
 """

@@ -1,5 +1,7 @@
 """What benchmarks.accuracy fits: a row of its tables each, and what defines it.
 
+Functions take other rows than those of ``ROWS``, too: a dict of the same form.
+
 The flat networks are plain ones that skhmc has no part in, but for what closes their
 labels: a torch loop, with torch's own initial weights. They have the widths, dropout,
 epochs, batches and optimiser of the network that they stand beside. The default loss of
@@ -12,7 +14,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sklearn.base import BaseEstimator
@@ -35,10 +37,23 @@ from skhmc import (
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
-from skhmc._network import DROPOUT
+from skhmc._network import DROPOUT, WIDE_DROPOUT
 from skhmc.coherence import max_constraint
 
-__all__ = ["OURS", "PARTS", "ROWS", "SEEDS", "definition", "model_of", "n_seeds"]
+__all__ = [
+    "OURS",
+    "PARTS",
+    "PUBLISHED_MECHANISMS",
+    "ROWS",
+    "SEEDS",
+    "Row",
+    "definition",
+    "from_network",
+    "model_of",
+    "n_seeds",
+    "network",
+    "plain",
+]
 
 OURS = "HCALClassifier"
 SEEDS = {  # fits per data set
@@ -117,6 +132,7 @@ class Row:
     random: bool = True  # whether seeds change anything
     as_rows: bool = False  # whether images become rows of pixels
     needs_hiclass: bool = False
+    also: dict = field(default_factory=dict)  # other ways to read, by name
 
     @property
     def available(self):
@@ -155,6 +171,7 @@ def flat(estimator, head, form, hierarchy, seed, kind):
         **encoder(kind),
         **{name: has[name] for name in budget},
         input_dropout=input_dropout,
+        wide_dropout=WIDE_DROPOUT if form == "many" else None,
         dropout=embedded if kind == "images" else hidden,
         random_state=seed,
     )
@@ -224,40 +241,41 @@ def n_seeds(row, data_set, asked=None):
     return asked if asked and ROWS[row].random else planned
 
 
-def model_of(row, kind, hierarchy=None, seed=0):
+def model_of(row, kind, hierarchy=None, seed=0, rows=ROWS):
     """Return a Pipeline, not fitted: the steps for a kind of data, then the row."""
-    clf = ROWS[row].build(hierarchy, seed, kind)
-    return make_pipeline(*steps(kind, ROWS[row].as_rows), clf)
+    clf = rows[row].build(hierarchy, seed, kind)
+    return make_pipeline(*steps(kind, rows[row].as_rows), clf)
 
 
 # -- what defines a row ----------------------------------------------------------------
 
 
-def definition(row, kind):
+def definition(row, kind, rows=ROWS):
     """Return what a row's figures depend on but data and seed, and a short name of it.
 
-    That are all parameters of the Pipeline, and what skhmc's constants say about those
-    that are "auto". Code is not among it.
+    That are all parameters of the Pipeline, what skhmc's constants say about those that
+    are "auto", and how else it is read. Code is not among it.
 
     Returns
     -------
     dict, str
     """
-    model = model_of(row, kind)
+    model = model_of(row, kind, rows=rows)
     found = {
         name: plain(value)
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] not in SEEDLESS
     }
-    for module in sorted({type(model[-1]).__module__, *module_names(row)}):
+    for module in sorted({type(model[-1]).__module__, *module_names(rows[row])}):
         found |= constants(module)
+    found |= {"also": list(rows[row].also)} if rows[row].also else {}
     text = json.dumps(found, sort_keys=True)
     return json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def module_names(row):
     """Return the modules that say what "auto" is."""
-    if ROWS[row].read is from_network:
+    if row.read is from_network:
         return "skhmc._network", "skhmc.paths"
     return ()
 

@@ -5,6 +5,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
+from benchmarks.coherent import rows as split
 from benchmarks.npz_sets import load_npz_set
 from skhmc.datasets import fetch_clus
 from skhmc.paths import is_single_path
@@ -52,15 +53,23 @@ PUBLISHED = {
 }
 
 
-def load(name):
-    """Return a data set with its training rows and its test rows.
+def load(name, part="test"):
+    """Return a data set with the rows to fit and the rows to score.
+
+    Parameters
+    ----------
+    name : str
+    part : {"test", "valid"}
+        What is scored. The test rows, of fits to all others; or the validation rows (a
+        fifth of the training rows, where a set has none), of fits to the training rows
+        without them.
 
     Returns
     -------
     Bunch
-        ``X`` and ``Y`` of all rows, Y int64; ``train``, which has the validation rows,
-        and ``test``, row numbers; ``hierarchy``; ``not_scored``, label names or None;
-        ``single_path``, whether every sample has one label per level.
+        ``X`` and ``Y`` of all rows, Y int64; ``fit`` and ``held_out``, row numbers;
+        ``hierarchy``; ``not_scored``, label names or None; ``single_path``, whether
+        every sample has one label per level.
     """
     if name in CLUS:
         data = fetch_clus(name, download_if_missing=False)
@@ -70,11 +79,12 @@ def load(name):
     if KINDS[name] == "images":
         X = data.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
     Y = data.target.toarray().astype(np.int64)  # scikit-learn mixes up uint8
+    fit, held_out = split(data, part)
     return Bunch(
         X=X,
         Y=Y,
-        train=np.concatenate([data.train, data.valid]),
-        test=data.test,
+        fit=fit,
+        held_out=held_out,
         hierarchy=data.hierarchy,
         not_scored=np.array(data.label_names)[~data.eval_mask].tolist() or None,
         single_path=is_single_path(Y, data.hierarchy),

@@ -1,0 +1,134 @@
+"""Many fits: which are left to do, doing them, and what is said of all that are done.
+
+A command hands itself over as ``bench``: a module with ``RESULTS``, the file of its
+figures; ``pending(jobs, path)``; ``run(jobs, path, n_processes, fit)``;
+``fit_and_score(job, quick)``; and ``write_documentation()``.
+"""
+
+import signal
+import sys
+import time
+from contextlib import closing
+from functools import partial
+
+from benchmarks.accuracy_parts import results
+from benchmarks.accuracy_parts.processes import side_by_side
+from benchmarks.accuracy_parts.sets import KINDS
+
+__all__ = ["add_options", "changed_rows", "pending", "run", "said_of_runs", "work"]
+
+
+# -- fits ------------------------------------------------------------------------------
+
+
+def pending(jobs, found, defined):
+    """Return the jobs that are not done.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    found : dict
+        What is in the file of results.
+    defined : dict of Job to tuple
+        What ``definition`` says of each.
+    """
+    return [j for j in jobs if not results.is_done(found, j, defined[j][1])]
+
+
+def run(jobs, path, n_processes, fit, defined):
+    """Run jobs side by side and write each when it is done; path None writes nothing.
+
+    Returns
+    -------
+    list of Job
+        Those that failed.
+    """
+    where, failed, start = results.environment(), [], time.perf_counter()
+    with closing(side_by_side(fit, jobs, n_processes)) as done:
+        for number, (job, figures, error) in enumerate(done, 1):
+            if error is None and path is not None:
+                results.add(path, job, figures, defined[job], where)
+            minutes = (time.perf_counter() - start) / 60
+            said = said_of(figures) if error is None else f"FAILED\n{error}"
+            failed += [] if error is None else [job]
+            print(
+                f"[{number}/{len(jobs)}, {minutes:.0f} min] {job}: {said}", flush=True
+            )
+    return failed
+
+
+def said_of(figures):
+    """Return the figures of a fit in a line."""
+    named = {"AU(PRC)": "au_prc", "path": "path"}
+    scores = [
+        f"{name} {figures[key]:.4f}"
+        for name, key in named.items()
+        if figures.get(key) is not None
+    ]
+    hvr = f"HVR {figures['hvr_raw']:.3f} to {figures['hvr']:.3f}"
+    cost = f"{figures['seconds']:.1f} s, {figures['peak_gb']:.2f} GB"
+    return ", ".join([*scores, hvr, cost])
+
+
+# -- the documentation -----------------------------------------------------------------
+
+
+def said_of_runs(found, n_planned):
+    """Return how many fits there are, what they cost and where they were made."""
+    runs = found["runs"]
+    fit, whole = (
+        sum(run[key] for run in runs) / 3600 for key in ("cpu_seconds", "job_seconds")
+    )
+    lines = [
+        f"{len(runs)} fits are in these tables; {n_planned} are planned. Fitting took "
+        f"{fit:.1f} hours of processor time. With loading and scoring, the processes "
+        f"ran for {whole:.1f} hours together.\n"
+    ]
+    several = changed_rows(runs)
+    if several:
+        lines.append(
+            f"Fitted with other parameters to some data sets than to others, since "
+            f"they were changed in between: {', '.join(several)}.\n"
+        )
+    used = sorted({run["environment"] for run in runs})
+    for place in (found["environments"][k] for k in used):
+        parts = [place["cpu"], f"{place['cores']} cores"]
+        parts += [f"{name} {version}" for name, version in place["versions"].items()]
+        lines.append(f"Measured on {', '.join(parts)}.\n")
+    return lines
+
+
+def changed_rows(runs):
+    """Return the rows that have several definitions for one kind of data."""
+    found = {}
+    for one in runs:
+        key = one["row"], KINDS[one["data_set"]]
+        found.setdefault(key, set()).add(one["fingerprint"])
+    return sorted({row for (row, _), names in found.items() if len(names) > 1})
+
+
+# -- a command -------------------------------------------------------------------------
+
+
+def add_options(parser):
+    """Add the options that say how much is fitted and how."""
+    parser.add_argument("--seeds", type=int, help="for rows that seeds change")
+    parser.add_argument("--jobs", type=int, default=2, help="fits at a time")
+    parser.add_argument("--quick", action="store_true", help="writes nothing")
+    parser.add_argument("--page", action="store_true", help="fits nothing")
+
+
+def work(bench, options, jobs):
+    """Run the jobs that are not done yet, and write the documentation."""
+    # a kill, like Ctrl-C, ends the processes of the fits, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; what is done stays."))
+    if options.quick:
+        quick = partial(bench.fit_and_score, quick=True)
+        failed = bench.run(jobs, None, options.jobs, quick)
+    else:
+        left = bench.pending(jobs, bench.RESULTS)
+        print(f"{len(jobs) - len(left)} of {len(jobs)} fits are done already.")
+        failed = bench.run(left, bench.RESULTS, options.jobs, bench.fit_and_score)
+        bench.write_documentation()
+    if failed:
+        sys.exit(f"{len(failed)} failed: {'; '.join(map(str, failed))}")

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skhmc._encoder import build_encoder, positive_elements
 from skhmc._label_form import ManyPaths, SinglePath, choose_form
+from skhmc._label_sample import MOST_EXACT
 from skhmc._network import NetworkHMC
 from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
 from skhmc.nn.criteria import HCALCriterion
@@ -16,6 +17,8 @@ from skhmc.nn.modules import PrototypeNetwork
 from skhmc.nn.tasks import SetTasks, label_tasks
 
 __all__ = ["HCALClassifier"]
+
+MOST_WEIGHTS = 20_000_000  # that "auto" gives a linear head
 
 
 class HCALClassifier(NetworkHMC):
@@ -43,13 +46,17 @@ class HCALClassifier(NetworkHMC):
         Width d of the embedding and the prototypes.
     input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
         Share of the input, of the hidden layers and of the embedding dropped in
-        training. "auto" is 0, 0.5, 0.2 for single paths, else 0.2 (0 of less than 10
-        features), 0.7, 0.5.
-    temperature : float, default=0.1
+        training. "auto" is 0.1, 0.5, 0.2 for single paths, else 0.2, 0.7, 0.5, and of
+        the input 0.4 where ``fit`` gets more features than samples; it is 0 of less
+        than 10 features.
+    temperature : float, default=0.3
         :math:`\tau`: similarities are divided by it.
     normalize_features : bool, default=False
         Whether embeddings have length 1, as in the paper; else they are divided by
         :math:`\sqrt d`.
+    linear_head : bool or "auto", default="auto"
+        Whether a linear layer on the encoder's output is added to the similarities.
+        "auto" does so for up to 20,000 labels and 20 million weights.
     perturbation : float, default=0.01
         :math:`\epsilon`: prototypes are shaken by uniform noise in training.
     aggregation : float, default=0.0
@@ -148,8 +155,8 @@ class HCALClassifier(NetworkHMC):
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
     label_loss_, leaf_prediction_, coherence_
-        What "auto" decided; likewise ``input_dropout_``, ``dropout_`` and
-        ``embedding_dropout_``.
+        What "auto" decided; likewise ``linear_head_``, ``input_dropout_``,
+        ``dropout_`` and ``embedding_dropout_``.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
         it.
@@ -186,6 +193,7 @@ class HCALClassifier(NetworkHMC):
     #: The paper's setting: ``HCALClassifier(hierarchy, **HCALClassifier.PUBLISHED)``.
     PUBLISHED = {
         "normalize_features": True,
+        "linear_head": False,
         "temperature": 0.1,
         "perturbation": 0.01,
         "aggregation": 1.0,
@@ -210,6 +218,7 @@ class HCALClassifier(NetworkHMC):
         **EMBEDDING_CONSTRAINTS,
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean"],
+        "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, None, closed="left")],
         "aggregation": [Interval(Real, 0, 1, closed="both")],
         "aggregation_chunk": [Interval(Integral, 1, None, closed="left")],
@@ -238,8 +247,9 @@ class HCALClassifier(NetworkHMC):
         input_dropout="auto",
         dropout="auto",
         embedding_dropout="auto",
-        temperature=0.1,
+        temperature=0.3,
         normalize_features=False,
+        linear_head="auto",
         perturbation=0.01,
         aggregation=0.0,
         aggregation_chunk=32,
@@ -321,6 +331,9 @@ class HCALClassifier(NetworkHMC):
 
     def _build_module(self, problem):
         encoder, n_encoded, own = build_encoder(self, problem.X)
+        given, n_labels = self.linear_head, len(problem.positive)
+        fits = n_labels <= MOST_EXACT and n_labels * n_encoded <= MOST_WEIGHTS
+        self.linear_head_ = fits if given == "auto" else given
         bias = fixed = None
         if isinstance(problem.form, ManyPaths):  # every label starts at its log-odds
             bias = torch.from_numpy(problem.log_odds())
@@ -334,6 +347,7 @@ class HCALClassifier(NetworkHMC):
             temperature=self.temperature,
             perturbation=self.perturbation,
             normalize_features=self.normalize_features,
+            linear_head=self.linear_head_,
             bias=bias,
             fixed=fixed,
         )

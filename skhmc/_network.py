@@ -21,7 +21,8 @@ from skhmc.hierarchy import Hierarchy
 __all__ = ["NetworkHMC"]
 
 # shares of input, hidden layers and embedding that dropout="auto" means
-DROPOUT = {"single": (0.0, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+DROPOUT = {"single": (0.1, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+WIDE_DROPOUT = 0.4  # of the input of "many", where features are more than samples
 FEW_FEATURES = 10  # of fewer none can be spared
 
 
@@ -141,7 +142,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         else:
             form = self._former_form(targets)
         self._check_coherence(form)
-        self._set_dropout(form, X.shape[1])
+        wide = X.shape[1] > X.shape[0] and not partial  # of which X is all there is
+        self._set_dropout(form, X.shape[1], wide)
         going_on, given = partial and former is not None, weight
         if targets.classes is not None:
             weight = self._weigh_classes(targets, weight, partial, going_on)
@@ -183,10 +185,13 @@ class NetworkHMC(PassThrough, BaseHMC):
         self._counts = counts
         return counts
 
-    def _set_dropout(self, form, n_features):
-        shares = DROPOUT["many" if isinstance(form, ManyPaths) else "single"]
+    def _set_dropout(self, form, n_features, wide):
+        many = isinstance(form, ManyPaths)
+        shares = DROPOUT["many" if many else "single"]
         names = ("input_dropout", "dropout", "embedding_dropout")
         shares = dict(zip(names, shares, strict=True))
+        if many and wide:
+            shares["input_dropout"] = WIDE_DROPOUT
         if n_features < FEW_FEATURES:
             shares["input_dropout"] = 0.0
         params = vars(self)  # also those that a subclass does not name

@@ -102,7 +102,7 @@ def above(logits, threshold):
     """Return as a csr_matrix of bool where ``sigmoid(logits) > threshold``."""
     # only near the threshold, and above, is the probability itself needed: 1 below it
     # covers what rounding does next to 1
-    least = logit(np.clip(threshold, 1e-300, 1 - 1e-16)) - 1
+    least = logit(np.clip(threshold, 1e-300, 1 - 1e-16)) - 1 if threshold else -np.inf
     logits = np.ascontiguousarray(logits)
     cells = np.flatnonzero(logits > least)
     cells = cells[sigmoid(logits.ravel()[cells]) > threshold]

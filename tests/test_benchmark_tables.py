@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks import coherent, large, out_of_core, thresholds
+from benchmarks import coherent, large, out_of_core, thresholds, wide_input
 from benchmarks.tables import include, table
 
 
@@ -66,3 +66,11 @@ def test_a_table_says_who_printed_it():
         ".. list-table:: T\n   :header-rows: 1\n\n"
         "   * - a\n     - b\n   * - 1\n     - \n\nVersions: skhmc 0.\n"
     )
+
+
+def test_the_guide_shows_dropout_of_wide_inputs():
+    made = json.loads(wide_input.RESULTS.read_text())
+    assert wide_input.PAGE.read_text() == wide_input.page(made)
+    for row in made["rows"]:
+        assert (row["set"], row["samples"]) in wide_input.SETS
+        assert row["features"] > row["samples"] and len(row["au_prc"]) == made["seeds"]

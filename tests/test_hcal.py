@@ -106,14 +106,25 @@ def test_several_paths_or_a_dag_are_scored_by_sigmoids(many, single):
 
 
 def test_auto_dropout_follows_the_form_and_the_number_of_features(single, many):
-    wide = np.tile(many[0], (1, 2)), many[1]
+    def times(data, k):
+        return np.tile(data[0], (1, k)), data[1]
+
+    enough = len(many[0]) // many[0].shape[1] + 1
     for clf, data, shares in (
-        (HCALClassifier(TREE, max_iter=1), single, (0.0, 0.5, 0.2)),
+        (HCALClassifier(TREE, max_iter=1), single, (0.0, 0.5, 0.2)),  # of 5 features
+        (HCALClassifier(TREE, max_iter=1), times(single, 2), (0.1, 0.5, 0.2)),
         (HCALClassifier(DAG, max_iter=1), many, (0.0, 0.7, 0.5)),  # of 6 features
-        (HCALClassifier(DAG, max_iter=1), wide, (0.2, 0.7, 0.5)),
+        (HCALClassifier(DAG, max_iter=1), times(many, 2), (0.2, 0.7, 0.5)),
+        (HCALClassifier(DAG, max_iter=1), times(many, enough), (0.4, 0.7, 0.5)),
     ):
         clf.fit(*data)
         assert (clf.input_dropout_, clf.dropout_, clf.embedding_dropout_) == shares
+    sure = HCALClassifier(TREE, max_iter=1)  # single paths
+    enough = len(single[0]) // single[0].shape[1] + 1
+    assert sure.fit(*times(single, enough)).input_dropout_ == 0.1
+    enough = len(many[0]) // many[0].shape[1] + 1
+    part = HCALClassifier(DAG).partial_fit(*times(many, enough))  # others will follow
+    assert part.input_dropout_ == 0.2
 
 
 def test_where_a_path_stops_is_predicted(stopping):
@@ -156,11 +167,11 @@ def test_raw_predictions_of_uneven_paths_leave_deeper_levels_empty(single):
 @pytest.mark.parametrize("loss", ["softmax", "bce", "mcloss", "asl", "zlpr"])
 def test_every_label_loss_learns(single, loss):
     X, Y = single
-    clf = fast(TREE, label_loss=loss, max_iter=30).fit(X, Y)
+    clf = fast(TREE, label_loss=loss, max_iter=40).fit(X, Y)
     assert clf.label_loss_ == loss
     assert (clf.predict(X) == Y).all(axis=1).mean() > 0.9
     if loss != "bce":
-        assert_differ(clf, fast(TREE, label_loss="bce", max_iter=30).fit(X, Y), X)
+        assert_differ(clf, fast(TREE, label_loss="bce", max_iter=40).fit(X, Y), X)
     assert np.isfinite([e["train_loss"] for e in clf.history_]).all()
 
 
@@ -237,15 +248,30 @@ def test_the_published_setting(single):
     assert (raw == Y).all(axis=1).mean() > 0.9
 
 
+def test_a_linear_head_is_there_unless_labels_are_very_many(monkeypatch):
+    X, Y = blobs(Hierarchy.flat(3), [[0], [1], [2]])
+    clf = fast(max_iter=1).fit(X, Y)
+    assert clf.linear_head_ and clf.net_.module_.weight.abs().max() > 0
+    for name, most in (("MOST_WEIGHTS", 95), ("MOST_EXACT", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"skhmc._hcal.{name}", most)
+            assert not clf.fit(X, Y).linear_head_
+    monkeypatch.setattr("skhmc._hcal.MOST_EXACT", 2)
+    clf.fit(X, Y)
+    assert clf.net_.module_.weight is None
+    assert clf.set_params(linear_head=True).fit(X, Y).net_.module_.weight is not None
+
+
 def test_a_flat_hierarchy_is_a_plain_prototype_classifier():
     X, Y = blobs(Hierarchy.flat(3), [[0], [1], [2]])
-    clf = fast(label_loss="softmax", normalize_features=True).fit(X, Y)
+    options = {"normalize_features": True, "linear_head": False}
+    clf = fast(label_loss="softmax", **options).fit(X, Y)
     module = clf.net_.module_
     with torch.no_grad():
         embedded = module.encoder(torch.from_numpy(X).float())
         f = torch.nn.functional.normalize(module.embedding(embedded))
         p = torch.nn.functional.normalize(module.prototypes[0])
-        expected = torch.softmax(f @ p.T / 0.1, dim=1).numpy()
+        expected = torch.softmax(f @ p.T / clf.temperature, dim=1).numpy()
     np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 

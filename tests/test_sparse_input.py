@@ -134,9 +134,11 @@ def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
 
 
 @pytest.mark.parametrize("kind", [HCALClassifier, MaxConstraintClassifier])
-def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, monkeypatch):
+@pytest.mark.parametrize("layers", [(), (5,)])
+def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monkeypatch):
     X, Y = wide()
-    options = STILL | ({"embedding_dropout": 0.0} if kind is HCALClassifier else {})
+    options = STILL | {"hidden_layer_sizes": layers}
+    options |= {"embedding_dropout": 0.0} if kind is HCALClassifier else {}
     dense = kind(TREE, **options).fit(X.toarray(), Y)
     widths, toarray = [], sp.csr_matrix.toarray
     spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731

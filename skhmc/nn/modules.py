@@ -43,6 +43,13 @@ def _rows(table: Tensor | None, labels: Tensor | None) -> Tensor | None:
     return table.index_select(0, labels)
 
 
+def _by_label(vectors: Tensor, features: Tensor) -> Tensor:
+    """Return products (L, B), also of sparse features."""
+    if features.is_sparse:
+        return (features @ vectors.t()).t()
+    return vectors @ features.t()
+
+
 class _Scores(Seeded):
     """Logits of labels, some of which keep to their initial bias.
 
@@ -65,24 +72,34 @@ class _Scores(Seeded):
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
 
-    def score(self, features: Tensor, vectors: Tensor, labels: Tensor | None) -> Tensor:
+    def score(
+        self,
+        labels: Tensor | None,
+        features: Tensor,
+        vectors: Tensor,
+        *more: tuple[Tensor, Tensor],
+    ) -> Tensor:
         """Return products plus biases (B, L), and the prior of fixed labels.
 
-        Of some labels, whose vectors these are, or all. What is predicted lies label by
-        label in memory, as the coherence step wants it.
+        Of some labels, whose vectors these are, or all. ``more`` are other features and
+        vectors, whose products are added. What is predicted lies label by label in
+        memory, as the coherence step wants it.
         """
         bias, prior, fixed = (
             _rows(part, labels) for part in (self.bias, self.prior, self.fixed)
         )
         if self.training:
             logits = features @ vectors.t()
+            for others, rows in more:
+                logits = torch.addmm(logits, others, rows.t())
             logits = logits if bias is None else logits + bias
             return logits if fixed is None else torch.where(fixed, prior, logits)
-        logits = vectors @ features.t()
-        if bias is not None:
-            logits += bias[:, None]
+        logits = _by_label(vectors, features)
+        for others, rows in more:
+            logits = logits + _by_label(rows, others)
+        logits = logits if bias is None else logits + bias[:, None]
         if fixed is not None:
-            logits[fixed] = prior[fixed, None]
+            logits = torch.where(fixed[:, None], prior[:, None], logits)
         return logits.t()
 
     def take_over(self, former: nn.Module) -> None:
@@ -145,14 +162,16 @@ class LabelNetwork(_Scores):
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels."""
         features, weight = self.encoder(X).flatten(1), _rows(self.weight, labels)
-        return self.score(features, weight, labels)
+        return self.score(labels, features, weight)
 
 
 class PrototypeNetwork(_Scores):
     r"""Score labels by the similarity of an embedding with their prototypes.
 
-    :math:`s_l = f \cdot \tilde p_l / \tau + b_l`. Labels stand in level order (roots
-    first); every level's prototypes are a parameter of their own.
+    :math:`s_l = f \cdot \tilde p_l / \tau + w_l \cdot h + b_l`, with the features f,
+    an embedding of the encoder's output h, and the linear head w, if there is one.
+    Labels stand in level order (roots first); every level's prototypes are a parameter
+    of their own.
 
     Parameters
     ----------
@@ -173,6 +192,8 @@ class PrototypeNetwork(_Scores):
     normalize_features : bool
         Whether features have length 1 (the paper); else they are divided by
         :math:`\sqrt d`.
+    linear_head : bool
+        Whether there is a linear head. It starts at 0.
     bias : Tensor (L,) or None
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
@@ -190,6 +211,7 @@ class PrototypeNetwork(_Scores):
         temperature: float,
         perturbation: float,
         normalize_features: bool,
+        linear_head: bool = False,
         bias: Tensor | None,
         fixed: Tensor | None = None,
     ) -> None:
@@ -201,13 +223,15 @@ class PrototypeNetwork(_Scores):
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
         )
         self.n_labels = sum(level_sizes)
+        weight = torch.zeros(self.n_labels, n_encoded) if linear_head else None
+        self.weight = None if weight is None else nn.Parameter(weight)
         self.temperature = temperature
         self.perturbation = perturbation
         self.normalize_features = normalize_features
 
-    def embed(self, X: Tensor) -> Tensor:
-        """Return the features (B, d) that meet the prototypes."""
-        z = self.embedding_dropout(self.embedding(self.encoder(X).flatten(1)))
+    def embed(self, encoded: Tensor) -> Tensor:
+        """Return the features (B, d) of an encoder's output, which meet prototypes."""
+        z = self.embedding_dropout(self.embedding(encoded))
         return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
 
     def unit_prototypes(self, labels: Tensor | None = None) -> Tensor:
@@ -226,10 +250,14 @@ class PrototypeNetwork(_Scores):
 
         Or those of ``labels``, sorted positions, alone.
         """
-        features, prototypes = self.embed(X), self.unit_prototypes(labels)
+        encoded = self.encoder(X).flatten(1)
+        features, prototypes = self.embed(encoded), self.unit_prototypes(labels)
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
-        logits = self.score(features / self.temperature, prototypes, labels)
+        products = [features / self.temperature, prototypes]
+        if self.weight is not None:
+            products.append((encoded, _rows(self.weight, labels)))
+        logits = self.score(labels, *products)
         return Output(logits, features, prototypes) if self.training else logits
 
 
@@ -300,7 +328,7 @@ class EmbeddingNetwork(_Scores):
         features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
         vectors = _rows(self.table, labels)
         vectors = vectors if self.tangent is None else self.tangent(vectors)
-        logits = self.score(features, vectors, labels)
+        logits = self.score(labels, features, vectors)
         return EmbeddedOutput(logits, self.table) if self.training else logits
 
 

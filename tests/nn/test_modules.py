@@ -25,6 +25,10 @@ def network(**options):
     return net
 
 
+def embedded(net):
+    return net.embed(net.encoder(X))
+
+
 X = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
 
 
@@ -42,10 +46,42 @@ def test_training_gives_logits_features_prototypes_and_evaluation_logits():
 
 
 def test_features_are_unit_or_divided_by_the_root_of_d():
-    torch.testing.assert_close(network().embed(X).norm(dim=1), torch.ones(6))
+    torch.testing.assert_close(embedded(network()).norm(dim=1), torch.ones(6))
     free = network(normalize_features=False)
     expected = free.embedding(free.encoder(X)) / 2  # d = 4
-    torch.testing.assert_close(free.embed(X), expected)
+    torch.testing.assert_close(embedded(free), expected)
+
+
+def test_a_linear_head_starts_at_0_and_adds_to_the_similarities():
+    plain, net = network(), network(linear_head=True)
+    torch.testing.assert_close(net(X), plain(X))
+    torch.nn.init.normal_(net.weight, generator=torch.Generator().manual_seed(3))
+    expected = plain.eval()(X) + net.encoder(X) @ net.weight.t()
+    torch.testing.assert_close(net.train()(X).logits, expected)
+    torch.testing.assert_close(net.eval()(X), expected)
+    some = torch.tensor([0, 2])
+    torch.testing.assert_close(net(X, some), expected[:, some])
+    torch.testing.assert_close(net.train()(X, some).logits, expected[:, some])
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([0, 2])])
+def test_in_evaluation_sparse_features_and_gradients_are_as_in_training(labels):
+    net = LabelNetwork(
+        torch.nn.Identity(),
+        3,
+        3,
+        bias=torch.tensor([1.0, 2.0, 3.0]),
+        fixed=torch.tensor([False, True, True]),
+    )
+    torch.nn.init.normal_(net.weight, generator=torch.Generator().manual_seed(3))
+    expected = net.train()(X, labels)
+    found = net.eval()(X, labels)
+    torch.testing.assert_close(found, expected)
+    found.sum().backward()
+    assert net.weight.grad[0].abs().sum() > 0 and (net.weight.grad[1:] == 0).all()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net(X, labels)
+    torch.testing.assert_close(mixed.float(), expected, rtol=0.02, atol=0.05)
 
 
 def test_noise_is_fresh_in_training_and_absent_at_inference():
@@ -55,7 +91,7 @@ def test_noise_is_fresh_in_training_and_absent_at_inference():
     ones = torch.ones(3)
     torch.testing.assert_close(first.prototypes.norm(dim=1), ones)
     assert torch.equal(net.eval()(X), net(X))
-    clean = net.embed(X) @ net.unit_prototypes().t() / 0.1
+    clean = embedded(net) @ net.unit_prototypes().t() / 0.1
     torch.testing.assert_close(net(X), clean)
 
 

@@ -96,10 +96,11 @@ class _Scores(Seeded):
             return logits if fixed is None else torch.where(fixed, prior, logits)
         logits = _by_label(vectors, features)
         for others, rows in more:
-            logits = logits + _by_label(rows, others)
-        logits = logits if bias is None else logits + bias[:, None]
+            logits += _by_label(rows, others)
+        if bias is not None:  # in place: fresh memory costs more than the sum
+            logits += bias[:, None]
         if fixed is not None:
-            logits = torch.where(fixed[:, None], prior[:, None], logits)
+            logits[fixed] = prior[fixed, None].to(logits.dtype)
         return logits.t()
 
     def take_over(self, former: nn.Module) -> None:

@@ -25,6 +25,11 @@ def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
     """Make a linear layer without drawing from the global random state.
 
     Its weights are what was in memory, until ``seed_module`` fills them.
+
+    Examples
+    --------
+    >>> linear(3, 2).weight.shape
+    torch.Size([2, 3])
     """
     return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
 
@@ -33,6 +38,11 @@ class Dropout(Seeded):
     """Dropout from the network's own generator (``nn.Dropout`` uses the global one).
 
     A drawn number decides on four entries; shares are multiples of 2^-16.
+
+    Examples
+    --------
+    >>> Dropout(0.5).eval()(torch.ones(2))
+    tensor([1., 1.])
     """
 
     def __init__(self, p: float) -> None:

@@ -78,8 +78,8 @@ def format_proba(estimator, proba):
 def sigmoid(logits):
     """Return ``1 / (1 + exp(-logits))``, a new array in C order.
 
-    A third of the time of ``scipy.special.expit``, and as that the same for a number
-    wherever it stands.
+    Faster than ``scipy.special.expit``, and as that the same for a number wherever it
+    stands.
     """
     logits = np.ascontiguousarray(logits)
     proba = np.empty_like(logits)

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 ROWS_PER_BLOCK = 1024
+CELLS_PER_BLOCK = 2**22  # what is made dense at a time
 SMOOTHING = 1e-4  # the rate of a label that no training row has
 
 
@@ -38,8 +39,9 @@ def label_counts(Y, weight):
         known = np.full(Y.shape[1], float(Y.shape[0]))
         return np.asarray(Y.sum(axis=0, dtype=np.float64)).ravel(), known
     positive, known = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
-    for start in range(0, Y.shape[0], ROWS_PER_BLOCK):
-        rows = slice(start, start + ROWS_PER_BLOCK)
+    step = min(ROWS_PER_BLOCK, CELLS_PER_BLOCK // Y.shape[1] + 1)
+    for start in range(0, Y.shape[0], step):
+        rows = slice(start, start + step)
         y = Y[rows].toarray(order="F") if sp.issparse(Y) else Y[rows]
         w = np.ones((len(y), 1)) if weight is None else weight[rows]
         # columns first: sums are then rounded alike however Y is laid out

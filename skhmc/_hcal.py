@@ -47,7 +47,7 @@ class HCALClassifier(NetworkHMC):
     input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
         Share of the input, of the hidden layers and of the embedding dropped in
         training. "auto" is 0.1, 0.5, 0.2 for single paths, else 0.2, 0.7, 0.5, and of
-        the input 0.6 where ``fit`` gets more features than samples; it is 0 of less
+        the input 0.4 where ``fit`` gets more features than samples; it is 0 of less
         than 10 features.
     temperature : float, default=0.3
         :math:`\tau`: similarities are divided by it.

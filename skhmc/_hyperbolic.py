@@ -52,7 +52,7 @@ class HyperbolicHMC(NetworkHMC):
         Number of coordinates d of a label.
     input_dropout, dropout : float or "auto", default="auto"
         Share of the input and of the hidden layers dropped in training. "auto" is 0.2
-        (0.6 where ``fit`` gets more features than samples, 0 of less than 10 features)
+        (0.4 where ``fit`` gets more features than samples, 0 of less than 10 features)
         and 0.7.
     embedding_dropout : float or "auto", default=0.2
         Share of the embedding of X dropped in training. "auto" is 0.5.
@@ -97,7 +97,7 @@ class HyperbolicHMC(NetworkHMC):
         ``fit``. Without effect after a 1-D y.
     class_weight : dict or "balanced", default=None
         Weight of the positives of labels, by name. "balanced" makes a label's positives
-        and negatives, or the labels of a softmax, count alike.
+        and negatives count alike.
     class_weight_cap : float, default=3
         "balanced" weighs nothing more than this many times as much as its opposite.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"

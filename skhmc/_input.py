@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skhmc._file_rows import FileRows, has_rows_in_file, row_blocks
 from skhmc._sources import name_list
@@ -21,6 +21,8 @@ __all__ = [
     "set_labels",
     "subset_accuracy",
 ]
+
+CELLS = 2**22  # predictions that are scored at a time against sparse labels
 
 
 def check_X(estimator, X, *, reset, allow_nd):
@@ -211,13 +213,19 @@ def subset_accuracy(estimator, X, y, sample_weight):
 
     ``y`` is read as ``fit`` reads it: columns by name, closed upward.
     """
-    predicted = estimator.predict(X)
+    check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
     targets = read_targets(y, estimator.hierarchy_, warn=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
-    right = ~_differ(targets.Y, predicted[:, order])
-    return float(np.average(right, weights=sample_weight))
+    check_consistent_length(X, targets.Y)
+    wrong, n_samples = [], targets.Y.shape[0]
+    step = CELLS // len(order) + 1 if sp.issparse(targets.Y) else n_samples
+    for start in range(0, n_samples, step):  # predictions of all rows may be dense
+        rows = slice(start, start + step)
+        part = X if step >= n_samples else _safe_indexing(X, rows)
+        wrong.append(_differ(targets.Y[rows], estimator.predict(part)[:, order]))
+    return float(np.average(~np.concatenate(wrong), weights=sample_weight))
 
 
 def _differ(Y, predicted):

@@ -33,7 +33,7 @@ class MaxConstraintClassifier(NetworkHMC):
         Widths of the perceptron's hidden layers.
     input_dropout, dropout : float or "auto", default="auto"
         Share of the input and of the hidden layers dropped in training. "auto" is 0.2
-        (0.6 where ``fit`` gets more features than samples, 0 of less than 10 features)
+        (0.4 where ``fit`` gets more features than samples, 0 of less than 10 features)
         and 0.7.
     label_loss : {"bce", "mcloss", "asl", "zlpr"} or callable, default="bce"
         Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the

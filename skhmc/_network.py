@@ -22,7 +22,7 @@ __all__ = ["NetworkHMC"]
 
 # shares of input, hidden layers and embedding that dropout="auto" means
 DROPOUT = {"single": (0.1, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
-WIDE_DROPOUT = 0.6  # of the input of "many", where features are more than samples
+WIDE_DROPOUT = 0.4  # of the input of "many", where features are more than samples
 FEW_FEATURES = 10  # of fewer none can be spared
 
 

@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from torch import nn
 
+import skhmc._batches
+from skhmc._batches import SliceDataset
 from skhmc._net import _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
@@ -151,3 +154,24 @@ def test_encoders_of_every_kind_are_sized_from_the_data(estimator, encoder, shap
     torch.manual_seed(0)
     other = build(estimator, hierarchy, encoder=encoder).fit(X, Y)
     assert_same(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_arrays_move_to_a_device_where_they_fit(monkeypatch):
+    asked = []
+
+    def fits(size, device):
+        asked.append(size)
+        return room[0]
+
+    monkeypatch.setattr(skhmc._batches, "_fits", fits)
+    X, Y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    data, room = SliceDataset(X, Y, dtype=torch.float32), [True]
+    moved = data.move_to("meta")
+    assert asked == [X.nbytes + Y.nbytes]
+    assert moved.device.type == "meta" and data.device.type == "cpu"
+    assert data.move_to("cpu") is data and len(asked) == 1
+    room[0] = False
+    assert data.move_to("meta") is data  # is sent batch by batch
+    sparse = SliceDataset(X, sp.csr_matrix(Y), dtype=torch.float32)
+    room[0] = True
+    assert sparse.move_to("meta") is sparse

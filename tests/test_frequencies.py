@@ -1,5 +1,6 @@
 """Counts, rates and class weights."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -35,6 +36,19 @@ def test_counts_have_the_same_bits_however_arrays_are_laid_out(width, unknown):
     for other in (np.asfortranarray(Y), sp.csr_matrix(Y)):
         for w in (weight, np.asfortranarray(weight)):
             np.testing.assert_array_equal(label_counts(other, w), expected)
+
+
+def test_counting_many_sparse_labels_makes_few_rows_dense():
+    Y = sp.random(600, 50_000, 1e-4, format="csr", dtype=np.float32, random_state=0)
+    Y.data[:] = 1
+    weight = np.linspace(0.5, 2, 600, dtype=np.float32)[:, None]
+    tracemalloc.start()
+    positive, known = label_counts(Y, weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < Y.shape[0] * Y.shape[1] * 4  # the dense Y alone
+    np.testing.assert_allclose(positive, Y.T @ weight[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(known, weight.sum(), rtol=1e-5)
 
 
 def test_rates_are_kept_off_the_ends_and_do_not_depend_on_scale():

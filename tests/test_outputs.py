@@ -259,6 +259,23 @@ def test_sparse_predictions_of_many_labels_need_little_memory():
     np.testing.assert_array_equal(predicted[:50].toarray(), some)
 
 
+def test_scoring_sparse_labels_needs_no_dense_predictions():
+    clf, draw = many_labels(2_000, threshold=0.3)
+    X = draw(20_000)
+    truth = clf.set_params(sparse_output=True).predict(X)
+    truth = truth.tolil()
+    truth[::4, -1] = 1  # no row is predicted to have the last label
+    truth = truth.tocsr()
+    expected = clf.score(X, truth)
+    clf.set_params(sparse_output=False)
+    tracemalloc.start()
+    found = clf.score(X, truth)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == expected == 0.75
+    assert peak < 20_000 * 2_000 * 8 / 2  # half of the dense predictions
+
+
 # -- CSR indicators --------------------------------------------------------------------
 
 

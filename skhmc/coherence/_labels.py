@@ -3,7 +3,13 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep, transposed
+from skhmc.coherence._sweep import (
+    CELLS_PER_BLOCK,
+    ROWS_PER_BLOCK,
+    check_width,
+    sweep,
+    transposed,
+)
 
 __all__ = ["close_upward", "most_specific", "violations"]
 
@@ -36,8 +42,9 @@ def close_upward(Y, hierarchy):
     if not sp.issparse(Y):
         return _close_dense(Y, hierarchy)
     if np.isnan(Y.data).any():
-        starts = range(0, Y.shape[0], ROWS_PER_BLOCK)
-        blocks = (Y[i : i + ROWS_PER_BLOCK].toarray() for i in starts)
+        step = min(ROWS_PER_BLOCK, CELLS_PER_BLOCK // Y.shape[1] + 1)
+        starts = range(0, Y.shape[0], step)
+        blocks = (Y[i : i + step].toarray() for i in starts)
         return sp.vstack([sp.csr_matrix(_close_dense(b, hierarchy)) for b in blocks])
     on = sp.csr_matrix(Y, dtype=bool)
     closed = (on + on @ hierarchy.ancestors).astype(Y.dtype)

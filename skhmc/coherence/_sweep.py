@@ -2,9 +2,17 @@
 
 import numpy as np
 
-__all__ = ["ROWS_PER_BLOCK", "check_width", "copy_rows", "sweep", "transposed"]
+__all__ = [
+    "CELLS_PER_BLOCK",
+    "ROWS_PER_BLOCK",
+    "check_width",
+    "copy_rows",
+    "sweep",
+    "transposed",
+]
 
 ROWS_PER_BLOCK = 1024
+CELLS_PER_BLOCK = 2**22  # of sparse labels, made dense at a time
 TILE = 128  # columns that stay in a cache
 
 

@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from benchmarks import coherent, large, out_of_core, thresholds, wide_input
+from benchmarks import (
+    coherent,
+    large,
+    out_of_core,
+    preprocessing,
+    thresholds,
+    wide_input,
+)
 from benchmarks.tables import include, table
 
 
@@ -74,3 +81,11 @@ def test_the_guide_shows_dropout_of_wide_inputs():
     for row in made["rows"]:
         assert (row["set"], row["samples"]) in wide_input.SETS
         assert row["features"] > row["samples"] and len(row["au_prc"]) == made["seeds"]
+
+
+def test_the_guide_shows_what_steps_before_the_classifier_are_worth():
+    made = json.loads(preprocessing.RESULTS.read_text())
+    assert preprocessing.PAGE.read_text() == preprocessing.page(made)
+    assert [row["recipe"] for row in made["rows"]] == list(preprocessing.RECIPES)
+    for row in made["rows"]:
+        assert list(row["au_prc"]) == list(preprocessing.SETS) == made["sets"]

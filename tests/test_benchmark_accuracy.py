@@ -140,7 +140,7 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("row", [r for r in rows.ROWS if rows.ROWS[r].available])
 def test_every_row_is_built_and_defined(row):
-    for kind in ("table", "sparse", "images"):
+    for kind in ("table", "wide table", "sparse", "images"):
         details, name = rows.definition(row, kind)
         assert (details, name) == rows.definition(row, kind)
         assert " object at 0x" not in json.dumps(details)
@@ -157,6 +157,16 @@ def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
     monkeypatch.setattr(skhmc._network, "DROPOUT", {"single": (0, 0, 0)})
     after = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
     assert before[0] != after[0] and before[1] == after[1]
+
+
+@pytest.mark.parametrize("row", [OURS, FLAT])
+def test_the_rule_for_wide_tables_is_part_of_their_definition_alone(row, monkeypatch):
+    kinds = ("table", "wide table")
+    before = [rows.definition(row, kind)[1] for kind in kinds]
+    monkeypatch.setattr(skhmc._network, "WIDE_DROPOUT", 0.9)
+    monkeypatch.setattr(rows, "WIDE_DROPOUT", 0.9, raising=False)
+    after = [rows.definition(row, kind)[1] for kind in kinds]
+    assert before[0] == after[0] and before[1] != after[1]
 
 
 def test_the_flat_networks_have_the_budget_of_those_beside_them():

@@ -11,6 +11,7 @@ from benchmarks.accuracy_parts import jobs, rows
 from benchmarks.accuracy_parts.jobs import Job
 from benchmarks.accuracy_parts.rows import PUBLISHED_MECHANISMS, Row, network
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
+from benchmarks.accuracy_parts.sets import KINDS
 from benchmarks.accuracy_parts.tables import PATH_SETS
 from skhmc import HCALClassifier, MaxConstraintClassifier
 from skhmc._network import DROPOUT, WIDE_DROPOUT
@@ -47,7 +48,7 @@ SETS = (  # those with a published figure; what takes least comes first
     "seq_GO",
 )
 DAGS = [name for name in SETS if name in SET_GROUPS["Gene Ontology"]]
-WIDE = ("enron",)  # more features than training rows
+WIDE = [name for name in SETS if KINDS[name] == "wide table"]
 DEFAULTS = "defaults"
 ESTIMATORS = {"no prototypes (MaxConstraintClassifier)": MaxConstraintClassifier}
 GROUPS = {

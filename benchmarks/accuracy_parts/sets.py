@@ -28,6 +28,7 @@ CLUS = tuple(name for names in GROUPS.values() for name in names)
 SINGLE_PATH = ("imclef07a", "anuran", "clinc150", "grocery32")
 KINDS = dict.fromkeys((*CLUS, "anuran"), "table")
 KINDS |= {"clinc150": "sparse", "grocery32": "images"}
+KINDS["enron"] = "wide table"  # more features than rows to fit
 
 # AU(PRC), as Giunchiglia and Lukasiewicz print them ("Coherent Hierarchical Multi-Label
 # Classification Networks", NeurIPS 2020): their own C-HMCNN(h), mean of ten runs,
@@ -96,11 +97,11 @@ def steps(kind, as_rows=False):
 
     Parameters
     ----------
-    kind : {"table", "sparse", "images"}
+    kind : {"table", "wide table", "sparse", "images"}
     as_rows : bool, default=False
         Whether images become standardised rows of pixels.
     """
-    if kind == "table":
+    if kind in ("table", "wide table"):
         return [SimpleImputer(keep_empty_features=True), StandardScaler()]
     if kind == "images" and as_rows:
         return [FunctionTransformer(pixels), StandardScaler()]

@@ -1,9 +1,9 @@
 """What is done to tables before HCALClassifier: missing values, scales, heavy tails.
 
-Run as ``python -m benchmarks.preprocessing [--seeds N]``; needs the data
-sets of the Clus collection in SKHMC_DATA_HOME. Every recipe is fitted, with the
-classifier's defaults, to the training rows, and scored by micro AU(PRC) on the
-validation rows, or on 20 % of the training rows if a set has none. Writes
+Run as ``python -m benchmarks.preprocessing [--seeds N]``; needs the data sets of the
+Clus collection in SKHMC_DATA_HOME. Every recipe is fitted, with the classifier's
+defaults, to the training rows, and scored by micro AU(PRC) on the validation rows, or
+on 20 % of the training rows if a set has none. Writes
 ``benchmarks/results/preprocessing.json`` and ``docs/preprocessing_table.inc``.
 """
 

@@ -6,15 +6,72 @@ here a batch is one slice of every array.
 
 import itertools
 from copy import copy
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from skhmc._file_rows import FileRows
-from skhmc.nn.sparse import sparse_rows
+from skhmc.nn.sparse import map_parts, sparse_rows
 
 __all__ = ["Batches", "SliceDataset"]
+
+CPU = torch.device("cpu")
+
+
+class _Rows(NamedTuple):
+    """Rows of a batch, for arrays on the CPU and for those on the dataset's device."""
+
+    here: slice | torch.Tensor
+    there: slice | torch.Tensor
+
+
+class _PaddedRows:
+    """A CSR matrix on a device, of which rows become dense there.
+
+    Every row has as many entries as the longest: the last one again, or a 0. So no
+    batch has to ask the device how many there are.
+
+    Parameters
+    ----------
+    matrix : csr_matrix of shape (n_rows, n_columns)
+    columns : ndarray of int or None
+        Where every column stands in what is made dense; None is where it is.
+    dtype : torch.dtype
+    device : str
+    """
+
+    def __init__(self, matrix, columns, dtype, device):
+        stored, starts = np.diff(matrix.indptr), matrix.indptr[:-1]
+        place = matrix.indices if columns is None else columns[matrix.indices]
+        last = np.maximum(stored - 1, 0)[:, None]
+        entry = starts[:, None] + np.minimum(np.arange(self.longest(matrix)), last)
+        entry[stored == 0] = matrix.nnz  # where the 0 is appended
+        place, value = (np.append(a, 0)[entry] for a in (place, matrix.data))
+        self.width = matrix.shape[1]
+        self.place = torch.from_numpy(place.astype(np.int64)).to(device)
+        self.value = torch.from_numpy(value).to(dtype).to(device)
+
+    @staticmethod
+    def longest(matrix):
+        """Return the entries of the longest row, at least 1."""
+        return max(int(np.diff(matrix.indptr).max(initial=1)), 1)
+
+    @classmethod
+    def n_bytes(cls, matrix, dtype):
+        """Return what a matrix takes on a device."""
+        return matrix.shape[0] * cls.longest(matrix) * (8 + dtype.itemsize)
+
+    @property
+    def device(self):
+        """Where it is."""
+        return self.value.device
+
+    def __getitem__(self, rows):
+        place, value = self.place[rows], self.value[rows]
+        block = value.new_zeros(len(place), self.width)
+        return block.scatter_(1, place, value)  # what is there twice is the same twice
 
 
 class SliceDataset(torch.utils.data.Dataset):
@@ -71,39 +128,60 @@ class SliceDataset(torch.utils.data.Dataset):
         return X.nnz // len(self) if self.sparse else int(np.prod(X.shape[1:]))
 
     def move_to(self, device):
-        """Return this dataset on a device where it fits there, else as it is.
+        """Return this dataset with what fits on a device there, else as it is.
 
-        One copy then saves that of every batch in every epoch. Sparse matrices and what
-        lies in files stay where they are.
+        One copy then saves that of every batch in every epoch. X, Y and weights move, a
+        sparse Y, too, or X alone: with a sampler, which draws from a batch's labels on
+        the CPU, and where there is no room for more. A sparse X and what lies in files
+        stay where they are.
         """
-        tensors = [a for a in self.arrays if isinstance(a, torch.Tensor)]
-        size = sum(a.nbytes for a in tensors)
-        there = [a for a in self.arrays if a is not None]
-        whole = len(tensors) == len(there) and self.sampler is None
-        if torch.device(device).type == "cpu" or not (whole and _fits(size, device)):
+        if torch.device(device).type == "cpu":
             return self
-        moved = copy(self)
-        moved.arrays = [None if a is None else a.to(device) for a in self.arrays]
-        return moved
+        first = {0} if isinstance(self.arrays[0], torch.Tensor) else set()
+        others = {1, 2} if self.sampler is None else set()
+        for places in (first | others, first):
+            chosen = {k: self.arrays[k] for k in places if self.arrays[k] is not None}
+            size = sum(map(self._n_bytes, chosen.values()))
+            if chosen and _fits(size, device):
+                moved = copy(self)
+                moved.arrays = [
+                    self._moved(a, device) if k in chosen else a
+                    for k, a in enumerate(self.arrays)
+                ]
+                return moved
+        return self
+
+    def _n_bytes(self, array):
+        if sp.issparse(array):
+            return _PaddedRows.n_bytes(array, self.dtype)
+        return array.nbytes
+
+    def _moved(self, array, device):
+        if sp.issparse(array):
+            return _PaddedRows(array, self.columns, self.dtype, device)
+        return array.to(device)
 
     @property
     def device(self):
-        """Where its tensors are."""
-        X = self.arrays[0]
-        return X.device if isinstance(X, torch.Tensor) else torch.device("cpu")
+        """Where those of its arrays are that were moved."""
+        kinds = torch.Tensor | _PaddedRows
+        devices = {a.device for a in self.arrays if isinstance(a, kinds)}
+        return next(iter(devices - {CPU}), CPU)
 
     def will_need(self, rows):
         """Tell what is read next where X lies in a file."""
         X = self.arrays[0]
         if isinstance(X, FileRows) and rows is not None:
-            X.will_need(_numbers(rows))
+            X.will_need(_numbers(rows.here))
 
     def batch(self, rows, device):
         """Return ``(X, (Y, weight))`` of some rows, on a device.
 
         With a sampler ``({"X": X, "labels": labels}, (Y, weight, sample))``, where Y
-        and weights have the columns of the sample's labels alone.
+        and weights have the columns of the sample's labels alone, and these stay on the
+        CPU.
         """
+        rows = rows if isinstance(rows, _Rows) else _Rows(rows, rows)
         X, Y, weight = (self._cut(a, rows) for a in self.arrays)
         X = self._sparse(X) if self.sparse else self._dense(X)
         if self.sampler is None:
@@ -113,18 +191,24 @@ class SliceDataset(torch.utils.data.Dataset):
         Y = self._targets(Y, sample.labels)
         if weight is not None and weight.shape[1] > 1:
             weight = weight[:, sample.labels]
-        X = {"X": _to(X, device), "labels": _to(sample.labels, device)}
-        sample = sample._replace(importance=_to(sample.importance, device))
+        importance, labels = _to(sample.importance, device), sample.labels
+        if torch.device(device).type == "cuda":
+            labels = labels.pin_memory()
+        X, sample = (
+            {"X": _to(X, device), "labels": labels},
+            type(sample)(labels, importance),
+        )
         return X, (_to(Y, device), _to(self._dense(weight), device), sample)
 
     def _cut(self, array, rows):
         if array is None:
             return None
         if sp.issparse(array):
-            return array[_numbers(rows)]
+            return array[_numbers(rows.here)]
         if isinstance(array, FileRows):
-            return torch.from_numpy(array.read(_numbers(rows))).to(self.dtype)
-        return array[rows].clone() if self.copy else array[rows]
+            return torch.from_numpy(array.read(_numbers(rows.here))).to(self.dtype)
+        part = array[rows.here if array.device == CPU else rows.there]
+        return part.clone() if self.copy else part
 
     def _dense(self, part):
         if not sp.issparse(part):
@@ -169,10 +253,12 @@ def _tensor(array):
 
 
 def _to(part, device):
+    """Return part of a batch on a device, copied beside the work there."""
     if part is None or torch.device(device).type == part.device.type:
         return part
-    part = part if part.is_sparse else part.pin_memory()  # to be copied beside the work
-    return part.to(device, non_blocking=True)
+    if part.is_sparse:
+        return map_parts(part, lambda stored: _to(stored, device))
+    return part.pin_memory().to(device, non_blocking=True)
 
 
 def _fits(size, device):
@@ -203,10 +289,13 @@ class Batches:
         n = len(self.dataset)
         whole = self.n_batches == 1 or self.generator is None
         order = None if whole else torch.randperm(n, generator=self.generator)
-        order = None if whole else order.to(self.dataset.device)  # once per epoch
+        away = None if whole else order.to(self.dataset.device)  # once per epoch
         bounds = [n * k // self.n_batches for k in range(self.n_batches + 1)]
         cuts = (slice(*pair) for pair in itertools.pairwise(bounds))
-        parts = (cut if whole else order[cut] for cut in cuts)
+        if whole:
+            parts = (_Rows(cut, cut) for cut in cuts)
+        else:
+            parts = (_Rows(order[cut], away[cut]) for cut in cuts)
         steps = itertools.chain([None], parts, [None])
         for rows, following in itertools.pairwise(steps):
             self.dataset.will_need(following)

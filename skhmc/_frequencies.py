@@ -12,6 +12,7 @@ from skhmc._warnings import warn_user
 __all__ = [
     "balanced_weights",
     "label_counts",
+    "most_per_row",
     "rates",
     "read_class_weight",
     "warn_constant",
@@ -48,6 +49,30 @@ def label_counts(Y, weight):
         positive += np.nansum(np.asfortranarray(y * w), axis=0)
         known += np.asfortranarray(~np.isnan(y) * w).sum(axis=0)
     return positive, known
+
+
+def most_per_row(Y, columns, groups):
+    """Return the most positive labels of a row, for every group of labels.
+
+    Parameters
+    ----------
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        0, 1 or NaN.
+    columns : ndarray of int or None
+        Where every column of a CSR matrix Y stands; None is where it is.
+    groups : list of slice or Tensor of int
+        Of columns.
+
+    Returns
+    -------
+    list of int
+    """
+    positive = sp.csr_matrix(Y == 1)
+    if columns is not None:
+        places = columns[positive.indices], positive.indptr
+        positive = sp.csr_matrix((positive.data, *places), positive.shape)
+    groups = [g if isinstance(g, slice) else g.numpy() for g in groups]
+    return [int(positive[:, group].sum(axis=1).max()) for group in groups]
 
 
 def rates(positive, known):

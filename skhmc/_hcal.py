@@ -7,8 +7,10 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skhmc._encoder import build_encoder, positive_elements
+from skhmc._frequencies import most_per_row
 from skhmc._label_form import ManyPaths, SinglePath, choose_form
 from skhmc._label_sample import MOST_EXACT
+from skhmc._net import resolve_device
 from skhmc._network import NetworkHMC
 from skhmc._training import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
 from skhmc.nn.criteria import HCALCriterion
@@ -316,8 +318,12 @@ class HCALClassifier(NetworkHMC):
 
     def _build(self, problem):
         module, own = self._build_module(problem)
+        tasks, most = self._build_tasks(problem), None
+        if self.aggregation and resolve_device(self.device) != "cpu":
+            per_row = most_per_row(*problem.form.place(problem.Y), tasks.classes)
+            most = [self.aggregation_chunk * n for n in per_row]
         criterion = HCALCriterion(
-            self._build_tasks(problem),
+            tasks,
             aggregation=self.aggregation,
             chunk=self.aggregation_chunk,
             temperature=self.temperature,
@@ -325,6 +331,7 @@ class HCALClassifier(NetworkHMC):
             gamma=self.gamma,
             class_weight=problem.class_weight
             and tuple(map(torch.from_numpy, problem.class_weight)),
+            most=most,
         )
         groups = self._prototype_groups(len(problem.form.level_sizes))
         return Parts(module, criterion, own, groups)

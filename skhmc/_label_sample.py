@@ -56,6 +56,8 @@ def label_sampler(estimator, n_labels, generator):
 class LabelSampler:
     """Draws labels that stand for all: the positive ones and a few of the others.
 
+    A draw costs as much as the labels drawn.
+
     Parameters
     ----------
     n_labels : int
@@ -75,18 +77,29 @@ class LabelSampler:
         Parameters
         ----------
         positive : Tensor of int
-            Positions, each once.
+            Positions, ascending, each once.
         dtype : torch.dtype
             Of the importance.
         """
-        rest = torch.ones(self.n_labels, dtype=torch.bool)
-        rest[positive] = False
-        others = rest.nonzero().ravel()
-        n_sampled = min(self.n_sampled, len(others))
-        if n_sampled < len(others):  # nothing is drawn where all are taken
-            drawn = torch.randperm(len(others), generator=self.generator)
-            rest[others[drawn[n_sampled:]]] = False
-        each = torch.where(rest, len(others) / max(n_sampled, 1), 1.0)
-        rest[positive] = True
-        labels = rest.nonzero().ravel()
-        return LabelSample(labels, each[labels].to(dtype))
+        n_others = self.n_labels - len(positive)
+        n_sampled = min(self.n_sampled, n_others)
+        rank = _distinct(n_others, n_sampled, self.generator)  # in what is not positive
+        below = positive - torch.arange(len(positive))
+        others = rank + torch.searchsorted(below, rank, right=True)
+        labels, order = torch.cat([positive, others]).sort()
+        importance = torch.ones(len(labels), dtype=dtype)
+        importance[order >= len(positive)] = n_others / max(n_sampled, 1)
+        return LabelSample(labels, importance)
+
+
+def _distinct(n, k, generator):
+    """Return k of the numbers below n, any k with the same probability, in O(k)."""
+    if k == n:  # nothing is drawn
+        return torch.arange(n)
+    if 2 * k > n:
+        return torch.randperm(n, generator=generator)[:k]
+    found = torch.empty(0, dtype=torch.int64)
+    while len(found) < k:  # 2k draws hold at least 1.26k numbers on average
+        more = torch.randint(n, (2 * k,), generator=generator)
+        found = torch.cat([found, more]).unique()
+    return found[torch.randperm(len(found), generator=generator)[:k]]

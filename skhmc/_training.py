@@ -24,13 +24,14 @@ from skhmc._file_rows import FileRows
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._label_sample import label_sampler
-from skhmc._net import OPTIMIZERS, Net, resolve_device
+from skhmc._net import OPTIMIZERS, Net, resolve_device, see_gradients
 from skhmc._outputs import Blocks
 from skhmc._pass_through import check_accepted, passed_on
 from skhmc._sources import name_list
 from skhmc._warnings import warn_user
 from skhmc.metrics import au_prc_score
 from skhmc.nn.modules import seed_module
+from skhmc.nn.rows import RowAdamW
 
 __all__ = [
     "EMBEDDING_CONSTRAINTS",
@@ -223,6 +224,7 @@ def train(estimator, parts, problem, former=None, partial=False):
         criterion.take_over(former.criterion_)
 
     sampler = label_sampler(estimator, len(problem.positive), shuffle)
+    module.row_gradients = sampler is not None and _steps_by_row(estimator)
     dataset, best = _set_apart(estimator, problem, module.takes_sparse, sampler)
     net = Net(
         module,
@@ -335,6 +337,17 @@ def _copied(item):
         ) from error
 
 
+def _steps_by_row(estimator):
+    """Tell whether nothing but AdamW's plain form sees the gradients."""
+    other = {"amsgrad", "maximize", "capturable", "differentiable"}
+    plain = not other & passed_on(estimator, "optimizer").keys()
+    return (
+        estimator.optimizer == "adamw"
+        and plain
+        and not see_gradients(estimator.callbacks)
+    )
+
+
 def _optimizer_options(estimator, device, parts):
     given, kind = passed_on(estimator, "optimizer"), estimator.optimizer
     options = {}
@@ -345,7 +358,7 @@ def _optimizer_options(estimator, device, parts):
         elif device == "cpu" and not given.keys() & {"foreach", "differentiable"}:
             # one pass over the parameters, which torch does not choose itself on a CPU
             options["fused"] = True
-        kind = OPTIMIZERS[kind]
+        kind = RowAdamW if parts.module.row_gradients else OPTIMIZERS[kind]
     more, less = ["param_groups"], ["params"]
     check_accepted("optimizer", given, kind, more=more, less=less)
     options |= given

@@ -12,6 +12,7 @@ from torch import nn
 
 import skhmc._batches
 from skhmc._batches import SliceDataset
+from skhmc._label_sample import LabelSampler
 from skhmc._net import _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
@@ -172,6 +173,32 @@ def test_arrays_move_to_a_device_where_they_fit(monkeypatch):
     assert data.move_to("cpu") is data and len(asked) == 1
     room[0] = False
     assert data.move_to("meta") is data  # is sent batch by batch
-    sparse = SliceDataset(X, sp.csr_matrix(Y), dtype=torch.float32)
-    room[0] = True
-    assert sparse.move_to("meta") is sparse
+
+
+PLACES = {  # where X, Y and weights are then
+    "all": ({}, "there there there"),
+    "a sparse Y": ({"Y": sp.csr_matrix}, "there there there"),
+    "a sparse X": ({"X": sp.csr_matrix}, "here there there"),
+    "sampled labels": ({"sampler": True}, "there here here"),
+    "sampled, all sparse": ({"X": sp.csr_matrix, "sampler": True}, "here here here"),
+    "room for X": ({"room": 48}, "there here here"),
+    "no room": ({"room": 47}, "here here here"),
+    "room for Y alone": ({"X": sp.csr_matrix, "room": 64}, "here there there"),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_what_moves_to_a_device(case, monkeypatch):
+    (options, expected), as_is = PLACES[case], np.asarray
+    room = options.get("room", 1000)
+    monkeypatch.setattr(skhmc._batches, "_fits", lambda size, _: size <= room)
+    X, Y, weight = (np.ones((4, n), np.float32) for n in (3, 2, 2))
+    arrays = options.get("X", as_is)(X), options.get("Y", as_is)(Y), weight
+    sampler = LabelSampler(2, 1, torch.Generator()) if "sampler" in options else None
+    data = SliceDataset(*arrays, dtype=torch.float32, sampler=sampler)
+    moved = data.move_to("meta")
+    kinds = torch.Tensor | skhmc._batches._PaddedRows
+    found = [isinstance(a, kinds) and a.device.type == "meta" for a in moved.arrays]
+    assert found == [place == "there" for place in expected.split()]
+    assert (moved is data) == (not any(found))
+    assert moved.device.type == ("meta" if any(found) else "cpu")

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from skhmc import HCALClassifier
-from skhmc._batches import SliceDataset
 from skhmc.coherence import score_violations
 from skhmc.datasets import load_digit_properties
 from skhmc.nn.coherence import MaxConstraint
 from tests.contract import build, every_estimator, task
 from tests.hierarchies import random_hierarchy
+from tests.steps import CASES, fitted, steps
 
 pytestmark = [
     pytest.mark.gpu,
@@ -78,14 +78,15 @@ def test_every_precision_learns(estimator, precision):
 
 
 @every_estimator
-def test_no_step_waits_for_the_gpu(estimator):
-    clf = build(estimator, DIGITS.hierarchy, device="cuda", max_iter=2).fit(X, Y)
-    net = clf.net_
-    dataset = net.get_dataset(SliceDataset(X, Y.astype("float32"), dtype=net.dtype))
-    batches = list(net.get_iterator(dataset))
+@pytest.mark.parametrize("case", CASES)
+def test_no_step_waits_for_the_gpu(estimator, case):
+    clf, dataset = fitted(estimator, CASES[case], "cuda")
+    if "aggregation" in CASES[case]:
+        assert min(clf.net_.criterion_.most) >= clf.aggregation_chunk
+    taken = steps(clf.net_, dataset.move_to("cuda"), "cuda")
+    next(taken)  # the optimiser's memory, and the first that is pinned
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for batch in batches:
-            net.train_step(batch)
+        assert len(list(taken)) > 1
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -59,7 +59,9 @@ class LabelCriterion(nn.Module):
         """Return the weights of samples times those of classes."""
         if self.ones_weight is None:
             return weight
-        columns = slice(None) if sample is None else sample.labels
+        columns = slice(None)
+        if sample is not None:
+            columns = sample.labels.to(self.ones_weight.device, non_blocking=True)
         ones, zeros = self.ones_weight[columns], self.zeros_weight[columns]
         by_class = torch.where(Y > 0, ones, zeros)
         return by_class if weight is None else weight * by_class
@@ -111,6 +113,8 @@ class HCALCriterion(LabelCriterion):
         Temperature of the adaptive weights.
     class_weight : pair of Tensor (L,) or None
         Weights of every label's zeros and ones, beside those of the samples.
+    most : list of int or None
+        No chunk has more classes of a level; None counts those of every chunk.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class HCALCriterion(LabelCriterion):
         weighting: str,
         gamma: float,
         class_weight: tuple[Tensor, Tensor] | None = None,
+        most: list[int] | None = None,
     ) -> None:
         n_recorded = 2 * len(tasks.scales) + 1
         super().__init__(tasks, class_weight=class_weight, n_recorded=n_recorded)
@@ -131,6 +136,7 @@ class HCALCriterion(LabelCriterion):
         self.temperature = temperature
         self.weighting = weighting
         self.gamma = gamma
+        self.most = most
         self.past: list[Tensor] = []  # mean task losses of the last two epochs
 
     def task_weights(self, losses: Tensor) -> Tensor:
@@ -149,14 +155,15 @@ class HCALCriterion(LabelCriterion):
             if weight is not None:
                 w = weight if weight.shape[1] == 1 else weight[:, classes]
                 member = member * w
-            means, label = class_means(output.features, member, self.chunk)
+            most = None if self.most is None else self.most[len(losses)]
+            means, label = class_means(output.features, member, self.chunk, most)
             scores = prototype_logits(
                 means, output.prototypes[classes], self.temperature
             )
             # a sum over max(count, 1): no class present is a loss of 0, never NaN
             ones = None if self.ones_weight is None else self.ones_weight[classes]
             loss = nn.functional.cross_entropy(scores, label, ones, reduction="sum")
-            losses.append(loss / max(len(label), 1) / scale)
+            losses.append(loss / (label >= 0).sum().clamp_min(1) / scale)
             if len(losses) == len(self.tasks.scales) - 1:
                 break
         return torch.stack(losses)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,8 @@ __all__ = [
     "prototype_logits",
     "unit",
 ]
+
+ABSENT = -100  # a class that torch's cross-entropy leaves out
 
 
 def unit(vectors: Tensor) -> Tensor:
@@ -69,7 +72,7 @@ def prototype_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor
 
 
 def class_means(
-    features: Tensor, membership: Tensor, chunk: int
+    features: Tensor, membership: Tensor, chunk: int, most: int | None = None
 ) -> tuple[Tensor, Tensor]:
     r"""Aggregate child features into the classes they belong to.
 
@@ -83,13 +86,17 @@ def class_means(
         Indicators, or indicators times sample weights.
     chunk : int
         Samples per mean.
+    most : int, default=None
+        No chunk has more classes, so that the numbers of means need not be counted,
+        for which a GPU would have to be waited. None counts.
 
     Returns
     -------
     means : Tensor (n_means, d)
-        One for every class present in every chunk; not normalised again.
+        One for every class present in every chunk, and as many more as ``most`` makes
+        room for; not normalised again.
     classes : Tensor (n_means,)
-        The class of each mean.
+        The class of each mean; -100 where there is none.
 
     Examples
     --------
@@ -103,9 +110,14 @@ def class_means(
     features = features.view(-1, min(chunk, len(features)), features.shape[1])
     membership = membership.view(*features.shape[:2], membership.shape[1])
     total = membership.sum(1)  # (chunks, C)
-    where, classes = (total > 0).nonzero(as_tuple=True)
-    sums = membership.transpose(1, 2) @ features  # (chunks, C, d)
-    return sums[where, classes] / total[where, classes, None], classes
+    if most is None:
+        most = int((total > 0).sum(1).max())
+    total, classes = total.topk(min(most, total.shape[1]), sorted=False)
+    places = classes[:, None].expand(-1, membership.shape[1], -1)
+    sums = membership.gather(2, places).transpose(1, 2) @ features  # (chunks, most, d)
+    there = total > 0
+    means = sums / torch.where(there, total, 1)[..., None]
+    return means.flatten(0, 1), torch.where(there, classes, ABSENT).flatten()
 
 
 def adaptive_weights(losses: Tensor, gamma: float) -> Tensor:
@@ -143,10 +155,12 @@ def dwa_weights(last: Tensor, before: Tensor, temperature: float = 2.0) -> Tenso
 def level_counts(labels: Tensor, level_sizes: Sequence[int]) -> list[int]:
     """Return how many of some sorted labels every level has, in level order.
 
+    The labels are on the CPU.
+
     Examples
     --------
     >>> level_counts(torch.tensor([0, 3, 4]), [2, 1, 4])
     [1, 0, 2]
     """
-    bounds = torch.tensor([0, *accumulate(level_sizes)], device=labels.device)
-    return torch.searchsorted(labels, bounds).diff().tolist()
+    bounds = [0, *accumulate(level_sizes)]
+    return np.diff(np.searchsorted(labels.numpy(), bounds)).tolist()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skhmc.nn.functional import level_counts, perturb, unit
 from skhmc.nn.layers import Dropout, MLPEncoder, Seeded, linear
+from skhmc.nn.rows import take_rows
 from skhmc.nn.sparse import SparseLinear
 
 __all__ = [
@@ -36,11 +37,9 @@ def _shape(state: dict, name: str) -> tuple | None:
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
-def _rows(table: Tensor | None, labels: Tensor | None) -> Tensor | None:
-    """Return the rows of some labels, or all."""
-    if table is None or labels is None:
-        return table
-    return table.index_select(0, labels)
+def _beside(table: Tensor, labels: Tensor | None) -> Tensor | None:
+    """Return labels on a table's device, without waiting for it."""
+    return None if labels is None else labels.to(table.device, non_blocking=True)
 
 
 def _by_label(vectors: Tensor, features: Tensor) -> Tensor:
@@ -66,6 +65,16 @@ class _Scores(Seeded):
         self.bias = None if bias is None else nn.Parameter(bias.clone())
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
+        self.row_gradients = False
+
+    def rows(self, table: Tensor | None, labels: Tensor | None) -> Tensor | None:
+        """Return the rows of some labels, or all.
+
+        With ``row_gradients``, which RowAdamW takes, a step costs as much as they do.
+        """
+        if table is None or labels is None:
+            return table
+        return take_rows(table, labels, self.row_gradients and table.requires_grad)
 
     @property
     def takes_sparse(self) -> bool:
@@ -86,7 +95,7 @@ class _Scores(Seeded):
         memory, as the coherence step wants it.
         """
         bias, prior, fixed = (
-            _rows(part, labels) for part in (self.bias, self.prior, self.fixed)
+            self.rows(part, labels) for part in (self.bias, self.prior, self.fixed)
         )
         if self.training:
             logits = features @ vectors.t()
@@ -161,9 +170,9 @@ class LabelNetwork(_Scores):
         self.n_labels = n_labels
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the logits (B, L), or those of some labels."""
-        features, weight = self.encoder(X).flatten(1), _rows(self.weight, labels)
-        return self.score(labels, features, weight)
+        """Return the logits (B, L), or those of some labels, positions on the CPU."""
+        features, labels = self.encoder(X).flatten(1), _beside(self.weight, labels)
+        return self.score(labels, features, self.rows(self.weight, labels))
 
 
 class PrototypeNetwork(_Scores):
@@ -236,28 +245,33 @@ class PrototypeNetwork(_Scores):
         return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
 
     def unit_prototypes(self, labels: Tensor | None = None) -> Tensor:
-        """Return the clean unit prototypes (L, d) of all labels, or of sorted ones."""
+        """Return the clean unit prototypes (L, d) of all labels, or of sorted ones.
+
+        ``labels`` are on the CPU, so that levels can be told without a GPU.
+        """
         if labels is None:
             return unit(torch.cat(list(self.prototypes)))
         sizes = [len(level) for level in self.prototypes]
-        chosen, rows, start = labels.split(level_counts(labels, sizes)), [], 0
+        counts, rows, start = level_counts(labels, sizes), [], 0
+        chosen = _beside(self.prototypes[0], labels).split(counts)
         for level, here, size in zip(self.prototypes, chosen, sizes, strict=True):
-            rows.append(_rows(level, here - start))
+            rows.append(self.rows(level, here - start))
             start += size
         return unit(torch.cat(rows))
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Output | Tensor:
         """Return an :class:`Output` in training, else the logits (B, L).
 
-        Or those of ``labels``, sorted positions, alone.
+        Or those of ``labels``, sorted positions on the CPU, alone.
         """
         encoded = self.encoder(X).flatten(1)
         features, prototypes = self.embed(encoded), self.unit_prototypes(labels)
+        labels = _beside(features, labels)
         if self.training:
             prototypes = perturb(prototypes, self.perturbation, self.generator)
         products = [features / self.temperature, prototypes]
         if self.weight is not None:
-            products.append((encoded, _rows(self.weight, labels)))
+            products.append((encoded, self.rows(self.weight, labels)))
         logits = self.score(labels, *products)
         return Output(logits, features, prototypes) if self.training else logits
 
@@ -324,10 +338,12 @@ class EmbeddingNetwork(_Scores):
     ) -> EmbeddedOutput | Tensor:
         """Return an :class:`EmbeddedOutput` in training, else the logits (B, L).
 
-        The logits are those of ``labels`` alone, if there are any.
+        Or those of ``labels``, positions on the CPU, alone.
         """
+        labels = _beside(self.table, labels)
         features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
-        vectors = _rows(self.table, labels)
+        # with a dense gradient, as that of the embedding's loss is
+        vectors = self.table if labels is None else self.table.index_select(0, labels)
         vectors = vectors if self.tangent is None else self.tangent(vectors)
         logits = self.score(labels, features, vectors)
         return EmbeddedOutput(logits, self.table) if self.training else logits

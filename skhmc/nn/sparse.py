@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SparseLinear", "map_values", "sparse_rows"]
+__all__ = ["SparseLinear", "map_parts", "map_values", "sparse_rows"]
 
 
 def sparse_rows(
@@ -38,7 +40,7 @@ def _coo(indices: Tensor, values: Tensor, shape: tuple) -> Tensor:
     return torch.sparse_coo_tensor(indices, values, shape, **options)
 
 
-def map_values(x: Tensor, function) -> Tensor:
+def map_values(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Return a sparse tensor with a function of its stored values.
 
     Examples
@@ -48,6 +50,18 @@ def map_values(x: Tensor, function) -> Tensor:
             [ 0., -1.]])
     """
     return _coo(x.indices(), function(x.values()), tuple(x.shape))
+
+
+def map_parts(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return a sparse tensor with a function of its indices and of its stored values.
+
+    Examples
+    --------
+    >>> map_parts(torch.eye(2).to_sparse(), torch.clone).to_dense()
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _coo(function(x.indices()), function(x.values()), tuple(x.shape))
 
 
 class SparseLinear(nn.Module):

@@ -74,7 +74,7 @@ class LabelTasks(nn.Module):
         if weight is not None:  # losses may look at other labels, too
             known = known & (weight > 0)
         # a GPU would have to be waited for to tell
-        masked = known.is_cuda or not bool(known.all())
+        masked = known.device.type != "cpu" or not bool(known.all())
         loss = self.loss(logits, torch.where(known, Y, 0) if masked else Y)
         if loss.shape != Y.shape:
             raise ValueError(

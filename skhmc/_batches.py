@@ -18,6 +18,7 @@ from skhmc.nn.sparse import map_parts, sparse_rows
 __all__ = ["Batches", "SliceDataset"]
 
 CPU = torch.device("cpu")
+FILLED = 8  # times its entries a CSR matrix may be with rows filled up
 
 
 class _Rows(NamedTuple):
@@ -50,7 +51,7 @@ class _PaddedRows:
         entry[stored == 0] = matrix.nnz  # where the 0 is appended
         place, value = (np.append(a, 0)[entry] for a in (place, matrix.data))
         self.width = matrix.shape[1]
-        self.place = torch.from_numpy(place.astype(np.int64)).to(device)
+        self.place = torch.from_numpy(place.astype(np.int32)).to(device)
         self.value = torch.from_numpy(value).to(dtype).to(device)
 
     @staticmethod
@@ -61,7 +62,13 @@ class _PaddedRows:
     @classmethod
     def n_bytes(cls, matrix, dtype):
         """Return what a matrix takes on a device."""
-        return matrix.shape[0] * cls.longest(matrix) * (8 + dtype.itemsize)
+        return matrix.shape[0] * cls.longest(matrix) * (4 + dtype.itemsize)
+
+    @classmethod
+    def suits(cls, matrix):
+        """Tell whether filling up its rows does not make a matrix much larger."""
+        n_rows = matrix.shape[0]
+        return n_rows * cls.longest(matrix) <= FILLED * max(matrix.nnz, n_rows)
 
     @property
     def device(self):
@@ -69,7 +76,7 @@ class _PaddedRows:
         return self.value.device
 
     def __getitem__(self, rows):
-        place, value = self.place[rows], self.value[rows]
+        place, value = self.place[rows].long(), self.value[rows]
         block = value.new_zeros(len(place), self.width)
         return block.scatter_(1, place, value)  # what is there twice is the same twice
 
@@ -138,7 +145,8 @@ class SliceDataset(torch.utils.data.Dataset):
         if torch.device(device).type == "cpu":
             return self
         first = {0} if isinstance(self.arrays[0], torch.Tensor) else set()
-        others = {1, 2} if self.sampler is None else set()
+        whole = not sp.issparse(self.arrays[1]) or _PaddedRows.suits(self.arrays[1])
+        others = {1, 2} if self.sampler is None and whole else set()
         for places in (first | others, first):
             chosen = {k: self.arrays[k] for k in places if self.arrays[k] is not None}
             size = sum(map(self._n_bytes, chosen.values()))
@@ -182,15 +190,18 @@ class SliceDataset(torch.utils.data.Dataset):
         CPU.
         """
         rows = rows if isinstance(rows, _Rows) else _Rows(rows, rows)
-        X, Y, weight = (self._cut(a, rows) for a in self.arrays)
+        weight = self.arrays[2]
+        wide = self.sampler and weight is not None and weight.shape[1] > 1
+        parts = (*self.arrays[:2], None if wide else weight)
+        X, Y, weight = (self._cut(a, rows) for a in parts)
         X = self._sparse(X) if self.sparse else self._dense(X)
         if self.sampler is None:
             Y, weight = self._targets(Y), self._dense(weight)
             return _to(X, device), (_to(Y, device), _to(weight, device))
         sample = self.sampler.draw(self._positive(Y), self.dtype)
         Y = self._targets(Y, sample.labels)
-        if weight is not None and weight.shape[1] > 1:
-            weight = weight[:, sample.labels]
+        if wide:
+            weight = _block(self.arrays[2], rows.here, sample.labels)
         importance, labels = _to(sample.importance, device), sample.labels
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()
@@ -245,6 +256,13 @@ class SliceDataset(torch.utils.data.Dataset):
         block = torch.zeros(part.shape[0], width, dtype=self.dtype)
         block[row, place] = values
         return block
+
+
+def _block(table, rows, columns):
+    """Return some rows of a tensor, of some columns alone."""
+    if isinstance(rows, slice):
+        return table[rows][:, columns]
+    return table[rows[:, None], columns]
 
 
 def _tensor(array):

@@ -60,7 +60,7 @@ def most_per_row(Y, columns, groups):
         0, 1 or NaN.
     columns : ndarray of int or None
         Where every column of a CSR matrix Y stands; None is where it is.
-    groups : list of slice or Tensor of int
+    groups : list of ndarray of int
         Of columns.
 
     Returns
@@ -71,7 +71,6 @@ def most_per_row(Y, columns, groups):
     if columns is not None:
         places = columns[positive.indices], positive.indptr
         positive = sp.csr_matrix((positive.data, *places), positive.shape)
-    groups = [g if isinstance(g, slice) else g.numpy() for g in groups]
     return [int(positive[:, group].sum(axis=1).max()) for group in groups]
 
 

@@ -320,7 +320,9 @@ class HCALClassifier(NetworkHMC):
         module, own = self._build_module(problem)
         tasks, most = self._build_tasks(problem), None
         if self.aggregation and resolve_device(self.device) != "cpu":
-            per_row = most_per_row(*problem.form.place(problem.Y), tasks.classes)
+            groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
+            groups = [group.numpy() for group in groups]
+            per_row = most_per_row(*problem.form.place(problem.Y), groups)
             most = [self.aggregation_chunk * n for n in per_row]
         criterion = HCALCriterion(
             tasks,

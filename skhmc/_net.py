@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from skhmc._batches import Batches
 
-__all__ = ["Net", "resolve_device", "see_gradients"]
+__all__ = ["Net", "resolve_device"]
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 OPTIMIZERS["sgd"] = torch.optim.SGD
@@ -51,14 +51,6 @@ def resolve_device(device):
             f"{torch.cuda.device_count()} CUDA devices. Use device='auto' or 'cpu'."
         )
     return str(parsed)
-
-
-def see_gradients(callbacks):
-    """Tell whether some callback, or pair of a name and one, is told of gradients."""
-    given = [c[1] if isinstance(c, tuple) else c for c in callbacks or ()]
-    kinds = [c if isinstance(c, type) else type(c) for c in given]
-    default = Callback.on_grad_computed
-    return any(getattr(kind, "on_grad_computed", 0) is not default for kind in kinds)
 
 
 class _Progress(Callback):
@@ -177,7 +169,9 @@ def _kind(optimizer):
         for name, value in optimizer.defaults.items()
         if name == "momentum" or isinstance(value, bool)
     }
-    return type(optimizer), {k: options[k] for k in options if k != "fused"}
+    kind = type(optimizer)
+    kind = torch.optim.AdamW if issubclass(kind, torch.optim.AdamW) else kind
+    return kind, {k: options[k] for k in options if k != "fused"}
 
 
 class _TensorFloat:
@@ -325,12 +319,12 @@ class Net(NeuralNet):
             return super().fit_loop(*args, **kwargs)
 
     def infer(self, x, **fit_params):
-        # not skorch's, which moves all there is to the device: sampled labels stay here
-        x = x if isinstance(x, dict) else {"X": x}
+        if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
+            x, fit_params = x["X"], fit_params | {"labels": x["labels"]}
         if self.precision != "mixed":
-            return self.module_(**x)
+            return super().infer(x, **fit_params)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
-            output = self.module_(**x)
+            output = super().infer(x, **fit_params)
         return _as_type(output, self.dtype)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):

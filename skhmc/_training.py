@@ -24,7 +24,7 @@ from skhmc._file_rows import FileRows
 from skhmc._frequencies import rates
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._label_sample import label_sampler
-from skhmc._net import OPTIMIZERS, Net, resolve_device, see_gradients
+from skhmc._net import OPTIMIZERS, Net, resolve_device
 from skhmc._outputs import Blocks
 from skhmc._pass_through import check_accepted, passed_on
 from skhmc._sources import name_list
@@ -338,14 +338,11 @@ def _copied(item):
 
 
 def _steps_by_row(estimator):
-    """Tell whether nothing but AdamW's plain form sees the gradients."""
-    other = {"amsgrad", "maximize", "capturable", "differentiable"}
-    plain = not other & passed_on(estimator, "optimizer").keys()
-    return (
-        estimator.optimizer == "adamw"
-        and plain
-        and not see_gradients(estimator.callbacks)
-    )
+    """Tell whether nothing but AdamW in its plain form sees the gradients."""
+    given = passed_on(estimator, "optimizer")
+    other = ("amsgrad", "maximize", "capturable", "differentiable")
+    plain = not any(given.get(name) for name in other)
+    return estimator.optimizer == "adamw" and plain and not estimator.callbacks
 
 
 def _optimizer_options(estimator, device, parts):
@@ -358,7 +355,7 @@ def _optimizer_options(estimator, device, parts):
         elif device == "cpu" and not given.keys() & {"foreach", "differentiable"}:
             # one pass over the parameters, which torch does not choose itself on a CPU
             options["fused"] = True
-        kind = RowAdamW if parts.module.row_gradients else OPTIMIZERS[kind]
+        kind = OPTIMIZERS[kind]
     more, less = ["param_groups"], ["params"]
     check_accepted("optimizer", given, kind, more=more, less=less)
     options |= given
@@ -371,6 +368,7 @@ def _optimizer_options(estimator, device, parts):
             )
     options["param_groups"] = [*given.get("param_groups", ()), *parts.groups]
     options = {f"optimizer__{name}": value for name, value in options.items()}
+    kind = RowAdamW if parts.module.row_gradients else kind
     return options | {"optimizer": kind}
 
 

@@ -1,11 +1,13 @@
 """Training steps one by one: cases of them, and the data that a fit goes through."""
 
+from unittest import mock
+
 import numpy as np
 import scipy.sparse as sp
 import torch
-from skorch.callbacks import Callback
 
 from skhmc._batches import Batches
+from skhmc._net import Net
 from tests.contract import build, needs, task
 
 CASES = {
@@ -33,11 +35,17 @@ CASES = {
 FLAGS = {"sparse_x", "sparse_y", "unknown", "one", "weight"}  # about the data
 
 
-class Keep(Callback):
-    """Keeps the dataset that a fit goes through."""
+def fit_and_keep(clf, *args, **kwargs):
+    """Fit an estimator; return it and the dataset that the fit goes through."""
+    kept, original = [], Net.partial_fit
 
-    def on_train_begin(self, net, X=None, **kwargs):
-        Keep.dataset = X
+    def partial_fit(net, dataset, *rest):
+        kept.append(dataset)
+        return original(net, dataset, *rest)
+
+    with mock.patch.object(Net, "partial_fit", partial_fit):
+        clf.fit(*args, **kwargs)
+    return clf, kept[0]
 
 
 def fitted(estimator, case, device="cpu"):
@@ -55,17 +63,22 @@ def fitted(estimator, case, device="cpu"):
     Y = sp.csr_matrix(Y) if "sparse_y" in flags else Y
     X = sp.csr_matrix(X) if "sparse_x" in flags else X
     options = {name: options[name] for name in named} | {"device": device}
-    clf = build(estimator, hierarchy, max_iter=1, callbacks=[Keep], **options)
-    return clf.fit(X, Y, sample_weight=weight), Keep.dataset
+    clf = build(estimator, hierarchy, max_iter=1, **options)
+    return fit_and_keep(clf, X, Y, sample_weight=weight)
 
 
 def steps(net, dataset, device):
-    """Take the steps of one epoch on a device."""
+    """Take the steps of one epoch on a device, by the fit's kind of optimiser.
+
+    What skorch does between steps is not among them.
+    """
     for part in (net.module_, net.criterion_):
         part.to(device)
     net.device = device
     weights = [weight for _, weight in net.get_all_learnable_params()]
-    net.optimizer_ = type(net.optimizer_)(weights)
+    defaults = net.optimizer_.defaults
+    options = {name: defaults[name] for name in ("lr", "weight_decay")}
+    net.optimizer_ = type(net.optimizer_)(weights, **options)
     net.module_.train()
     net.criterion_.train()
     for batch in Batches(dataset, 8, device, torch.Generator().manual_seed(0)):

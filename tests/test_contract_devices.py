@@ -179,6 +179,10 @@ PLACES = {  # where X, Y and weights are then
     "all": ({}, "there there there"),
     "a sparse Y": ({"Y": sp.csr_matrix}, "there there there"),
     "a sparse X": ({"X": sp.csr_matrix}, "here there there"),
+    "a sparse Y with a long row": (
+        {"Y": lambda Y: sp.csr_matrix(Y * [[1], [0], [0], [0]]), "filled": 1.9},
+        "there here here",
+    ),
     "sampled labels": ({"sampler": True}, "there here here"),
     "sampled, all sparse": ({"X": sp.csr_matrix, "sampler": True}, "here here here"),
     "room for X": ({"room": 48}, "there here here"),
@@ -193,6 +197,7 @@ def test_what_moves_to_a_device(case, monkeypatch):
     room = options.get("room", 1000)
     monkeypatch.setattr(skhmc._batches, "_fits", lambda size, _: size <= room)
     X, Y, weight = (np.ones((4, n), np.float32) for n in (3, 2, 2))
+    monkeypatch.setattr(skhmc._batches, "FILLED", options.get("filled", 8))
     arrays = options.get("X", as_is)(X), options.get("Y", as_is)(Y), weight
     sampler = LabelSampler(2, 1, torch.Generator()) if "sampler" in options else None
     data = SliceDataset(*arrays, dtype=torch.float32, sampler=sampler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,15 +10,44 @@ from torch import Tensor
 
 __all__ = ["RowAdamW", "take_rows"]
 
+ONCE = "_has_rows_once"  # says of a table that only take_rows makes its gradient
+
+
+class _Rows(torch.autograd.Function):
+    """Rows of a table, with a sparse gradient of them."""
+
+    @staticmethod
+    def forward(ctx, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.shape = table.shape
+        return table.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        options = {"is_coalesced": True, "check_invariants": False}
+        return torch.sparse_coo_tensor(rows[None], grad, ctx.shape, **options), None
+
+
+def _unique(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows that a table's gradient has, each once, and their values."""
+    grad = table.grad
+    if grad.device.type == "cpu":
+        once = bool((grad._indices()[0].diff() > 0).all())
+    else:  # which would have to be waited for
+        once = getattr(table, ONCE, False)
+    grad = grad if once else grad.coalesce()  # torch forgets that it is
+    return grad._indices()[0], grad._values()
+
 
 def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
     """Return some rows of a table; its gradient may be a sparse tensor of them.
 
     Parameters
     ----------
-    table : Tensor (R, d) or (R,)
+    table : Tensor (R, ...)
     rows : Tensor (C,)
-        Each once where ``sparse``.
+        Ascending, each once, where ``sparse``.
     sparse : bool
         Whether the gradient is sparse, which :class:`RowAdamW` takes: else it is as
         large as the table.
@@ -31,31 +61,33 @@ def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
     """
     if not sparse:
         return table.index_select(0, rows)
-    if table.ndim == 1:
-        return torch.gather(table, 0, rows, sparse_grad=True)
-    return torch.nn.functional.embedding(rows, table, sparse=True)
+    setattr(table, ONCE, True)
+    return _Rows.apply(table, rows)
 
 
 class RowAdamW(torch.optim.AdamW):
     r"""AdamW that reads and writes only the rows of a table that have a gradient.
 
     Weights with a dense gradient are AdamW's. Of a sparse one, a row last seen n steps
-    before has, with its own number k of gradients g so far,
+    before step t has, with z = 0 and m = v = 0 before the first,
 
     .. math::
-        m &\leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
-        v \leftarrow \beta_2^n v + (1 - \beta_2) g^2, \\
-        w &\leftarrow (1 - \eta \lambda)^n w
-            - \eta \frac{m / (1 - \beta_1^k)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+        m &\leftarrow \beta_1^n m + (1 - \beta_1) g, \qquad
+        v \leftarrow \beta_2^n v + (1 - \beta_2) g^2, \qquad
+        z \leftarrow \beta_1^n z + (1 - \beta_1), \\
+        w &\leftarrow w \prod_{s = t - n + 1}^{t} (1 - \eta_s \lambda)
+            - \eta_t \frac{m / z}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}.
 
-    in step t. So v and the decay are AdamW's, in which a row without a gradient has
-    g = 0; m does not fade meanwhile, since AdamW would move the row by it. A row with
-    a gradient in every step is AdamW's.
+    These are AdamW's moments and decay for a row whose gradient is 0 in the steps
+    between, but that m is divided by the sum z of the weights of its own gradients:
+    AdamW would move the row by what is left of m in every step between, here it goes
+    all the way at once. A row with a gradient in every step is AdamW's, if
+    :math:`\beta_1` stays what it is. Rows that are not seen again keep their weights.
     """
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> float | None:
-        """Take one step; sparse gradients have each row once, and are let go."""
+        """Take one step; sparse gradients are let go."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -69,31 +101,44 @@ class RowAdamW(torch.optim.AdamW):
         return loss
 
     def _step_rows(self, table: Tensor, group: dict) -> None:
-        (rows,), grad = table.grad._indices(), table.grad._values()
-        state, rate = self.state[table], group["lr"]
+        rows, grad = _unique(table)
+        state, rate = self._memory(table, group), float(group["lr"])
         beta1, beta2 = group["betas"]
-        if not state:
-            state["steps"] = 0
-            state["exp_avg"] = torch.zeros_like(table)
-            state["exp_avg_sq"] = torch.zeros_like(table)
-            state["seen"] = table.new_zeros(len(table))  # gradients of every row
-            state["last"] = table.new_zeros(len(table))  # and the step of its last
-        state["steps"] = now = state["steps"] + 1
-        seen = state["seen"].index_select(0, rows) + 1
-        gone = now - state["last"].index_select(0, rows)
-        state["seen"].index_copy_(0, rows, seen)
-        state["last"].index_fill_(0, rows, now)
-        seen, gone = (x.view(-1, *[1] * (grad.ndim - 1)) for x in (seen, gone))
+        state["step"] += 1
+        state["decay"] += math.log1p(-rate * group["weight_decay"])
+        now, decay = state["step"].item(), state["decay"].item()  # on the CPU
 
-        mean, square = (
-            state[k].index_select(0, rows) for k in ("exp_avg", "exp_avg_sq")
-        )
-        mean.lerp_(grad, 1 - beta1)
-        square.mul_(beta2**gone).addcmul_(grad, grad, value=1 - beta2)
+        def of_rows(name):  # as columns beside the gradient
+            return state[name].index_select(0, rows).view(-1, *[1] * (grad.ndim - 1))
+
+        gone = now - of_rows("last")
+        fade = torch.pow(beta1, gone)
+        total = fade.mul(of_rows("total")).add_(1 - beta1)
+        mean = state["exp_avg"].index_select(0, rows).mul_(fade)
+        mean.add_(grad, alpha=1 - beta1)
+        square = state["exp_avg_sq"].index_select(0, rows).mul_(torch.pow(beta2, gone))
+        square.addcmul_(grad, grad, value=1 - beta2)
+        weights = table.index_select(0, rows).mul_((decay - of_rows("decayed")).exp_())
         state["exp_avg"].index_copy_(0, rows, mean)
         state["exp_avg_sq"].index_copy_(0, rows, square)
+        state["total"].index_copy_(0, rows, total.flatten())
+        state["last"].index_fill_(0, rows, now)
+        state["decayed"].index_fill_(0, rows, decay)
         scale = square.div_(1 - beta2**now).sqrt_().add_(group["eps"])
-        weights = table.index_select(0, rows)
-        weights.mul_((1 - rate * group["weight_decay"]) ** gone)
-        weights.sub_(mean.div_(scale).mul_(rate / (1 - beta1**seen)))
+        weights.sub_(mean.div_(scale).mul_(rate / total))
         table.index_copy_(0, rows, weights)
+
+    def _memory(self, table: Tensor, group: dict) -> dict:
+        """Return what is known of a table's rows, as AdamW leaves it at first."""
+        state = self.state[table]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
+            state["exp_avg"] = torch.zeros_like(table)
+            state["exp_avg_sq"] = torch.zeros_like(table)
+        if "last" not in state:
+            now = state["step"].item()
+            state["decay"] = torch.zeros((), dtype=torch.float64, device="cpu")
+            state["decayed"] = table.new_zeros(len(table))
+            state["last"] = table.new_full((len(table),), now)
+            state["total"] = table.new_full((len(table),), 1 - group["betas"][0] ** now)
+        return state

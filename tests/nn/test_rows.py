@@ -1,5 +1,8 @@
 """Rows of a table: sparse gradients, and the optimiser that takes them."""
 
+import pickle
+from copy import deepcopy
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
@@ -23,7 +26,7 @@ def give(table, rows, values):
 
 @every_shape
 def test_the_gradient_is_that_of_the_whole_table_in_the_rows(shape):
-    table, rows = rand(*shape).requires_grad_(), torch.tensor([4, 1, 5])
+    table, rows = rand(*shape).requires_grad_(), torch.tensor([1, 4, 5])
     factor, grads = rand(3, *shape[1:], seed=1), []
     for sparse in (False, True):
         table.grad = None
@@ -44,7 +47,10 @@ def test_rows_seen_in_every_step_are_those_of_adamw(shape):
         RowAdamW([table, other], **OPTIONS),
         torch.optim.AdamW([whole, same], **OPTIONS),
     )
-    schedules = [OneCycleLR(o, 0.2, total_steps=8) for o in (by_rows, adamw)]
+    schedules = [
+        OneCycleLR(o, 0.2, total_steps=8, cycle_momentum=False)
+        for o in (by_rows, adamw)
+    ]
     for step in range(7):
         grad = rand(*shape, seed=3 + step)
         give(table, list(range(6)), grad)
@@ -61,28 +67,105 @@ def test_a_row_that_returns_by_hand(shape):
     table = torch.nn.Parameter(rand(*shape))
     start, optimizer = table.detach().clone(), RowAdamW([table], **OPTIONS)
     one, two = rand(2, *shape, seed=1)
-    for rows, grad in [
-        ([2, 3], one[:2]),
-        ([3], one[2:3]),
-        ([0], two[:1]),
-        ([2], two[1:2]),
-    ]:
+    rates, group = [0.1, 0.2, 0.05, 0.1], optimizer.param_groups[0]
+    steps = [([2, 3], one[:2]), ([3], one[2:3]), ([0], two[:1]), ([2], two[1:2])]
+    for rate, (rows, grad) in zip(rates, steps, strict=True):
+        group["lr"] = rate
         give(table, rows, grad)
         optimizer.step()
         assert table.grad is None
+    kept = [1 - 0.3 * rate for rate in rates]
     # row 2: gradients in steps 1 and 4
-    g, h = one[0], two[1]
-    decay, eps = 1 - 0.1 * 0.3, 1e-6
-    w = decay * start[2] - 0.1 * g / (g.abs() + eps)
-    m, v = 0.8 * 0.2 * g + 0.2 * h, 0.9**3 * 0.1 * g**2 + 0.1 * h**2
+    g, h, eps = one[0], two[1], 1e-6
+    w = kept[0] * start[2] - 0.1 * g / (g.abs() + eps)
+    weights = 0.8**3 * 0.2, 0.2
+    m = (weights[0] * g + weights[1] * h) / sum(weights)
+    v = 0.9**3 * 0.1 * g**2 + 0.1 * h**2
     scale = (v / (1 - 0.9**4)).sqrt() + eps
-    w = decay**3 * w - 0.1 * m / (1 - 0.8**2) / scale
+    w = kept[1] * kept[2] * kept[3] * w - 0.1 * m / scale
     torch.testing.assert_close(table[2], w)
     # row 0: its first gradient in step 3
     g = two[0]
     scale = (0.1 * g**2 / (1 - 0.9**3)).sqrt() + eps
-    torch.testing.assert_close(table[0], decay**3 * start[0] - 0.1 * g / scale)
+    expected = kept[0] * kept[1] * kept[2] * start[0] - 0.05 * g / scale
+    torch.testing.assert_close(table[0], expected)
     assert torch.equal(table[[1, 4, 5]], start[[1, 4, 5]])  # never seen
+
+
+@pytest.mark.parametrize("gap", [10, 134, 1000, 10_000])
+def test_the_step_after_a_gap_is_bounded(gap):
+    table = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    optimizer = RowAdamW([table], lr=1.0, weight_decay=0.0)
+    for row, grad in [(0, 1.0), *[(1, 1.0)] * gap, (0, -0.01)]:
+        before = table[0].item()
+        give(table, [row], torch.tensor([grad]).double())
+        optimizer.step()
+    assert abs(table[0].item() - before) <= 0.001**-0.5 * (1 + 1e-6)
+    moved = [0.9 ** (gap + 1) - 0.01, 0.999 ** (gap + 1) + 1e-4]
+    expected = -moved[0] / (0.9 ** (gap + 1) + 1)
+    expected /= (0.001 * moved[1] / (1 - 0.999 ** (gap + 2))) ** 0.5
+    assert table[0].item() - before == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_row_that_a_gradient_has_twice_counts_twice():
+    weights = [torch.nn.Parameter(rand(6, 2)) for _ in range(2)]
+    kinds, rows = (RowAdamW, torch.optim.AdamW), torch.tensor([4, 1, 4])
+    optimizers = [k([w], **OPTIONS) for k, w in zip(kinds, weights, strict=True)]
+    factor = rand(3, 2, seed=1)
+    for sparse, table in zip((True, False), weights, strict=True):
+        taken = torch.nn.functional.embedding(rows, table, sparse=sparse)
+        (taken * factor).sum().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    torch.testing.assert_close(weights[0][[1, 4]], weights[1][[1, 4]])
+
+
+def test_a_state_goes_into_another_optimizer_and_into_pickles():
+    table, found = rand(6, 3), []
+    for how in (lambda o: o.state_dict(), pickled, deepcopied):
+        own = torch.nn.Parameter(table.clone())
+        optimizer = RowAdamW([own], **OPTIONS)
+        for step in range(4):
+            give(own, [0, step + 1], rand(2, 3, seed=step))
+            optimizer.step()
+            if step == 1:
+                state, optimizer = how(optimizer), RowAdamW([own], lr=1.0)
+                optimizer.load_state_dict(state)
+        found.append(own)
+    whole = torch.nn.Parameter(table.clone())
+    optimizer = RowAdamW([whole], **OPTIONS)
+    for step in range(4):
+        give(whole, [0, step + 1], rand(2, 3, seed=step))
+        optimizer.step()
+    for own in found:
+        assert torch.equal(own, whole)
+
+
+def pickled(optimizer):
+    return pickle.loads(pickle.dumps(optimizer)).state_dict()
+
+
+def deepcopied(optimizer):
+    return deepcopy(optimizer).state_dict()
+
+
+def test_dense_and_sparse_gradients_may_alternate():
+    table, whole = (torch.nn.Parameter(rand(6, 3)) for _ in range(2))
+    by_rows, adamw = (
+        k([w], **OPTIONS) for k, w in [(RowAdamW, table), (torch.optim.AdamW, whole)]
+    )
+    for step in range(6):
+        grad = rand(6, 3, seed=step)
+        if step in (2, 3):
+            give(table, list(range(6)), grad)
+        else:
+            table.grad = grad
+        whole.grad = grad.clone()
+        by_rows.step()
+        adamw.step()
+        if step == 3:  # AdamW writes no step of a row
+            by_rows.state[table].pop("last")
+        torch.testing.assert_close(table, whole)
 
 
 def test_sparse_and_dense_gradients_of_a_table_add_up():
@@ -104,4 +187,4 @@ def test_a_closure_is_called_once_with_gradients_on():
         return 3.0
 
     assert optimizer.step(closure) == 3.0 and calls == [True]
-    assert optimizer.state[table]["seen"].tolist() == [0, 1, 0, 0, 0, 0]
+    assert optimizer.state[table]["last"].tolist() == [0, 1, 0, 0, 0, 0]

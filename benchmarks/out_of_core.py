@@ -196,7 +196,8 @@ def page():
     """Return the part of the documentation that holds the table."""
     made = json.loads(RESULTS.read_text())
     runs = made["runs"]
-    (limit,), (memory,) = ({r[k] for r in runs} for k in ("limit_gib", "memory_gib"))
+    names = ("limit_gib", "memory_gib")  # machines of one size differ by megabytes
+    (limit,), (memory,) = ({round(r[k], 1) for r in runs} for k in names)
     title = f"One epoch; private memory of at most {limit:g} of {memory:.0f} GiB"
     tables = [table(title, HEADS, [row(run) for run in runs])]
     return include("benchmarks.out_of_core", tables, made["versions"])

@@ -92,7 +92,7 @@ def test_a_row_that_returns_by_hand(shape):
     assert torch.equal(table[[1, 4, 5]], start[[1, 4, 5]])  # never seen
 
 
-@pytest.mark.parametrize("gap", [10, 134, 1000, 10_000])
+@pytest.mark.parametrize("gap", [10, 134, 1500])
 def test_the_step_after_a_gap_is_bounded(gap):
     table = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
     optimizer = RowAdamW([table], lr=1.0, weight_decay=0.0)

@@ -83,6 +83,17 @@ class RowAdamW(torch.optim.AdamW):
     AdamW would move the row by what is left of m in every step between, here it goes
     all the way at once. A row with a gradient in every step is AdamW's, if
     :math:`\beta_1` stays what it is. Rows that are not seen again keep their weights.
+
+    Examples
+    --------
+    >>> table = torch.nn.Parameter(torch.ones(3, 2))
+    >>> optimizer = RowAdamW([table], lr=0.5, weight_decay=0.0)
+    >>> take_rows(table, torch.tensor([1]), sparse=True).sum().backward()
+    >>> optimizer.step()
+    >>> table.detach()
+    tensor([[1.0000, 1.0000],
+            [0.5000, 0.5000],
+            [1.0000, 1.0000]])
     """
 
     @torch.no_grad()

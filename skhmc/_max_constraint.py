@@ -6,7 +6,7 @@ from sklearn.utils._param_validation import StrOptions
 from skhmc._encoder import build_encoder
 from skhmc._label_form import ManyPaths
 from skhmc._network import NetworkHMC
-from skhmc._training import NETWORK_CONSTRAINTS, Parts
+from skhmc._training import COMMITTEE_CONSTRAINTS, NETWORK_CONSTRAINTS, Parts
 from skhmc.nn.criteria import LabelCriterion
 from skhmc.nn.modules import LabelNetwork
 from skhmc.nn.tasks import label_tasks
@@ -76,6 +76,9 @@ class MaxConstraintClassifier(NetworkHMC):
         "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
     max_iter : int, default=60
         Number of epochs.
+    n_networks : int, default=1
+        Number of networks, trained side by side in the same epochs, whose logits are
+        averaged: mostly more accurate, at so many times the cost.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False
@@ -155,6 +158,7 @@ class MaxConstraintClassifier(NetworkHMC):
 
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
+        **COMMITTEE_CONSTRAINTS,
         "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
         "coherence": [StrOptions({"auto", "max", "isotonic"}), None],
     }
@@ -182,6 +186,7 @@ class MaxConstraintClassifier(NetworkHMC):
         batch_size=64,
         n_sampled_labels="auto",
         max_iter=60,
+        n_networks=1,
         warm_start=False,
         early_stopping=False,
         validation_fraction=0.1,

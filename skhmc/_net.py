@@ -203,10 +203,11 @@ class _TensorFloat:
 
 
 def _as_type(output, dtype):
-    """Return a network's output, a tensor or a tuple of tensors, in a dtype."""
+    """Return a network's output, a tensor or a tuple of outputs, in a dtype."""
     if isinstance(output, torch.Tensor):
         return output.to(dtype)
-    return type(output)(*(part.to(dtype) for part in output))
+    parts = [_as_type(part, dtype) for part in output]
+    return tuple(parts) if type(output) is tuple else type(output)(*parts)
 
 
 class Net(NeuralNet):

@@ -15,8 +15,9 @@ from skhmc._input import read_fit_input, set_labels
 from skhmc._label_form import ManyPaths
 from skhmc._pass_through import PassThrough
 from skhmc._sources import name_list
-from skhmc._training import Problem, draw_seeds, train
+from skhmc._training import Parts, Problem, draw_seeds, train
 from skhmc.hierarchy import Hierarchy
+from skhmc.nn.committee import Committee, CommitteeCriterion
 
 __all__ = ["NetworkHMC"]
 
@@ -29,6 +30,25 @@ FEW_FEATURES = 10  # of fewer none can be spared
 def _same_source(one, other):
     kinds = (Hierarchy, dict, list, tuple)  # of which == is one answer
     return one is other or (isinstance(one, kinds) and one == other)
+
+
+def _side_by_side(parts):
+    """Return the Parts of networks that are trained together, as one network."""
+    own = set().union(*(part.own for part in parts))
+    if len(own) < sum(len(part.own) for part in parts):
+        raise ValueError(
+            f"encoder returned the same module twice, but n_networks={len(parts)} "
+            f"networks need one each. Let it make a new one in every call, or give "
+            f"the module itself, which is copied."
+        )
+    groups = [
+        (f"members.{number}.{pattern}", options)
+        for number, part in enumerate(parts)
+        for pattern, options in part.groups
+    ]
+    module = Committee([part.module for part in parts])
+    criterion = CommitteeCriterion([part.criterion for part in parts])
+    return Parts(module, criterion, own, groups)
 
 
 class NetworkHMC(PassThrough, BaseHMC):
@@ -68,7 +88,7 @@ class NetworkHMC(PassThrough, BaseHMC):
         with self._as_it_was_on_error(former):
             data = read_fit_input(self, X, y, sample_weight, former=known)
             problem = self._describe(*data, former)
-            train(self, self._build(problem), problem, former)
+            train(self, self._build_networks(problem, former), problem, former)
             self._finish()
         return self
 
@@ -117,7 +137,8 @@ class NetworkHMC(PassThrough, BaseHMC):
         with self._as_it_was_on_error(former):
             data = read_fit_input(self, X, y, sample_weight, **options)
             problem = self._describe(*data, former, partial=True)
-            train(self, self._build(problem), problem, former, partial=True)
+            parts = self._build_networks(problem, former)
+            train(self, parts, problem, former, partial=True)
             self._finish()
         return self
 
@@ -199,6 +220,19 @@ class NetworkHMC(PassThrough, BaseHMC):
             if name in params:
                 given = params[name]
                 setattr(self, f"{name}_", share if given == "auto" else given)
+
+    def _build_networks(self, problem, former):
+        """Return the Parts of a network, or of several whose logits are averaged."""
+        n_networks = vars(self).get("n_networks", 1)
+        if former is not None:
+            before = len(getattr(former.module_, "members", [former.module_]))
+            if n_networks != before:
+                raise ValueError(
+                    f"Training goes on with n_networks={before}, but got "
+                    f"n_networks={n_networks}. Set it back, or start anew."
+                )
+        parts = [self._build(problem) for _ in range(n_networks)]
+        return parts[0] if n_networks == 1 else _side_by_side(parts)
 
     def _check_coherence(self, form):
         form.check(self.coherence)

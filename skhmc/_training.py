@@ -34,6 +34,7 @@ from skhmc.nn.modules import seed_module
 from skhmc.nn.rows import RowAdamW
 
 __all__ = [
+    "COMMITTEE_CONSTRAINTS",
     "EMBEDDING_CONSTRAINTS",
     "NETWORK_CONSTRAINTS",
     "Parts",
@@ -82,6 +83,7 @@ NETWORK_CONSTRAINTS = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+COMMITTEE_CONSTRAINTS = {"n_networks": [_count]}  # of what need not be one network
 EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
     "embedding_dim": [_count],
     "embedding_dropout": [_share, StrOptions({"auto"})],
@@ -219,6 +221,12 @@ def train(estimator, parts, problem, former=None, partial=False):
     module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
     seed_module(module, init if former is None else None, draws, parts.own)
     seed_module(criterion, None, draws, parts.own)
+    if former is None and getattr(module, "all_alike", False):
+        warn_user(
+            f"All n_networks={len(module.members)} networks start from the same "
+            f"weights, so that they learn the same, or nearly. Give encoder as a class "
+            f"or factory that draws its weights, or set n_networks=1."
+        )
     if former is not None:
         module.take_over(former.module_)
         criterion.take_over(former.criterion_)

@@ -23,9 +23,17 @@ from skhmc._frequencies import most_per_row
 from skhmc.coherence import close_upward
 from skhmc.nn.functional import class_means
 from skhmc.nn.rows import RowAdamW
-from tests.contract import every_estimator, task
+from tests.contract import task
+from tests.instances import FAST
 from tests.steps import CASES, fit_and_keep, fitted, steps
 
+ONE_NETWORK = [pytest.param(e, id=name) for name, e in FAST]
+TWO_NETWORKS = pytest.param(
+    HCALClassifier(
+        hidden_layer_sizes=(8,), embedding_dim=4, n_networks=2, random_state=0
+    ),
+    id="two networks",
+)
 constant_labels = pytest.mark.filterwarnings("ignore:Of [0-9]+ labels:UserWarning")
 
 
@@ -37,17 +45,17 @@ def device(monkeypatch):
     return "meta"
 
 
-@every_estimator
+@pytest.mark.parametrize("estimator", [*ONE_NETWORK, TWO_NETWORKS])
 @pytest.mark.parametrize("case", CASES)
 def test_no_step_waits_for_the_device(estimator, case, device):
     clf, dataset = fitted(estimator, CASES[case])
     net = clf.net_
     if "aggregation" in CASES[case]:  # as fit says for a GPU
-        groups = [
-            np.arange(net.module_.n_labels)[c] for c in net.criterion_.tasks.classes
-        ]
-        per_row = most_per_row(dataset.arrays[1], dataset.columns, groups)
-        net.criterion_.most = [net.criterion_.chunk * n for n in per_row]
+        for criterion in getattr(net.criterion_, "members", [net.criterion_]):
+            labels = np.arange(net.module_.n_labels)
+            groups = [labels[c] for c in criterion.tasks.classes]
+            per_row = most_per_row(dataset.arrays[1], dataset.columns, groups)
+            criterion.most = [criterion.chunk * n for n in per_row]
     moved = dataset.move_to(device)
     assert moved.device.type == device
     assert len(list(steps(net, moved, device))) > 2

@@ -18,16 +18,15 @@ import sklearn
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import skhmc
 from benchmarks.peers import PriorForConstantLabels
+from benchmarks.recipe import table_steps
 from skhmc import HCALClassifier
 from skhmc.coherence import max_constraint
 from skhmc.datasets import fetch_clus, get_data_home, load_digit_properties
@@ -133,8 +132,7 @@ def run(task, models):
 
 
 def _fit(task, model):
-    impute = SimpleImputer(keep_empty_features=True)
-    pipeline = make_pipeline(impute, StandardScaler(), model)
+    pipeline = make_pipeline(*table_steps(), model)
     # On a busy machine several threads are many times slower than one.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Epochs are few on purpose, and describe() has counted the constant labels.

@@ -1,12 +1,12 @@
 """The data sets of benchmarks.accuracy, and what is published about them."""
 
 import numpy as np
-from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
 from benchmarks.coherent import rows as split
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.recipe import table_steps
 from skhmc.datasets import fetch_clus
 from skhmc.paths import is_single_path
 
@@ -102,7 +102,7 @@ def steps(kind, as_rows=False):
         Whether images become standardised rows of pixels.
     """
     if kind in ("table", "wide table"):
-        return [SimpleImputer(keep_empty_features=True), StandardScaler()]
+        return table_steps()
     if kind == "images" and as_rows:
         return [FunctionTransformer(pixels), StandardScaler()]
     return []

@@ -22,6 +22,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from skhmc._batches import SliceDataset
 from skhmc._file_rows import FileRows
 from skhmc._frequencies import rates
+from skhmc._hold_out import hold_out
 from skhmc._label_form import ManyPaths, SinglePath
 from skhmc._label_sample import label_sampler
 from skhmc._net import OPTIMIZERS, Net, resolve_device
@@ -40,7 +41,6 @@ __all__ = [
     "Parts",
     "Problem",
     "draw_seeds",
-    "hold_out",
     "train",
 ]
 
@@ -168,38 +168,6 @@ class _CoherentScore:
         return au_prc_score(self.Y, proba, **options)
 
 
-def hold_out(Y, fraction, random_state):
-    """Return the rows to train on and a sample of rows, stratified by rarest label.
-
-    Rows are put in the order of their rarest positive label, at random within it, and
-    rows at even distances are held out, at least one and not all.
-
-    Parameters
-    ----------
-    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-    fraction : float
-    random_state : int
-
-    Returns
-    -------
-    rows, held_out : ndarray of int
-    """
-    positive = sp.csr_matrix(Y == 1)
-    rarity = 1 / np.maximum(np.asarray(positive.sum(axis=0)).ravel(), 1)
-    rarest = positive.multiply(rarity).tocsr().argmax(axis=1)
-    n_samples, rng = Y.shape[0], np.random.RandomState(random_state)
-    order = np.lexsort((rng.random_sample(n_samples), np.asarray(rarest).ravel()))
-    if n_samples < 2:
-        raise ValueError(
-            f"early_stopping needs at least 2 samples to hold one out, got "
-            f"{n_samples}. Set early_stopping=False."
-        )
-    n_held_out = int(np.clip(round(fraction * n_samples), 1, n_samples - 1))
-    places = (np.arange(n_held_out) + rng.random_sample()) * n_samples / n_held_out
-    held_out = np.sort(order[places.astype(np.intp)])
-    return np.setdiff1d(np.arange(n_samples), held_out), held_out
-
-
 def train(estimator, parts, problem, former=None, partial=False):
     """Train a network and set ``net_``, ``history_`` and ``n_iter_`` of an estimator.
 
@@ -219,17 +187,7 @@ def train(estimator, parts, problem, former=None, partial=False):
     init, shuffle = (torch.Generator().manual_seed(seed) for seed in problem.seeds[:2])
     draws = torch.Generator(device).manual_seed(problem.seeds[2])
     module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
-    seed_module(module, init if former is None else None, draws, parts.own)
-    seed_module(criterion, None, draws, parts.own)
-    if former is None and getattr(module, "all_alike", False):
-        warn_user(
-            f"All n_networks={len(module.members)} networks start from the same "
-            f"weights, so that they learn the same, or nearly. Give encoder as a class "
-            f"or factory that draws its weights, or set n_networks=1."
-        )
-    if former is not None:
-        module.take_over(former.module_)
-        criterion.take_over(former.criterion_)
+    _initialise(module, criterion, former, init, draws, parts.own)
 
     sampler = label_sampler(estimator, len(problem.positive), shuffle)
     module.row_gradients = sampler is not None and _steps_by_row(estimator)
@@ -258,6 +216,21 @@ def train(estimator, parts, problem, former=None, partial=False):
     net.partial_fit(dataset, None)
     net.check_finite()
     _record(estimator, net, n_before + net.max_epochs)
+
+
+def _initialise(module, criterion, former, init, draws, own):
+    """Draw the weights of a network, or take over those of a former one."""
+    seed_module(module, init if former is None else None, draws, own)
+    seed_module(criterion, None, draws, own)
+    if former is not None:
+        module.take_over(former.module_)
+        criterion.take_over(former.criterion_)
+    elif getattr(module, "all_alike", False):
+        warn_user(
+            f"All n_networks={len(module.members)} networks start from the same "
+            f"weights, so that they learn the same, or nearly. Give encoder as a class "
+            f"or factory that draws its weights, or set n_networks=1."
+        )
 
 
 def _precision(estimator):

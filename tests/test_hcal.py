@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skhmc import HCALClassifier, Hierarchy, _training
+from skhmc._hold_out import hold_out
 from skhmc._net import Net
-from skhmc._training import hold_out
 from skhmc.coherence import close_upward, score_violations, violations
 from skhmc.datasets import load_digit_properties
 

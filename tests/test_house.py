@@ -33,6 +33,7 @@ FLOORS = {
     "_columns": 1,
     "_cuts": 1,
     "_file_rows": 1,
+    "_hold_out": 1,
     "_similarity": 1,
     "coherence": 1,
     "induction": 1,

@@ -1,0 +1,38 @@
+"""Which samples early stopping holds out."""
+
+import numpy as np
+import scipy.sparse as sp
+
+__all__ = ["hold_out"]
+
+
+def hold_out(Y, fraction, random_state):
+    """Return the rows to train on and a sample of rows, stratified by rarest label.
+
+    Rows are put in the order of their rarest positive label, at random within it, and
+    rows at even distances are held out, at least one and not all.
+
+    Parameters
+    ----------
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+    fraction : float
+    random_state : int
+
+    Returns
+    -------
+    rows, held_out : ndarray of int
+    """
+    positive = sp.csr_matrix(Y == 1)
+    rarity = 1 / np.maximum(np.asarray(positive.sum(axis=0)).ravel(), 1)
+    rarest = positive.multiply(rarity).tocsr().argmax(axis=1)
+    n_samples, rng = Y.shape[0], np.random.RandomState(random_state)
+    order = np.lexsort((rng.random_sample(n_samples), np.asarray(rarest).ravel()))
+    if n_samples < 2:
+        raise ValueError(
+            f"early_stopping needs at least 2 samples to hold one out, got "
+            f"{n_samples}. Set early_stopping=False."
+        )
+    n_held_out = int(np.clip(round(fraction * n_samples), 1, n_samples - 1))
+    places = (np.arange(n_held_out) + rng.random_sample()) * n_samples / n_held_out
+    held_out = np.sort(order[places.astype(np.intp)])
+    return np.setdiff1d(np.arange(n_samples), held_out), held_out

@@ -126,7 +126,7 @@ class HCALClassifier(NetworkHMC):
         Number of epochs.
     n_networks : int, default=1
         Number of networks, trained side by side in the same epochs, whose logits are
-        averaged: mostly more accurate, at so many times the cost.
+        averaged, at so many times the cost (see the user guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False

@@ -237,10 +237,10 @@ def test_differences_are_paired_by_data_set_and_seed():
     assert list(found) == ["enron", "diatoms"]
     np.testing.assert_allclose(found["enron"], [0.003, 0.001])
     np.testing.assert_allclose(found["diatoms"], [-0.1])
-    mean, error = differences.over_sets(found, ["enron"])
-    assert (mean, error) == pytest.approx((0.002, 0.001))
+    assert differences.over_sets(found, ["enron"]) == (pytest.approx(0.002), None)
     mean, error = differences.over_sets(found, variants.SETS)
-    assert mean == pytest.approx((0.002 - 0.1) / 2) and error is None
+    assert mean == pytest.approx((0.002 - 0.1) / 2)
+    assert error == pytest.approx((0.002 + 0.1) / 2)  # of two, half their distance
     assert differences.over_sets(found, ["seq_GO"]) == (None, None)
     scored = differences.differences(cells_of(*RUNS), NO_STEP)
     np.testing.assert_allclose(scored["enron"], [-0.010, -0.008])
@@ -248,10 +248,10 @@ def test_differences_are_paired_by_data_set_and_seed():
 
 
 def test_errors_of_means_by_hand():
-    found = {"a": np.array([0.1, 0.3]), "b": np.array([0.0, 0.0]), "c": np.ones(1)}
-    mean, error = differences.over_sets(found, "ab")
-    assert mean == pytest.approx(0.1)
-    assert error == pytest.approx(np.sqrt(0.02 / 2) / 2)
+    found = {"a": np.array([0.1, 0.3]), "b": np.zeros(2), "c": np.full(1, 0.4)}
+    mean, error = differences.over_sets(found, "abcd")
+    assert mean == pytest.approx(0.2)
+    assert error == pytest.approx(0.2 / np.sqrt(3))  # of .2, 0 and .4
 
 
 def test_runs_of_other_defaults_are_not_compared():
@@ -295,24 +295,28 @@ def test_a_group_has_differences_means_and_what_is_missing():
     line = found[NO_HEAD]
     assert line["enron"] == "+2.0" and line["diatoms"] == "-100.0 (1 of 2 seeds)"
     assert line["single paths, 2 sets"] == "-100.0 (1 of 2)"
-    assert line["all, 11 sets"] == "-49.0 (2 of 11)" and line["better on"] == "1 of 2"
+    assert line["many paths, 9 sets"] == "+2.0 (1 of 9)"
+    assert line["better on"] == "1 of 2"
     assert line["seq_GO"] == line["GO, 4 sets"] == "–"
     sds = found["standard deviation of the defaults"]
     assert sds["enron"] == "14.1" and sds["diatoms"] == "0.0"
-    assert sds["all, 11 sets"] == "–" == sds["seq_GO"]
+    assert sds["many paths, 9 sets"] == "–" == sds["seq_GO"]
     assert set(found["unit features"].values()) == {"–"}
 
 
 def test_means_have_errors_and_say_where_nothing_changes():
-    made_table = tables.group_table(cells_of(*RUNS), "Coherence")
+    more = made("seq_FUN", DEFAULTS, 0, 0.3, also={NO_STEP: {"au_prc": 0.304}})
+    made_table = tables.group_table(cells_of(*RUNS, more), "Coherence")
     found = lines_of(made_table)
     heads = found[""]
     step = dict(zip(heads, found[NO_STEP], strict=True))
-    assert step["enron"] == "-9.0" and step["all, 11 sets"] == "-9.0 ± 1.0 (1 of 11)"
+    assert step["enron"] == "-9.0" and step["seq_FUN"] == "+4.0 (1 of 2 seeds)"
+    assert step["many paths, 9 sets"] == "-2.5 ± 6.5 (2 of 9)"
     same = dict(zip(heads, found["sigmoids"], strict=True))
     assert same["enron"] == same["seq_GO"] == same["FunCat, 4 sets"] == "same"
     assert same["diatoms"] == same["single paths, 2 sets"] == "–"
-    assert same["all, 11 sets"] == same["better on"] == "–"  # no fit of the variant
+    assert same["many paths, 9 sets"] == "same"
+    assert same["better on"] == "–"  # no fit of the variant
 
 
 def test_deviations_over_all_data_sets_by_hand():
@@ -321,7 +325,8 @@ def test_deviations_over_all_data_sets_by_hand():
     found = lines_of(tables.group_table(cells_of(*runs), "Budget"))
     sd = 1000 * np.std([0.5, 0.502], ddof=1)
     line = found["standard deviation of the defaults"]
-    assert line[0] == f"{sd:.1f}" and line[-2] == f"{sd / np.sqrt(len(names)):.1f}"
+    assert line[0] == f"{sd:.1f}"
+    assert line[-3:] == [f"{sd / np.sqrt(9):.1f}", f"{sd / np.sqrt(2):.1f}", ""]
 
 
 def test_leaves_and_seconds():
@@ -330,7 +335,7 @@ def test_leaves_and_seconds():
     assert leaves[NO_HEAD] == ["-20.0 (1 of 2 seeds)", "–", "-20.0 (1 of 2)", "0 of 1"]
     assert leaves["standard deviation of the defaults"][0] == "70.7"
     cost = lines_of(tables.seconds_table(cells))
-    assert cost[NO_HEAD] == ["–", "–", "1.00 (1 of 2)", "0.71 (2 of 11)"]  # √(1 · ½)
+    assert cost[NO_HEAD] == ["–", "–", "0.50 (1 of 9)", "1.00 (1 of 2)"]
     assert not set(SCORED) & set(cost)
 
 
@@ -338,27 +343,42 @@ def test_no_difference_is_less_than_none():
     assert tables.thousandths(-1e-9) == tables.thousandths(0.0) == "+0.0"
 
 
-def test_the_summary_takes_two_errors_for_a_difference():
+def test_the_summary_takes_what_most_data_sets_have_for_a_difference():
+    # of nine data sets, the last three differ in the margin that they have
     margins = {
-        NO_HEAD: (-0.003, -0.005),
-        "gamma 2": (0.002, 0.004),
-        "DWA": (-1e-3, 2e-3),
+        NO_HEAD: (-0.004, 0.001),
+        "gamma 2": (0.003, 0.003),
+        "DWA": (0.002, 0.006),
     }
-    runs = [made(x, DEFAULTS, seed, 0.5) for x in variants.SETS for seed in range(2)]
-    for variant, by_seed in margins.items():
-        runs += [
-            made(name, variant, seed, 0.5 + margin)
-            for name in variants.SETS
-            for seed, margin in enumerate(by_seed)
-        ]
-    lines = tables.summary(cells_of(*runs)).splitlines()
-    error = f"{1000 * np.sqrt(len(variants.SETS) * 0.001**2) / len(variants.SETS):.1f}"
-    assert lines[0] == f"- Worse than the defaults: {NO_HEAD} (-4.0 ± {error})."
-    assert lines[1] == f"- Better than the defaults: gamma 2 (+3.0 ± {error})."
-    assert lines[2].startswith("- Neither: DWA (+0.5 ± ")
-    assert "unit features" in lines[-1] and "yet" in lines[-1]
-    runs = [run for run in runs if run["data_set"] != "seq_GO"]
-    assert "Worse" not in tables.summary(cells_of(*runs))
+    many, runs = tables.MEANS["many paths"], []
+    for name in variants.SETS:
+        runs.append(made(name, DEFAULTS, 0, 0.5))
+        for variant, (margin, other) in margins.items():
+            margin += (other - margin) * (name in many[-3:])
+            runs.append(made(name, variant, 0, 0.5 + margin))
+    cells = cells_of(*runs)
+    head, _, *lines = tables.summary(cells).splitlines()
+    assert "many paths" in head
+    mean, error = (6 * -4 + 3 * 1) / 9, np.std([-4] * 6 + [1] * 3, ddof=1) / 3
+    assert (
+        lines[0] == f"- Worse than the defaults: {NO_HEAD} ({mean:.1f} ± {error:.1f})."
+    )
+    said = f"DWA (+3.3 ± {np.std([2] * 6 + [6] * 3, ddof=1) / 3:.1f})"
+    assert lines[1] == f"- Better than the defaults: gamma 2 (+3.0 ± 0.0), {said}."
+    assert lines[2].startswith("- Not fitted") and "unit features" in lines[2]
+    assert "sigmoids" not in "".join(lines)  # what the defaults have, of many paths
+    few = [run for run in runs if run["data_set"] != "seq_GO"]
+    assert "Worse" not in tables.summary(cells_of(*few))
+    paths = f"- gamma 2 (+3.0 / +3.0), DWA (+2.0 / +2.0), {NO_HEAD} (-4.0 / -4.0)."
+    assert lines[-1] == paths and "``diatoms`` / ``imclef07a``" in lines[-3]
+
+
+def test_a_mean_that_two_of_nine_data_sets_make_is_no_difference():
+    many = tables.MEANS["many paths"]
+    runs = [made(name, DEFAULTS, 0, 0.5) for name in many]
+    runs += [made(x, "DWA", 0, 0.5 + 0.02 * (x in many[-2:])) for x in many]
+    text = tables.summary(cells_of(*runs))
+    assert "- Neither: DWA (+4.4 ± 2.9)." in text and "- not fitted yet." in text
 
 
 def test_changes_are_said_as_code():

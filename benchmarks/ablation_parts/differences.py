@@ -108,7 +108,7 @@ def deviations(cells, key="au_prc"):
 
 
 def over_sets(found, names):
-    """Return the mean difference over data sets, and its standard error by seeds.
+    """Return the mean difference over data sets, and its standard error by data sets.
 
     Parameters
     ----------
@@ -120,18 +120,15 @@ def over_sets(found, names):
     Returns
     -------
     mean, error : float or None
-        No mean without a data set, no error where one has a single seed.
+        No mean without a data set, no error of a single one.
 
     Notes
     -----
-    Of K data sets with :math:`n_k` seeds and variances :math:`v_k` of their
-    differences, the error is :math:`\\sqrt{\\sum_k v_k / n_k} / K`.
+    Of K means over seeds with a standard deviation s between data sets, the error is
+    :math:`s / \\sqrt K`.
     """
-    parts = [found[name] for name in names if name in found]
-    if not parts:
+    means = np.array([found[name].mean() for name in names if name in found])
+    if not len(means):
         return None, None
-    mean = float(np.mean([part.mean() for part in parts]))
-    if any(len(part) < 2 for part in parts):
-        return mean, None
-    variance = sum(part.var(ddof=1) / len(part) for part in parts)
-    return mean, float(np.sqrt(variance) / len(parts))
+    error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else None
+    return float(means.mean()), error

@@ -1,6 +1,7 @@
 """The tables of benchmarks.ablation; what is not measured yet is a dash."""
 
 import numpy as np
+from scipy.stats import t as student
 
 from benchmarks.ablation_parts.differences import (
     deviations,
@@ -38,8 +39,8 @@ PATHS = [name for name in SETS if name in PATH_SETS]
 MEANS = {  # data sets of the columns of means
     "FunCat": [x for x in SET_GROUPS["FunCat"] if x in SETS],
     "GO": [x for x in SET_GROUPS["Gene Ontology"] if x in SETS],
+    "many paths": [x for x in SETS if x not in PATHS],
     "single paths": PATHS,
-    "all": list(SETS),
 }
 COLUMNS = [*MEANS["FunCat"], *MEANS["GO"], *PATHS]
 COLUMNS += [name for name in SETS if name not in COLUMNS]
@@ -71,24 +72,28 @@ def spread_of(mean, error):
     return thousandths(mean) + ("" if error is None else f" ± {1000 * error:.1f}")
 
 
+def changed_sets(variant, names):
+    """Return the data sets that a variant is fitted to and changes anything for."""
+    return [
+        x for x in names if x in sets_of(variant) and not changes_nothing(variant, x)
+    ]
+
+
 def mean_cell(found, variant, names):
     """Return the mean difference over data sets and its standard error."""
-    said = spread_of(*over_sets(found, names))
+    said = spread_of(*over_sets(found, changed_sets(variant, names)))
     return over_known(found, variant, names, lambda _: said)
 
 
 def over_known(found, variant, names, say):
     """Return the mean over data sets as text, and over how many where some lack.
 
-    Not of those alone for which a variant changes nothing.
+    Data sets for which a variant changes nothing are left out.
     """
-    names_had = [name for name in names if name in sets_of(variant)]
-    changed = [name for name in names_had if not changes_nothing(variant, name)]
-    if names_had and not changed:
+    changed = changed_sets(variant, names)
+    if not changed and set(names) & set(sets_of(variant)):
         return SAME
-    if not found.keys() & set(changed):
-        return MISSING
-    means = {name: np.mean(found[name]) for name in names if name in found}
+    means = {name: np.mean(found[name]) for name in changed if name in found}
     return accuracy_tables.over_sets(means, names, say)
 
 
@@ -187,35 +192,52 @@ def seconds_table(cells):
 
 # -- in words --------------------------------------------------------------------------
 
-CLEAR = 2  # standard errors
+CONFIDENCE = 0.95  # two-sided
 
 
 def summary(cells):
-    """Return which variants are better, worse or neither on average over data sets."""
+    """Return what variants gain and lose, on many paths and on single paths."""
+    many, single = _of_many_paths(cells), _of_single_paths(cells)
+    parts = ["On data sets of many paths, on average:\n", *many, ""]
+    parts += [f"On {' / '.join(f'``{x}``' for x in PATHS)}, of single paths:\n", single]
+    return "\n".join(parts) + "\n"
+
+
+def _of_many_paths(cells):
+    """Return which variants are better, worse or neither on average, as a list."""
     kinds = {"Worse than the defaults": [], "Better than the defaults": []}
-    kinds |= {"Neither": [], "What the defaults have": []}
-    kinds |= {"Not fitted to all data sets yet": []}
+    kinds |= {"Neither": [], "Not fitted to all data sets yet": []}
     for variant in CHANGES:
-        if variant != DEFAULTS:
-            kind, mean, said = _verdict(cells, variant)
+        names = changed_sets(variant, MEANS["many paths"])
+        if variant != DEFAULTS and names:
+            kind, mean, said = _verdict(cells, variant, names)
             kinds[kind].append((mean, said))
-    lines = [
+    return [
         f"- {kind}: {', '.join(said for _, said in sorted(found))}."
         for kind, found in kinds.items()
         if found
     ]
-    return "\n".join(lines) + "\n"
 
 
-def _verdict(cells, variant):
+def _verdict(cells, variant, names):
     """Return the kind of a variant, its mean difference and both in words."""
-    found, names = differences(cells, variant), sets_of(variant)
+    found = differences(cells, variant)
     mean, error = over_sets(found, names)
-    if all(changes_nothing(variant, name) for name in names):
-        return "What the defaults have", 0, variant
-    if error is None or len(found) < len(names):
+    if len(found.keys() & set(names)) < len(names):
         return "Not fitted to all data sets yet", 0, variant
     said = f"{variant} ({spread_of(mean, error)})"
-    if abs(mean) <= CLEAR * error:
+    if abs(mean) <= error * student.ppf((1 + CONFIDENCE) / 2, len(names) - 1):
         return "Neither", mean, said
     return f"{'Better' if mean > 0 else 'Worse'} than the defaults", mean, said
+
+
+def _of_single_paths(cells):
+    """Return the differences on each data set, where a variant has both, as a line."""
+    said = []
+    for variant in CHANGES:
+        found, names = differences(cells, variant), changed_sets(variant, PATHS)
+        if variant != DEFAULTS and names and found.keys() >= set(names):
+            means = [found[name].mean() if name in names else 0 for name in PATHS]
+            said.append((-np.mean(means), variant, " / ".join(map(thousandths, means))))
+    lines = [f"{variant} ({text})" for _, variant, text in sorted(said)]
+    return f"- {', '.join(lines) or 'not fitted yet'}."

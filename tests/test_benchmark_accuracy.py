@@ -36,7 +36,7 @@ def made(data_set, row, seed, au_prc, **more):
     """Return a run as the file has it."""
     figures = {"hvr_raw": 0.25, "hvr": 0.0, "seconds": 9.0, "cpu_seconds": 8.0}
     figures |= {"au_prc": au_prc, "peak_gb": 0.5, "job_seconds": 3600.0}
-    if data_set in tables.PATH_SETS:
+    if data_set in sets.SINGLE_PATH:
         paths = {"levels": [0.9, 0.8, au_prc], "leaf": au_prc, "path": au_prc}
         figures |= paths | {f"{name}_raw": value for name, value in paths.items()}
     names = {"data_set": data_set, "row": row, "seed": seed}
@@ -216,9 +216,9 @@ def test_published_sets_and_the_first_seeds_come_first():
     n_published = len(tables.SCORED) * len(tables.CLUS_ROWS)
     assert {job.seed for job in found[:n_published]} == {0}
     assert {job.data_set for job in found[:n_published]} == set(tables.SCORED)
-    last = jobs.jobs_of(["single_path"], sets.SINGLE_PATH[1:])
+    last = [job for job in jobs.jobs_of(["single_path"]) if job.row != OURS]
     last += jobs.jobs_of(
-        ["single_path"], ["imclef07a"], rows.PARTS["single_path"][1][1:]
+        ["single_path"], set(sets.SINGLE_PATH) - set(sets.CLUS), [OURS]
     )
     assert set(found[-len(last) :]) == set(last)
     runs = [made("enron", OURS, 0, 0.5, seconds=1e6)]
@@ -300,8 +300,10 @@ def test_means_over_sets_say_how_many_they_have():
     found = lines_of(tables.mean_table(tables.gather(RUNS)))
     dashes = ["–", "–"]
     means = ["0.750 (2 of 3)", "0.750 (2 of 11)"]
-    assert found[OURS] == ["10", *dashes, *means, "0.250 (2 of 14)", "0 (2 of 14)"]
+    assert found[OURS] == ["1 to 2", *dashes, *means, "0.250 (2 of 14)", "0 (2 of 14)"]
+    assert found[FLAT][0] == "3" and found["HyperbolicHMC"][0] == "–"
     published = np.mean(list(sets.PUBLISHED["C-HMCNN(h)"].values()))
+    assert found["C-HMCNN(h), published"][0] == "10"
     assert found["C-HMCNN(h), published"][4:] == [f"{published:.3f}", *dashes]
 
 
@@ -328,7 +330,7 @@ def test_single_paths_have_a_line_before_coherence():
     slow = "HiClass per node, random forest"
     runs = [single(OURS, k, 0.7, raw=0.6) for k in range(3)] + [single(slow, 0, 0.75)]
     made_tables = tables.path_tables(tables.gather(runs))
-    assert [x.splitlines()[0].split()[-1] for x in made_tables] == [*tables.PATH_SETS]
+    assert [x.splitlines()[0].split()[-1] for x in made_tables] == [*sets.SINGLE_PATH]
     found = lines_of(made_tables[2])
     heads = ["seeds", "level 1", "level 2", "level 3", "leaf", "path", "AU(PRC)"]
     assert found[""] == [*heads, "HVR", "CPU s"]
@@ -351,19 +353,21 @@ def test_margins_by_hand():
     assert (found["n"], found["wins"]) == (5, 5)
     assert found["mean"] == pytest.approx(0.03)
     assert found["p"] == pytest.approx(1 / 2**5)  # one of all signs is as extreme
-    assert found["p_apart"] == found["p"]
+    assert found["median"] == pytest.approx(0.03)
+    assert found["many"] == found["mean"] and found["single"] is None
     back = margins.compare(peer, ours)
     assert (back["wins"], back["p"]) == (0, 1.0)
     one_less = margins.compare(ours | {"a": 0.5 - 0.01}, peer)
     assert one_less["p"] == pytest.approx(2 / 2**5)  # the lowest rank is negative
 
 
-def test_sets_of_the_same_samples_count_once():
-    ours = {"a_FUN": 0.5, "a_GO": 0.3, "b": 0.6}
-    found = margins.compare(ours, {"a_FUN": 0.2, "a_GO": 0.4, "b": 0.5})
-    assert (found["n"], found["wins"]) == (3, 2)
-    assert found["p_apart"] == 1 / 2**2  # margins of 0.1 and 0.1
-    assert found["p"] > found["p_apart"]
+def test_margins_of_many_paths_and_of_single_paths_stand_apart():
+    ours = {"enron": 0.5, "seq_GO": 0.3, "diatoms": 0.9}
+    found = margins.compare(ours, {"enron": 0.4, "seq_GO": 0.4, "diatoms": 0.5})
+    assert found["many"] == pytest.approx(0.0) and found["single"] == pytest.approx(0.4)
+    assert found["median"] == pytest.approx(0.1)
+    alone = margins.compare({"diatoms": 0.9}, {"diatoms": 0.5})
+    assert (alone["many"], alone["single"]) == (None, alone["mean"])
 
 
 def test_equal_scores_are_no_wins_and_left_out():
@@ -377,17 +381,16 @@ def test_the_table_of_margins_starts_with_what_is_published():
     cells = tables.gather(RUNS)
     found = lines_of(margins.margin_table(cells))
     assert [*found][1] == "C-HMCNN(h), published"
-    margin = ((0.8 - 0.756) + (0.7 - 0.758)) / 2
-    assert found["C-HMCNN(h), published"] == [
-        "2",
-        f"{margin:+.4f}",
-        "1 of 2",
-        *["0.750"] * 2,
-    ]
-    assert found[FLAT] == ["1", "+0.1000", "1 of 1", *["0.500"] * 2]
-    assert found["HyperbolicHMC"] == ["–"] * 5
+    many, single = 0.8 - 0.756, 0.7 - 0.758
+    both = [f"{(many + single) / 2:+.4f}"] * 2
+    apart = [f"{many:+.4f}", f"{single:+.4f}"]
+    said = ["2", *both, *apart, "1 of 2", "0.750"]
+    assert found["C-HMCNN(h), published"] == said
+    assert found[FLAT] == ["1", *["+0.1000"] * 3, "–", "1 of 1", "0.500"]
+    assert found["HyperbolicHMC"] == ["–"] * 7
     text = margins.summary(cells)
-    assert f"over that of {FLAT}: +0.100 on average; higher on 1 of 1" in text
+    said = "+0.100 on average (many paths +0.100); higher on 1 of 1"
+    assert f"over that of {FLAT}: {said}" in text
     assert "0.250 to 0.250 before the coherence step, at most 0 after it" in text
     assert margins.summary({}) == "Nothing is measured yet.\n"
 
@@ -399,6 +402,10 @@ def test_the_summary_has_whole_paths_beside_the_best_of_hiclass():
     text = margins.summary(tables.gather([*runs, single(OURS, 0, 0.8, raw=0.7)]))
     said = f"- Whole paths right, anuran: {OURS} 0.800, the best of HiClass 0.750."
     assert text.splitlines()[-1] == said
+    runs = [run | {"data_set": "grocery32"} for run in [*runs, single(OURS, 0, 0.8)]]
+    runs.append(runs[-1] | {"seed": 1, "path": 0.7})
+    said = margins.summary(tables.gather(runs)).splitlines()[-1]
+    assert f"grocery32: {OURS} 0.750 ± 0.071, the best of HiClass (rows of" in said
 
 
 # -- the documentation -----------------------------------------------------------------
@@ -417,6 +424,10 @@ def test_the_documentation_has_the_tables_of_the_results():
     assert figure.FIGURE.exists() == (f".. image:: {figure.FIGURE.name}" in text)
 
 
+def definition_of(run):
+    return rows.definition(run["row"], sets.KINDS[run["data_set"]])[1]
+
+
 def test_a_page_of_some_results_says_what_it_lacks(tmp_path):
     path = tmp_path / "results.json"
     assert "Nothing is measured yet." in accuracy.page(path)
@@ -424,16 +435,26 @@ def test_a_page_of_some_results_says_what_it_lacks(tmp_path):
     places = [{"cpu": "c", "cores": 2, "versions": versions}, {"cpu": "unused"}]
     found = {"environments": places, "definitions": {}}
     gone = made("enron", "a row that is gone", 0, 0.5)
+    paths = single(OURS, 0, 0.7, raw=0.6)
+    current = [run | {"fingerprint": definition_of(run)} for run in [*RUNS, paths]]
     other = made("diatoms", OURS, 1, 0.7, fingerprint="g")
-    found["runs"] = [*RUNS, gone, other, single(OURS, 0, 0.7, raw=0.6)]
+    kept = single("HiClass per node, random forest", 0, 0.7)  # which nobody can build
+    found["runs"] = [*current, gone, other, kept]
     results.write(path, found)
     text = accuracy.page(path)
     planned = len(jobs.jobs_of(rows.PARTS))
     assert f"9 fits are in these tables; {planned} are planned" in text
     assert "ran for 9.0 hours together" in text
-    assert f"since they were changed in between: {OURS}." in text
+    assert "Left out, as fitted with other parameters: 2." in text
     assert "Measured on c, 2 cores, skhmc 0." in text and "unused" not in text
     assert ".. image:: accuracy.svg" in text
+
+
+def test_rows_that_were_changed_in_between_are_named():
+    runs = [made("diatoms", OURS, 1, 0.7), made("seq_GO", OURS, 1, 0.4)]
+    assert series.changed_rows(runs) == []
+    runs[1]["fingerprint"] = "g"
+    assert series.changed_rows(runs) == [OURS]
 
 
 def test_the_figure_is_the_same_each_time(tmp_path):

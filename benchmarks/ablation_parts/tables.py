@@ -22,7 +22,8 @@ from benchmarks.ablation_parts.variants import (
 )
 from benchmarks.accuracy_parts import tables as accuracy_tables
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
-from benchmarks.accuracy_parts.tables import MISSING, PATH_SETS, number, spread
+from benchmarks.accuracy_parts.sets import SINGLE_PATH
+from benchmarks.accuracy_parts.tables import MISSING, number, spread
 from benchmarks.tables import table
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 SAME = "same"
-PATHS = [name for name in SETS if name in PATH_SETS]
+PATHS = [name for name in SETS if name in SINGLE_PATH]
 MEANS = {  # data sets of the columns of means
     "FunCat": [x for x in SET_GROUPS["FunCat"] if x in SETS],
     "GO": [x for x in SET_GROUPS["Gene Ontology"] if x in SETS],

@@ -11,8 +11,7 @@ from benchmarks.accuracy_parts import jobs, rows
 from benchmarks.accuracy_parts.jobs import Job
 from benchmarks.accuracy_parts.rows import PUBLISHED_MECHANISMS, Row, network
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
-from benchmarks.accuracy_parts.sets import KINDS
-from benchmarks.accuracy_parts.tables import PATH_SETS
+from benchmarks.accuracy_parts.sets import KINDS, SINGLE_PATH
 from skhmc import HCALClassifier, MaxConstraintClassifier
 from skhmc._network import DROPOUT, WIDE_DROPOUT
 
@@ -165,7 +164,7 @@ def changes_nothing(variant, data_set):
         return False
     usual, kind = (
         HCALClassifier().get_params(),
-        (data_set in PATH_SETS, data_set in WIDE),
+        (data_set in SINGLE_PATH, data_set in WIDE),
     )
     return without_auto(usual | CHANGES[variant], *kind) == without_auto(usual, *kind)
 

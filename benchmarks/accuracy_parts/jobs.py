@@ -100,6 +100,7 @@ def _fit_and_score(job, quick, rows, part):
             **{name: QUICK[last] for name, last in params if last in QUICK}
         )
     X, Y = data.X[data.fit], data.Y[data.fit]
+    torch.manual_seed(job.seed)  # of the initial weights of SmallCNN
     start, cpu = time.perf_counter(), time.process_time()
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

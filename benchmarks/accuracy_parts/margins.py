@@ -4,8 +4,15 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from benchmarks.accuracy_parts.rows import OURS, ROWS
-from benchmarks.accuracy_parts.sets import PUBLISHED, SINGLE_PATH
-from benchmarks.accuracy_parts.tables import CLUS_ROWS, MISSING, number, over_seeds
+from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, SINGLE_PATH
+from benchmarks.accuracy_parts.tables import (
+    CLUS_ROWS,
+    MISSING,
+    number,
+    over_seeds,
+    scores,
+    spread,
+)
 from benchmarks.tables import table
 
 __all__ = ["best_published", "compare", "margin_table", "summary"]
@@ -24,24 +31,24 @@ def compare(ours, theirs):
     Returns
     -------
     dict or None
-        ``n`` data sets, ``mean`` margin, ``wins``, and ``p`` of the Wilcoxon
-        signed-rank test against ours being no greater; equal scores are left out of
-        that. ``p_apart`` is that of the mean margins of sets with other samples: those
-        of one organism's genes, cellcycle_FUN and cellcycle_GO, count as one. None
-        without a data set.
+        ``n`` data sets, ``mean`` and ``median`` margin, ``wins``, and ``p`` of the
+        Wilcoxon signed-rank test against ours being no greater; equal scores are left
+        out of that. ``many`` and ``single`` are the mean margins of the data sets of
+        many paths and of single paths, or None. None without a data set.
     """
     names = [name for name in ours if name in theirs]
     if not names:
         return None
     margins = np.array([ours[name] - theirs[name] for name in names])
-    samples = np.array([name.split("_")[0] for name in names])
-    apart = np.array([margins[samples == x].mean() for x in dict.fromkeys(samples)])
+    single = np.isin(names, SINGLE_PATH)
     return {
         "n": len(names),
         "mean": margins.mean(),
+        "median": np.median(margins),
+        "many": margins[~single].mean() if not single.all() else None,
+        "single": margins[single].mean() if single.any() else None,
         "wins": int((margins > 0).sum()),
         "p": p_greater(margins),
-        "p_apart": p_greater(apart),
     }
 
 
@@ -60,14 +67,19 @@ def margin_table(cells):
         found = compare(ours, over_seeds(cells, peer))
         name = f"{peer}, published" if peer in PUBLISHED else peer
         if found is None:
-            lines.append([name, *[MISSING] * 5])
+            lines.append([name, *[MISSING] * 7])
             continue
-        lines.append([name, found["n"], f"{found['mean']:+.4f}"])
+        lines.append([name, found["n"]])
+        lines[-1] += [margin(found[x]) for x in ("mean", "median", "many", "single")]
         lines[-1] += [f"{found['wins']} of {found['n']}", p_value(found["p"])]
-        lines[-1].append(p_value(found["p_apart"]))
-    heads = ["over", "data sets", "mean margin", "wins", "p, one-sided (greater)"]
-    heads.append("p, sets of the same samples as one")
+    heads = ["over", "data sets", "mean margin", "median", "mean, many paths"]
+    heads += ["mean, single paths", "wins", "p, one-sided (greater)"]
     return table(f"AU(PRC) of {OURS}: margins", heads, lines)
+
+
+def margin(value):
+    """Return a margin as text."""
+    return MISSING if value is None else f"{value:+.4f}"
 
 
 def p_value(p):
@@ -91,7 +103,8 @@ def summary(cells):
             said = f"{peer}, as published" if peer in PUBLISHED else peer
             lines.append(
                 f"- AU(PRC) of {OURS} over that of {said}: {found['mean']:+.3f} on "
-                f"average; higher on {found['wins']} of {found['n']} data sets."
+                f"average ({_by_paths(found)}); higher on {found['wins']} of "
+                f"{found['n']} data sets."
             )
     raw, final = (over_seeds(cells, OURS, key) for key in ("hvr_raw", "hvr"))
     if final:
@@ -104,15 +117,23 @@ def summary(cells):
     return "\n".join(lines or ["Nothing is measured yet."]) + "\n"
 
 
+def _by_paths(found):
+    """Return the mean margins by kind of data set in words."""
+    parts = [("many paths", found["many"]), ("single paths", found["single"])]
+    return ", ".join(f"{name} {x:+.3f}" for name, x in parts if x is not None)
+
+
 def _said_of_paths(cells, data_set):
     """Return a line about whole paths, where HCALClassifier has any."""
     peers = {OURS: [OURS], "flat softmax": ["flat softmax"]}
-    peers["the best of HiClass"] = [row for row in ROWS if ROWS[row].needs_hiclass]
+    best = "the best of HiClass"
+    best += " (rows of pixels, no CNN)" if KINDS[data_set] == "images" else ""
+    peers[best] = [row for row in ROWS if ROWS[row].needs_hiclass]
     said = []
     for name, rows in peers.items():
-        found = [over_seeds(cells, row, "path").get(data_set) for row in rows]
-        found = [score for score in found if score is not None]
-        said += [f"{name} {number(max(found))}"] if found else []
+        found = [scores(cells, row, data_set, lambda run: run["path"]) for row in rows]
+        found = [values for values in found if values]
+        said += [f"{name} {spread(max(found, key=np.mean))}"] if found else []
     if not said or not said[0].startswith(OURS):
         return []
     return [f"- Whole paths right, {data_set}: {', '.join(said)}."]

@@ -25,7 +25,7 @@ GROUPS = {  # of the Clus collection
     "others": ("diatoms", "enron", "imclef07a"),
 }
 CLUS = tuple(name for names in GROUPS.values() for name in names)
-SINGLE_PATH = ("imclef07a", "anuran", "clinc150", "grocery32")
+SINGLE_PATH = ("diatoms", "imclef07a", "anuran", "clinc150", "grocery32")
 KINDS = dict.fromkeys((*CLUS, "anuran"), "table")
 KINDS |= {"clinc150": "sparse", "grocery32": "images"}
 KINDS["enron"] = "wide table"  # more features than rows to fit

@@ -18,7 +18,6 @@ __all__ = [
 
 MISSING = "–"
 CLUS_ROWS = PARTS["clus"][1]
-PATH_SETS = ("diatoms", *SINGLE_PATH)
 SCORED = tuple(next(iter(PUBLISHED.values())))  # data sets with published figures
 
 
@@ -132,10 +131,20 @@ def mean_table(cells):
         cut = [over_sets(means, names) for names in groups.values()]
         hvr = [over_sets(over_seeds(cells, row, k), CLUS) for k in ("hvr_raw", "hvr")]
         said = row if row in SEEDS else f"{row}, published"
-        lines.append([said, SEEDS.get(row, 10 if row == "C-HMCNN(h)" else MISSING)])
+        lines.append([said, _seeds_in_means(cells, row)])
         lines[-1] += [*cut, *hvr]
     title = "AU(PRC), mean over data sets with published figures; HVR, mean over all"
     return table(title, [*heads, "HVR raw", "HVR final"], lines)
+
+
+def _seeds_in_means(cells, row):
+    """Return how many seeds the data sets have whose means are averaged."""
+    if row in PUBLISHED:
+        return 10 if row == "C-HMCNN(h)" else MISSING
+    numbers = {len(cells[row, name]) for name in SCORED if (row, name) in cells}
+    if not numbers:
+        return MISSING
+    return " to ".join(str(x) for x in sorted({min(numbers), max(numbers)}))
 
 
 def hvr_table(cells):
@@ -172,7 +181,7 @@ def seconds_table(cells):
 
 def path_tables(cells):
     """Return a table per data set of single paths."""
-    return [_path_table(cells, name) for name in PATH_SETS]
+    return [_path_table(cells, name) for name in SINGLE_PATH]
 
 
 def _path_table(cells, data_set):

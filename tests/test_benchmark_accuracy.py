@@ -319,6 +319,27 @@ def test_violations_and_costs():
     assert costs["HyperbolicHMC"] == ["–"] * 9
 
 
+def test_costs_are_of_processors_with_two_cores_alone():
+    places = [{"cores": 2}, {"cores": 16}]
+    kinds = [{}, {"device": "cpu"}, {"device": "cuda"}, {"environment": 1}]
+    runs = [made("enron", OURS, k, 0.5, **kind) for k, kind in enumerate(kinds)]
+    found = results.timed({"environments": places, "runs": runs})
+    assert [run["cpu_seconds"] for run in found] == [8.0, 8.0, None, None]
+    assert [run["au_prc"] for run in found] == [0.5] * 4
+    cells = tables.gather(found)
+    assert tables.over_seeds(cells, OURS, "peak_gb") == {"enron": 0.5}
+    assert tables.over_seeds(tables.gather(found[2:]), OURS, "peak_gb") == {}
+
+
+def test_where_a_row_is_fitted_does_not_define_it():
+    there = rows.model_of(OURS, "table", device="cuda")
+    assert (
+        there[-1].device == "cuda" and rows.model_of(OURS, "table")[-1].device == "cpu"
+    )
+    assert not [name for name in rows.definition(OURS, "table")[0] if "device" in name]
+    rows.model_of(FLAT, "table", device="cuda")  # which has no such parameter
+
+
 def single(row, seed, path, raw=None):
     """Return a run of anuran, by a network if there is a raw figure."""
     run = made("anuran", row, seed, path)
@@ -446,7 +467,7 @@ def test_a_page_of_some_results_says_what_it_lacks(tmp_path):
     assert f"9 fits are in these tables; {planned} are planned" in text
     assert "ran for 9.0 hours together" in text
     assert "Left out, as fitted with other parameters: 2." in text
-    assert "Measured on c, 2 cores, skhmc 0." in text and "unused" not in text
+    assert "9 were made on c, 2 cores, skhmc 0." in text and "unused" not in text
     assert ".. image:: accuracy.svg" in text
 
 
@@ -500,7 +521,8 @@ def test_a_quick_run_writes_nothing_and_failures_are_named(monkeypatch):
     monkeypatch.setattr("sys.argv", ["", "--quick", "--row", FLAT, "--jobs", "3"])
     with pytest.raises(SystemExit, match="1 failed: enron, flat MLP . closing, seed 0"):
         accuracy.main()
-    assert asked == [([Job("enron", FLAT, 0)], None, 3, {"quick": True})]
+    options = {"device": "cpu", "quick": True}
+    assert asked == [([Job("enron", FLAT, 0)], None, 3, options)]
 
 
 # -- fits ------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ def paired(cells, variant, key):
         usual = cells.get((DEFAULTS, name), {})
         same = changes_nothing(variant, name)
         own = usual if same else cells.get((variant, name), {})
-        seeds = [s for s in sorted(own) if s in usual and own[s].get(key) is not None]
+        seeds = [s for s in sorted(own) if s in usual]
+        seeds = [s for s in seeds if None not in (own[s].get(key), usual[s].get(key))]
         if seeds:
             found[name] = np.array([[x[s][key] for s in seeds] for x in (own, usual)])
     return found

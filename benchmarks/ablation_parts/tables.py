@@ -168,7 +168,8 @@ def defaults_table(cells):
             values = [run[key] for run in runs if run.get(key) is not None]
             line.append(spread(values))
         for key, say in (("hvr_raw", number), ("hvr", number), ("cpu_seconds", round)):
-            line.append(say(np.mean([r[key] for r in runs])) if runs else MISSING)
+            values = [run[key] for run in runs if run[key] is not None]
+            line.append(say(np.mean(values)) if values else MISSING)
         lines.append(line)
     heads = ["", "seeds", "AU(PRC)", "leaf", "HVR raw", "HVR final", "CPU s"]
     return table("The defaults on validation rows", heads, lines)

@@ -126,9 +126,9 @@ ROWS = {
 }
 
 
-def fit_and_score(job, quick=False):
+def fit_and_score(job, quick=False, device="cpu"):
     """Fit on the training rows, score on the validation rows; return the figures."""
-    return jobs.fit_and_score(job, quick, ROWS, "valid")
+    return jobs.fit_and_score(job, quick, ROWS, "valid", device)
 
 
 def jobs_of(variants=None, data_sets=None, seeds=None):

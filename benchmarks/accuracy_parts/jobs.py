@@ -81,19 +81,20 @@ def in_order(jobs, runs):
     return sorted(jobs, key=key)
 
 
-def fit_and_score(job, quick=False, rows=ROWS, part="test"):
+def fit_and_score(job, quick=False, rows=ROWS, part="test", device="cpu"):
     """Fit on the other rows of a part than are scored; return the figures.
 
     With ``quick`` of a few epochs or trees only.
     """
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        return _fit_and_score(job, quick, rows, part)
+        return _fit_and_score(job, quick, rows, part, device)
 
 
-def _fit_and_score(job, quick, rows, part):
+def _fit_and_score(job, quick, rows, part, device):
     begin, data = time.perf_counter(), load(job.data_set, part)
-    model = model_of(job.row, KINDS[job.data_set], data.hierarchy, job.seed, rows)
+    kind = KINDS[job.data_set]
+    model = model_of(job.row, kind, data.hierarchy, job.seed, rows, device)
     if quick:
         params = [(name, name.rpartition("__")[2]) for name in model.get_params()]
         model.set_params(
@@ -105,7 +106,8 @@ def _fit_and_score(job, quick, rows, part):
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, Y)
-    figures = {"seconds": time.perf_counter() - start}
+    figures = {"device": getattr(model[-1], "device", "cpu")}
+    figures["seconds"] = time.perf_counter() - start
     figures["cpu_seconds"] = time.process_time() - cpu
     X = data.X[data.held_out]
     for step in model[:-1]:

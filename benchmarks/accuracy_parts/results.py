@@ -8,10 +8,15 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from benchmarks.peers import has_hiclass
 from benchmarks.speed_parts.common import Settings, machine
 
-__all__ = ["add", "environment", "is_done", "read", "write"]
+__all__ = ["add", "environment", "is_done", "read", "timed", "write"]
+
+CORES = 2  # of the machines whose times are compared
+COSTS = ("seconds", "cpu_seconds", "job_seconds", "peak_gb")
 
 
 def read(path):
@@ -100,4 +105,21 @@ def environment():
     versions = found["versions"]
     if has_hiclass():
         versions = versions | {"hiclass": version("hiclass")}
-    return {"cpu": found["cpu"], "cores": found["cores"], "versions": versions}
+    place = {"cpu": found["cpu"], "cores": found["cores"], "versions": versions}
+    if torch.cuda.is_available():
+        place["gpu"] = torch.cuda.get_device_name()
+    return place
+
+
+def timed(results):
+    """Return the runs, without what they cost where that is not to be compared.
+
+    Compared are fits on the CPU of a machine with ``CORES`` cores.
+    """
+    places, nothing = results["environments"], dict.fromkeys(COSTS)
+
+    def compared(run):
+        cores = places[run["environment"]]["cores"]
+        return cores == CORES and run.get("device", "cpu") == "cpu"
+
+    return [run if compared(run) else run | nothing for run in results["runs"]]

@@ -87,7 +87,9 @@ PARTS = {  # data sets and rows
     "clus": (CLUS, tuple(SEEDS)[:LAST_OF_CLUS]),
     "single_path": (SINGLE_PATH, (OURS, *tuple(SEEDS)[LAST_OF_CLUS:])),
 }
-SEEDLESS = ("random_state", "hierarchy", "steps", "memory", "transform_input")
+# what does not define a row; where it was fitted stands beside every run
+NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input")
+NOT_OF_A_ROW += ("device",)
 
 
 # -- what a fitted classifier says: probabilities (or None), raw and final labels ------
@@ -156,7 +158,7 @@ def encoder(kind):
 def network(estimator, **options):
     """Return how one of skhmc's networks is built."""
     return lambda hierarchy, seed, kind: estimator(
-        hierarchy, random_state=seed, device="cpu", **encoder(kind), **options
+        hierarchy, random_state=seed, **encoder(kind), **options
     )
 
 
@@ -250,9 +252,14 @@ def n_seeds(row, data_set, asked=None):
     return asked if asked and ROWS[row].random else planned
 
 
-def model_of(row, kind, hierarchy=None, seed=0, rows=ROWS):
-    """Return a Pipeline, not fitted: the steps for a kind of data, then the row."""
+def model_of(row, kind, hierarchy=None, seed=0, rows=ROWS, device="cpu"):
+    """Return a Pipeline, not fitted: the steps for a kind of data, then the row.
+
+    Rows that are no network of skhmc are on the CPU whatever ``device`` is.
+    """
     clf = rows[row].build(hierarchy, seed, kind)
+    if "device" in clf.get_params():
+        clf.set_params(device=device)
     return make_pipeline(*steps(kind, rows[row].as_rows), clf)
 
 
@@ -273,7 +280,7 @@ def definition(row, kind, rows=ROWS):
     found = {
         name: plain(value)
         for name, value in model.get_params().items()
-        if name.rpartition("__")[2] not in SEEDLESS
+        if name.rpartition("__")[2] not in NOT_OF_A_ROW
     }
     for module in sorted({type(model[-1]).__module__, *module_names(rows[row])}):
         found |= constants(module)

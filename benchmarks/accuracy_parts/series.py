@@ -8,6 +8,7 @@ figures; ``pending(jobs, path)``; ``run(jobs, path, n_processes, fit)``;
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from functools import partial
 
@@ -90,11 +91,13 @@ def said_of_runs(found, n_planned):
             f"Fitted with other parameters to some data sets than to others, since "
             f"they were changed in between: {', '.join(several)}.\n"
         )
-    used = sorted({run["environment"] for run in runs})
-    for place in (found["environments"][k] for k in used):
+    made = Counter(run["environment"] for run in runs)
+    for k, number in sorted(made.items()):
+        place = found["environments"][k]
         parts = [place["cpu"], f"{place['cores']} cores"]
+        parts += [place["gpu"]] if "gpu" in place else []
         parts += [f"{name} {version}" for name, version in place["versions"].items()]
-        lines.append(f"Measured on {', '.join(parts)}.\n")
+        lines.append(f"{number} were made on {', '.join(parts)}.\n")
     return lines
 
 
@@ -114,6 +117,7 @@ def add_options(parser):
     """Add the options that say how much is fitted and how."""
     parser.add_argument("--seeds", type=int, help="for rows that seeds change")
     parser.add_argument("--jobs", type=int, default=2, help="fits at a time")
+    parser.add_argument("--device", default="cpu", help="of the networks of skhmc")
     parser.add_argument("--quick", action="store_true", help="writes nothing")
     parser.add_argument("--page", action="store_true", help="fits nothing")
 
@@ -122,13 +126,14 @@ def work(bench, options, jobs):
     """Run the jobs that are not done yet, and write the documentation."""
     # a kill, like Ctrl-C, ends the processes of the fits, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; what is done stays."))
+    fit = partial(bench.fit_and_score, device=options.device)
     if options.quick:
-        quick = partial(bench.fit_and_score, quick=True)
+        quick = partial(fit, quick=True)
         failed = bench.run(jobs, None, options.jobs, quick)
     else:
         left = bench.pending(jobs, bench.RESULTS)
         print(f"{len(jobs) - len(left)} of {len(jobs)} fits are done already.")
-        failed = bench.run(left, bench.RESULTS, options.jobs, bench.fit_and_score)
+        failed = bench.run(left, bench.RESULTS, options.jobs, fit)
         bench.write_documentation()
     if failed:
         sys.exit(f"{len(failed)} failed: {'; '.join(map(str, failed))}")

@@ -42,8 +42,9 @@ def over_seeds(cells, row, key="au_prc"):
     """
     means = dict(PUBLISHED.get(row, {})) if key == "au_prc" else {}
     for (name, data_set), runs in cells.items():
-        if name == row and runs[0].get(key) is not None:
-            means[data_set] = float(np.mean([run[key] for run in runs]))
+        values = [run[key] for run in runs if run.get(key) is not None]
+        if name == row and values:
+            means[data_set] = float(np.mean(values))
     return means
 
 

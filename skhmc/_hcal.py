@@ -58,9 +58,9 @@ class HCALClassifier(NetworkHMC):
         than 10 features.
     temperature : float, default=0.3
         :math:`\tau`: similarities are divided by it.
-    normalize_features : bool, default=False
+    normalize_features : bool or "auto", default="auto"
         Whether embeddings have length 1, as in the paper; else they are divided by
-        :math:`\sqrt d`.
+        :math:`\sqrt d`. "auto" is for single paths with a linear head.
     linear_head : bool or "auto", default="auto"
         Whether a linear layer on the encoder's output is added to the similarities.
         "auto" does so for up to 20,000 labels and 20 million weights.
@@ -166,7 +166,7 @@ class HCALClassifier(NetworkHMC):
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
     label_loss_, leaf_prediction_, coherence_
         What "auto" decided; likewise ``linear_head_``, ``input_dropout_``,
-        ``dropout_`` and ``embedding_dropout_``.
+        ``normalize_features_``, ``dropout_`` and ``embedding_dropout_``.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
         it.
@@ -228,7 +228,7 @@ class HCALClassifier(NetworkHMC):
         **COMMITTEE_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "temperature": [Interval(Real, 0, None, closed="neither")],
-        "normalize_features": ["boolean"],
+        "normalize_features": ["boolean", StrOptions({"auto"})],
         "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, None, closed="left")],
         "aggregation": [Interval(Real, 0, 1, closed="both")],
@@ -259,7 +259,7 @@ class HCALClassifier(NetworkHMC):
         dropout="auto",
         embedding_dropout="auto",
         temperature=0.3,
-        normalize_features=False,
+        normalize_features="auto",
         linear_head="auto",
         perturbation=0.01,
         aggregation=0.0,
@@ -353,8 +353,11 @@ class HCALClassifier(NetworkHMC):
         given, n_labels = self.linear_head, len(problem.positive)
         fits = n_labels <= MOST_EXACT and n_labels * n_encoded <= MOST_WEIGHTS
         self.linear_head_ = fits if given == "auto" else given
+        given, many = self.normalize_features, isinstance(problem.form, ManyPaths)
+        unit = self.linear_head_ and not many
+        self.normalize_features_ = unit if given == "auto" else given
         bias = fixed = None
-        if isinstance(problem.form, ManyPaths):  # every label starts at its log-odds
+        if many:  # every label starts at its log-odds
             bias = torch.from_numpy(problem.log_odds())
             fixed = torch.from_numpy(problem.fixed)
         module = PrototypeNetwork(
@@ -365,7 +368,7 @@ class HCALClassifier(NetworkHMC):
             embedding_dropout=self.embedding_dropout_,
             temperature=self.temperature,
             perturbation=self.perturbation,
-            normalize_features=self.normalize_features,
+            normalize_features=self.normalize_features_,
             linear_head=self.linear_head_,
             bias=bias,
             fixed=fixed,

@@ -301,7 +301,8 @@ def test_a_group_has_differences_means_and_what_is_missing():
     sds = found["standard deviation of the defaults"]
     assert sds["enron"] == "14.1" and sds["diatoms"] == "0.0"
     assert sds["many paths, 9 sets"] == "–" == sds["seq_GO"]
-    assert set(found["unit features"].values()) == {"–"}
+    assert found["unit features"]["enron"] == found["unit features"]["seq_GO"] == "–"
+    assert found["unit features"]["diatoms"] == "same"
 
 
 def test_means_have_errors_and_say_where_nothing_changes():
@@ -442,6 +443,6 @@ def test_a_quick_run_writes_nothing(monkeypatch):
     monkeypatch.setattr(series.signal, "signal", lambda *args: None)
     monkeypatch.setattr("sys.argv", ["", "--quick", "--variant", NO_STEP])
     ablation.main()
-    quick = {"quick": True}
+    quick = {"device": "cpu", "quick": True}
     only = [Job("enron", DEFAULTS, 0)]
     assert asked == [(only, None, 2, variants.fit_and_score, quick)]

@@ -200,7 +200,7 @@ def test_a_callable_label_loss(many):
         {"gamma": 5.0},
         {"task_weighting": "dwa"},
         {"task_weighting": "equal"},
-        {"normalize_features": True},
+        {"normalize_features": False},
         {"temperature": 0.2},
         {"embedding_dropout": 0.4},
         {"dropout": 0.2},
@@ -246,6 +246,18 @@ def test_the_published_setting(single):
     assert all((raw[:, level].sum(axis=1) == 1).all() for level in even.levels)
     np.testing.assert_array_equal(raw, clf.predict_raw(X))
     assert (raw == Y).all(axis=1).mean() > 0.9
+
+
+def test_features_have_length_one_for_single_paths_with_a_linear_head(single):
+    X, Y = single
+    clf = fast(TREE, max_iter=1).fit(X, Y)
+    assert clf.label_loss_ == "softmax" and clf.normalize_features_
+    assert clf.net_.module_.normalize_features
+    for other in ({"label_loss": "bce"}, {"linear_head": False}):
+        assert not fast(TREE, max_iter=1, **other).fit(X, Y).normalize_features_
+    given = fast(TREE, max_iter=1, normalize_features=False).fit(X, Y)
+    assert given.normalize_features_ is False
+    assert not given.net_.module_.normalize_features
 
 
 def test_a_linear_head_is_there_unless_labels_are_very_many(monkeypatch):

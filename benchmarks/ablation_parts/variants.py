@@ -55,6 +55,7 @@ GROUPS = {
         **dict.fromkeys(ESTIMATORS, {}),
         "no linear head": {"linear_head": False},
         "unit features": {"normalize_features": True},
+        "features of any length": {"normalize_features": False},
         "temperature 1": {"temperature": 1.0},
     },
     "Perturbation": {
@@ -183,6 +184,8 @@ def without_auto(params, single, wide):
     names = ("input_dropout", "dropout", "embedding_dropout")
     said = dict(zip(names, DROPOUT["single" if single else "many"], strict=True))
     said |= {"label_loss": loss, "linear_head": True}
+    has_head = params.get("linear_head") is not False
+    said["normalize_features"] = single and has_head
     said |= {"input_dropout": WIDE_DROPOUT} if wide and not single else {}
     said["coherence"] = "path" if single else "max"
     pairs = params.items()

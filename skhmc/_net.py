@@ -174,6 +174,22 @@ def _kind(optimizer):
     return kind, {k: options[k] for k in options if k != "fused"}
 
 
+def _moved(memory, weight, options):
+    """Return a copy of what an optimizer knows of a weight, on the weight's device.
+
+    Single numbers, such as that of the steps taken, are kept on the CPU, as torch does
+    unless options ask for what reads them on the device.
+    """
+    on_device = options.get("fused") or options.get("capturable")
+    device = {True: weight.device, False: weight.device if on_device else "cpu"}
+    return {
+        name: value.detach().to(device[value.ndim > 0], copy=True)
+        if torch.is_tensor(value)
+        else deepcopy(value)
+        for name, value in memory.items()
+    }
+
+
 class _TensorFloat:
     """Lets CUDA devices multiply in TensorFloat-32 while a fit runs.
 
@@ -292,8 +308,8 @@ class Net(NeuralNet):
         )
         for name, weight in self.get_all_learnable_params():
             if name in before and before[name].shape == weight.shape:
-                # a copy, so that the former net stays what it is
-                self.optimizer_.state[weight] = deepcopy(memory[before[name]])
+                known = _moved(memory[before[name]], weight, self.optimizer_.defaults)
+                self.optimizer_.state[weight] = known
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

@@ -67,7 +67,7 @@ def page(path=RESULTS):
     runs = comparable(found)
     n_others, found["runs"] = len(found["runs"]) - len(runs), runs
     cells = gather(results.timed(found))
-    said = series.said_of_runs(found, len(jobs_of()))
+    said = series.said_of_runs(found, jobs_of())
     if n_others:
         said.append(f"{n_others} fits of other defaults or variants are left out.\n")
     blocks = {

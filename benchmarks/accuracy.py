@@ -60,7 +60,7 @@ def page(path=RESULTS):
     known = [run for run in found["runs"] if is_current(run)]
     n_others, found["runs"] = len(found["runs"]) - len(known), known
     cells = tables.gather(results.timed(found))
-    said = series.said_of_runs(found, len(jobs_of(PARTS)))
+    said = series.said_of_runs(found, jobs_of(PARTS))
     if n_others:
         said.append(f"Left out, as fitted with other parameters: {n_others}.\n")
     image = ["Nothing to draw yet.\n"]

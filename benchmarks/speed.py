@@ -2,12 +2,12 @@
 
 Run as ``python -m benchmarks.speed [--part NAME] [--device cuda] [--threads N]``.
 Parts: ``training`` and ``inference`` beside a bare PyTorch loop over the same network,
-``coherence`` beside one matrix product and the dense formulation, ``time_to_score``
-beside what scikit-learn (and HiClass, where it is installed) need for a fit, ``curves``
-against the numbers of labels and samples, and ``profile``, where a step's time goes.
-What is compared is run in turn, several times; ratios are medians of paired times, with
-the lowest and the highest in brackets. On a GPU: ``training``, ``inference`` and
-``coherence``.
+``whole_fit``, the seconds of one fit of the defaults, ``coherence`` beside one matrix
+product and the dense formulation, ``time_to_score`` beside what scikit-learn (and
+HiClass, where it is installed) need for a fit, ``curves`` against the numbers of labels
+and samples, and ``profile``, where a step's time goes. What is compared is run in turn,
+several times; ratios are medians of paired times, with the lowest and the highest in
+brackets. On a GPU: ``training``, ``whole_fit``, ``inference`` and ``coherence``.
 
 Writes ``benchmarks/results/speed_cpu.json`` (or ``speed_cuda.json``), each part for
 itself, the tables of ``docs/speed.rst`` and ``docs/speed_curves.svg``. With ``--quick``
@@ -31,6 +31,7 @@ from benchmarks.speed_parts import (
     profile,
     time_to_score,
     training,
+    whole_fit,
 )
 from benchmarks.speed_parts.common import Settings, machine
 from benchmarks.tables import block, table
@@ -39,6 +40,7 @@ __all__ = ["PAGE", "PARTS", "merge", "page", "text_table"]
 
 PARTS = {
     "training": training,
+    "whole_fit": whole_fit,
     "inference": inference,
     "coherence": coherence,
     "time_to_score": time_to_score,

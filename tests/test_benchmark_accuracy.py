@@ -331,6 +331,17 @@ def test_costs_are_of_processors_with_two_cores_alone():
     assert tables.over_seeds(tables.gather(found[2:]), OURS, "peak_gb") == {}
 
 
+def test_the_hours_of_all_planned_fits_are_those_of_two_cores():
+    runs = [made("enron", OURS, k, 0.5) | {"job_seconds": 1800.0 * k} for k in (1, 3)]
+    runs.append(made("enron", OURS, 2, 0.5, device="cuda") | {"job_seconds": 9.0})
+    found = {"environments": [{"cores": 2}], "runs": runs}
+    planned = [Job("enron", OURS, seed) for seed in range(4)]
+    said = series.said_of_two_cores(found, [*planned, Job("enron", FLAT, 0)])
+    # a mean of one hour each, two at a time
+    assert "4 fits take 2.0 hours on 2 cores" in said and "leaves out 1 fits" in said
+    assert "leaves out" not in series.said_of_two_cores(found, planned)
+
+
 def test_where_a_row_is_fitted_does_not_define_it():
     there = rows.model_of(OURS, "table", device="cuda")
     assert (

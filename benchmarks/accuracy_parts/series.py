@@ -11,12 +11,21 @@ import time
 from collections import Counter
 from contextlib import closing
 from functools import partial
+from statistics import fmean
 
 from benchmarks.accuracy_parts import results
 from benchmarks.accuracy_parts.processes import side_by_side
 from benchmarks.accuracy_parts.sets import KINDS
 
-__all__ = ["add_options", "changed_rows", "pending", "run", "said_of_runs", "work"]
+__all__ = [
+    "add_options",
+    "changed_rows",
+    "pending",
+    "run",
+    "said_of_runs",
+    "said_of_two_cores",
+    "work",
+]
 
 
 # -- fits ------------------------------------------------------------------------------
@@ -74,16 +83,24 @@ def said_of(figures):
 # -- the documentation -----------------------------------------------------------------
 
 
-def said_of_runs(found, n_planned):
-    """Return how many fits there are, what they cost and where they were made."""
+def said_of_runs(found, planned):
+    """Return how many fits there are, what they cost and where they were made.
+
+    Parameters
+    ----------
+    found : dict
+        Results with the runs to speak of.
+    planned : list of Job
+    """
     runs = found["runs"]
     fit, whole = (
         sum(run[key] for run in runs) / 3600 for key in ("cpu_seconds", "job_seconds")
     )
     lines = [
-        f"{len(runs)} fits are in these tables; {n_planned} are planned. Fitting took "
-        f"{fit:.1f} hours of processor time. With loading and scoring, the processes "
-        f"ran for {whole:.1f} hours together.\n"
+        f"{len(runs)} fits are in these tables; {len(planned)} are planned. Fitting "
+        f"took {fit:.1f} hours of processor time. With loading and scoring, the "
+        f"processes ran for {whole:.1f} hours together.\n",
+        said_of_two_cores(found, planned),
     ]
     several = changed_rows(runs)
     if several:
@@ -99,6 +116,26 @@ def said_of_runs(found, n_planned):
         parts += [f"{name} {version}" for name, version in place["versions"].items()]
         lines.append(f"{number} were made on {', '.join(parts)}.\n")
     return lines
+
+
+def said_of_two_cores(found, planned):
+    """Return how long all planned fits take on two cores, by those made on such."""
+    known = {}
+    for run in results.timed(found):
+        if run["job_seconds"] is not None:
+            cell = known.setdefault((run["row"], run["data_set"]), [])
+            cell.append(run["job_seconds"])
+    cells = [(job.row, job.data_set) for job in planned]
+    means = [fmean(known[cell]) for cell in cells if cell in known]
+    hours, left_out = sum(means) / results.CORES / 3600, len(planned) - len(means)
+    said = (
+        f"Of what is planned, {len(means)} fits take {hours:.1f} hours on "
+        f"{results.CORES} cores, as many at a time, by the mean times of those that "
+        f"were made so."
+    )
+    if left_out:
+        said += f" That leaves out {left_out} fits of rows of which none was."
+    return f"{said}\n"
 
 
 def changed_rows(runs):

@@ -1,0 +1,57 @@
+"""Seconds of one whole default fit, on the rows that benchmarks.accuracy fits to."""
+
+import time
+
+import numpy as np
+
+from benchmarks.speed_parts.common import found, quiet
+from benchmarks.speed_parts.data import load
+from skhmc import HCALClassifier
+
+__all__ = ["goals", "measure", "tables"]
+
+LIMITS = {"cellcycle_FUN": 60, "cellcycle_GO": 180}  # seconds, on two cores
+
+
+def measure(settings):
+    """Fit the defaults to every set, of a few seeds."""
+    rows = []
+    for name in LIMITS:
+        data = load(name, ("train", "valid"))
+        shape = (*data.X_train.shape, data.Y.shape[1])
+        seconds = []
+        for seed in range(settings.seed, settings.seed + settings.pick(3, 1)):
+            clf = HCALClassifier(data.hierarchy, random_state=seed)
+            clf.set_params(device=settings.device)
+            clf.set_params(**settings.pick({}, {"max_iter": 1}))
+            start = time.perf_counter()
+            with quiet():
+                clf.fit(data.X_train, data.Y_train)
+            seconds.append(time.perf_counter() - start)
+        rows.append({"set": name, "shape": shape, "seconds": seconds})
+    return rows
+
+
+def tables(rows):
+    """Return the table of fits."""
+    heads = ["data set (samples × features × labels)", "fits", "s"]
+    cells = []
+    for row in rows:
+        shape = " × ".join(f"{n:,}" for n in row["shape"])
+        median, seconds = np.median(row["seconds"]), row["seconds"]
+        spread = f"{median:.0f} ({min(seconds):.0f} to {max(seconds):.0f})"
+        cells.append([f"{row['set']} ({shape})", f"{len(seconds)}", spread])
+    return [("A default fit of HCALClassifier", heads, cells)]
+
+
+def goals(rows):
+    """Return what was to be reached, and what was."""
+    return [
+        [
+            f"a default fit of HCALClassifier, {row['set']}",
+            "seconds",
+            f"≤ {LIMITS[row['set']]} s",
+            found(row["seconds"], LIMITS[row["set"]]),
+        ]
+        for row in rows
+    ]

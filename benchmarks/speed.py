@@ -1,4 +1,4 @@
-"""Speed and memory: each line of docs/speed.rst beside its peer in the same run.
+"""Speed and memory: the lines of docs/speed.rst, most beside a peer in the same run.
 
 Run as ``python -m benchmarks.speed [--part NAME] [--device cuda] [--threads N]``.
 Parts: ``training`` and ``inference`` beside a bare PyTorch loop over the same network,
@@ -7,7 +7,7 @@ product and the dense formulation, ``time_to_score`` beside what scikit-learn (a
 HiClass, where it is installed) need for a fit, ``curves`` against the numbers of labels
 and samples, and ``profile``, where a step's time goes. What is compared is run in turn,
 several times; ratios are medians of paired times, with the lowest and the highest in
-brackets. On a GPU: ``training``, ``whole_fit``, ``inference`` and ``coherence``.
+brackets. On a GPU: ``training``, ``inference`` and ``coherence``.
 
 Writes ``benchmarks/results/speed_cpu.json`` (or ``speed_cuda.json``), each part for
 itself, the tables of ``docs/speed.rst`` and ``docs/speed_curves.svg``. With ``--quick``
@@ -47,7 +47,7 @@ PARTS = {
     "curves": curves,
     "profile": profile,
 }
-CPU_ONLY = ("time_to_score", "curves", "profile")
+CPU_ONLY = ("whole_fit", "time_to_score", "curves", "profile")
 RESULTS = {
     device: Path(__file__).parent / "results" / f"speed_{device}.json"
     for device in ("cpu", "cuda")

@@ -60,7 +60,8 @@ class HCALClassifier(NetworkHMC):
         :math:`\tau`: similarities are divided by it.
     normalize_features : bool or "auto", default="auto"
         Whether embeddings have length 1, as in the paper; else they are divided by
-        :math:`\sqrt d`. "auto" is for single paths with a linear head.
+        :math:`\sqrt d`. "auto" has it where levels are scored by softmaxes and there
+        is a linear head; where training goes on, what it began with.
     linear_head : bool or "auto", default="auto"
         Whether a linear layer on the encoder's output is added to the similarities.
         "auto" does so for up to 20,000 labels and 20 million weights.
@@ -319,6 +320,11 @@ class HCALClassifier(NetworkHMC):
                 f"got {self.leaf_prediction!r}. Use 'auto', or start anew."
             )
         form.accepts(targets.Y, self.leaf_prediction)
+        if self.normalize_features not in ("auto", self.normalize_features_):
+            raise ValueError(
+                f"Training goes on with normalize_features={self.normalize_features_}, "
+                f"but got {self.normalize_features}. Use 'auto', or start anew."
+            )
 
     @property
     def coherence_(self):
@@ -352,10 +358,11 @@ class HCALClassifier(NetworkHMC):
         encoder, n_encoded, own = build_encoder(self, problem.X)
         given, n_labels = self.linear_head, len(problem.positive)
         fits = n_labels <= MOST_EXACT and n_labels * n_encoded <= MOST_WEIGHTS
-        self.linear_head_ = fits if given == "auto" else given
+        self.linear_head_ = fits if given == "auto" else bool(given)
         given, many = self.normalize_features, isinstance(problem.form, ManyPaths)
-        unit = self.linear_head_ and not many
-        self.normalize_features_ = unit if given == "auto" else given
+        if "net_" not in vars(self):  # else what training began with stays
+            unit = self.linear_head_ and not many
+            self.normalize_features_ = unit if given == "auto" else bool(given)
         bias = fixed = None
         if many:  # every label starts at its log-odds
             bias = torch.from_numpy(problem.log_odds())

@@ -174,20 +174,9 @@ def _kind(optimizer):
     return kind, {k: options[k] for k in options if k != "fused"}
 
 
-def _moved(memory, weight, options):
-    """Return a copy of what an optimizer knows of a weight, on the weight's device.
-
-    Single numbers, such as that of the steps taken, are kept on the CPU, as torch does
-    unless options ask for what reads them on the device.
-    """
-    on_device = options.get("fused") or options.get("capturable")
-    device = {True: weight.device, False: weight.device if on_device else "cpu"}
-    return {
-        name: value.detach().to(device[value.ndim > 0], copy=True)
-        if torch.is_tensor(value)
-        else deepcopy(value)
-        for name, value in memory.items()
-    }
+def _weights(optimizer):
+    """Return all weights of an optimizer, in the order in which it numbers them."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
 
 
 class _TensorFloat:
@@ -306,10 +295,18 @@ class Net(NeuralNet):
             former.optimizer_.state,
             dict(former.get_all_learnable_params()),
         )
+        packed, state = self.optimizer_.state_dict(), {}
+        at = {id(weight): k for k, weight in enumerate(_weights(self.optimizer_))}
         for name, weight in self.get_all_learnable_params():
-            if name in before and before[name].shape == weight.shape:
-                known = _moved(memory[before[name]], weight, self.optimizer_.defaults)
-                self.optimizer_.state[weight] = known
+            old = before.get(name)
+            if old is None or old.shape != weight.shape or not memory.get(old):
+                continue
+            # a copy, so that the former net stays what it is
+            state[at[id(weight)]] = known = deepcopy(memory[old])
+            if torch.is_tensor(known.get("step")):  # moved from here if need be
+                known["step"] = known["step"].cpu()
+        # gives it the weights' device and dtype
+        self.optimizer_.load_state_dict(packed | {"state": state})
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

@@ -338,8 +338,10 @@ def test_the_hours_of_all_planned_fits_are_those_of_two_cores():
     planned = [Job("enron", OURS, seed) for seed in range(4)]
     said = series.said_of_two_cores(found, [*planned, Job("enron", FLAT, 0)])
     # a mean of one hour each, two at a time
-    assert "4 fits take 2.0 hours on 2 cores" in said and "leaves out 1 fits" in said
-    assert "leaves out" not in series.said_of_two_cores(found, planned)
+    assert said.startswith("4 of 5 planned fits take 2.0 hours on 2 cores")
+    assert "Of the others, none" in said
+    said = series.said_of_two_cores(found, planned)
+    assert said.startswith("All fits take 2.0 hours") and "others" not in said
 
 
 def test_where_a_row_is_fitted_does_not_define_it():

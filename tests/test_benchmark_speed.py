@@ -20,6 +20,7 @@ from benchmarks.speed_parts import (
     inference,
     profile,
     time_to_score,
+    whole_fit,
 )
 from benchmarks.speed_parts.bare import BareLoop
 from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
@@ -147,6 +148,14 @@ def test_the_exponent_of_a_power(k):
     assert common.exponent(sizes, 7 * sizes**k) == pytest.approx(k)
 
 
+def test_whole_fits_are_held_against_seconds():
+    made = {"set": "cellcycle_FUN", "shape": [2476, 77, 499], "seconds": [61, 40.2, 59]}
+    (_, _, cells), *_ = whole_fit.tables([made])
+    assert cells == [["cellcycle_FUN (2,476 × 77 × 499)", "3", "59 (40 to 61)"]]
+    ((*_, limit, reached),) = whole_fit.goals([made])
+    assert (limit, reached) == ("≤ 60 s", "40 to 61; met in 2 of 3")
+
+
 def test_functions_are_called_in_turn():
     calls = []
     functions = {name: lambda name=name: calls.append(name) for name in "ab"}
@@ -210,7 +219,8 @@ def test_a_gpu_that_is_not_there_is_said_plainly(monkeypatch, capsys):
         speed.parse(["--device", "cuda"])
     assert "torch sees no CUDA device" in capsys.readouterr().err
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert "curves" not in speed.parse(["--device", "cuda"])[0]
+    names = speed.parse(["--device", "cuda"])[0]
+    assert names == ["training", "inference", "coherence"]
     with pytest.raises(SystemExit):
         speed.parse(["--device", "cuda", "--part", "curves"])
     assert "curves: measured with --device cpu only" in capsys.readouterr().err
@@ -266,6 +276,7 @@ def test_every_part_was_measured_wholly():
         assert len(found) == len(rows[name]) == len(data.ESTIMATORS) * len(data.SETS)
     found = {(row["labels"], row["tree"]) for row in rows["coherence"]}
     assert found == {(n, t) for n in (499, 4125, 40_000) for t in (True, False)}
+    assert {row["set"] for row in rows["whole_fit"]} == set(whole_fit.LIMITS)
     raced = {(row["set"], row["variant"]) for row in rows["time_to_score"]}
     sets, variants = time_to_score.REPETITIONS, time_to_score.VARIANTS
     assert raced == set(itertools.product(sets, variants))

@@ -13,7 +13,7 @@ from torch import nn
 import skhmc._batches
 from skhmc._batches import SliceDataset
 from skhmc._label_sample import LabelSampler
-from skhmc._net import _moved, _TensorFloat
+from skhmc._net import _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
 # storages are tagged as if they were on a GPU when they are saved
@@ -47,16 +47,6 @@ def test_a_pickle_from_a_gpu_loads_and_goes_on_without_one(estimator, method, tm
     np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), clf.predict_proba(X))
     expected = clf.partial_fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(np.load(tmp_path / "next.npy"), expected)
-
-
-@pytest.mark.parametrize("fused", [True, False])
-def test_what_an_optimizer_knows_moves_to_another_device(fused):
-    weight = torch.nn.Parameter(torch.zeros(3, device="meta"))
-    memory = {"step": torch.tensor(2.0), "exp_avg": torch.ones(3), "other": [1]}
-    moved = _moved(memory, weight, {"fused": fused, "capturable": False})
-    assert moved["exp_avg"].device.type == "meta"
-    assert moved["step"].device.type == ("meta" if fused else "cpu")
-    assert moved["other"] == [1] and moved["other"] is not memory["other"]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps", 3.5])

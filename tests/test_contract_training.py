@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skhmc import Hierarchy
+from skhmc import Hierarchy, MaxConstraintClassifier
 from skhmc.metrics import au_prc_score
 from tests.contract import assert_same, build, every_deterministic, every_estimator
 from tests.contract import task as make
@@ -320,6 +320,38 @@ def test_a_pickle_between_two_parts_changes_nothing(estimator, kind):
         straight.partial_fit(X[rows], Y[rows])
         stored = pickle.loads(pickle.dumps(stored.partial_fit(X[rows], Y[rows])))
     assert_same(proba(straight, X), proba(stored, X))
+
+
+def goes_on_in_float32(clf, X, Y):
+    """Tell what another precision, but for rounding, must not change."""
+    clf.set_params(dtype="float64").partial_fit(X, Y).partial_fit(X, Y)
+    other = pickle.loads(pickle.dumps(clf)).set_params(dtype="float32")
+    clf.partial_fit(X, Y), other.partial_fit(X, Y)
+    np.testing.assert_allclose(proba(other, X), proba(clf, X), atol=1e-4)
+    assert not np.array_equal(proba(other, X), proba(clf, X))
+    return other.net_.optimizer_.state
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@every_estimator
+def test_training_goes_on_in_another_precision(estimator, optimizer):
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, optimizer=optimizer)
+    drawn = {"perturbation", "dropout"} & set(clf.get_params())  # in the dtype
+    clf.set_params(**dict.fromkeys(drawn, 0.0))
+    for weight, memory in goes_on_in_float32(clf, X, Y).items():
+        kept = [v for k, v in memory.items() if torch.is_tensor(v) and k != "step"]
+        assert kept and {x.dtype for x in kept} == {weight.dtype} == {torch.float32}
+
+
+def test_training_goes_on_in_another_precision_with_what_is_kept_in_lists():
+    hierarchy, X, Y = make("many")
+    options = {"optimizer": torch.optim.LBFGS, "learning_rate_init": 1.0}
+    options |= {"hidden_layer_sizes": (8,), "dropout": 0.0, "random_state": 0}
+    clf = MaxConstraintClassifier(hierarchy, **options)
+    (memory,) = goes_on_in_float32(clf, X, Y).values()
+    assert memory["old_dirs"]
+    assert {x.dtype for x in memory["old_dirs"]} == {torch.float32}
 
 
 @every_estimator

@@ -711,6 +711,28 @@ def test_going_on_keeps_the_loss_and_the_stops(single, stopping):
     assert clf.partial_fit(*stopping).n_iter_ == 2  # their deeper levels are left out
 
 
+@pytest.mark.parametrize("form", ["single", "many"])
+def test_going_on_keeps_the_length_of_the_features(form, request):
+    X, Y = request.getfixturevalue(form)
+    usual = form == "single"
+    hierarchy = TREE if usual else DAG
+    for first in ("auto", not usual):
+        clf = fast(hierarchy, max_iter=1, normalize_features=first).fit(X, Y)
+        unit = usual if first == "auto" else first
+        for given in ("auto", unit):
+            clf.set_params(normalize_features=given, warm_start=True).fit(X, Y)
+            clf.partial_fit(X, Y)
+            assert clf.normalize_features_ is clf.net_.module_.normalize_features
+            assert clf.normalize_features_ is unit
+        clf.set_params(normalize_features=not unit)
+        message = f"goes on with normalize_features={unit}, but got {not unit}"
+        for go_on in (clf.fit, clf.partial_fit):
+            with pytest.raises(ValueError, match=message):
+                go_on(X, Y)
+        clf.set_params(warm_start=False).fit(X, Y)
+        assert clf.normalize_features_ is not unit
+
+
 def test_dwa_looks_back_over_parts(many):
     X, Y = many
     clf = fast(DAG, task_weighting="dwa")

@@ -128,13 +128,13 @@ def said_of_two_cores(found, planned):
     cells = [(job.row, job.data_set) for job in planned]
     means = [fmean(known[cell]) for cell in cells if cell in known]
     hours, left_out = sum(means) / results.CORES / 3600, len(planned) - len(means)
+    fits = f"{len(means)} of {len(planned)} planned fits" if left_out else "All fits"
     said = (
-        f"Of what is planned, {len(means)} fits take {hours:.1f} hours on "
-        f"{results.CORES} cores, as many at a time, by the mean times of those that "
-        f"were made so."
+        f"{fits} take {hours:.1f} hours on {results.CORES} cores, as many at a time, "
+        f"by the mean times of those of the same row and data set that were made so."
     )
     if left_out:
-        said += f" That leaves out {left_out} fits of rows of which none was."
+        said += " Of the others, none was made so."
     return f"{said}\n"
 
 

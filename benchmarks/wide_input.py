@@ -36,7 +36,7 @@ SETS = (  # and how many training rows
     ("diatoms", 350),
 )
 TEXTS = ("cei", "rcv1_subset1", "goemotions")  # tf-idf in CSR
-SHARES = (0.2, 0.4, 0.6)
+SHARES = (0.2, 0.4, 0.5, 0.6, 0.7)
 RESULTS = Path(__file__).parent / "results" / "wide_input.json"
 PAGE = Path(__file__).parents[1] / "docs" / "wide_input_table.inc"
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from skhmc import HCALClassifier
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score

@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
 from skhmc import CoherentClassifier, coherence

@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from benchmarks.first_light import leaf_accuracy, versions
+from benchmarks.figures import leaf_accuracy, versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.peers import FlatNetwork, paths_to
 from skhmc import HCALClassifier

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.class_weight import split_training
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from skhmc import MaxConstraintClassifier
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score

@@ -29,7 +29,7 @@ import scipy.sparse as sp
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.tables import include, table
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
 from skhmc.coherence import close_upward

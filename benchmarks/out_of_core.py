@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.ranking_scale import in_own_process
 from benchmarks.tables import include, table
 from skhmc import Hierarchy, MaxConstraintClassifier

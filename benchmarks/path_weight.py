@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import leaf_accuracy, versions
+from benchmarks.figures import leaf_accuracy, versions
 from skhmc import HCALClassifier, paths
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score

@@ -19,7 +19,7 @@ from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardSca
 from threadpoolctl import threadpool_limits
 
 from benchmarks.coherent import rows
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.recipe import cut
 from benchmarks.tables import include, table
 from skhmc import HCALClassifier

@@ -24,7 +24,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score

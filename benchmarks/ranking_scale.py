@@ -26,7 +26,7 @@ import scipy.sparse as sp
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from skhmc import HyperbolicHMC
 from skhmc._similarity import SIMILARITIES, similarity
 from skhmc.induction import cooccurrence

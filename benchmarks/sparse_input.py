@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from skhmc._batches import SliceDataset
 from skhmc._encoder import SPARSE, WIDE
 from skhmc.nn.layers import MLPEncoder

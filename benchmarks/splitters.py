@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from skhmc.datasets import fetch_clus
 from skhmc.model_selection import MultilabelStratifiedKFold

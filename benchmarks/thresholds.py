@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from threadpoolctl import threadpool_limits
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
 from skhmc import HierarchicalThresholdClassifier

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.coherent import rows
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
 from skhmc import HCALClassifier

@@ -165,18 +165,33 @@ def _was_raised_on_purpose(stop):
 def _kind(optimizer):
     """Return what decides which memory of the weights an optimizer keeps."""
     options = {
-        name: bool(value)
+        name
         for name, value in optimizer.defaults.items()
-        if name == "momentum" or isinstance(value, bool)
+        if value and (name == "momentum" or isinstance(value, bool))
     }
     kind = type(optimizer)
     kind = torch.optim.AdamW if issubclass(kind, torch.optim.AdamW) else kind
-    return kind, {k: options[k] for k in options if k != "fused"}
+    return kind, options - {"fused"}
 
 
-def _weights(optimizer):
-    """Return all weights of an optimizer, in the order in which it numbers them."""
-    return [weight for group in optimizer.param_groups for weight in group["params"]]
+def _moved(known, old, new, options):
+    """Return a copy of what an optimizer knows of a weight, for one that follows it.
+
+    That has its device and its dtype, where the former had those of the old weight.
+    Single numbers, such as that of the steps taken, keep their dtype, and stay on the
+    CPU, as torch has it unless options ask for what reads them on the device.
+    """
+    if torch.is_tensor(known):
+        on_device = options.get("fused") or options.get("capturable")
+        beside = known.ndim > 0 or known.device.type != "cpu" or on_device
+        same = known.ndim > 0 and known.dtype == old.dtype
+        known = known.detach().to(new.device if beside else "cpu", copy=True)
+        return known.to(new.dtype) if same else known
+    if type(known) is dict:
+        return {name: _moved(x, old, new, options) for name, x in known.items()}
+    if type(known) in (list, tuple):
+        return type(known)(_moved(x, old, new, options) for x in known)
+    return deepcopy(known)
 
 
 class _TensorFloat:
@@ -295,18 +310,11 @@ class Net(NeuralNet):
             former.optimizer_.state,
             dict(former.get_all_learnable_params()),
         )
-        packed, state = self.optimizer_.state_dict(), {}
-        at = {id(weight): k for k, weight in enumerate(_weights(self.optimizer_))}
         for name, weight in self.get_all_learnable_params():
             old = before.get(name)
-            if old is None or old.shape != weight.shape or not memory.get(old):
-                continue
-            # a copy, so that the former net stays what it is
-            state[at[id(weight)]] = known = deepcopy(memory[old])
-            if torch.is_tensor(known.get("step")):  # moved from here if need be
-                known["step"] = known["step"].cpu()
-        # gives it the weights' device and dtype
-        self.optimizer_.load_state_dict(packed | {"state": state})
+            if old is not None and old.shape == weight.shape and old in memory:
+                known = _moved(memory[old], old, weight, self.optimizer_.defaults)
+                self.optimizer_.state[weight] = known
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

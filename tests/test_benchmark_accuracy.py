@@ -342,6 +342,7 @@ def test_the_hours_of_all_planned_fits_are_those_of_two_cores():
     assert "Of the others, none" in said
     said = series.said_of_two_cores(found, planned)
     assert said.startswith("All fits take 2.0 hours") and "others" not in said
+    assert series.said_of_two_cores(found, planned[:0]) == ""
 
 
 def test_where_a_row_is_fitted_does_not_define_it():

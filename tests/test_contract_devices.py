@@ -13,7 +13,7 @@ from torch import nn
 import skhmc._batches
 from skhmc._batches import SliceDataset
 from skhmc._label_sample import LabelSampler
-from skhmc._net import _TensorFloat
+from skhmc._net import _moved, _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
 # storages are tagged as if they were on a GPU when they are saved
@@ -47,6 +47,26 @@ def test_a_pickle_from_a_gpu_loads_and_goes_on_without_one(estimator, method, tm
     np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), clf.predict_proba(X))
     expected = clf.partial_fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(np.load(tmp_path / "next.npy"), expected)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_what_an_optimizer_knows_moves_to_another_device(fused):
+    old = torch.nn.Parameter(torch.zeros(3))
+    new = torch.nn.Parameter(torch.zeros(3, device="meta", dtype=torch.float64))
+    memory = {"step": torch.tensor(2.0), "exp_avg": torch.ones(3), "other": [1]}
+    memory |= {"half": torch.ones(3, dtype=torch.bfloat16), "name": "warm-up"}
+    memory |= {"past": (torch.ones(3), None), "loss": old.sum()}
+    moved = _moved(memory, old, new, {"fused": fused, "capturable": False})
+    step, near = moved["step"], moved["exp_avg"]
+    assert step.device.type == ("meta" if fused else "cpu")
+    assert step.dtype == torch.float32
+    assert near.device.type == "meta" and near.dtype == torch.float64
+    assert moved["half"].device.type == "meta"
+    assert moved["half"].dtype == torch.bfloat16
+    past, none = moved["past"]
+    assert past.device.type == "meta" and past.dtype == torch.float64 and none is None
+    assert not moved["loss"].requires_grad and moved["name"] == "warm-up"
+    assert moved["other"] == [1] and moved["other"] is not memory["other"]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps", 3.5])

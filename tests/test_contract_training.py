@@ -344,14 +344,45 @@ def test_training_goes_on_in_another_precision(estimator, optimizer):
         assert kept and {x.dtype for x in kept} == {weight.dtype} == {torch.float32}
 
 
-def test_training_goes_on_in_another_precision_with_what_is_kept_in_lists():
+class Dizzy(torch.optim.Optimizer):
+    """Steps by the mean of the last gradients, kept in a list; it has no flags."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure):
+        loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"]:
+                known = self.state[weight]
+                known["last"] = [*known.get("last", ())[-9:], weight.grad.clone()]
+                weight.data.sub_(group["lr"] * sum(known["last"]) / len(known["last"]))
+        return loss
+
+
+@pytest.mark.parametrize("optimizer", [Dizzy, torch.optim.LBFGS, torch.optim.Adafactor])
+@pytest.mark.parametrize("pickled", [False, True])
+def test_the_memory_of_any_optimizer_goes_on(optimizer, pickled):
     hierarchy, X, Y = make("many")
-    options = {"optimizer": torch.optim.LBFGS, "learning_rate_init": 1.0}
-    options |= {"hidden_layer_sizes": (8,), "dropout": 0.0, "random_state": 0}
-    clf = MaxConstraintClassifier(hierarchy, **options)
-    (memory,) = goes_on_in_float32(clf, X, Y).values()
-    assert memory["old_dirs"]
-    assert {x.dtype for x in memory["old_dirs"]} == {torch.float32}
+    options = {"hidden_layer_sizes": (8,), "batch_size": None, "random_state": 0}
+    clf = MaxConstraintClassifier(hierarchy, optimizer=optimizer, **options)
+    found = []
+    for _ in range(4):
+        clf.partial_fit(X, Y)
+        memory = next(iter(clf.net_.optimizer_.state.values()))
+        steps = memory.get("step", memory.get("n_iter", 0))
+        found.append(float(steps) or len(memory["last"]))
+        clf = pickle.loads(pickle.dumps(clf)) if pickled else clf
+    assert (np.diff(found) > 0).all()
+
+
+def test_lists_of_an_optimizer_follow_the_precision():
+    hierarchy, X, Y = make("many")
+    options = {"hidden_layer_sizes": (8,), "dropout": 0.0, "random_state": 0}
+    clf = MaxConstraintClassifier(hierarchy, optimizer=Dizzy, **options)
+    for memory in goes_on_in_float32(clf, X, Y).values():
+        assert len(memory["last"]) == 3  # one of every part, two in float64
+        assert {x.dtype for x in memory["last"]} == {torch.float32}
 
 
 @every_estimator

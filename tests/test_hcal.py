@@ -255,7 +255,7 @@ def test_features_have_length_one_for_single_paths_with_a_linear_head(single):
     assert clf.net_.module_.normalize_features
     for other in ({"label_loss": "bce"}, {"linear_head": False}):
         assert not fast(TREE, max_iter=1, **other).fit(X, Y).normalize_features_
-    given = fast(TREE, max_iter=1, normalize_features=False).fit(X, Y)
+    given = fast(TREE, max_iter=1, normalize_features=np.False_).fit(X, Y)
     assert given.normalize_features_ is False
     assert not given.net_.module_.normalize_features
 

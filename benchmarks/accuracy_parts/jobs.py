@@ -16,7 +16,7 @@ from benchmarks.accuracy_parts.rows import (
     n_seeds,
 )
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, load
-from benchmarks.first_light import leaf_accuracy
+from benchmarks.figures import leaf_accuracy
 from benchmarks.speed_parts.common import peak_gb, quiet
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
 

@@ -128,6 +128,8 @@ def said_of_two_cores(found, planned):
     cells = [(job.row, job.data_set) for job in planned]
     means = [fmean(known[cell]) for cell in cells if cell in known]
     hours, left_out = sum(means) / results.CORES / 3600, len(planned) - len(means)
+    if not means:
+        return ""
     fits = f"{len(means)} of {len(planned)} planned fits" if left_out else "All fits"
     said = (
         f"{fits} take {hours:.1f} hours on {results.CORES} cores, as many at a time, "

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.first_light import versions
+from benchmarks.figures import versions
 
 __all__ = [
     "Settings",

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from skorch.callbacks import Callback
 
-from benchmarks.first_light import leaf_accuracy
+from benchmarks.figures import leaf_accuracy
 from benchmarks.peers import HiClassPaths, PriorForConstantLabels, has_hiclass
 from benchmarks.speed_parts.common import found, paired, quiet, ratio_cell
 from benchmarks.speed_parts.data import load

@@ -117,7 +117,7 @@ class RowAdamW(torch.optim.AdamW):
         beta1, beta2 = group["betas"]
         state["step"] += 1
         state["decay"] += math.log1p(-rate * group["weight_decay"])
-        now, decay = state["step"].item(), float(state["decay"])  # on the CPU
+        now, decay = state["step"].item(), state["decay"].item()  # on the CPU
 
         def of_rows(name):  # as columns beside the gradient
             return state[name].index_select(0, rows).view(-1, *[1] * (grad.ndim - 1))
@@ -148,7 +148,7 @@ class RowAdamW(torch.optim.AdamW):
             state["exp_avg_sq"] = torch.zeros_like(table)
         if "last" not in state:
             now = state["step"].item()
-            state["decay"] = 0.0
+            state["decay"] = torch.zeros((), dtype=torch.float64, device="cpu")
             state["decayed"] = table.new_zeros(len(table))
             state["last"] = table.new_full((len(table),), now)
             state["total"] = table.new_full((len(table),), 1 - group["betas"][0] ** now)

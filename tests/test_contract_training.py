@@ -360,7 +360,7 @@ class Dizzy(torch.optim.Optimizer):
         return loss
 
 
-@pytest.mark.parametrize("optimizer", [Dizzy, torch.optim.LBFGS, torch.optim.Adafactor])
+@pytest.mark.parametrize("optimizer", [Dizzy, torch.optim.LBFGS])
 @pytest.mark.parametrize("pickled", [False, True])
 def test_the_memory_of_any_optimizer_goes_on(optimizer, pickled):
     hierarchy, X, Y = make("many")
@@ -370,8 +370,7 @@ def test_the_memory_of_any_optimizer_goes_on(optimizer, pickled):
     for _ in range(4):
         clf.partial_fit(X, Y)
         memory = next(iter(clf.net_.optimizer_.state.values()))
-        steps = memory.get("step", memory.get("n_iter", 0))
-        found.append(float(steps) or len(memory["last"]))
+        found.append(memory.get("n_iter") or len(memory["last"]))
         clf = pickle.loads(pickle.dumps(clf)) if pickled else clf
     assert (np.diff(found) > 0).all()
 

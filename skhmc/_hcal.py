@@ -314,17 +314,14 @@ class HCALClassifier(NetworkHMC):
                 f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
             )
         self.label_loss_ = asked
-        if self.leaf_prediction not in ("auto", self.leaf_prediction_):
-            raise ValueError(
-                f"Training goes on with leaf_prediction={self.leaf_prediction_!r}, but "
-                f"got {self.leaf_prediction!r}. Use 'auto', or start anew."
-            )
+        for name in ("leaf_prediction", "normalize_features"):
+            given, began_with = getattr(self, name), getattr(self, name + "_")
+            if given not in ("auto", began_with):
+                raise ValueError(
+                    f"Training goes on with {name}={began_with!r}, but got {given!r}. "
+                    f"Use 'auto', or start anew."
+                )
         form.accepts(targets.Y, self.leaf_prediction)
-        if self.normalize_features not in ("auto", self.normalize_features_):
-            raise ValueError(
-                f"Training goes on with normalize_features={self.normalize_features_}, "
-                f"but got {self.normalize_features}. Use 'auto', or start anew."
-            )
 
     @property
     def coherence_(self):
@@ -334,7 +331,7 @@ class HCALClassifier(NetworkHMC):
 
     def _build(self, problem):
         module, own = self._build_module(problem)
-        tasks, most = self._build_tasks(problem), None
+        tasks, weights, most = self._build_tasks(problem), problem.class_weight, None
         if self.aggregation and resolve_device(self.device) != "cpu":
             groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
             groups = [group.numpy() for group in groups]
@@ -347,8 +344,7 @@ class HCALClassifier(NetworkHMC):
             temperature=self.temperature,
             weighting=self.task_weighting,
             gamma=self.gamma,
-            class_weight=problem.class_weight
-            and tuple(map(torch.from_numpy, problem.class_weight)),
+            class_weight=weights and tuple(map(torch.from_numpy, weights)),
             most=most,
         )
         groups = self._prototype_groups(len(problem.form.level_sizes))
@@ -388,8 +384,7 @@ class HCALClassifier(NetworkHMC):
             positive, _ = problem.weighted_counts()
             classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
             covered = np.array([positive[f].sum() for f in form.frontiers])
-            covered /= problem.n_samples
-            covered[covered == 0] = 1
+            covered = np.where(covered == 0, 1, covered / problem.n_samples)
             return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
         frequencies = torch.from_numpy(problem.frequencies())
         levels = form.hierarchy, form.level_sizes
@@ -400,7 +395,6 @@ class HCALClassifier(NetworkHMC):
             return []
         speeds = positive_elements(self, "prototype_learning_rate", Real)
         speeds += speeds[-1:] * n_levels
-        return [  # the first rate is the deepest level's
-            (f"prototypes.{n_levels - 1 - k}", {"lr": speeds[k]})
-            for k in range(n_levels)
-        ]
+        levels = reversed(range(n_levels))  # the first rate is the deepest level's
+        pairs = zip(levels, speeds, strict=False)
+        return [(f"prototypes.{level}", {"lr": speed}) for level, speed in pairs]

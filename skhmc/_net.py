@@ -15,6 +15,7 @@ from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from tqdm.auto import tqdm
 
 from skhmc._batches import Batches
+from skhmc._optimizer_memory import hand_on
 
 __all__ = ["Net", "resolve_device"]
 
@@ -162,38 +163,6 @@ def _was_raised_on_purpose(stop):
     return code[where.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
-def _kind(optimizer):
-    """Return what decides which memory of the weights an optimizer keeps."""
-    options = {
-        name
-        for name, value in optimizer.defaults.items()
-        if value and (name == "momentum" or isinstance(value, bool))
-    }
-    kind = type(optimizer)
-    kind = torch.optim.AdamW if issubclass(kind, torch.optim.AdamW) else kind
-    return kind, options - {"fused"}
-
-
-def _moved(known, old, new, options):
-    """Return a copy of what an optimizer knows of a weight, for one that follows it.
-
-    That has its device and its dtype, where the former had those of the old weight.
-    Single numbers, such as that of the steps taken, keep their dtype, and stay on the
-    CPU, as torch has it unless options ask for what reads them on the device.
-    """
-    if torch.is_tensor(known):
-        on_device = options.get("fused") or options.get("capturable")
-        beside = known.ndim > 0 or known.device.type != "cpu" or on_device
-        same = known.ndim > 0 and known.dtype == old.dtype
-        known = known.detach().to(new.device if beside else "cpu", copy=True)
-        return known.to(new.dtype) if same else known
-    if type(known) is dict:
-        return {name: _moved(x, old, new, options) for name, x in known.items()}
-    if type(known) in (list, tuple):
-        return type(known)(_moved(x, old, new, options) for x in known)
-    return deepcopy(known)
-
-
 class _TensorFloat:
     """Lets CUDA devices multiply in TensorFloat-32 while a fit runs.
 
@@ -304,17 +273,10 @@ class Net(NeuralNet):
     def go_on_from(self, former):
         """Take over the history, and what the optimizer remembers of every weight."""
         self.history.extend(epoch for epoch in former.history if "train_loss" in epoch)
-        if not former.resumable or _kind(former.optimizer_) != _kind(self.optimizer_):
-            return
-        memory, before = (
-            former.optimizer_.state,
-            dict(former.get_all_learnable_params()),
-        )
-        for name, weight in self.get_all_learnable_params():
-            old = before.get(name)
-            if old is not None and old.shape == weight.shape and old in memory:
-                known = _moved(memory[old], old, weight, self.optimizer_.defaults)
-                self.optimizer_.state[weight] = known
+        if former.resumable:
+            before = dict(former.get_all_learnable_params())
+            weights = self.get_all_learnable_params()
+            hand_on(former.optimizer_, before, self.optimizer_, weights)
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

@@ -13,7 +13,8 @@ from torch import nn
 import skhmc._batches
 from skhmc._batches import SliceDataset
 from skhmc._label_sample import LabelSampler
-from skhmc._net import _moved, _TensorFloat
+from skhmc._net import _TensorFloat
+from skhmc._optimizer_memory import _moved
 from tests.contract import assert_same, build, every_estimator, task
 
 # storages are tagged as if they were on a GPU when they are saved

@@ -20,12 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.accuracy_parts import figure, margins, results, series, tables
-from benchmarks.accuracy_parts.jobs import (
-    definitions,
-    fit_and_score,
-    in_order,
-    jobs_of,
-)
+from benchmarks.accuracy_parts.jobs import definitions, fit_and_score, in_order, jobs_of
 from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition
 from benchmarks.accuracy_parts.sets import KINDS
 from benchmarks.tables import block

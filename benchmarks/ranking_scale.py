@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.figures import versions
 from skhmc import HyperbolicHMC
-from skhmc._similarity import SIMILARITIES, similarity
+from skhmc._networks.label_similarity import SIMILARITIES, similarity
 from skhmc.induction import cooccurrence
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import HYPERBOLIC, SampledRanking, ranking_loss

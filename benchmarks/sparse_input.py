@@ -2,7 +2,7 @@
 
 Run as ``python -m benchmarks.sparse_input``. Times a batch from CSR rows to the
 gradients of a layer's weights, by a dense batch and by the stored values alone, on one
-thread: the medians on which the rule of ``skhmc._encoder`` stands. Writes
+thread: the medians on which the rule of ``skhmc._networks.encoder`` stands. Writes
 ``benchmarks/results/sparse_input.json``.
 """
 
@@ -16,8 +16,8 @@ import scipy.sparse as sp
 import torch
 
 from benchmarks.figures import versions
-from skhmc._batches import SliceDataset
-from skhmc._encoder import SPARSE, WIDE
+from skhmc._networks.batches import SliceDataset
+from skhmc._networks.encoder import SPARSE, WIDE
 from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.modules import seed_module
 

@@ -22,7 +22,7 @@ from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
 from skhmc import HierarchicalThresholdClassifier
-from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
+from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import hierarchical_f1_score, hierarchical_violation_rate
 

@@ -9,11 +9,11 @@ __version__ = "0.1.0"
 # Public names are resolved on first use, so that importing skhmc (or only its metrics)
 # does not load torch.
 _ON_DEMAND = {
-    "CoherentClassifier": "skhmc._coherent",
-    "HCALClassifier": "skhmc._hcal",
-    "HierarchicalThresholdClassifier": "skhmc._threshold",
-    "HyperbolicHMC": "skhmc._hyperbolic",
-    "MaxConstraintClassifier": "skhmc._max_constraint",
+    "CoherentClassifier": "skhmc._meta.coherent",
+    "HCALClassifier": "skhmc._networks.hcal",
+    "HierarchicalThresholdClassifier": "skhmc._meta.threshold",
+    "HyperbolicHMC": "skhmc._networks.hyperbolic",
+    "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
 
 __all__ = [*_ON_DEMAND, "Hierarchy", "__version__"]

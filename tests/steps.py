@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skhmc._batches import Batches
-from skhmc._net import Net
+from skhmc._networks.batches import Batches
+from skhmc._networks.skorch_net import Net
 from tests.contract import build, needs, task
 
 CASES = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-import skhmc._network
+import skhmc._networks.base
 from benchmarks import accuracy, peers
 from benchmarks.accuracy_parts import (
     figure,
@@ -154,7 +154,7 @@ def test_every_row_is_built_and_defined(row):
 def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
     networks, flat = ("table", OURS), ("table", "logistic regression")
     before = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
-    monkeypatch.setattr(skhmc._network, "DROPOUT", {"single": (0, 0, 0)})
+    monkeypatch.setattr(skhmc._networks.base, "DROPOUT", {"single": (0, 0, 0)})
     after = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
     assert before[0] != after[0] and before[1] == after[1]
 
@@ -163,7 +163,7 @@ def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
 def test_the_rule_for_wide_tables_is_part_of_their_definition_alone(row, monkeypatch):
     kinds = ("table", "wide table")
     before = [rows.definition(row, kind)[1] for kind in kinds]
-    monkeypatch.setattr(skhmc._network, "WIDE_DROPOUT", 0.9)
+    monkeypatch.setattr(skhmc._networks.base, "WIDE_DROPOUT", 0.9)
     monkeypatch.setattr(rows, "WIDE_DROPOUT", 0.9, raising=False)
     after = [rows.definition(row, kind)[1] for kind in kinds]
     assert before[0] == after[0] and before[1] != after[1]
@@ -174,7 +174,7 @@ def test_the_flat_networks_have_the_budget_of_those_beside_them():
     clf = rows.ROWS[FLAT].build(None, 0, "table")
     for name in ("hidden_layer_sizes", "max_iter", "batch_size", "learning_rate_init"):
         assert getattr(clf, name) == getattr(peer, name)
-    assert (clf.input_dropout, clf.dropout) == skhmc._network.DROPOUT["many"][:2]
+    assert (clf.input_dropout, clf.dropout) == skhmc._networks.base.DROPOUT["many"][:2]
 
     class Other(MaxConstraintClassifier):
         def __init__(self, *, optimizer="sgd", schedule="onecycle"):

@@ -54,7 +54,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier
-from skhmc._frequencies import rates
+from skhmc._data.weights import rates
 from skhmc.coherence import (
     average_constraint,
     close_upward,

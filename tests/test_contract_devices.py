@@ -10,11 +10,11 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-import skhmc._batches
-from skhmc._batches import SliceDataset
-from skhmc._label_sample import LabelSampler
-from skhmc._net import _TensorFloat
-from skhmc._optimizer_memory import _moved
+import skhmc._networks.batches
+from skhmc._networks.batches import SliceDataset
+from skhmc._networks.label_sampling import LabelSampler
+from skhmc._networks.optimizer_state import _moved
+from skhmc._networks.skorch_net import _TensorFloat
 from tests.contract import assert_same, build, every_estimator, task
 
 # storages are tagged as if they were on a GPU when they are saved
@@ -185,7 +185,7 @@ def test_arrays_move_to_a_device_where_they_fit(monkeypatch):
         asked.append(size)
         return room[0]
 
-    monkeypatch.setattr(skhmc._batches, "_fits", fits)
+    monkeypatch.setattr(skhmc._networks.batches, "_fits", fits)
     X, Y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
     data, room = SliceDataset(X, Y, dtype=torch.float32), [True]
     moved = data.move_to("meta")
@@ -216,14 +216,14 @@ PLACES = {  # where X, Y and weights are then
 def test_what_moves_to_a_device(case, monkeypatch):
     (options, expected), as_is = PLACES[case], np.asarray
     room = options.get("room", 1000)
-    monkeypatch.setattr(skhmc._batches, "_fits", lambda size, _: size <= room)
+    monkeypatch.setattr(skhmc._networks.batches, "_fits", lambda size, _: size <= room)
     X, Y, weight = (np.ones((4, n), np.float32) for n in (3, 2, 2))
-    monkeypatch.setattr(skhmc._batches, "FILLED", options.get("filled", 8))
+    monkeypatch.setattr(skhmc._networks.batches, "FILLED", options.get("filled", 8))
     arrays = options.get("X", as_is)(X), options.get("Y", as_is)(Y), weight
     sampler = LabelSampler(2, 1, torch.Generator()) if "sampler" in options else None
     data = SliceDataset(*arrays, dtype=torch.float32, sampler=sampler)
     moved = data.move_to("meta")
-    kinds = torch.Tensor | skhmc._batches._PaddedRows
+    kinds = torch.Tensor | skhmc._networks.batches._PaddedRows
     found = [isinstance(a, kinds) and a.device.type == "meta" for a in moved.arrays]
     assert found == [place == "there" for place in expected.split()]
     assert (moved is data) == (not any(found))

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from skhmc import CoherentClassifier, HierarchicalThresholdClassifier
-from skhmc._file_rows import is_in_file
+from skhmc._data.X import is_in_file
 from skhmc.coherence import close_upward
 from tests.contract import (
     KINDS,
@@ -35,7 +35,7 @@ early = pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Many blocks of rows also of little data."""
-    monkeypatch.setattr("skhmc._file_rows.ENTRIES_PER_BLOCK", 40)
+    monkeypatch.setattr("skhmc._data.X.ENTRIES_PER_BLOCK", 40)
 
 
 def wide(X):
@@ -265,7 +265,7 @@ import resource, warnings
 import numpy as np
 from pathlib import Path
 from skhmc import {kind}
-from skhmc._targets import read_targets
+from skhmc._data.targets import read_targets
 
 def in_file(name, dtype, shape):
     array = np.lib.format.open_memmap(name, "w+", dtype, shape)  # zeros: no room taken

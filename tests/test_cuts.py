@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from skhmc import Hierarchy
-from skhmc._cuts import coherent, cut, f1_thresholds, group_labels, search_thresholds
+from skhmc._meta.f1_thresholds import (
+    coherent,
+    cut,
+    f1_thresholds,
+    group_labels,
+    search_thresholds,
+)
 from skhmc.coherence import score_violations, violations
 from tests.hierarchies import hierarchies
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skhmc._batches import Batches, SliceDataset
-from skhmc._file_rows import FileRows, has_rows_in_file, is_in_file, row_blocks
+from skhmc._data.X import FileRows, has_rows_in_file, is_in_file, row_blocks
+from skhmc._networks.batches import Batches, SliceDataset
 
 DTYPES = ["float16", "float32", "float64", "uint8", "int64", "bool", ">f4", "<U3"]
 
@@ -43,7 +43,7 @@ def test_rows_must_be_one_piece_each(tmp_path):
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3), (20, 1), (3, 50), (4, 2, 3)])
 def test_blocks_cover_all_rows(monkeypatch, shape):
-    monkeypatch.setattr("skhmc._file_rows.ENTRIES_PER_BLOCK", 10)
+    monkeypatch.setattr("skhmc._data.X.ENTRIES_PER_BLOCK", 10)
     array = np.arange(np.prod(shape)).reshape(shape)
     blocks = [array[rows] for rows in row_blocks(array)]
     np.testing.assert_array_equal(np.concatenate(blocks), array)

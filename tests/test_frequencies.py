@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import compute_class_weight
 
-from skhmc._frequencies import balanced_weights, label_counts, rates, warn_constant
+from skhmc._data.weights import balanced_weights, label_counts, rates, warn_constant
 
 counts = st.lists(st.integers(0, 1000), min_size=2, max_size=6).map(np.array)
 

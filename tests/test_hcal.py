@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skhmc import HCALClassifier, Hierarchy, _training
-from skhmc._hold_out import hold_out
-from skhmc._net import Net
+from skhmc._data.hold_out import hold_out
+from skhmc._networks.skorch_net import Net
 from skhmc.coherence import close_upward, score_violations, violations
 from skhmc.datasets import load_digit_properties
 
@@ -266,9 +266,9 @@ def test_a_linear_head_is_there_unless_labels_are_very_many(monkeypatch):
     assert clf.linear_head_ and clf.net_.module_.weight.abs().max() > 0
     for name, most in (("MOST_WEIGHTS", 95), ("MOST_EXACT", 2)):
         with monkeypatch.context() as patch:
-            patch.setattr(f"skhmc._hcal.{name}", most)
+            patch.setattr(f"skhmc._networks.hcal.{name}", most)
             assert not clf.fit(X, Y).linear_head_
-    monkeypatch.setattr("skhmc._hcal.MOST_EXACT", 2)
+    monkeypatch.setattr("skhmc._networks.hcal.MOST_EXACT", 2)
     clf.fit(X, Y)
     assert clf.net_.module_.weight is None
     assert clf.set_params(linear_head=True).fit(X, Y).net_.module_.weight is not None

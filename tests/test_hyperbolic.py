@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import Callback
 
 from skhmc import Hierarchy, HyperbolicHMC, _label_embedding
-from skhmc._hold_out import hold_out
-from skhmc._label_embedding import LabelPoints
-from skhmc._training import draw_seeds
+from skhmc._data.hold_out import hold_out
+from skhmc._networks.label_embedding import LabelPoints
+from skhmc._networks.training import draw_seeds
 from skhmc.coherence import score_violations, violations
 from skhmc.datasets import make_hidden_hierarchy
 from skhmc.induction import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skhmc import Hierarchy
-from skhmc._label_form import ManyPaths, SinglePath
+from skhmc._scoring.label_form import ManyPaths, SinglePath
 
 TREE = Hierarchy.from_paths(["a/1", "a/2", "b/1", "c"])
 

@@ -1,11 +1,11 @@
-"""Tests of skhmc._optional."""
+"""Tests of skhmc._utils.optional."""
 
 import math
 import sys
 
 import pytest
 
-from skhmc._optional import import_optional
+from skhmc._utils.optional import import_optional
 
 
 def test_returns_the_module_itself():

@@ -20,10 +20,10 @@ from skhmc import (
     MaxConstraintClassifier,
     _net,
 )
-from skhmc._batches import SliceDataset
-from skhmc._outputs import Blocks, above, format_proba, sigmoid, to_csr, top_k
+from skhmc._networks.batches import SliceDataset
+from skhmc._scoring.outputs import Blocks, above, format_proba, sigmoid, to_csr, top_k
+from skhmc._utils.levels import transposed
 from skhmc.coherence import close_upward, max_constraint, violations
-from skhmc.coherence._sweep import transposed
 from skhmc.inspection import HierarchyDisplay
 from skhmc.metrics import get_scorer, get_scorer_names, hierarchical_violation_rate
 from tests.contract import KINDS, build, every_estimator, task

@@ -9,8 +9,8 @@ import torch
 
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
 from skhmc import _label_sample as sampling
-from skhmc._batches import Batches, SliceDataset
-from skhmc._label_sample import LabelSampler
+from skhmc._networks.batches import Batches, SliceDataset
+from skhmc._networks.label_sampling import LabelSampler
 from skhmc.coherence import close_upward
 from skhmc.nn.criteria import EmbeddingCriterion, HCALCriterion, LabelCriterion
 from skhmc.nn.functional import level_counts

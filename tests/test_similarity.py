@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skhmc import Hierarchy
-from skhmc._similarity import SIMILARITIES, ancestry, similarity
+from skhmc._networks.label_similarity import SIMILARITIES, ancestry, similarity
 from skhmc.coherence import close_upward
 from skhmc.induction import cooccurrence
 from tests.hierarchies import hierarchies

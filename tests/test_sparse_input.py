@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
-from skhmc._batches import SliceDataset
+from skhmc._networks.batches import SliceDataset
 from skhmc.nn.layers import Dropout, MLPEncoder
 from skhmc.nn.modules import LabelNetwork, seed_module
 from skhmc.nn.sparse import SparseLinear, map_values, sparse_rows

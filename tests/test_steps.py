@@ -15,11 +15,11 @@ from sklearn.base import clone
 from skorch.callbacks import EpochTimer, GradientNormClipping
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import skhmc._batches
-import skhmc._hcal
+import skhmc._networks.batches
+import skhmc._networks.hcal
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
-from skhmc._batches import SliceDataset
-from skhmc._frequencies import most_per_row
+from skhmc._data.weights import most_per_row
+from skhmc._networks.batches import SliceDataset
 from skhmc.coherence import close_upward
 from skhmc.nn.functional import class_means
 from skhmc.nn.rows import RowAdamW
@@ -41,7 +41,7 @@ constant_labels = pytest.mark.filterwarnings("ignore:Of [0-9]+ labels:UserWarnin
 def device(monkeypatch):
     """Return a device that raises when it is waited for, with room for everything."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda part: part)
-    monkeypatch.setattr(skhmc._batches, "_fits", lambda size, device: True)
+    monkeypatch.setattr(skhmc._networks.batches, "_fits", lambda size, device: True)
     return "meta"
 
 
@@ -112,13 +112,13 @@ def test_rows_of_a_sparse_matrix_on_a_device(permuted):
     inside[:, np.arange(7) if columns is None else columns] = Y
     data = np.zeros((9, 2)), sp.csr_matrix(Y)
     dataset = SliceDataset(*data, dtype=torch.float32, columns=columns)
-    there = skhmc._batches._PaddedRows(data[1], columns, torch.float32, "cpu")
+    there = skhmc._networks.batches._PaddedRows(data[1], columns, torch.float32, "cpu")
     for rows in (slice(2, 6), torch.tensor([4, 0, 8]), torch.tensor([4])):
         _, (expected, _) = dataset.batch(rows, "cpu")
         assert torch.equal(there[rows].nan_to_num(-1), expected.nan_to_num(-1))
         at = rows if isinstance(rows, slice) else rows.numpy()
         np.testing.assert_array_equal(there[rows], inside[at])
-    empty = skhmc._batches._PaddedRows(
+    empty = skhmc._networks.batches._PaddedRows(
         sp.csr_matrix((3, 2)), None, torch.float32, "cpu"
     )
     assert torch.equal(empty[slice(1, 3)], torch.zeros(2, 2))
@@ -266,7 +266,7 @@ def test_rows_of_a_label_that_is_always_sampled_are_learnt_as_by_adamw():
 def test_room_for_class_means_is_made_on_a_gpu_and_changes_no_result(monkeypatch):
     case = {"aggregation": 0.5, "one": True}
     counted, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
-    monkeypatch.setattr(skhmc._hcal, "resolve_device", lambda device: "cuda")
+    monkeypatch.setattr(skhmc._networks.hcal, "resolve_device", lambda device: "cuda")
     bounded, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
     assert counted.net_.criterion_.most is None
     assert bounded.net_.criterion_.most == [32, 32]  # one label per row and level

@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from skhmc import Hierarchy
-from skhmc._input import check_sample_weight
-from skhmc._targets import read_targets
+from skhmc._data.targets import read_targets
+from skhmc._data.weights import check_sample_weight
 
 H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})  # mammal, cat, dog
 CLOSED = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]])

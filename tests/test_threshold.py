@@ -35,7 +35,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier, HierarchicalThresholdClassifier, Hierarchy
-from skhmc._out_of_fold import out_of_fold
+from skhmc._meta.out_of_fold import out_of_fold
 from skhmc.coherence import close_upward
 from skhmc.metrics import (
     au_prc_score,

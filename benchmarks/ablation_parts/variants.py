@@ -13,7 +13,7 @@ from benchmarks.accuracy_parts.rows import PUBLISHED_MECHANISMS, Row, network
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
 from benchmarks.accuracy_parts.sets import KINDS, SINGLE_PATH
 from skhmc import HCALClassifier, MaxConstraintClassifier
-from skhmc._network import DROPOUT, WIDE_DROPOUT
+from skhmc._networks.base import DROPOUT, WIDE_DROPOUT
 
 __all__ = [
     "CHANGES",

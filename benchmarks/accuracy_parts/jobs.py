@@ -8,13 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from benchmarks.accuracy_parts.rows import (
-    PARTS,
-    ROWS,
-    definition,
-    model_of,
-    n_seeds,
-)
+from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition, model_of, n_seeds
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, load
 from benchmarks.figures import leaf_accuracy
 from benchmarks.speed_parts.common import peak_gb, quiet

@@ -23,13 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.accuracy_parts.sets import (
-    CLUS,
-    GROUPS,
-    PUBLISHED,
-    SINGLE_PATH,
-    steps,
-)
+from benchmarks.accuracy_parts.sets import CLUS, GROUPS, PUBLISHED, SINGLE_PATH, steps
 from benchmarks.encoders import SmallCNN
 from benchmarks.peers import (
     FlatNetwork,
@@ -43,7 +37,7 @@ from skhmc import (
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
-from skhmc._network import DROPOUT, WIDE_DROPOUT
+from skhmc._networks.base import DROPOUT, WIDE_DROPOUT
 from skhmc.coherence import max_constraint
 
 __all__ = [
@@ -295,7 +289,7 @@ def definition(row, kind, rows=ROWS):
 def module_names(row):
     """Return the modules that say what "auto" is."""
     if row.read is from_network:
-        return "skhmc._network", "skhmc.paths"
+        return "skhmc._networks.base", "skhmc.paths"
     return ()
 
 

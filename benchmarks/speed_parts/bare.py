@@ -6,7 +6,7 @@ import torch
 from sklearn.base import clone
 
 from benchmarks.speed_parts.common import quiet
-from skhmc._input import read_fit_input
+from skhmc._data.targets import read_fit_input
 from skhmc.nn.modules import seed_module
 
 __all__ = ["BareLoop"]

@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.speed_parts.common import found, interleave, paired, ratio_cell
 from benchmarks.speed_parts.data import draw_labels, load, make_hierarchy
-from skhmc._label_form import ManyPaths
+from skhmc._scoring.label_form import ManyPaths
 from skhmc.nn.coherence import MaxConstraint
 from skhmc.nn.losses import MCLoss, bce
 

@@ -3,13 +3,7 @@
 import numpy as np
 import torch
 
-from benchmarks.speed_parts.common import (
-    found,
-    interleave,
-    paired,
-    quiet,
-    ratio_cell,
-)
+from benchmarks.speed_parts.common import found, interleave, paired, quiet, ratio_cell
 from benchmarks.speed_parts.data import ESTIMATORS, SETS, hierarchy_of, load
 
 __all__ = ["goals", "measure", "tables"]

@@ -11,8 +11,8 @@ import torch
 from benchmarks.speed_parts.bare import BareLoop
 from benchmarks.speed_parts.common import quiet
 from benchmarks.speed_parts.data import ESTIMATORS, hierarchy_of, load
-from skhmc._batches import SliceDataset
-from skhmc._net import Net
+from skhmc._networks.batches import SliceDataset
+from skhmc._networks.skorch_net import Net
 from skhmc.nn.criteria import EmbeddingCriterion, HCALCriterion, LabelCriterion
 from skhmc.nn.modules import EmbeddingNetwork, LabelNetwork, PrototypeNetwork
 

@@ -3,13 +3,7 @@
 import numpy as np
 
 from benchmarks.speed_parts.bare import BareLoop
-from benchmarks.speed_parts.common import (
-    found,
-    paired,
-    quiet,
-    ratio_cell,
-    seconds_of,
-)
+from benchmarks.speed_parts.common import found, paired, quiet, ratio_cell, seconds_of
 from benchmarks.speed_parts.data import ESTIMATORS, SETS, hierarchy_of, load
 
 __all__ = ["goals", "measure", "tables"]

@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc._utils.levels import ROWS_PER_BLOCK, check_width
 from skhmc.coherence._scores import max_constraint
-from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width
 
 __all__ = ["check_tree", "isotonic_constraint"]
 

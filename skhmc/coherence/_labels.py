@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence._sweep import (
+from skhmc._utils.levels import (
     CELLS_PER_BLOCK,
     ROWS_PER_BLOCK,
     check_width,

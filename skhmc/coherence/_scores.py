@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence._sweep import ROWS_PER_BLOCK, check_width, sweep, transposed
+from skhmc._utils.levels import ROWS_PER_BLOCK, check_width, sweep, transposed
 
 __all__ = [
     "average_constraint",

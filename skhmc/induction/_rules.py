@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._sources import name_list
+from skhmc._utils.messages import name_list
 from skhmc.induction._rates import LabelRates
 from skhmc.induction._reduction import from_pairs, transitive_reduction
 

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from skhmc._optional import import_optional
+from skhmc._utils.optional import import_optional
 
 __all__ = ["KINDS", "Scene", "shorten"]
 

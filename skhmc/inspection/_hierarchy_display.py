@@ -7,18 +7,18 @@ import scipy.sparse as sp
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
-from skhmc._optional import import_optional
-from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._drawing import Scene
-from skhmc.inspection._layout import layered_layout
-from skhmc.metrics._inputs import align
-from skhmc.metrics._responses import (
+from skhmc._data.indicators import align
+from skhmc._data.responses import (
     find,
     match_labels,
     n_dimensions,
     positive_scores,
     single_label,
 )
+from skhmc._utils.optional import import_optional
+from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._drawing import Scene
+from skhmc.inspection._layout import layered_layout
 
 __all__ = ["HierarchyDisplay"]
 

@@ -4,11 +4,11 @@ from numbers import Integral
 
 import numpy as np
 
-from skhmc._optional import import_optional
+from skhmc._data.responses import find
+from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
 from skhmc.inspection._drawing import shorten
-from skhmc.metrics._responses import find
 
 __all__ = ["LabelEmbeddingDisplay"]
 

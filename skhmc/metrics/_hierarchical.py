@@ -4,8 +4,7 @@ import numbers
 
 import numpy as np
 
-from skhmc.coherence import close_upward
-from skhmc.metrics._inputs import (
+from skhmc._data.indicators import (
     align,
     check_indicator,
     check_weights,
@@ -13,6 +12,7 @@ from skhmc.metrics._inputs import (
     positives,
     truth,
 )
+from skhmc.coherence import close_upward
 
 __all__ = [
     "hierarchical_f1_score",

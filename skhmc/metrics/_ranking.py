@@ -5,14 +5,14 @@ import warnings
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skhmc._sources import name_list
-from skhmc.metrics._inputs import (
+from skhmc._data.indicators import (
     align,
     check_scores,
     check_weights,
     kept_labels,
     truth,
 )
+from skhmc._utils.messages import name_list
 
 __all__ = ["au_prc_score"]
 

@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.stats import rankdata
 from sklearn.utils import Bunch, check_random_state
 
-from skhmc._sources import name_list
+from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["hierarchy_recovery_report"]

@@ -6,8 +6,7 @@ import warnings
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from skhmc.hierarchy import Hierarchy
-from skhmc.metrics._responses import (
+from skhmc._data.responses import (
     class_labels,
     find,
     match_labels,
@@ -16,6 +15,7 @@ from skhmc.metrics._responses import (
     raw_predict,
     single_label,
 )
+from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._violation import hierarchical_violation_rate
 
 __all__ = ["HierarchicalScorer", "HierarchicalViolationRate"]

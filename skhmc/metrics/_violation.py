@@ -5,14 +5,14 @@ import numbers
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.coherence import score_violations, violations
-from skhmc.metrics._inputs import (
+from skhmc._data.indicators import (
     align,
     check_indicator,
     check_scores,
     kept_labels,
     positives,
 )
+from skhmc.coherence import score_violations, violations
 
 __all__ = ["hierarchical_violation_rate"]
 

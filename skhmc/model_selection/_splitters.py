@@ -5,15 +5,11 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.model_selection import (
-    BaseCrossValidator,
-    BaseShuffleSplit,
-    ShuffleSplit,
-)
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, ShuffleSplit
 from sklearn.utils import check_random_state, indexable
 
-from skhmc._targets import read_targets
-from skhmc._warnings import warn_user
+from skhmc._data.targets import read_targets
+from skhmc._utils.warnings import warn_user
 from skhmc.model_selection._stratify import (
     missing_in_folds,
     missing_in_train_test,

@@ -10,7 +10,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skhmc._targets import read_targets
+from skhmc._data.targets import read_targets
 from skhmc.coherence import most_specific
 
 __all__ = ["AncestorClosure", "read_indicators"]

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._sources import is_missing, name_list
+from skhmc._utils.messages import is_missing, name_list
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._ancestor_closure import read_indicators

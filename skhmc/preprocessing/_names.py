@@ -1,7 +1,8 @@
 """Names and paths: which label of a hierarchy each of them means."""
 
-from skhmc._sources import plain, read_paths
+from skhmc._utils.messages import plain
 from skhmc.hierarchy import Hierarchy
+from skhmc.hierarchy._sources import read_paths
 
 __all__ = ["find_label", "learn_hierarchy", "sorted_names"]
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skhmc._targets import read_targets
+from skhmc._data.targets import read_targets
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
 
 __all__ = ["HierarchicalPrototypeTransformer"]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skhmc._sources import is_missing, name_list
+from skhmc._utils.messages import is_missing, name_list
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._names import find_label, learn_hierarchy, sorted_names

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from skhmc import Hierarchy
-from skhmc._similarity import ancestry
+from skhmc._networks.label_similarity import ancestry
 from skhmc.nn.pairs import RankedPairs
 
 seeds = st.integers(0, 2**32 - 1)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skhmc import Hierarchy
-from skhmc._similarity import ancestry
+from skhmc._networks.label_similarity import ancestry
 from skhmc.nn.hyperbolic import exp0
 from skhmc.nn.ranking import (
     EUCLIDEAN,

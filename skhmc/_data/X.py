@@ -1,0 +1,175 @@
+"""What a user hands over as ``X``: arrays, CSR matrices, and rows that stay in a file.
+
+A ``numpy.memmap`` may be larger than the memory: nothing here copies or converts more
+of it than the rows that are asked for.
+"""
+
+import mmap
+from contextlib import suppress
+
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+__all__ = ["FileRows", "check_X", "has_rows_in_file", "is_in_file", "row_blocks"]
+
+
+ENTRIES_PER_BLOCK = 2**22
+WILL_NEED = getattr(mmap, "MADV_WILLNEED", None)  # not on Windows
+
+
+def is_in_file(array):
+    """Tell whether an array is mapped from a file, itself or as a view.
+
+    What is chosen from a ``numpy.memmap`` by a list of rows is in memory, though its
+    type is the same.
+    """
+    return isinstance(_owner(array), mmap.mmap) and array.size > 0
+
+
+def has_rows_in_file(array):
+    """Tell whether an array is mapped from a file in which each row is one piece.
+
+    Complex numbers are no such rows: nobody takes them, and errors show them all.
+    """
+    if not is_in_file(array) or array.ndim < 2 or array.dtype.kind == "c":
+        return False
+    return array.strides[0] > 0 and array[0].flags.c_contiguous
+
+
+def row_blocks(array):
+    """Yield slices of rows, of about 4 million entries each, that cover an array."""
+    step = max(1, ENTRIES_PER_BLOCK * array.shape[0] // array.size)
+    for start in range(0, array.shape[0], step):
+        yield slice(start, start + step)
+
+
+def _owner(array):
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
+
+
+class FileRows:
+    """Some rows of an array in a file, as numbers of another type.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, ...)
+        For which :func:`has_rows_in_file` is true.
+    dtype : numpy dtype
+        Of what is read.
+    rows : ndarray of int, default=None
+        Which rows, in which order; None for all.
+    """
+
+    def __init__(self, array, dtype, rows=None):
+        self.array, self.dtype, self.rows = np.asarray(array), np.dtype(dtype), rows
+
+    @property
+    def shape(self):
+        """As the rows would have it in memory."""
+        n = self.array.shape[0] if self.rows is None else len(self.rows)
+        return (n, *self.array.shape[1:])
+
+    def __getitem__(self, rows):
+        """Return the FileRows of some rows, a slice or an array of int."""
+        if self.rows is None and isinstance(rows, slice):
+            return FileRows(self.array[rows], self.dtype)
+        return FileRows(self.array, self.dtype, self._numbers(rows))
+
+    def _numbers(self, rows):
+        return rows if self.rows is None else self.rows[rows]
+
+    def read(self, rows):
+        """Return some rows as an array of their own, C-ordered and of ``dtype``."""
+        numbers = self._numbers(rows)
+        part = self.array[numbers]
+        if isinstance(numbers, slice):
+            return np.array(part, self.dtype, order="C")
+        return np.asarray(part, self.dtype, order="C")  # chosen rows are a copy
+
+    def will_need(self, rows):
+        """Have the operating system fetch some rows while others are worked on.
+
+        One by one, rows at random places would each wait for the disk. Slices of a
+        file are left alone, since reading on is what systems expect.
+        """
+        numbers = self._numbers(rows)
+        if WILL_NEED is None or isinstance(numbers, slice):
+            return
+        file, step = _owner(self.array), self.array.strides[0]
+        first = _address(self.array) - _address(np.frombuffer(file, np.uint8))
+        size = self.array[0].nbytes
+        with suppress(OSError):  # no file system has to listen
+            for start in (first + numbers * step).tolist():
+                before = start % mmap.PAGESIZE  # only whole pages can be asked for
+                file.madvise(WILL_NEED, start - before, before + size)
+
+
+def check_X(estimator, X, *, reset, allow_nd):
+    """Return X as a C-ordered array or CSR matrix of the estimator's ``dtype``.
+
+    What lies in a file stays there, whatever its dtype: FileRows are returned.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has ``dtype``; learns or is checked for ``n_features_in_``.
+    X : array-like or sparse matrix of shape (n_samples, n_features, ...)
+    reset : bool
+        True in ``fit``.
+    allow_nd : bool
+        Whether X may have more than two dimensions.
+
+    Returns
+    -------
+    ndarray, csr_matrix or FileRows
+    """
+    options = {"accept_sparse": "csr", "dtype": np.dtype(estimator.dtype), "order": "C"}
+    options["allow_nd"] = allow_nd
+    try:
+        if has_rows_in_file(X):
+            X = _check_rows_in_file(estimator, X, reset, options)
+        else:
+            X = validate_data(estimator, X, reset=reset, **options)
+        _check_sample_shape(estimator, X.shape[1:], reset)
+        return X
+    except ValueError as error:
+        if "while dim <= 2 is required" in str(error):
+            raise ValueError(
+                f"{error}\nFor images or sequences give an encoder, which takes such X."
+            ) from error
+        if "infinity" in str(error):
+            raise ValueError(
+                f"{error}\nTurn infinite values into NaN and impute them in a "
+                f"Pipeline, for instance with sklearn.impute.SimpleImputer."
+            ) from error
+        if "convert string" not in str(error) and "of bytes/strings" not in str(error):
+            raise
+        raise ValueError(
+            f"Expected X to hold numbers, got text ({error}). Encode it in a Pipeline: "
+            f"TfidfVectorizer for texts, OneHotEncoder for categories."
+        ) from error
+
+
+def _check_rows_in_file(estimator, X, reset, options):
+    first, *others = row_blocks(X)
+    validate_data(estimator, X[first], reset=reset, **options)
+    for block in others:
+        check_array(X[block], estimator=estimator, input_name="X", **options)
+    return FileRows(X, options["dtype"])
+
+
+def _check_sample_shape(estimator, shape, reset):
+    """Learn the shape of one sample, or compare it; 2-D X is compared by its width."""
+    if reset:
+        estimator._sample_shape = shape
+    elif len(shape) > 1 and shape != estimator._sample_shape:
+        raise ValueError(
+            f"X holds samples of shape {shape}, but {type(estimator).__name__} was "
+            f"fitted with samples of shape {estimator._sample_shape}."
+        )

@@ -1,0 +1,1 @@
+"""What users hand over, read and checked: X, y, weights; what estimators answer."""

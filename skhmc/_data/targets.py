@@ -1,0 +1,465 @@
+"""What a user hands over as ``y``: read, matched to the hierarchy, closed upward."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from skhmc._data.weights import check_sample_weight, match_weight
+from skhmc._data.X import check_X, is_in_file, row_blocks
+from skhmc._utils.kinds import is_matrix
+from skhmc._utils.messages import name_list, plain
+from skhmc._utils.warnings import warn_user
+from skhmc.coherence import close_upward
+from skhmc.hierarchy import Hierarchy
+
+__all__ = [
+    "Targets",
+    "are_label_sets",
+    "match_columns",
+    "read_fit_input",
+    "read_fit_labels",
+    "read_targets",
+    "require_y",
+    "set_labels",
+]
+
+
+def match_columns(source, names, n_labels):
+    """Return a hierarchy in the order of columns, by name where they have names.
+
+    Without names, the columns stand in the order of a ``Hierarchy`` (or matrix). Other
+    sources have no order; with them integer labels are positions of columns.
+
+    Parameters
+    ----------
+    source : hierarchy-like or None
+        What :meth:`Hierarchy.build` takes; None is flat.
+    names : list or None
+        Names of the columns.
+    n_labels : int
+        Number of columns.
+
+    Returns
+    -------
+    Hierarchy
+        Perhaps of another size than ``n_labels``; callers say so in their own words.
+    """
+    if names is not None or source is None:
+        labels = range(n_labels) if names is None else names
+        return Hierarchy.build(source, labels=labels)
+    hierarchy = Hierarchy.build(source)
+    if isinstance(source, Hierarchy) or is_matrix(source):
+        return hierarchy
+    if all(isinstance(label, int) for label in hierarchy.labels):
+        outside = [x for x in hierarchy.labels if not 0 <= x < n_labels]
+        if outside:
+            raise ValueError(
+                f"The hierarchy has the labels {name_list(outside)}, which are no "
+                f"positions of the {n_labels} columns. Give a column for each, or "
+                f"leave them out of the hierarchy."
+            )
+        return Hierarchy.build(source, range(n_labels))  # in no edge: a root
+    raise ValueError(
+        f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
+        f"columns have no names, so their order is unknown. Pass DataFrames, or "
+        f"Hierarchy.build(source, labels=[names in the order of the columns])."
+    )
+
+
+def are_label_sets(y, n_labels=None):
+    """Tell lists of label names from a nested list of indicators.
+
+    Rows that are sets or hold strings are names, and so are rows of different length.
+    Rows of 0, 1 and NaN only are indicators, but for rows of one entry where there are
+    several labels; other rows of numbers are names when they are not ``n_labels`` long.
+
+    Parameters
+    ----------
+    y : object
+        What was given as labels.
+    n_labels : int, default=None
+        Number of labels; None when it is not known.
+
+    Returns
+    -------
+    bool
+    """
+    if sp.issparse(y) or hasattr(y, "columns") or getattr(y, "ndim", 1) != 1:
+        return False
+    if not hasattr(y, "__len__") or not len(y):
+        return False
+    kinds = (list, tuple, set, frozenset)
+    if isinstance(y, str) or not all(isinstance(row, kinds) for row in y):
+        return False
+    if any(isinstance(row, (set, frozenset)) for row in y):
+        return True
+    values, lengths = {x for row in y for x in row}, {len(row) for row in y}
+    if len(lengths) > 1 or lengths == {0} or any(isinstance(x, str) for x in values):
+        return True
+    if n_labels is None or lengths == {n_labels}:
+        return False
+    return lengths == {1} or any(x not in (0, 1) and x == x for x in values)
+
+
+_CLASSES_NEEDED = (
+    "classes must be passed on the first call to partial_fit when no hierarchy says "
+    "which labels there are: partial_fit(X, y, classes=[all labels])."
+)
+
+
+@dataclass
+class Targets:
+    """Closed labels of every sample, and what they are called.
+
+    ``classes`` is None for indicators; else y was 1-D and holds these classes, sorted,
+    and ``codes`` are the positions of y in them.
+    """
+
+    Y: np.ndarray | sp.csr_matrix  # (n_samples, n_labels), 0, 1 or NaN
+    hierarchy: Hierarchy
+    classes: np.ndarray | None = None
+    codes: np.ndarray | None = None
+
+
+def read_targets(
+    y, source, *, warn=True, classes=None, partial=False, indicators=False
+):
+    """Read ``y`` in any accepted form.
+
+    Parameters
+    ----------
+    y : array-like or sparse matrix
+        Indicators (n_samples, n_labels), a DataFrame of them, label sets (a list of
+        lists of names), or one label per sample (n_samples,).
+    source : hierarchy-like or None
+        What :meth:`Hierarchy.build` takes; None is flat.
+    warn : bool, default=True
+        Whether to warn when indicators are not closed upward.
+    classes : array-like or None
+        What there is: names of label sets, classes of one label per sample, or a list
+        of ``[0, 1]`` for indicators. None is what y holds.
+    partial : bool, default=False
+        Whether y is the first of several parts, so that it need not hold all classes.
+    indicators : bool, default=False
+        Whether one column of other values than 0 and 1 is an error, and no 1-D y.
+
+    Returns
+    -------
+    Targets
+        With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
+        never held in memory.
+    """
+    n_labels = None if classes is None else len(classes)
+    if isinstance(y, list) and source is not None:
+        n_labels = Hierarchy.build(source).n_labels
+    if are_label_sets(y, n_labels):
+        return _read_label_sets(y, source, classes, partial)
+    names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
+    if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
+        y = y.astype(object).where(y.notna(), np.nan)
+    if np.ma.isMaskedArray(y):  # what is masked is unknown
+        y = y.astype(np.float64).filled(np.nan)
+    in_file = is_in_file(y)
+    if sp.issparse(y):
+        y = sp.csr_matrix(y, copy=True)
+        y.sum_duplicates()
+    else:
+        y = np.asarray(y)
+    column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
+    if column and not indicators and not _binary(y):
+        y = column_or_1d(y, warn=True)
+    if y.ndim == 1:
+        return _read_classes(y, source, classes, partial)
+    if y.ndim != 2 or not y.shape[1]:
+        raise ValueError(
+            f"Expected y of shape (n_samples, n_labels) with at least one label, or "
+            f"(n_samples,), got shape {y.shape}."
+        )
+    _check_binary_classes(classes, y.shape[1])
+    hierarchy = match_columns(source, names, y.shape[1])
+    if hierarchy.n_labels != y.shape[1]:
+        raise ValueError(
+            f"Y has {y.shape[1]} columns, but the hierarchy has {hierarchy.n_labels} "
+            f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
+            f"this order, or a DataFrame to match columns by name."
+        )
+    if in_file:
+        return _read_file(y, hierarchy, warn)
+    return _close(_check_indicators(y, hierarchy), hierarchy, warn)
+
+
+def _binary(y):
+    return y.dtype.kind in "biuf" and bool((np.isin(y, (0, 1)) | (y != y)).all())
+
+
+def _check_binary_classes(classes, n_labels):
+    if classes is None:
+        return
+    each = [set(np.ravel(np.asarray(found, object)).tolist()) for found in classes]
+    if len(each) != n_labels or not all(found <= {0, 1} for found in each):
+        raise ValueError(
+            f"y holds indicators of {n_labels} labels, for which classes may only be "
+            f"[[0, 1]] * {n_labels}, got {classes!r}. Leave classes out: the columns "
+            f"of y are the labels."
+        )
+
+
+def _read_label_sets(rows, source, classes, partial):
+    rows = [[plain(label) for label in row] for row in rows]
+    seen = dict.fromkeys(label for row in rows for label in row)
+    if source is None and classes is not None:
+        hierarchy = Hierarchy.flat(classes)
+    elif source is None and partial:
+        raise ValueError(_CLASSES_NEEDED)
+    elif source is None:
+        if not any(isinstance(x, str) for x in seen) and seen:
+            raise ValueError(
+                f"y holds lists of {name_list(seen)}, and no hierarchy says which "
+                f"labels there are. Pass a hierarchy, strings, or indicators (see "
+                f"sklearn.preprocessing.MultiLabelBinarizer)."
+            )
+        try:
+            hierarchy = Hierarchy.flat(sorted(seen))
+        except TypeError:  # names of several types have no order
+            hierarchy = Hierarchy.flat(seen)
+    else:
+        hierarchy = Hierarchy.build(source)
+    _check_known(seen, hierarchy)
+    if not hierarchy.n_labels:
+        raise ValueError("y holds no label at all, expected at least one.")
+    positions = [hierarchy.position(label) for row in rows for label in row]
+    starts = np.cumsum([0, *map(len, rows)])
+    ones = np.ones(len(positions), np.float32)
+    Y = sp.csr_matrix((ones, positions, starts), (len(rows), hierarchy.n_labels))
+    Y.sum_duplicates()
+    Y.data[:] = 1
+    return _close(Y, hierarchy, warn=False)  # the most specific names are enough
+
+
+def _check_known(labels, hierarchy):
+    unknown = [label for label in labels if label not in hierarchy]
+    if unknown:
+        raise ValueError(
+            f"y holds labels that the hierarchy does not have: {name_list(unknown)}. "
+            f"Add them to the hierarchy or correct the names."
+        )
+
+
+def _read_classes(y, source, classes, partial):
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    found, codes = np.unique(y, return_inverse=True)
+    hierarchy = None if source is None else Hierarchy.build(source)
+    if classes is None and partial:
+        if hierarchy is None:
+            raise ValueError(_CLASSES_NEEDED)
+        classes = list(hierarchy.labels)
+    classes = found if classes is None else np.unique(classes)
+    hierarchy = hierarchy or Hierarchy.flat(classes)
+    _check_known(classes, hierarchy)
+    absent = np.setdiff1d(found, classes)
+    if len(absent):
+        raise ValueError(
+            f"y holds labels that are not in classes: {name_list(absent)}. Expected "
+            f"some of {name_list(classes)}."
+        )
+    positions = np.array([hierarchy.position(label) for label in found])
+    shape = (len(y), hierarchy.n_labels)
+    ones = np.ones(len(y), np.float32)
+    Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
+    Y = close_upward(Y, hierarchy)
+    return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
+
+
+def _to_floats(values):
+    if values.dtype.kind in "US" or any(isinstance(x, str) for x in values.flat):
+        raise TypeError
+    unknown = [type(x).__name__ == "NAType" for x in values.flat]  # pandas.NA
+    values = values.copy()
+    values[np.reshape(unknown, values.shape)] = np.nan
+    return values.astype(np.float64)
+
+
+def _check_indicators(Y, hierarchy):
+    values = Y.data if sp.issparse(Y) else Y
+    if values.dtype.kind not in "biuf":
+        try:
+            values = _to_floats(values)
+        except (TypeError, ValueError):
+            raise ValueError(
+                "Expected Y to hold 0, 1 or NaN, got strings or other objects. For "
+                "label names pass a list of lists."
+            ) from None
+        Y = values if not sp.issparse(Y) else Y.astype(np.float64)
+    wrong = ~(np.isin(values, (0, 1)) | np.isnan(values))
+    if wrong.any():
+        where = np.argwhere(wrong)[0]
+        column = Y.indices[where[0]] if sp.issparse(Y) else where[1]
+        got, label = values[wrong][0].item(), hierarchy.labels[column]
+        raise ValueError(
+            f"Expected Y to hold 0, 1 or NaN (unknown), got {got!r} for label "
+            f"{label!r}. Unknown label type: for classes pass a 1-D y."
+        )
+    return Y
+
+
+def _close(Y, hierarchy, warn):
+    closed, n_added, example = _closed(Y, hierarchy, warn)
+    if n_added:
+        _warn_added(n_added, example)
+    return Targets(closed, hierarchy)
+
+
+def _read_file(Y, hierarchy, warn):
+    """Check and close indicators that lie in a file; keep them as a CSR matrix."""
+    parts, n_added, example = [], 0, None
+    for rows in row_blocks(Y):
+        block = _check_indicators(Y[rows], hierarchy)
+        closed, n, found = _closed(block, hierarchy, warn)
+        parts.append(sp.csr_matrix(closed))
+        if n and not n_added:
+            example = (*found[:2], found[2] + rows.start)
+        n_added += n
+    if n_added:
+        _warn_added(n_added, example)
+    return Targets(sp.vstack(parts, "csr"), hierarchy)
+
+
+def _closed(Y, hierarchy, count):
+    """Return closed labels, how many were added, and one: its name, why, its row."""
+    Y = Y.astype(np.float32)
+    closed = close_upward(Y, hierarchy)
+    if not count:
+        return closed, 0, None
+    added = (closed == 1).astype(np.int8) - (Y == 1).astype(np.int8)
+    n_added = int(added.sum())
+    if not n_added:
+        return closed, 0, None
+    row, column = (index[0] for index in added.nonzero())
+    child = (Y[[row]] == 1).astype(np.int8)
+    below = hierarchy.descendants[[column]].toarray().ravel()
+    child = child.toarray().ravel() if sp.issparse(child) else child.ravel()
+    lower = hierarchy.labels[np.flatnonzero(below & (child > 0))[0]]
+    return closed, n_added, (hierarchy.labels[column], lower, row)
+
+
+def _warn_added(n_added, example):
+    label, lower, row = example
+    warn_user(
+        f"Y is not closed upward: added {n_added} missing ancestor labels, such as "
+        f"{label!r} above {lower!r} in row {row}. Close Y with "
+        f"skhmc.coherence.close_upward to silence this.",
+    )
+
+
+def read_fit_input(
+    estimator, X, y, sample_weight, *, former=None, classes=None, partial=False
+):
+    """Read what ``fit`` or ``partial_fit`` was given.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+    X, y, sample_weight
+        As documented in ``fit``.
+    former : {None, "features", "labels"}
+        What of a former fit must be the same: nothing, the features of X, or also the
+        labels, whose columns are then brought into its order.
+    classes : array-like or None
+        What y may hold, where y itself need not show it.
+    partial : bool, default=False
+        Whether other parts of the training data follow.
+
+    Returns
+    -------
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
+    targets : Targets
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+    """
+    require_y(estimator, y)
+    many = estimator._many_dimensions
+    X = check_X(estimator, X, reset=former is None, allow_nd=many)
+    known = former == "labels"
+    source = estimator.hierarchy_ if known else estimator.hierarchy
+    targets = read_targets(y, source, classes=classes, partial=partial and not known)
+    weight = _read_weight(X, y, targets, sample_weight, np.dtype(estimator.dtype))
+    if known:
+        targets, weight = _as_before(estimator, targets, weight)
+    return X, targets, weight
+
+
+def read_fit_labels(estimator, X, y, sample_weight):
+    """Read what ``fit`` was given beside an X that somebody else checks.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has ``hierarchy``.
+    X, y, sample_weight
+        As documented in ``fit``.
+
+    Returns
+    -------
+    targets : Targets
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+        With a mean of 1.
+    """
+    require_y(estimator, y)
+    targets = read_targets(y, estimator.hierarchy)
+    if not targets.Y.shape[0]:
+        raise ValueError("Found 0 samples, expected at least one.")
+    return targets, _read_weight(X, y, targets, sample_weight, np.dtype(np.float64))
+
+
+def require_y(estimator, y):
+    """Raise the error that scikit-learn's checks know, where y is None."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but "
+            f"the target y is None."
+        )
+
+
+def _read_weight(X, y, targets, sample_weight, dtype):
+    check_consistent_length(X, targets.Y)
+    shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
+    return check_sample_weight(match_weight(sample_weight, y), shape, dtype)
+
+
+def _as_before(estimator, targets, weight):
+    """Bring targets and weights into the order of ``estimator.hierarchy_``."""
+    former = estimator.classes_ if estimator.classes_.ndim == 1 else None
+    if (former is None) != (targets.classes is None):
+        shapes = ["(n_samples,)", "(n_samples, n_labels)"]
+        was, now = shapes if former is not None else shapes[::-1]
+        raise ValueError(
+            f"Expected y of shape {was} as before, got {now}. Start anew with fit, or "
+            f"with a clone."
+        )
+    if former is not None:
+        new = [x for x in targets.classes.tolist() if x not in set(former.tolist())]
+        if new:
+            raise ValueError(
+                f"y holds classes that were not there before: {name_list(new)}. Name "
+                f"all classes in the first call: partial_fit(X, y, classes=...)."
+            )
+        codes = np.searchsorted(former, targets.classes)[targets.codes]
+        return replace(targets, classes=former, codes=codes), weight
+    hierarchy = estimator.hierarchy_
+    order = [targets.hierarchy.position(x) for x in hierarchy.labels]
+    if weight is not None and weight.shape[1] > 1:
+        weight = weight[:, order]
+    return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
+
+
+def set_labels(estimator, targets):
+    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
+    hierarchy, classes = targets.hierarchy, targets.classes
+    estimator.hierarchy_ = hierarchy
+    estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
+    estimator.label_names_[:] = hierarchy.labels
+    tiled = np.tile([0, 1], (hierarchy.n_labels, 1))
+    estimator.classes_ = tiled if classes is None else classes

@@ -1,0 +1,248 @@
+"""What a meta-estimator hands to the classifier inside it, and asks of that."""
+
+from inspect import signature
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch, indexable
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.metadata_routing import process_routing
+
+from skhmc._data.responses import find
+from skhmc._data.targets import are_label_sets, match_columns, read_targets, require_y
+from skhmc.hierarchy import Hierarchy
+
+__all__ = [
+    "inner_has",
+    "is_frozen",
+    "metric_options",
+    "output_order",
+    "read_for_inner",
+    "route_fit",
+    "take_features",
+    "with_columns",
+]
+
+
+def inner_has(name):
+    """Return a check for ``available_if``: the classifier inside has an attribute."""
+
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), name)
+        return True
+
+    return check
+
+
+def metric_options(metric, hierarchy):
+    """Return the hierarchy for a metric that takes it, else nothing.
+
+    Raises
+    ------
+    InvalidParameterError
+        When it is a scorer: that predicts by itself, and cannot judge predictions.
+    """
+    if hasattr(metric, "metric") or hasattr(metric, "_sign"):
+        raise InvalidParameterError(
+            f"Expected a function metric(Y_true, Y_pred), got the scorer {metric!r}. "
+            f"Give the function that it calls."
+        )
+    try:
+        takes = "hierarchy" in signature(metric).parameters
+    except (TypeError, ValueError):  # built-in functions may not say
+        takes = False
+    return {"hierarchy": hierarchy} if takes else {}
+
+
+def take_features(estimator):
+    """Set ``n_features_in_`` and ``feature_names_in_`` if ``estimator_`` has them."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        vars(estimator).pop(name, None)
+        if hasattr(estimator.estimator_, name):
+            setattr(estimator, name, getattr(estimator.estimator_, name))
+
+
+# -- the hierarchies of classifiers inside ---------------------------------------------
+
+
+def _parts(estimator):
+    """Yield classifiers, each inside the one before, and the prefix of its parameters.
+
+    Of a Pipeline the last step; a frozen one ends it.
+    """
+    prefix = ""
+    while estimator is not None:
+        yield prefix, estimator
+        if isinstance(estimator, FrozenEstimator):
+            return
+        if hasattr(estimator, "steps"):
+            name, estimator = estimator.steps[-1]
+        else:
+            name, estimator = "estimator", getattr(estimator, "estimator", None)
+        prefix += f"{name}__"
+
+
+def is_frozen(estimator):
+    """Tell whether ``fit`` leaves a classifier, or the last of a Pipeline, as it is."""
+    return any(isinstance(part, FrozenEstimator) for _, part in _parts(estimator))
+
+
+def _hierarchies(estimator):
+    """Yield the names and values of the parameters that hold its labels' hierarchy."""
+    for prefix, part in _parts(estimator):
+        frozen = isinstance(part, FrozenEstimator)  # has the attributes of another
+        if not frozen and getattr(part, "hierarchy", None) is not None:
+            yield f"{prefix}hierarchy", part.hierarchy
+
+
+def _known_hierarchy(estimator, fitted):
+    """Return the hierarchy that a classifier has for its labels, or None."""
+    if fitted:
+        hierarchy = find(estimator, "hierarchy_")
+        return hierarchy if hierarchy is not None and len(hierarchy.edges) else None
+    return next((source for _, source in _hierarchies(estimator)), None)
+
+
+def with_columns(estimator, labels, kept=None):
+    """Return a clone whose hierarchies are in the order of columns without names.
+
+    Parameters
+    ----------
+    estimator : estimator
+    labels : sequence
+        What the columns are called, or their positions.
+    kept : ndarray of int or None
+        Which of them the clone gets to see; None is all.
+
+    Returns
+    -------
+    estimator
+    """
+    inner, n_labels = clone(estimator), len(labels)
+    for name, source in list(_hierarchies(inner)):
+        own = set(Hierarchy.build(source).labels)
+        numbered = list(labels) == list(range(n_labels)) and not own.issuperset(labels)
+        own = match_columns(source, None if numbered else labels, n_labels)
+        if own.n_labels != n_labels:
+            raise ValueError(
+                f"{name} of {type(inner).__name__} has {own.n_labels} labels, but Y "
+                f"has {n_labels} columns. Leave it None, or give it one per column."
+            )
+        chosen = own.labels if kept is None else [own.labels[k] for k in kept]
+        inner.set_params(**{name: own.subset(chosen)})
+    return inner
+
+
+def output_order(estimator, hierarchy, named):
+    """Return the label, by position, of every column that a classifier predicts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted before, perhaps to labels in another order.
+    hierarchy : Hierarchy
+        The labels.
+    named : bool
+        Whether the columns of Y had names; else numbers only count the columns.
+
+    Returns
+    -------
+    list of int
+    """
+    every = list(range(hierarchy.n_labels))
+    names = find(estimator, "label_names_")
+    names = every if names is None else list(names)
+    if set(names) != set(hierarchy.labels) or (names == every and not named):
+        return every
+    return [hierarchy.position(name) for name in names]
+
+
+# -- fit -------------------------------------------------------------------------------
+
+
+def read_for_inner(estimator, X, y, *, fitted):
+    """Return X, y for the classifier inside, and what y says.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``hierarchy`` and ``estimator``.
+    X, y
+        As documented in ``fit``.
+    fitted : bool
+        Whether the classifier inside is, and stays as it is.
+
+    Returns
+    -------
+    X : array-like or csr_matrix
+    y : array-like, csr_matrix or list
+        As given, but closed upward by ``hierarchy``, or else by that of the classifier
+        inside. Lists of label names become indicators.
+    targets : Targets
+    """
+    require_y(estimator, y)
+    X, y = indexable(X, y)
+    source = estimator.hierarchy
+    if source is None:
+        source = _known_hierarchy(estimator.estimator, fitted)
+    targets = read_targets(y, source)
+    if targets.classes is not None:
+        return X, y if np.ndim(y) == 1 else np.ravel(y), targets
+    if are_label_sets(y, None if source is None else targets.hierarchy.n_labels):
+        return X, _like(np.empty(0), targets.Y), targets
+    if source is None:
+        return X, np.asarray(y) if isinstance(y, list) else y, targets
+    return X, _like(y, targets.Y), targets
+
+
+def _like(y, Y):
+    """Return Y (0, 1 and NaN) in the kind of container that y is."""
+    values = Y.data if sp.issparse(Y) else Y
+    Y = Y if np.isnan(values).any() else Y.astype(int)
+    if sp.issparse(Y):
+        return Y if sp.issparse(y) else Y.toarray()
+    return type(y)(Y, index=y.index, columns=y.columns) if hasattr(y, "iloc") else Y
+
+
+def _takes_weights(estimator):
+    parameters = signature(estimator.fit).parameters.values()
+    names = (p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+    others = any(p.kind is p.VAR_KEYWORD for p in parameters)  # says no itself
+    return others or "sample_weight" in names
+
+
+def route_fit(estimator, sample_weight, params):
+    """Return who gets which parameters of ``fit``.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``estimator``, and a router with the names "estimator" and, where it has
+        ``cv``, "splitter".
+    sample_weight : array-like or None
+    params : dict
+
+    Returns
+    -------
+    Bunch
+        With ``estimator.fit`` and ``splitter.split``, dicts.
+    """
+    if sample_weight is not None:
+        params = {**params, "sample_weight": sample_weight}
+    if get_config()["enable_metadata_routing"]:
+        return process_routing(estimator, "fit", **params)
+    inner = estimator.estimator
+    if sample_weight is not None and not _takes_weights(inner):
+        raise ValueError(
+            f"sample_weight was given, but {type(inner).__name__}.fit takes none. "
+            f"Leave it out, or route it: sklearn.set_config("
+            f"enable_metadata_routing=True)."
+        )
+    split = {}
+    if hasattr(estimator, "cv") and "groups" in params:  # as searches do
+        params = dict(params)
+        split["groups"] = params.pop("groups")
+    return Bunch(estimator=Bunch(fit=params), splitter=Bunch(split=split))

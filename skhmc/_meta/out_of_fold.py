@@ -1,0 +1,119 @@
+"""Probabilities of every label for samples that the estimator has not seen."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_method_params
+
+from skhmc._data.responses import positive_scores
+from skhmc.model_selection import MultilabelStratifiedKFold
+
+__all__ = ["out_of_fold", "positive_proba", "read_cv"]
+
+
+FOLDS = 5
+
+
+def read_cv(cv):
+    """Return a splitter; an int or None stands for stratified folds."""
+    if cv is None or isinstance(cv, (int, np.integer)):
+        return MultilabelStratifiedKFold(FOLDS if cv is None else cv)
+    return check_cv(cv)
+
+
+def positive_proba(estimator, X, n_labels):
+    """Return the probabilities (n_samples, n_labels) of labels, in whichever form.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted; its ``predict_proba`` returns (n_samples, n_labels), or a list of
+        arrays (n_samples, n_classes), of which a label may have one.
+    X : array-like of shape (n_samples, ...)
+    n_labels : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+    """
+    proba = np.asarray(positive_scores(estimator, X))
+    classes = getattr(estimator, "classes_", None)
+    one = n_labels == 1 and np.ndim(classes) == 1  # one column was taken for classes
+    if one and proba.shape[1] == len(classes):
+        at = np.flatnonzero(np.asarray(classes) == 1)
+        proba = proba[:, at] if len(at) else np.zeros((len(proba), 1))
+    if proba.ndim != 2 or proba.shape[1] != n_labels:
+        raise ValueError(
+            f"{type(estimator).__name__} predicts probabilities of shape "
+            f"{proba.shape}, expected (n_samples, {n_labels}), one column per label. "
+            f"Use a classifier of several labels, such as MultiOutputClassifier around "
+            f"this one; CoherentClassifier makes one by strategy='per_label'."
+        )
+    return proba
+
+
+def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
+    """Fit on every training part and predict the test part.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for every split.
+    X : array-like of shape (n_samples, ...)
+    y : array-like of shape (n_samples, n_labels) or list
+        What the estimator is fitted with.
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        The same labels as 0, 1 or NaN, in the order of the estimator's output.
+    splits : list of (train, test)
+        Rows.
+    params : dict
+        Of ``fit``; what has one row per sample is split, too.
+    n_jobs : int, default=None
+        Splits that run at a time.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Rows of all test parts, in turn.
+    proba : ndarray of shape (len(rows), n_labels)
+
+    Notes
+    -----
+    Some estimators refuse labels that have one value in a training part. They are
+    fitted again without these, which get this value as their probability.
+    """
+    parts = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_predict)(clone(estimator), X, y, Y, train, test, params)
+        for train, test in splits
+    )
+    return np.concatenate([test for _, test in splits]), np.concatenate(parts)
+
+
+def _fit_and_predict(estimator, X, y, Y, train, test, params):
+    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
+    y_train, params = _safe_indexing(y, train), _check_method_params(X, params, train)
+    n_labels = Y.shape[1]
+    try:
+        estimator.fit(X_train, y_train, **params)
+        return positive_proba(estimator, X_test, n_labels)
+    except ValueError:
+        value = _only_value(Y[train])
+        if np.isnan(value).all() or not hasattr(y, "shape"):
+            raise
+    proba = np.repeat(np.nan_to_num(value)[None, :], len(test), axis=0)
+    left = np.flatnonzero(np.isnan(value))
+    if len(left):
+        y_train = _safe_indexing(y_train, left, axis=1)
+        estimator = clone(estimator).fit(X_train, y_train, **params)
+        proba[:, left] = positive_proba(estimator, X_test, len(left))
+    return proba
+
+
+def _only_value(Y):
+    """Return the value of every label that has only one, NaN for the others."""
+    Y = Y.toarray() if sp.issparse(Y) else Y
+    some, other = (Y == 1).any(axis=0), (Y == 0).any(axis=0)
+    return np.where(some & other, np.nan, some.astype(float))

@@ -1,0 +1,1 @@
+"""Estimators that are networks, and how they are trained."""

@@ -1,0 +1,367 @@
+"""Training and inference of a network through skorch.
+
+The only place that imports skorch.
+"""
+
+import dis
+from contextlib import nullcontext
+from copy import deepcopy
+from threading import Lock
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, LRScheduler
+from tqdm.auto import tqdm
+
+from skhmc._networks.batches import Batches
+from skhmc._networks.optimizer_state import hand_on
+
+__all__ = ["Net", "resolve_device"]
+
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+OPTIMIZERS["sgd"] = torch.optim.SGD
+# Inference: rows per batch, of which more are no faster; logits or entries of X per
+# batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
+INFERENCE_ROWS = 64, 1000
+INFERENCE_ENTRIES = 2**20
+BLOCK_ENTRIES = 2**20
+
+
+def resolve_device(device):
+    """Return a torch device name from ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown, or names a GPU that is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        parsed = torch.device(device)
+    except (RuntimeError, TypeError):
+        parsed = None
+    if parsed is None or parsed.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"Unknown device {device!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'."
+        )
+    if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} was asked for, but torch sees "
+            f"{torch.cuda.device_count()} CUDA devices. Use device='auto' or 'cpu'."
+        )
+    return str(parsed)
+
+
+class _Progress(Callback):
+    """A bar over the epochs, with the last training loss."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=net.title)
+
+    def on_epoch_end(self, net, **kwargs):
+        last = net.history[-1]
+        shown = {k: last[k] for k in ("train_loss", "valid_score") if k in last}
+        self.bar_.set_postfix(shown)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+        self.bar_ = None
+
+
+class _OneCycle(Callback):
+    """Raise the learning rate, then lower it to nearly 0, once over all steps.
+
+    Adam's first moment decays faster meanwhile (beta1 goes from .95 to .85 and back);
+    the momentum of SGD stays what it is.
+
+    Parameters
+    ----------
+    options : dict
+        Of torch's OneCycleLR.
+    """
+
+    def __init__(self, options):
+        self.options = options
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        steps = net.max_epochs * len(net.get_iterator(net.get_dataset(X)))
+        rates = [group["lr"] for group in net.optimizer_.param_groups]
+        options = {"cycle_momentum": "betas" in net.optimizer_.defaults, **self.options}
+        if options.get("pct_start", 0) * max(steps, 2) == 1:  # torch divides by 0
+            options["pct_start"] *= 1 + 1e-6
+        self.schedule_ = torch.optim.lr_scheduler.OneCycleLR(
+            net.optimizer_,
+            rates,
+            total_steps=max(steps, 2),
+            **options,
+        )
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training and self.schedule_.last_epoch < self.schedule_.total_steps - 1:
+            self.schedule_.step()
+
+    def on_train_end(self, net, **kwargs):
+        self.schedule_ = None
+
+
+class _Schedule(LRScheduler):
+    """A schedule of torch, as skorch steps it; not pickled with the net."""
+
+    def on_train_end(self, net, **kwargs):
+        self.lr_scheduler_ = None
+
+
+class _BestWeights(Callback):
+    """Stop when the validation score no longer rises; restore the best weights.
+
+    Parameters
+    ----------
+    score : callable
+        Maps the net to a number, greater is better.
+    patience : int
+        Epochs without a rise of ``tol`` before training stops, not counted while the
+        one-cycle schedule still raises the learning rate.
+    tol : float
+    """
+
+    def __init__(self, score, patience, tol):
+        self.score, self.patience, self.tol = score, patience, tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_, self.weights_, self.waited_ = -np.inf, None, 0
+
+    def on_epoch_end(self, net, **kwargs):
+        score = self.score(net)
+        net.history.record("valid_score", score)
+        warm_up = net.schedule_options.get("pct_start", 0.3)
+        rising = len(net.history) < warm_up * net.max_epochs
+        rising = rising and net.schedule == "onecycle"
+        better = score > self.best_ + self.tol
+        self.waited_ = 0 if better or rising else self.waited_ + 1
+        if score > self.best_:
+            state = net.module_.state_dict()
+            self.weights_ = deepcopy(state)
+            self.best_ = score
+        if self.waited_ >= self.patience:
+            raise KeyboardInterrupt  # how skorch ends training early
+
+    def on_train_end(self, net, **kwargs):
+        if self.weights_ is not None:
+            net.module_.load_state_dict(self.weights_)
+        self.weights_ = self.score = None  # not into pickles
+
+
+def _was_raised_on_purpose(stop):
+    """Tell a callback's ``raise KeyboardInterrupt`` from the user's Ctrl-C."""
+    where = stop.__traceback__
+    while where.tb_next:
+        where = where.tb_next
+    code = where.tb_frame.f_code.co_code
+    return code[where.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+
+
+class _TensorFloat:
+    """Lets CUDA devices multiply in TensorFloat-32 while a fit runs.
+
+    The switch is one for the process. The first of several fits at a time turns it on,
+    the last one puts back what was there.
+    """
+
+    lock, depth, before = Lock(), 0, None
+    name = "fp32_precision"
+    if not hasattr(torch.backends.cuda.matmul, name):  # before torch 2.9
+        name = "allow_tf32"
+
+    def __enter__(self):
+        kind, switch = type(self), torch.backends.cuda.matmul
+        with kind.lock:
+            if kind.depth == 0:
+                kind.before = getattr(switch, kind.name)
+                setattr(switch, kind.name, "tf32" if "fp32" in kind.name else True)
+            kind.depth += 1
+
+    def __exit__(self, *error):
+        kind = type(self)
+        with kind.lock:
+            kind.depth -= 1
+            if kind.depth == 0:
+                setattr(torch.backends.cuda.matmul, kind.name, kind.before)
+
+
+def _as_type(output, dtype):
+    """Return a network's output, a tensor or a tuple of outputs, in a dtype."""
+    if isinstance(output, torch.Tensor):
+        return output.to(dtype)
+    parts = [_as_type(part, dtype) for part in output]
+    return tuple(parts) if type(output) is tuple else type(output)(*parts)
+
+
+class Net(NeuralNet):
+    """A skorch net that slices batches and asks its criterion for the epoch's record.
+
+    Parameters
+    ----------
+    module, criterion : nn.Module
+        Instances, initialised. The criterion is called with the module's output, the
+        targets and the sample weights, and has ``end_epoch()``.
+    generator : torch.Generator
+        On the CPU; shuffles the training rows.
+    schedule : {"onecycle", "constant"} or class
+        Of torch.optim.lr_scheduler.
+    schedule_options : dict
+        What the schedule's class takes; skorch's LRScheduler takes more.
+    best : tuple (score, patience, tol) or None
+        Early stopping.
+    title : str
+        Named in the progress bar.
+    precision : {"full", "tf32", "mixed"}
+        Of the network's matrix products in training.
+    resumable : bool
+        Whether pickles hold what it takes to go on with ``go_on_from``.
+    **kwargs
+        Of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        criterion,
+        generator=None,
+        schedule="onecycle",
+        schedule_options=None,
+        best=None,
+        title="fit",
+        resumable=False,
+        precision="full",
+        **kwargs,
+    ):
+        self.precision = precision
+        self.generator = generator
+        self.schedule = schedule
+        self.schedule_options = schedule_options or {}
+        self.resumable = resumable
+        self.best = best
+        self.title = title
+        self.stopped_early = False
+        super().__init__(module, criterion, train_split=None, **kwargs)
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [("epoch_timer", EpochTimer())]
+        if self.best is not None:
+            callbacks.append(("best_weights", _BestWeights(*self.best)))
+        if self.schedule == "onecycle":
+            callbacks.append(("one_cycle", _OneCycle(self.schedule_options)))
+        elif self.schedule != "constant":
+            options = {"event_name": None, **self.schedule_options}
+            callbacks.append(("schedule", _Schedule(self.schedule, **options)))
+        if self.verbose:
+            callbacks.append(("progress", _Progress()))
+        return callbacks
+
+    def notify(self, method_name, **kwargs):
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as stop:
+            self.stopped_early = _was_raised_on_purpose(stop)
+            raise
+
+    def go_on_from(self, former):
+        """Take over the history, and what the optimizer remembers of every weight."""
+        self.history.extend(epoch for epoch in former.history if "train_loss" in epoch)
+        if former.resumable:
+            before = dict(former.get_all_learnable_params())
+            weights = self.get_all_learnable_params()
+            hand_on(former.optimizer_, before, self.optimizer_, weights)
+
+    def check_finite(self):
+        """Raise when a weight is no longer a number, also after the last step."""
+        for _, weight in self.get_all_learnable_params():
+            if not torch.isfinite(weight).all():
+                raise FloatingPointError(self._diverged("A weight of the network"))
+
+    def _diverged(self, what):
+        return (
+            f"{what} became infinite or NaN in epoch {len(self.history)}. Lower "
+            f"learning_rate_init (got {self.lr!r}), or scale X, for instance with "
+            f"StandardScaler."
+        )
+
+    def get_iterator(self, dataset, training=False):
+        generator = self.generator if training else None
+        dataset = dataset.move_to(self.device) if training else dataset
+        return Batches(dataset, self.batch_size, self.device, generator)
+
+    def fit_loop(self, *args, **kwargs):
+        on_gpu = torch.device(self.device).type == "cuda"
+        tf32 = self.precision == "tf32" and on_gpu
+        with _TensorFloat() if tf32 else nullcontext():
+            return super().fit_loop(*args, **kwargs)
+
+    def infer(self, x, **fit_params):
+        if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
+            x, fit_params = x["X"], fit_params | {"labels": x["labels"]}
+        if self.precision != "mixed":
+            return super().infer(x, **fit_params)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            output = super().infer(x, **fit_params)
+        return _as_type(output, self.dtype)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return self.criterion_(y_pred, *y_true)
+
+    def _set_training(self, training=True):
+        if self.module_.training != training:  # in every step it is a walk over modules
+            super()._set_training(training)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        super()._set_training(training)
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        record = self.criterion_.end_epoch()
+        # of the last group, that of all weights which no pattern names
+        record["learning_rate"] = self.optimizer_.param_groups[-1]["lr"]
+        for name, value in record.items():
+            self.history.record(name, value)
+        if not np.isfinite(record["train_loss"]):
+            raise FloatingPointError(self._diverged("The training loss"))
+
+    @property
+    def dtype(self):
+        """The torch dtype of the network's parameters."""
+        return next(self.module_.parameters()).dtype
+
+    def logits(self, dataset):
+        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
+        self.module_.eval()
+        widest = max(self.module_.n_labels, dataset.width)
+        size = int(np.clip(INFERENCE_ENTRIES // widest, *INFERENCE_ROWS))
+        if dataset.copy:  # what a user's encoder needs is known for training batches
+            size = min(size, self.batch_size)
+        for X, _ in Batches(dataset, size, self.device):
+            with torch.inference_mode():  # not around the yield: it would leak out
+                logits = self.module_(X).cpu().numpy()
+            n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
+            yield from np.array_split(logits, n_parts)
+
+    def __getstate__(self):
+        # module and criterion are what module_ and criterion_ are, which skorch moves
+        # between devices; with the optimiser's state a pickle is several times as large
+        shell = object.__new__(type(self))
+        optimizer = self.optimizer_ if self.resumable else None
+        vars(shell).update(vars(self), optimizer_=optimizer)
+        state = super(Net, shell).__getstate__()
+        return state | dict.fromkeys(("module", "criterion", "generator", "best"))
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        vars(self).update(module=self.module_, criterion=self.criterion_)

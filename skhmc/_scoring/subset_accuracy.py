@@ -1,0 +1,44 @@
+"""The share of samples whose known labels are all predicted right."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from skhmc._data.targets import read_targets
+
+__all__ = ["subset_accuracy"]
+
+
+CELLS = 2**22  # predictions that are scored at a time against sparse labels
+
+
+def subset_accuracy(estimator, X, y, sample_weight):
+    """Return the share of samples whose known labels are all predicted right.
+
+    ``y`` is read as ``fit`` reads it: columns by name, closed upward.
+    """
+    check_is_fitted(estimator, "classes_")
+    if estimator.classes_.ndim == 1:
+        return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
+    targets = read_targets(y, estimator.hierarchy_, warn=False)
+    order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
+    check_consistent_length(X, targets.Y)
+    wrong, n_samples = [], targets.Y.shape[0]
+    step = CELLS // len(order) + 1 if sp.issparse(targets.Y) else n_samples
+    for start in range(0, n_samples, step):  # predictions of all rows may be dense
+        rows = slice(start, start + step)
+        part = X if step >= n_samples else _safe_indexing(X, rows)
+        wrong.append(_differ(targets.Y[rows], estimator.predict(part)[:, order]))
+    return float(np.average(~np.concatenate(wrong), weights=sample_weight))
+
+
+def _differ(Y, predicted):
+    """Return in which rows (n_samples,) a known label is another one."""
+    if not sp.issparse(Y) and not sp.issparse(predicted):
+        return ((Y != predicted) & ~np.isnan(Y)).any(axis=1)
+    apart = sp.csr_matrix(Y) - sp.csr_matrix(predicted)  # NaN stays
+    apart.data[np.isnan(apart.data)] = 0
+    apart.eliminate_zeros()
+    return np.diff(apart.indptr) > 0

@@ -1,0 +1,1 @@
+"""Helpers that every layer may use: arrays and texts in, arrays and texts out."""

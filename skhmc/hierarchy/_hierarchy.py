@@ -1,0 +1,400 @@
+"""Label hierarchies: trees and directed acyclic graphs of labels.
+
+This is the one data structure that every other module shares. Edges always run
+**parent -> child**; roots have depth 0. The level plans built here are what the
+numpy (:mod:`skhmc.coherence`) and torch (``skhmc.nn.coherence``) sides walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import scipy.sparse as sp
+
+from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
+from skhmc._utils.messages import name_list, plain
+from skhmc.hierarchy import _sources
+from skhmc.hierarchy._sources import edge_positions, index_labels
+
+__all__ = ["Hierarchy"]
+
+
+class Hierarchy:
+    """A label hierarchy: a tree, a forest or a directed acyclic graph (DAG).
+
+    Immutable, hashable and comparable by content, picklable. Edges run
+    **parent -> child**.
+
+    Parameters
+    ----------
+    labels : iterable of hashable
+        The labels, in the order of the columns of ``Y``. Unique.
+    edges : iterable of (parent, child), default=()
+        Pairs of labels. A label in no edge is a root of its own. Repeated edges
+        count once.
+
+    Attributes
+    ----------
+    labels : tuple
+        The labels, in the order given.
+    n_labels : int
+        Number of labels.
+    edges : ndarray of shape (n_edges, 2)
+        Positions (parent, child) in ``labels``, sorted by parent, then child.
+    roots, leaves : ndarray of int
+        Positions of labels without parent, without child.
+    depth : ndarray of shape (n_labels,)
+        Longest path from a root, in edges; roots have depth 0.
+    levels : tuple of ndarray
+        Positions of the labels of every depth.
+    is_tree : bool
+        Whether no label has more than one parent (a forest counts).
+    parents, children : csr_matrix of shape (n_labels, n_labels), bool
+        Row i marks the direct parents (children) of label i.
+    ancestors, descendants : csr_matrix of shape (n_labels, n_labels), bool
+        Row i marks the proper ancestors (descendants) of label i, itself excluded.
+    upward_plan, downward_plan : tuple of PlanStep
+        Steps that carry values child -> parent (deepest targets first) and
+        parent -> child (shallowest targets first).
+
+    Raises
+    ------
+    ValueError
+        When labels repeat, an edge names an unknown label, a label is its own parent,
+        or the edges have a cycle (which the message prints).
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> animals = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    >>> animals
+    Hierarchy(3 labels, 2 edges, tree of depth 1)
+    >>> animals.children_of("mammal")
+    ['cat', 'dog']
+    """
+
+    def __init__(
+        self, labels: Iterable[Any], edges: Iterable[tuple[Any, Any]] = ()
+    ) -> None:
+        index = index_labels(labels)
+        self._set(tuple(index), edge_positions(edges, index))
+
+    def _set(self, labels: tuple, edges: np.ndarray) -> None:
+        loops = np.unique(edges[edges[:, 0] == edges[:, 1], 0])
+        if len(loops):
+            raise ValueError(
+                f"A label cannot be its own parent: "
+                f"{name_list(labels[i] for i in loops)}. Remove these edges."
+            )
+        edges = np.unique(edges, axis=0).reshape(-1, 2)
+        depth, cycle = depths(edges, len(labels))
+        if cycle:
+            names = " -> ".join(str(labels[i]) for i in cycle)
+            raise ValueError(
+                f"The hierarchy has a cycle: {names}. Remove one of these edges."
+            )
+        self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
+
+    @classmethod
+    def _from_positions(cls, labels: tuple, edges: np.ndarray) -> Hierarchy:
+        hierarchy = cls.__new__(cls)
+        hierarchy._set(labels, edges)
+        return hierarchy
+
+    @classmethod
+    def _from_read(cls, read: tuple[Iterable, list], labels: Iterable | None):
+        names, edges = read
+        return cls(names if labels is None else labels, edges)
+
+    # -- ways to build -----------------------------------------------------------
+
+    @classmethod
+    def from_edges(
+        cls, edges: Iterable[Any], labels: Iterable | None = None
+    ) -> Hierarchy:
+        """Build from pairs (parent, child).
+
+        Parameters
+        ----------
+        edges : iterable of (parent, child)
+            Pairs of labels.
+        labels : iterable, default=None
+            All labels, in the order of Y's columns. By default those of the edges:
+            sorted when all are integers, else in order of appearance.
+        """
+        return cls._from_read(_sources.read_edges(edges), labels)
+
+    @classmethod
+    def from_parents(
+        cls, parents: Mapping, labels: Iterable | None = None
+    ) -> Hierarchy:
+        """Build from a mapping ``{child: parent}`` or ``{child: [parents]}``.
+
+        Parameters
+        ----------
+        parents : mapping
+            For every child one parent, a list (tuple, set) of parents, or None.
+        labels : iterable, default=None
+            As in :meth:`from_edges`.
+        """
+        return cls._from_read(_sources.read_parents(parents), labels)
+
+    @classmethod
+    def from_paths(
+        cls, paths: Iterable[str], labels: Iterable | None = None, sep: str = "/"
+    ) -> Hierarchy:
+        """Build a tree from paths such as ``"a/b/c"``.
+
+        A label's name is its whole path (``"a"``, ``"a/b"``, ``"a/b/c"``), so the same
+        last part may stand under two parents. Missing prefixes are added.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            One path per label, or per leaf.
+        labels : iterable of str, default=None
+            All labels, in the order of Y's columns; by default each path after its
+            prefixes, in order of appearance.
+        sep : str, default="/"
+            What separates the parts.
+        """
+        return cls._from_read(_sources.read_paths(paths, sep), labels)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: nx.DiGraph, labels: Iterable | None = None
+    ) -> Hierarchy:
+        """Build from a ``networkx.DiGraph`` whose edges run parent -> child.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph
+            Its nodes are the labels.
+        labels : iterable, default=None
+            As in :meth:`from_edges`, but by default in the graph's order.
+        """
+        return cls._from_read(_sources.read_networkx(graph), labels)
+
+    @classmethod
+    def from_matrix(cls, matrix: Any, labels: Iterable | None = None) -> Hierarchy:
+        """Build from a square 0/1 matrix; entry (i, j) = 1 makes i a parent of j.
+
+        Parameters
+        ----------
+        matrix : array-like or sparse matrix of shape (n_labels, n_labels)
+            The adjacency matrix.
+        labels : iterable, default=None
+            Names of rows and columns; by default 0 ... n_labels - 1 or, for a
+            DataFrame, its column names.
+        """
+        return cls._from_read(_sources.read_matrix(matrix, labels), labels)
+
+    @classmethod
+    def flat(cls, labels: Iterable | int) -> Hierarchy:
+        """Build a hierarchy without edges.
+
+        ``labels`` are the labels, or how many (named 0, 1, ...).
+        """
+        return cls(range(labels) if isinstance(labels, (int, np.integer)) else labels)
+
+    @classmethod
+    def build(cls, source: Any, labels: Iterable | None = None) -> Hierarchy:
+        """Build from whatever describes a hierarchy.
+
+        Parameters
+        ----------
+        source : Hierarchy, networkx.DiGraph, mapping, square matrix, edges, paths, None
+            A mapping is read as ``{child: parents}``; a sparse matrix, a DataFrame or
+            a square array as an adjacency matrix; an iterable of strings as paths
+            (separator "/"), of pairs as edges. None is flat and needs ``labels``.
+        labels : iterable, default=None
+            All labels in the order of Y's columns. A ``Hierarchy`` is returned in this
+            order; it must have exactly these labels.
+
+        Raises
+        ------
+        TypeError
+            When ``source`` is none of these.
+        ValueError
+            When the labels differ; the message lists which.
+        """
+        if isinstance(source, cls):
+            return source if labels is None else source._ordered(labels)
+        if source is None:
+            if labels is None:
+                raise ValueError("A flat hierarchy (None) needs labels, got None.")
+            return cls.flat(labels)
+        labels = None if labels is None else list(labels)
+        return cls._from_read(_sources.read_source(source, labels), labels)
+
+    def _ordered(self, labels: Iterable) -> Hierarchy:
+        index = index_labels(labels)
+        unknown = [x for x in index if x not in self._index]
+        missing = [x for x in self.labels if x not in index]
+        if unknown or missing:
+            raise ValueError(
+                f"The labels of Y do not match the hierarchy's. Only in Y: "
+                f"{name_list(unknown) or 'none'}. Only in the hierarchy: "
+                f"{name_list(missing) or 'none'}. Correct the names, or use "
+                f"hierarchy.subset(labels) to keep only some labels."
+            )
+        return self if tuple(index) == self.labels else self.subset(index)
+
+    # -- what it says ------------------------------------------------------------
+
+    @property
+    def n_labels(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def _index(self) -> dict[Hashable, int]:
+        return {label: position for position, label in enumerate(self.labels)}
+
+    @cached_property
+    def children(self) -> sp.csr_matrix:
+        ones = np.ones(len(self.edges), bool)
+        return frozen(sp.csr_matrix((ones, self.edges.T), shape=(self.n_labels,) * 2))
+
+    @cached_property
+    def parents(self) -> sp.csr_matrix:
+        return frozen(self.children.T.tocsr())
+
+    @cached_property
+    def levels(self) -> tuple[np.ndarray, ...]:
+        order = np.argsort(self.depth, kind="stable")
+        cuts = np.cumsum(np.bincount(self.depth))[:-1]
+        return tuple(np.split(frozen(order), cuts)) if self.n_labels else ()
+
+    @cached_property
+    def roots(self) -> np.ndarray:
+        return frozen(np.flatnonzero(np.diff(self.parents.indptr) == 0))
+
+    @cached_property
+    def leaves(self) -> np.ndarray:
+        return frozen(np.flatnonzero(np.diff(self.children.indptr) == 0))
+
+    @cached_property
+    def is_tree(self) -> bool:
+        return bool((np.diff(self.parents.indptr) <= 1).all())
+
+    @cached_property
+    def ancestors(self) -> sp.csr_matrix:
+        return frozen(closure(self.parents, self.depth.max(initial=0)))
+
+    @cached_property
+    def descendants(self) -> sp.csr_matrix:
+        return frozen(self.ancestors.T.tocsr())
+
+    @cached_property
+    def upward_plan(self) -> tuple[PlanStep, ...]:
+        return plan_steps(self.edges[:, 0], self.edges[:, 1], -self.depth)
+
+    @cached_property
+    def downward_plan(self) -> tuple[PlanStep, ...]:
+        return plan_steps(self.edges[:, 1], self.edges[:, 0], self.depth)
+
+    # -- by name -----------------------------------------------------------------
+
+    def position(self, label: Any) -> int:
+        """Return the position of a label, given by its name."""
+        try:
+            return self._index[plain(label)]
+        except KeyError:
+            known = name_list(self.labels)
+            raise KeyError(f"{label!r} is not a label of {known}.") from None
+
+    def _names(self, matrix: sp.csr_matrix, label: Any) -> list:
+        return [self.labels[i] for i in matrix[[self.position(label)]].indices]
+
+    def parents_of(self, label: Any) -> list:
+        """Return the names of a label's direct parents."""
+        return self._names(self.parents, label)
+
+    def children_of(self, label: Any) -> list:
+        """Return the names of a label's direct children."""
+        return self._names(self.children, label)
+
+    def ancestors_of(self, label: Any) -> list:
+        """Return the names of a label's proper ancestors."""
+        return self._names(self.ancestors, label)
+
+    def descendants_of(self, label: Any) -> list:
+        """Return the names of a label's proper descendants."""
+        return self._names(self.descendants, label)
+
+    # -- other forms -------------------------------------------------------------
+
+    def subset(self, labels: Iterable[Any]) -> Hierarchy:
+        """Return the hierarchy of some labels, in the order given.
+
+        Two kept labels are joined by an edge when they were, or when a path through
+        left-out labels only joins them.
+
+        Parameters
+        ----------
+        labels : iterable
+            Names of the labels to keep.
+        """
+        index = index_labels(labels)
+        unknown = [label for label in index if label not in self._index]
+        if unknown:
+            unknown = name_list(unknown)
+            raise ValueError(f"The hierarchy does not have: {unknown}.")
+        keep = np.array([self._index[label] for label in index], dtype=np.intp)
+        drop = np.setdiff1d(np.arange(self.n_labels), keep)
+        edges, step = self.children[keep][:, keep], self.children[keep][:, drop]
+        while step.nnz:  # walk on through left-out labels until none is left
+            edges = edges + step @ self.children[drop][:, keep]
+            step = step @ self.children[drop][:, drop]
+        return self._from_positions(
+            tuple(index), np.column_stack(edges.nonzero()).astype(np.intp)
+        )
+
+    def to_networkx(self) -> nx.DiGraph:
+        """Return a ``networkx.DiGraph`` of the labels, edges parent -> child."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self.labels)
+        graph.add_edges_from((self.labels[p], self.labels[c]) for p, c in self.edges)
+        return graph
+
+    # -- identity ----------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any = None) -> None:
+        raise AttributeError(
+            f"A Hierarchy is immutable: cannot change {name!r}. Build a new one."
+        )
+
+    __delattr__ = __setattr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Hierarchy):
+            return NotImplemented
+        return self.labels == other.labels and np.array_equal(self.edges, other.edges)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.labels, self.edges.tobytes()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self):
+        return type(self)._from_positions, (self.labels, np.array(self.edges))
+
+    def __deepcopy__(self, memo: dict) -> Hierarchy:
+        return self
+
+    def __len__(self) -> int:
+        return self.n_labels
+
+    def __contains__(self, label: Any) -> bool:
+        return plain(label) in self._index
+
+    def __repr__(self) -> str:
+        kind = "tree" if self.is_tree else "DAG"
+        shape = f"{kind} of depth {self.depth.max()}" if len(self.edges) else "flat"
+        return f"Hierarchy({self.n_labels} labels, {len(self.edges)} edges, {shape})"

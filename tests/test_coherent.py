@@ -79,7 +79,7 @@ from tests.contract import (
     task,
 )
 from tests.instances import FAST
-from tests.test_house import LOADED, run_python
+from tests.test_layers import LOADED, run_python
 
 METHODS = {
     "max": max_constraint,

@@ -26,7 +26,7 @@ from tests.contract import (
 )
 from tests.instances import FAST
 from tests.test_file_rows import on_disk
-from tests.test_house import run_python
+from tests.test_layers import run_python
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 early = pytest.mark.parametrize("early_stopping", [False, True])

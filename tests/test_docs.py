@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.demo import COLUMNS
-from tests.test_house import public_modules
+from tests.test_public_names import public_modules
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.rst"))

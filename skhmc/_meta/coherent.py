@@ -22,7 +22,12 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.targets import read_fit_labels, set_labels
-from skhmc._data.weights import label_counts, match_weight, rates, warn_constant
+from skhmc._data.weights import (
+    label_counts,
+    match_weight,
+    smoothed_rates,
+    warn_constant,
+)
 from skhmc._meta.delegation import (
     is_frozen,
     output_order,
@@ -278,7 +283,7 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         """Set which labels are fitted, in which order, and the priors of the others."""
         hierarchy = targets.hierarchy
         positive, known = label_counts(targets.Y, weight)
-        self._priors = rates(positive, known)
+        self._priors = smoothed_rates(positive, known)
         if is_frozen(self.estimator):
             self._learnt = np.array(output_order(self.estimator, hierarchy, named))
             return

@@ -17,7 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skhmc._data.targets import Targets, set_labels
-from skhmc._data.weights import check_sample_weight
+from skhmc._data.weights import check_sample_weight, to_mean_1
 from skhmc._meta.delegation import (
     inner_has,
     is_frozen,
@@ -287,7 +287,8 @@ class HierarchicalThresholdClassifier(
         Y = Y.toarray() if sp.issparse(Y) else Y
         Y = Y if np.isnan(Y).any() else Y.astype(int)
         if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, targets.Y.shape, np.float64)
+            weight = to_mean_1(check_sample_weight(sample_weight, *targets.Y.shape))
+            weight = weight.reshape(targets.Y.shape[0], -1)
             given = np.mean(np.asarray(sample_weight))  # their scale counts
             weight = given * weight.mean(axis=1)[rows]
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}

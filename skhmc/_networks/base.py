@@ -4,11 +4,17 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.targets import read_fit_input, set_labels
-from skhmc._data.weights import balanced_weights, read_class_weight, warn_constant
-from skhmc._data.X import check_X
+from skhmc._data.targets import match_former, read_targets, require_y, set_labels
+from skhmc._data.weights import (
+    balanced_weights,
+    read_class_weight,
+    read_sample_weight,
+    warn_constant,
+)
+from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import PassThrough
 from skhmc._networks.training import Parts, Problem, draw_seeds, train
@@ -35,11 +41,19 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
     def _blocks(self, X, change):
         check_is_fitted(self, "net_")
         self._validate_params()  # some may change after fit
-        X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
+        X = self._check_X(X, reset=False)
         options = {"copy": self._many_dimensions}  # a user's encoder may write into X
         options["sparse"] = self.net_.module_.takes_sparse
         data = SliceDataset(X, dtype=self.net_.dtype, **options)
         return Blocks(self.net_.logits(data), len(data)).map(change)
+
+    def _check_X(self, X, reset):
+        many = self._many_dimensions
+        X = check_X(self, X, dtype=self.dtype, reset=reset, allow_nd=many)
+        if not reset:
+            name = type(self).__name__
+            check_sample_shape(name, X.shape[1:], self._sample_shape)
+        return X
 
     @property
     def _many_dimensions(self):
@@ -176,7 +190,7 @@ class NetworkHMC(PassThrough, BaseHMC):
         former = vars(self).get("net_") if self.warm_start else None
         known = None if former is None else "features"
         with self._as_it_was_on_error(former):
-            data = read_fit_input(self, X, y, sample_weight, former=known)
+            data = self._read(X, y, sample_weight, former=known)
             problem = self._describe(*data, former)
             train(self, self._build_networks(problem, former), problem, former)
             self._finish()
@@ -225,12 +239,29 @@ class NetworkHMC(PassThrough, BaseHMC):
         options = {"classes": classes, "partial": True}
         options["former"] = None if former is None else "labels"
         with self._as_it_was_on_error(former):
-            data = read_fit_input(self, X, y, sample_weight, **options)
+            data = self._read(X, y, sample_weight, **options)
             problem = self._describe(*data, former, partial=True)
             parts = self._build_networks(problem, former)
             train(self, parts, problem, former, partial=True)
             self._finish()
         return self
+
+    def _read(self, X, y, sample_weight, *, former, classes=None, partial=False):
+        """Return X, targets and weights; ``former`` says what must be as it was."""
+        require_y(self, y)
+        X = self._check_X(X, reset=former is None)
+        if former is None:
+            self._sample_shape = X.shape[1:]
+        known = former == "labels"
+        source = self.hierarchy_ if known else self.hierarchy
+        first = partial and not known
+        targets = read_targets(y, source, classes=classes, partial=first)
+        check_consistent_length(X, targets.Y)
+        weight = read_sample_weight(sample_weight, y, targets, self.dtype)
+        if known:
+            former = (self.hierarchy_, self.classes_)
+            targets, weight = match_former(targets, weight, *former)
+        return X, targets, weight
 
     @contextmanager
     def _as_it_was_on_error(self, former):

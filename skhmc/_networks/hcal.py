@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skhmc._data.weights import most_per_row
+from skhmc._data.weights import max_positives_per_row
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.encoder import build_encoder, positive_elements
 from skhmc._networks.label_sampling import MOST_EXACT
@@ -336,7 +336,7 @@ class HCALClassifier(NetworkHMC):
         if self.aggregation and resolve_device(self.device) != "cpu":
             groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
             groups = [group.numpy() for group in groups]
-            per_row = most_per_row(*problem.form.place(problem.Y), groups)
+            per_row = max_positives_per_row(*problem.form.place(problem.Y), groups)
             most = [self.aggregation_chunk * n for n in per_row]
         criterion = HCALCriterion(
             tasks,

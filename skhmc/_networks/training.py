@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from torch.optim.lr_scheduler import OneCycleLR
 
 from skhmc._data.hold_out import hold_out
-from skhmc._data.weights import rates
+from skhmc._data.weights import smoothed_rates
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.label_sampling import label_sampler
@@ -75,11 +75,11 @@ class Problem:
 
     def frequencies(self):
         """Return every label's share of positives, as the class weights count them."""
-        return rates(*self.weighted_counts())
+        return smoothed_rates(*self.weighted_counts())
 
     def log_odds(self):
         """Return where the logits of labels start; fixed ones stay there."""
-        prior = rates(self.positive, self.known)
+        prior = smoothed_rates(self.positive, self.known)
         return logit(np.where(self.fixed, prior, self.frequencies()))
 
 

@@ -122,7 +122,7 @@ class HierarchicalScorer:
         response = self._respond(estimator, X)
         if n_dimensions(y if y is not None else response) == 1:
             classes = None
-            if self._judges() == "predict_proba":
+            if self.judged_response() == "predict_proba":
                 classes = class_labels(estimator, response)
             built = None if hierarchy is None else Hierarchy.build(hierarchy)
             if self.raw and np.ndim(response) == 2:  # indicators, as the net has them
@@ -148,7 +148,8 @@ class HierarchicalScorer:
             )
         return hierarchy
 
-    def _judges(self):
+    def judged_response(self) -> str:
+        """Return what is judged: "predict" or "predict_proba"."""
         if self.response_method not in RESPONSES:
             raise ValueError(
                 f"response_method must be one of {RESPONSES}, got "
@@ -159,7 +160,7 @@ class HierarchicalScorer:
         return "predict_proba" if "y_score" in self._parameters() else "predict"
 
     def _respond(self, estimator, X):
-        if self._judges() == "predict":
+        if self.judged_response() == "predict":
             return raw_predict(estimator, X) if self.raw else estimator.predict(X)
         if self.raw:
             raise ValueError("raw=True needs a metric of predict.")

@@ -9,12 +9,12 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
 from skhmc._data.targets import read_targets
+from skhmc._data.weights import read_row_weights
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
 
 __all__ = ["HierarchicalPrototypeTransformer"]
@@ -64,7 +64,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat.
     level : int, "leaves" or None, default=None
-        Of which labels there is a feature: those of one depth (roots have depth 0),
+        Labels for which there is a feature: those of one depth (roots have depth 0),
         those without children, or all.
     metric : {"cosine", "euclidean", "rbf"}, default="cosine"
         The cosine of the angle between sample and prototype, seen from ``center_``;
@@ -285,8 +285,11 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, needed, **FORM)
         targets = read_targets(y, self.hierarchy)
         check_consistent_length(X, targets.Y)
-        options = {"dtype": np.float64, "ensure_non_negative": True}
-        return X, targets, _check_sample_weight(sample_weight, X, **options)
+        n_samples = X.shape[0]
+        weight = read_row_weights(sample_weight, n_samples)
+        if weight is None:
+            weight = np.ones(n_samples)
+        return X, targets, weight
 
     def _learn(self, X, targets, weight):
         self.hierarchy_ = hierarchy = targets.hierarchy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -77,19 +79,15 @@ def count_unknown_beside(
     return sp.csr_matrix((found, (pairs.row, pairs.col)), shape), known
 
 
-def _row_weights(
-    Y: np.ndarray | sp.csr_matrix, weight: np.ndarray | None
-) -> np.ndarray:
+def _row_weights(Y: Any, weight: np.ndarray | None) -> np.ndarray:
     return np.ones(Y.shape[0], np.int64) if weight is None else weight
 
 
-def _values(Y: np.ndarray | sp.csr_matrix) -> np.ndarray:
+def _values(Y: Any) -> np.ndarray:
     return Y.data if sp.issparse(Y) else Y
 
 
-def _cells(
-    Y: np.ndarray | sp.csr_matrix, mask: np.ndarray, dtype: np.dtype
-) -> sp.csr_matrix:
+def _cells(Y: Any, mask: np.ndarray, dtype: np.dtype) -> sp.csr_matrix:
     """Return the cells of Y that a mask of its values marks, as ones (csr)."""
     if sp.issparse(Y):
         mask = sp.csr_matrix((mask, Y.indices, Y.indptr), Y.shape, copy=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,9 +28,7 @@ LARGEST = 1e150
 SMALLEST = 1e-150
 
 
-def check_indicator(
-    Y: np.ndarray | sp.csr_matrix, argument: str, *, allow_nan: bool = False
-) -> None:
+def check_indicator(Y: Any, argument: str, *, allow_nan: bool = False) -> None:
     """Raise when Y holds anything but 0, 1 and, where allowed, NaN."""
     values = Y.data if sp.issparse(Y) else Y
     good = (values == 0) | (values == 1)
@@ -42,9 +41,7 @@ def check_indicator(
         raise ValueError(f"{argument} must hold {known}, got the value {got!r}. {do}")
 
 
-def check_scores(
-    scores: np.ndarray | sp.csr_matrix, argument: str = "y_score"
-) -> np.ndarray:
+def check_scores(scores: Any, argument: str = "y_score") -> np.ndarray:
     """Return dense floating scores; NaN and sparse matrices are errors."""
     if sp.issparse(scores):
         raise TypeError(
@@ -103,13 +100,13 @@ def kept_labels(
     return keep
 
 
-def positives(Y: np.ndarray | sp.csr_matrix) -> sp.csr_matrix:
+def positives(Y: Any) -> sp.csr_matrix:
     """Return the positive cells of an indicator as a bool csr_matrix."""
     return _cells(Y, lambda values: values == 1)
 
 
 def truth(
-    y_true: np.ndarray | sp.csr_matrix, hierarchy: Hierarchy, close: bool
+    y_true: Any, hierarchy: Hierarchy, close: bool
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Return the positive and the unknown cells of the true labels, closed upward."""
     check_indicator(y_true, "y_true", allow_nan=True)
@@ -118,9 +115,7 @@ def truth(
     return positives(y_true), _cells(y_true, np.isnan)
 
 
-def _cells(
-    Y: np.ndarray | sp.csr_matrix, test: Callable[[np.ndarray], np.ndarray]
-) -> sp.csr_matrix:
+def _cells(Y: Any, test: Callable[[np.ndarray], np.ndarray]) -> sp.csr_matrix:
     """Return the cells whose value passes a test, as a bool csr_matrix."""
     if not sp.issparse(Y):
         return sp.csr_matrix(test(Y))

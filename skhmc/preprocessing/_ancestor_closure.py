@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -81,7 +82,7 @@ class _TakesY:
     Scikit-learn's mixin wraps what a transformer defines itself into functions of X.
     """
 
-    def fit_transform(self, Y, y=None):
+    def fit_transform(self, Y: Any, y: None = None) -> Any:
         """Learn which label each column is, and close the indicators upward.
 
         Parameters
@@ -98,9 +99,9 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return self.fit(Y).transform(Y)
+        return self.fit(Y).transform(Y)  # type: ignore[attr-defined]
 
-    def transform(self, Y):
+    def transform(self, Y: Any) -> Any:
         """Close label indicators upward.
 
         Parameters
@@ -115,7 +116,8 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return _wrap_data_with_container("transform", self._close(Y), Y, self)
+        closed = self._close(Y)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", closed, Y, self)
 
 
 class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
@@ -171,10 +173,10 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
            [0, 0, 0]])
     """
 
-    def __init__(self, hierarchy=None):
+    def __init__(self, hierarchy: Any = None) -> None:
         self.hierarchy = hierarchy
 
-    def fit(self, Y, y=None):
+    def fit(self, Y: Any, y: None = None) -> AncestorClosure:
         """Learn which label each column is.
 
         Parameters
@@ -197,7 +199,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         validate_data(self, seen, skip_check_array=True)
         return self
 
-    def inverse_transform(self, Y):
+    def inverse_transform(self, Y: Any) -> Any:
         """Take the labels away that follow from others.
 
         Parameters
@@ -217,7 +219,9 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return read_indicators(Y, self.hierarchy_, order=True)[0]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the columns: those of ``Y``, else of the labels.
 
         Parameters

@@ -1,8 +1,12 @@
 """Similarities to the prototypes of labels, as features."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_consistent_length
@@ -172,16 +176,16 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        level=None,
-        metric="cosine",
-        aggregation="samples",
-        shrinkage=1.0,
-        center=True,
-        gamma=None,
-        cv=None,
-    ):
+        level: int | str | None = None,
+        metric: str = "cosine",
+        aggregation: str = "samples",
+        shrinkage: float = 1.0,
+        center: bool = True,
+        gamma: float | None = None,
+        cv: Any = None,
+    ) -> None:
         self.hierarchy = hierarchy
         self.level = level
         self.metric = metric
@@ -192,7 +196,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         self.cv = cv
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> HierarchicalPrototypeTransformer:
         """Learn the prototypes.
 
         Parameters
@@ -214,7 +220,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y, sample_weight=None):
+    def fit_transform(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Learn the prototypes, and return the similarities of the training samples.
 
         Parameters
@@ -244,7 +252,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             found[part] = self._similarities(X[part], prototypes, center)
         return found
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return how similar samples are to the prototypes.
 
         Parameters
@@ -261,7 +269,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, **FORM)
         return self._similarities(X, self.prototypes_, self.center_)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the features: ``similarity_`` and the label's name.
 
         Parameters

@@ -23,6 +23,7 @@ __all__ = [
     "read_fit_labels",
     "read_targets",
     "require_y",
+    "label_attributes",
     "set_labels",
 ]
 
@@ -385,7 +386,7 @@ def read_fit_input(
     known = former == "labels"
     source = estimator.hierarchy_ if known else estimator.hierarchy
     targets = read_targets(y, source, classes=classes, partial=partial and not known)
-    weight = _read_weight(X, y, targets, sample_weight, np.dtype(estimator.dtype))
+    weight = _read_weight(X, y, targets, sample_weight, estimator._dtype)
     if known:
         targets, weight = _as_before(estimator, targets, weight)
     return X, targets, weight
@@ -455,11 +456,27 @@ def _as_before(estimator, targets, weight):
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
 
 
+def label_attributes(targets):
+    """Return the fitted attributes of an estimator that say what its labels are.
+
+    Parameters
+    ----------
+    targets : Targets
+
+    Returns
+    -------
+    dict
+        ``hierarchy_``, ``label_names_`` and ``classes_``.
+    """
+    hierarchy = targets.hierarchy
+    names = np.empty(hierarchy.n_labels, dtype=object)
+    names[:] = hierarchy.labels
+    classes = targets.classes
+    if classes is None:
+        classes = np.tile([0, 1], (hierarchy.n_labels, 1))
+    return {"hierarchy_": hierarchy, "label_names_": names, "classes_": classes}
+
+
 def set_labels(estimator, targets):
     """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
-    hierarchy, classes = targets.hierarchy, targets.classes
-    estimator.hierarchy_ = hierarchy
-    estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
-    estimator.label_names_[:] = hierarchy.labels
-    tiled = np.tile([0, 1], (hierarchy.n_labels, 1))
-    estimator.classes_ = tiled if classes is None else classes
+    vars(estimator).update(label_attributes(targets))

@@ -1,6 +1,6 @@
 """HCALClassifier: prototypes, aggregation, perturbation and adaptive task weights."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
@@ -8,25 +8,19 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skhmc._data.weights import most_per_row
 from skhmc._networks.base import NetworkHMC
-from skhmc._networks.encoder import build_encoder, positive_elements
-from skhmc._networks.label_sampling import MOST_EXACT
 from skhmc._networks.parameters import (
-    COMMITTEE_CONSTRAINTS,
     EMBEDDING_CONSTRAINTS,
+    ENSEMBLE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
 )
-from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Parts
-from skhmc._scoring.label_form import ManyPaths, SinglePath, choose_form
+from skhmc._scoring.label_form import ManyPaths
 from skhmc.nn.criteria import HCALCriterion
 from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
 from skhmc.nn.tasks import SetTasks, label_tasks
 
 __all__ = ["HCALClassifier"]
-
-
-MOST_WEIGHTS = 20_000_000  # that "auto" gives a linear head
 
 
 class HCALClassifier(NetworkHMC):
@@ -209,32 +203,27 @@ class HCALClassifier(NetworkHMC):
         "temperature": 0.1,
         "perturbation": 0.01,
         "aggregation": 1.0,
-        "aggregation_chunk": 32,
         "task_weighting": "adaptive",
         "gamma": 0.5,
         "coherence": None,
-        "input_dropout": 0.0,
-        "dropout": 0.0,
-        "embedding_dropout": 0.0,
+        "dropout": (0.0, 0.0, 0.0),
         "optimizer": "sgd",
-        "learning_rate_init": 0.01,
-        "prototype_learning_rate": (0.05, 0.1, 0.2),
-        "momentum": 0.9,
-        "weight_decay": 1e-4,
+        "learning_rate_init": (0.01, 0.05, 0.1, 0.2),
+        "optimizer__momentum": 0.9,
+        "optimizer__weight_decay": 1e-4,
         "schedule": "constant",
         "batch_size": 32,
     }
 
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
-        **COMMITTEE_CONSTRAINTS,
+        **ENSEMBLE_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean", StrOptions({"auto"})],
         "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, None, closed="left")],
-        "aggregation": [Interval(Real, 0, 1, closed="both")],
-        "aggregation_chunk": [Interval(Integral, 1, None, closed="left")],
+        "aggregation": [Interval(Real, 0, 1, closed="both"), tuple],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "label_loss": [
@@ -243,12 +232,8 @@ class HCALClassifier(NetworkHMC):
         ],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
         "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
-        "prototype_learning_rate": [
-            None,
-            "array-like",
-            Interval(Real, 0, None, closed="neither"),
-        ],
     }
+    _dropped = ("the input", "the hidden layers", "the embedding")
 
     def __init__(
         self,
@@ -257,15 +242,12 @@ class HCALClassifier(NetworkHMC):
         encoder=None,
         hidden_layer_sizes=(1000, 1000),
         embedding_dim=256,
-        input_dropout="auto",
         dropout="auto",
-        embedding_dropout="auto",
         temperature=0.3,
         normalize_features="auto",
         linear_head="auto",
         perturbation=0.01,
         aggregation=0.0,
-        aggregation_chunk=32,
         task_weighting="adaptive",
         gamma=0.5,
         label_loss="auto",
@@ -275,127 +257,143 @@ class HCALClassifier(NetworkHMC):
         proba_format="array",
         sparse_output=False,
         class_weight=None,
-        class_weight_cap=3.0,
         optimizer="adamw",
         learning_rate_init=1e-3,
-        prototype_learning_rate=None,
-        momentum=0.9,
-        weight_decay=1e-2,
         schedule="onecycle",
         batch_size=64,
         n_sampled_labels="auto",
         max_iter=60,
-        n_networks=1,
+        n_estimators=1,
         warm_start=False,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
         callbacks=None,
-        dtype="float32",
-        precision="full",
+        precision="float32",
         device="auto",
         random_state=None,
         verbose=0,
-        **passed_on,
+        **prefixed,
     ):
-        self._assign(locals())
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.temperature = temperature
+        self.normalize_features = normalize_features
+        self.linear_head = linear_head
+        self.perturbation = perturbation
+        self.aggregation = aggregation
+        self.task_weighting = task_weighting
+        self.gamma = gamma
+        self.label_loss = label_loss
+        self.leaf_prediction = leaf_prediction
+        self.coherence = coherence
+        self.threshold = threshold
+        self.proba_format = proba_format
+        self.sparse_output = sparse_output
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_sampled_labels = n_sampled_labels
+        self.max_iter = max_iter
+        self.n_estimators = n_estimators
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_prefixed(prefixed)
 
-    def _choose_form(self, targets, partial):
-        form, self.label_loss_, self.leaf_prediction_ = choose_form(
-            targets, self.label_loss, self.leaf_prediction, partial
-        )
-        return form
-
-    def _keep_form(self, form, targets):
-        asked = self.label_loss_ if self.label_loss == "auto" else self.label_loss
-        if (asked == "softmax") != isinstance(form, SinglePath):
-            raise ValueError(
-                f"Training goes on with label_loss={self.label_loss_!r}, but got "
-                f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
-            )
-        self.label_loss_ = asked
-        for name in ("leaf_prediction", "normalize_features"):
-            given, began_with = getattr(self, name), getattr(self, name + "_")
-            if given not in ("auto", began_with):
-                raise ValueError(
-                    f"Training goes on with {name}={began_with!r}, but got {given!r}. "
-                    f"Use 'auto', or start anew."
-                )
-        form.accepts(targets.Y, self.leaf_prediction)
-
-    @property
-    def coherence_(self):
-        if self.coherence == "auto":
-            return "path" if isinstance(self._form, SinglePath) else "max"
-        return self.coherence
-
-    def _build(self, problem):
-        module, own = self._build_module(problem)
-        tasks, weights, most = self._build_tasks(problem), problem.class_weight, None
-        if self.aggregation and resolve_device(self.device) != "cpu":
-            groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
-            groups = [group.numpy() for group in groups]
-            per_row = most_per_row(*problem.form.place(problem.Y), groups)
-            most = [self.aggregation_chunk * n for n in per_row]
-        criterion = HCALCriterion(
-            tasks,
-            aggregation=self.aggregation,
-            chunk=self.aggregation_chunk,
-            temperature=self.temperature,
-            weighting=self.task_weighting,
-            gamma=self.gamma,
-            class_weight=weights and tuple(map(torch.from_numpy, weights)),
-            most=most,
-        )
-        groups = self._prototype_groups(len(problem.form.level_sizes))
-        return Parts(module, criterion, own, groups)
-
-    def _build_module(self, problem):
-        encoder, n_encoded, own = build_encoder(self, problem.X)
-        given, n_labels = self.linear_head, len(problem.positive)
-        fits = n_labels <= MOST_EXACT and n_labels * n_encoded <= MOST_WEIGHTS
-        self.linear_head_ = fits if given == "auto" else bool(given)
-        given, many = self.normalize_features, isinstance(problem.form, ManyPaths)
-        if "net_" not in vars(self):  # else what training began with stays
-            unit = self.linear_head_ and not many
-            self.normalize_features_ = unit if given == "auto" else bool(given)
+    def _build(self, problem, settings, encoder):
+        """Return prototypes, and the losses of levels weighed against each other."""
+        form = problem.form
         bias = fixed = None
-        if many:  # every label starts at its log-odds
+        if isinstance(form, ManyPaths):  # every label starts at its log-odds
             bias = torch.from_numpy(problem.log_odds())
             fixed = torch.from_numpy(problem.fixed)
-        module = PrototypeNetwork(
-            encoder,
-            n_encoded,
-            problem.form.level_sizes,
+        network = PrototypeNetwork(
+            encoder.module,
+            encoder.width,
+            form.level_sizes,
             embedding_dim=self.embedding_dim,
-            embedding_dropout=self.embedding_dropout_,
+            embedding_dropout=settings.dropout[2],
             temperature=self.temperature,
             perturbation=self.perturbation,
-            normalize_features=self.normalize_features_,
-            linear_head=self.linear_head_,
+            normalize_features=settings.normalize_features,
+            linear_head=settings.linear_head,
             bias=bias,
             fixed=fixed,
         )
-        return module, own
+        network.row_gradients = settings.row_gradients
+        tasks = _tasks(problem, settings)
+        criterion = HCALCriterion(
+            tasks,
+            aggregation=settings.aggregation,
+            chunk=settings.chunk,
+            temperature=self.temperature,
+            weighting=self.task_weighting,
+            gamma=self.gamma,
+            class_weight=problem.class_weight_tensors(),
+            most=_max_means(problem, settings, tasks),
+        )
+        rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
+        return Parts(network, criterion, encoder.user_modules, rates)
 
-    def _build_tasks(self, problem):
-        form = problem.form
-        if self.label_loss_ == "softmax":
-            positive, _ = problem.weighted_counts()
-            classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
-            covered = np.array([positive[f].sum() for f in form.frontiers])
-            covered = np.where(covered == 0, 1, covered / problem.n_samples)
-            return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
+    def _fitted(self, former, settings, names):
+        return {
+            "label_loss_": settings.label_loss,
+            "leaf_prediction_": settings.leaf_prediction,
+            "linear_head_": settings.linear_head,
+            "normalize_features_": settings.normalize_features,
+        }
+
+
+def _tasks(problem, settings):
+    """Return the tasks: a loss per level of the hierarchy."""
+    form = problem.form
+    if settings.label_loss != "softmax":
         frequencies = torch.from_numpy(problem.frequencies())
         levels = form.hierarchy, form.level_sizes
-        return label_tasks(self.label_loss_, *levels, frequencies)
+        return label_tasks(settings.label_loss, *levels, frequencies)
+    positive, _ = problem.weighted_counts()
+    classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
+    n_covered = np.array([positive[frontier].sum() for frontier in form.frontiers])
+    # a level that no sample reaches has no loss, whatever it is divided by
+    share = np.where(n_covered == 0, 1, n_covered / problem.counts.n_samples)
+    return SetTasks(softmax_loss, classes, torch.from_numpy(share))
 
-    def _prototype_groups(self, n_levels):
-        if self.prototype_learning_rate is None:
-            return []
-        speeds = positive_elements(self, "prototype_learning_rate", Real)
-        speeds += speeds[-1:] * n_levels
-        levels = reversed(range(n_levels))  # the first rate is the deepest level's
-        pairs = zip(levels, speeds, strict=False)
-        return [(f"prototypes.{level}", {"lr": speed}) for level, speed in pairs]
+
+def _max_means(problem, settings, tasks):
+    """Return the most class means that a chunk can have on every level, or None.
+
+    On a GPU this saves waiting for their number in every step.
+    """
+    if not settings.aggregation or settings.device == "cpu":
+        return None
+    positions = torch.arange(problem.n_net_labels)
+    levels = [positions[classes].numpy() for classes in tasks.classes]
+    per_row = most_per_row(*problem.form.place(problem.Y), levels)
+    return [settings.chunk * n for n in per_row]
+
+
+def _prototype_rates(rates, n_levels):
+    """Return (pattern, options) of every level's prototypes, deepest level first.
+
+    The last rate serves the levels above, too.
+    """
+    if not rates:
+        return []
+    rates = rates + rates[-1:] * n_levels
+    from_the_deepest = reversed(range(n_levels))
+    pairs = zip(from_the_deepest, rates, strict=False)
+    return [(f"prototypes.{level}", {"lr": rate}) for level, rate in pairs]

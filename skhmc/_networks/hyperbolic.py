@@ -1,33 +1,34 @@
 """HyperbolicHMC: a classifier that learns the hierarchy of its labels."""
 
 from copy import copy
-from numbers import Integral, Real
+from functools import partial
+from numbers import Real
+from typing import NamedTuple
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._networks.base import NetworkHMC
-from skhmc._networks.encoder import build_encoder
 from skhmc._networks.label_embedding import (
     LabelPoints,
-    build_criterion,
+    PairCounts,
+    build_ranking,
     count_pairs,
     learn_table,
 )
 from skhmc._networks.label_similarity import SIMILARITIES
-from skhmc._networks.parameters import (
-    EMBEDDING_CONSTRAINTS,
-    NETWORK_CONSTRAINTS,
-    passed_on,
-)
+from skhmc._networks.parameters import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
-from skhmc._scoring.label_form import ManyPaths
 from skhmc.induction import learn_dag, learn_tree
-from skhmc.nn.hyperbolic import log0
+from skhmc.nn.criteria import EmbeddingCriterion
+from skhmc.nn.hyperbolic import log0, radius_penalty
 from skhmc.nn.modules import EmbeddingNetwork
+from skhmc.nn.tasks import label_tasks
 
 __all__ = ["HyperbolicHMC"]
+
+POINTS_FACTOR = 10.0  # learning rate of the points, in that of the network
 
 
 class HyperbolicHMC(NetworkHMC):
@@ -196,17 +197,15 @@ class HyperbolicHMC(NetworkHMC):
 
     #: The paper's setting: ``HyperbolicHMC(**HyperbolicHMC.PUBLISHED)``.
     PUBLISHED = {
-        "lam": 0.1,
+        "embedding_weight": 0.1,
         "similarity": "count",
         "temperature": 1.0,
-        "points_rate": 1.0,
+        "learning_rate_init": (1e-3, 1e-3),
         "max_radius": None,
         "tangent_scores": False,
-        "input_dropout": 0.0,
-        "dropout": 0.0,
-        "embedding_dropout": 0.0,
+        "dropout": (0.0, 0.0, 0.0),
         "optimizer": "adam",
-        "weight_decay": 0.0,
+        "optimizer__weight_decay": 0.0,
         "schedule": "constant",
     }
 
@@ -214,19 +213,18 @@ class HyperbolicHMC(NetworkHMC):
         **NETWORK_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "mode": [StrOptions({"joint", "cascade", "flat"})],
-        "lam": [Interval(Real, 0, None, closed="left")],
+        "embedding_weight": [Interval(Real, 0, None, closed="left")],
         "geometry": [StrOptions({"hyperbolic", "euclidean"})],
         "similarity": [StrOptions(set(SIMILARITIES))],
-        "n_pairs": [Interval(Integral, 1, None, closed="left")],
-        "n_negatives": [Interval(Integral, 1, None, closed="left")],
+        "ranking_sample": [tuple, list],
         "temperature": [Interval(Real, 0, None, closed="neither")],
-        "points_rate": [Interval(Real, 0, None, closed="neither")],
         "max_radius": [None, Interval(Real, 0, 15, closed="right")],
         "tangent_scores": ["boolean"],
-        "rule": [StrOptions({"tree", "dag"})],
-        "reach": [Interval(Real, 0, 1, closed="right")],
+        "structure": [StrOptions({"tree", "dag"})],
+        "parent_threshold": [Interval(Real, 0, 1, closed="right")],
         "coherence": [StrOptions({"auto", "max", "isotonic", "learned"}), None],
     }
+    _dropped = ("the input", "the hidden layers", "the embedding")
 
     def __init__(
         self,
@@ -235,31 +233,24 @@ class HyperbolicHMC(NetworkHMC):
         encoder=None,
         hidden_layer_sizes=(1000,),
         embedding_dim=64,
-        input_dropout="auto",
-        dropout="auto",
-        embedding_dropout=0.2,
+        dropout=("auto", "auto", 0.2),
         mode="joint",
-        lam=0.03,
+        embedding_weight=0.03,
         geometry="hyperbolic",
         similarity="cosine",
-        n_pairs=256,
-        n_negatives=20,
+        ranking_sample=(256, 20),
         temperature=0.1,
-        points_rate=10.0,
         max_radius=8.0,
         tangent_scores=True,
-        rule="tree",
-        reach=0.8,
+        structure="tree",
+        parent_threshold=0.8,
         coherence="auto",
         threshold=None,
         proba_format="array",
         sparse_output=False,
         class_weight=None,
-        class_weight_cap=3.0,
         optimizer="adamw",
         learning_rate_init=1e-3,
-        momentum=0.9,
-        weight_decay=1e-2,
         schedule="onecycle",
         batch_size=64,
         n_sampled_labels="auto",
@@ -270,24 +261,49 @@ class HyperbolicHMC(NetworkHMC):
         n_iter_no_change=10,
         tol=1e-4,
         callbacks=None,
-        dtype="float32",
-        precision="full",
+        precision="float32",
         device="auto",
         random_state=None,
         verbose=0,
-        **passed_on,
+        **prefixed,
     ):
-        self._assign(locals())
-
-    @property
-    def coherence_(self):
-        return "max" if self.coherence == "auto" else self.coherence
-
-    def _choose_form(self, targets, partial):
-        return ManyPaths(targets.hierarchy)
-
-    def _keep_form(self, form, targets):
-        """Any labels can be learnt from in this form."""
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.mode = mode
+        self.embedding_weight = embedding_weight
+        self.geometry = geometry
+        self.similarity = similarity
+        self.ranking_sample = ranking_sample
+        self.temperature = temperature
+        self.max_radius = max_radius
+        self.tangent_scores = tangent_scores
+        self.structure = structure
+        self.parent_threshold = parent_threshold
+        self.coherence = coherence
+        self.threshold = threshold
+        self.proba_format = proba_format
+        self.sparse_output = sparse_output
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_sampled_labels = n_sampled_labels
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_prefixed(prefixed)
 
     def _check_coherence(self, form):
         form.check("max" if self.coherence == "learned" else self.coherence)
@@ -303,60 +319,106 @@ class HyperbolicHMC(NetworkHMC):
     def _depth(self):
         return self._scored_by()[0].outside.depth
 
-    def _build(self, problem):
+    def _build(self, problem, settings, encoder):
+        """Return points of labels, and the loss of labels plus that of their points."""
+        former = problem.former
+        self._check_kept(problem)
+        pairs = count_pairs(problem)
+        if problem.partial and former is not None:
+            pairs = pairs.plus(former.own.pairs)
+        criterion = EmbeddingCriterion(
+            self._tasks(problem),
+            self._ranking(problem, pairs),
+            lam=self.embedding_weight,
+            penalty=self._penalty(),
+            class_weight=problem.class_weight_tensors(),
+        )
+        table = None
+        if self.mode == "cascade":
+            table = former.net.module_.table.detach().cpu() if former else None
+            if table is None:
+                table = learn_table(criterion, self.embedding_dim, self.random_state)
+            criterion.ranking = None  # the points stay where they are
+        hyperbolic = self.geometry == "hyperbolic"
+        network = EmbeddingNetwork(
+            encoder.module,
+            encoder.width,
+            problem.n_net_labels,
+            embedding_dim=self.embedding_dim,
+            embedding_dropout=settings.dropout[2],
+            tangent=log0 if self.tangent_scores and hyperbolic else None,
+            table=table,
+            bias=torch.from_numpy(problem.log_odds()),
+            fixed=torch.from_numpy(problem.fixed),
+        )
+        network.row_gradients = settings.row_gradients
+        # weight decay would pull the points to the origin
+        rates = [("table", {"lr": _points_rate(settings), "weight_decay": 0.0})]
+        own = LearntFrom(pairs, self.geometry)
+        return Parts(network, criterion, encoder.user_modules, rates, own)
+
+    def _check_kept(self, problem):
+        """Raise where training cannot go on, or not in parts."""
         if self.mode == "cascade" and problem.partial:
             raise ValueError(
                 "mode='cascade' learns the labels' points before the classifier, from "
                 "all training data. Use mode='joint' with partial_fit."
             )
-        former = vars(self).get("net_")
-        if former is not None and self.geometry != self._geometry:
+        former = problem.former
+        if former is not None and self.geometry != former.own.geometry:
             raise ValueError(
                 f"Training cannot go on with geometry={self.geometry!r}, since it was "
-                f"{self._geometry!r}. Leave it as it was, or start anew."
+                f"{former.own.geometry!r}. Leave it as it was, or start anew."
             )
-        self._geometry = self.geometry  # of the points, also when the parameter changes
-        pairs = count_pairs(problem)
-        self._pairs = self._pairs.plus(pairs) if problem.going_on else pairs
-        self.cooccurrence_ = self._pairs.together
-        criterion = build_criterion(self, problem, self._pairs)
-        table = learn_table(self, criterion, former) if self.mode == "cascade" else None
-        module, own = self._build_module(problem, table)
-        rate = passed_on(self, "optimizer").get("lr", self.learning_rate_init)
-        # the origin is no place that points should decay to
-        options = {"lr": self.points_rate * rate, "weight_decay": 0.0}
-        return Parts(module, criterion, own, [("table", options)])
 
-    def _build_module(self, problem, table):
-        encoder, n_encoded, own = build_encoder(self, problem.X)
-        tangent = self.tangent_scores and self.geometry == "hyperbolic"
-        module = EmbeddingNetwork(
-            encoder,
-            n_encoded,
-            len(problem.positive),
-            embedding_dim=self.embedding_dim,
-            embedding_dropout=self.embedding_dropout_,
-            tangent=log0 if tangent else None,
-            table=table,
-            bias=torch.from_numpy(problem.log_odds()),
-            fixed=torch.from_numpy(problem.fixed),
+    def _tasks(self, problem):
+        """Return the loss of all labels as one task, L_1."""
+        frequencies = torch.from_numpy(problem.frequencies())
+        one_task = [problem.n_net_labels]
+        return label_tasks("bce", problem.form.hierarchy, one_task, frequencies)
+
+    def _ranking(self, problem, pairs):
+        """Return what maps points of labels to the losses of their pairs, L_2."""
+        if self.mode == "flat":
+            return None
+        order = problem.form.order  # the network's
+        counts = pairs.together[order][:, order].tocsr()
+        counts.sort_indices()
+        n_pairs, n_negatives = self.ranking_sample
+        return build_ranking(
+            problem.form.hierarchy,
+            counts,
+            pairs.n_samples,
+            geometry=self.geometry,
+            similarity=self.similarity,
+            temperature=self.temperature,
+            n_pairs=n_pairs,
+            n_negatives=n_negatives,
         )
-        return module, own
 
-    def _finish(self):
-        points, rates = self._points, self._pairs.rates
-        options = {"threshold": self.reach, "radius": points.radius}
-        if self.rule == "tree":
-            self.learned_hierarchy_ = learn_tree(
-                rates, self.label_names_, distances=points.apart, **options
-            )
+    def _penalty(self):
+        """Return what maps points to the losses of radii beyond the limit, or None."""
+        if self.geometry != "hyperbolic" or self.max_radius is None:
+            return None
+        return partial(radius_penalty, limit=self.max_radius)
+
+    def _fitted(self, former, settings, names):
+        table = former.net.module_.table[settings.form.inverse]
+        points = LabelPoints(table, former.own.geometry)
+        pairs = former.own.pairs
+        options = {"threshold": self.parent_threshold, "radius": points.radius}
+        if self.structure == "tree":
+            distances = points.distance_less_radius
+            learned = learn_tree(pairs.rates, names, distances=distances, **options)
         else:
-            self.learned_hierarchy_ = learn_dag(rates, self.label_names_, **options)
+            learned = learn_dag(pairs.rates, names, **options)
+        return {"learned_hierarchy_": learned, "cooccurrence_": pairs.together}
 
     @property
     def _points(self):
         check_is_fitted(self, "net_")
-        return LabelPoints(self.net_.module_.table[self._form.inverse], self._geometry)
+        table = self.net_.module_.table[self._form.inverse]
+        return LabelPoints(table, self._former.own.geometry)
 
     @property
     def label_embeddings_(self):
@@ -380,3 +442,18 @@ class HyperbolicHMC(NetworkHMC):
             Geodesic, or Euclidean, distances.
         """
         return self._points.rows(labels)
+
+
+class LearntFrom(NamedTuple):
+    """What a HyperbolicHMC remembers for training that goes on."""
+
+    pairs: PairCounts
+    geometry: str  # of the points, also when the parameter changes after fit
+
+
+def _points_rate(settings):
+    """Return the learning rate of the points: coordinates grow with the radius."""
+    rate, *more = settings.learning_rates
+    if more:
+        return more[0]
+    return POINTS_FACTOR * settings.optimizer_options.get("lr", rate)

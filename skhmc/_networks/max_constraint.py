@@ -4,10 +4,8 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 
 from skhmc._networks.base import NetworkHMC
-from skhmc._networks.encoder import build_encoder
-from skhmc._networks.parameters import COMMITTEE_CONSTRAINTS, NETWORK_CONSTRAINTS
+from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
-from skhmc._scoring.label_form import ManyPaths
 from skhmc.nn.criteria import LabelCriterion
 from skhmc.nn.modules import LabelNetwork
 from skhmc.nn.tasks import label_tasks
@@ -148,21 +146,21 @@ class MaxConstraintClassifier(NetworkHMC):
     #: widths and epochs are tuned there. The paper's scores were not reproduced by it.
     PUBLISHED = {
         "label_loss": "mcloss",
-        "input_dropout": 0.0,
-        "dropout": 0.7,
+        "dropout": (0.0, 0.7),
         "optimizer": "adam",
         "learning_rate_init": 1e-4,
-        "weight_decay": 1e-5,
+        "optimizer__weight_decay": 1e-5,
         "schedule": "constant",
         "batch_size": 4,
     }
 
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
-        **COMMITTEE_CONSTRAINTS,
+        **ENSEMBLE_CONSTRAINTS,
         "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
         "coherence": [StrOptions({"auto", "max", "isotonic"}), None],
     }
+    _dropped = ("the input", "the hidden layers")
 
     def __init__(
         self,
@@ -170,7 +168,6 @@ class MaxConstraintClassifier(NetworkHMC):
         *,
         encoder=None,
         hidden_layer_sizes=(1000, 1000),
-        input_dropout="auto",
         dropout="auto",
         label_loss="bce",
         coherence="auto",
@@ -178,55 +175,68 @@ class MaxConstraintClassifier(NetworkHMC):
         proba_format="array",
         sparse_output=False,
         class_weight=None,
-        class_weight_cap=3.0,
         optimizer="adamw",
         learning_rate_init=1e-3,
-        momentum=0.9,
-        weight_decay=1e-2,
         schedule="onecycle",
         batch_size=64,
         n_sampled_labels="auto",
         max_iter=60,
-        n_networks=1,
+        n_estimators=1,
         warm_start=False,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
         callbacks=None,
-        dtype="float32",
-        precision="full",
+        precision="float32",
         device="auto",
         random_state=None,
         verbose=0,
-        **passed_on,
+        **prefixed,
     ):
-        self._assign(locals())
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.label_loss = label_loss
+        self.coherence = coherence
+        self.threshold = threshold
+        self.proba_format = proba_format
+        self.sparse_output = sparse_output
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_sampled_labels = n_sampled_labels
+        self.max_iter = max_iter
+        self.n_estimators = n_estimators
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_prefixed(prefixed)
 
-    def _choose_form(self, targets, partial):
-        return ManyPaths(targets.hierarchy)
-
-    def _keep_form(self, form, targets):
-        """Any labels can be learnt from in this form."""
-
-    @property
-    def coherence_(self):
-        return "max" if self.coherence == "auto" else self.coherence
-
-    def _build(self, problem):
-        encoder, n_encoded, own = build_encoder(self, problem.X)
-        n_labels, weights = len(problem.positive), problem.class_weight
-        module = LabelNetwork(
-            encoder,
-            n_encoded,
-            n_labels,
+    def _build(self, problem, settings, encoder):
+        """Return a linear layer on the encoder, and one loss of all labels."""
+        network = LabelNetwork(
+            encoder.module,
+            encoder.width,
+            problem.n_net_labels,
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
         )
+        network.row_gradients = settings.row_gradients
         frequencies = torch.from_numpy(problem.frequencies())
-        levels = problem.form.hierarchy, [n_labels]  # all of them are one task
-        criterion = LabelCriterion(
-            label_tasks(self.label_loss, *levels, frequencies),
-            class_weight=weights and tuple(map(torch.from_numpy, weights)),
-        )
-        return Parts(module, criterion, own)
+        one_task = [problem.n_net_labels]
+        hierarchy = problem.form.hierarchy
+        tasks = label_tasks(settings.label_loss, hierarchy, one_task, frequencies)
+        weights = problem.class_weight_tensors()
+        criterion = LabelCriterion(tasks, class_weight=weights)
+        return Parts(network, criterion, encoder.user_modules)

@@ -3,7 +3,6 @@
 The only place that imports skorch.
 """
 
-import dis
 from contextlib import nullcontext
 from copy import deepcopy
 from threading import Lock
@@ -20,8 +19,6 @@ from skhmc._networks.optimizer_state import hand_on
 __all__ = ["Net", "resolve_device"]
 
 
-OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-OPTIMIZERS["sgd"] = torch.optim.SGD
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
 # batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
 INFERENCE_ROWS = 64, 1000
@@ -147,7 +144,7 @@ class _BestWeights(Callback):
             self.weights_ = deepcopy(state)
             self.best_ = score
         if self.waited_ >= self.patience:
-            raise KeyboardInterrupt  # how skorch ends training early
+            raise _StopTraining
 
     def on_train_end(self, net, **kwargs):
         if self.weights_ is not None:
@@ -155,13 +152,22 @@ class _BestWeights(Callback):
         self.weights_ = self.score = None  # not into pickles
 
 
+class _StopTraining(KeyboardInterrupt):
+    """Ends training early: what skorch does on a KeyboardInterrupt is what is meant."""
+
+
 def _was_raised_on_purpose(stop):
-    """Tell a callback's ``raise KeyboardInterrupt`` from the user's Ctrl-C."""
+    """Tell a callback's stop from the user's Ctrl-C.
+
+    skorch's EarlyStopping raises the bare exception that Ctrl-C raises, too. But Ctrl-C
+    strikes in whatever code is being run, which callbacks of skorch hardly ever are.
+    """
+    if isinstance(stop, _StopTraining):
+        return True
     where = stop.__traceback__
     while where.tb_next:
         where = where.tb_next
-    code = where.tb_frame.f_code.co_code
-    return code[where.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks.")
 
 
 class _TensorFloat:

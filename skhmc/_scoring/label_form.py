@@ -21,80 +21,7 @@ from skhmc.coherence import (
 )
 from skhmc.paths import PathSpace, is_single_path, stopping_points
 
-__all__ = ["ManyPaths", "OneClass", "SinglePath", "choose_form"]
-
-
-def choose_form(targets, label_loss, leaf_prediction, partial=False):
-    """Decide how labels are scored from what the training labels look like.
-
-    Parameters
-    ----------
-    targets : Targets
-    label_loss : str or callable
-        "auto" is "softmax" for single paths, else "bce".
-    leaf_prediction : {"auto", "mandatory", "optional"}
-    partial : bool, default=False
-        Whether later samples may look different: what "auto" then chooses fits them
-        all.
-
-    Returns
-    -------
-    form : ManyPaths or SinglePath
-    label_loss : str or callable
-    leaf_prediction : str
-
-    Raises
-    ------
-    ValueError
-        When a softmax is asked for and a sample has two labels at one depth.
-    """
-    hierarchy, one_label = targets.hierarchy, targets.classes is not None
-    single = is_single_path(targets.Y, hierarchy)
-    if label_loss == "auto":
-        tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
-        sure = one_label or not partial
-        label_loss = "softmax" if single and tree and sure else "bce"
-    if label_loss != "softmax":
-        if leaf_prediction == "mandatory":
-            raise ValueError(
-                "leaf_prediction='mandatory' needs labels that form single paths and "
-                "label_loss='softmax'; these labels are scored one by one. Use 'auto'."
-            )
-        return ManyPaths(hierarchy), label_loss, "optional"
-    if not single:
-        raise ValueError(
-            "label_loss='softmax' needs a tree, no unknown labels (NaN), and at most "
-            "one label per depth and sample, which these labels are not. Use 'auto' or "
-            "'bce'."
-        )
-    stops, empty = _stops(targets, partial)
-    stopping, asked = len(stops) > 0 or empty, leaf_prediction
-    if leaf_prediction == "auto":
-        leaf_prediction = "optional" if stopping else "mandatory"
-    if leaf_prediction == "mandatory" and stopping and one_label:
-        names = name_list(hierarchy.labels[i] for i in stops)
-        what = "classes hold" if partial else "y holds"
-        more = ", or name the leaves as classes" if partial else ""
-        raise ValueError(
-            f"leaf_prediction='mandatory', but {what} labels that are no leaves: "
-            f"{names}. Use 'auto' or 'optional'{more}."
-        )
-    if leaf_prediction == "mandatory":
-        stops, empty = (), False
-    elif asked == "optional":
-        stops = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
-    return SinglePath(hierarchy, stops, empty), label_loss, leaf_prediction
-
-
-def _stops(targets, partial):
-    """Return where samples may stop, and if they may have no label."""
-    if targets.classes is not None:
-        ends = [targets.hierarchy.position(label) for label in targets.classes]
-        return np.setdiff1d(ends, targets.hierarchy.leaves), False
-    if partial:
-        everywhere = np.arange(targets.hierarchy.n_labels)
-        return np.setdiff1d(everywhere, targets.hierarchy.leaves), True
-    return stopping_points(targets.Y, targets.hierarchy)
+__all__ = ["ManyPaths", "OneClass", "SinglePath"]
 
 
 class _LevelOrder:
@@ -152,6 +79,7 @@ class _LevelOrder:
 class ManyPaths(_LevelOrder):
     """Any set of labels: a sigmoid per label."""
 
+    auto = "max"  # what coherence="auto" means
     coherences = ("auto", "max", "isotonic")
     needs = "'max' or 'isotonic' ('path' needs single paths and a softmax)"
 
@@ -227,6 +155,7 @@ class ManyPaths(_LevelOrder):
 class SinglePath(_LevelOrder):
     """One label per level: a softmax per level, and the paths they make up."""
 
+    auto = "path"  # what coherence="auto" means
     coherences = ("auto", "path", "max", "isotonic")
     needs = "'path', 'max' or 'isotonic'"
 

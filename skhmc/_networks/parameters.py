@@ -177,6 +177,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     -------
     Settings
     """
+    _check_encoder_options(params)
     form, label_loss, leaf_prediction = _label_form(params, targets, former, partial)
     many = isinstance(form, ManyPaths)
     n_labels = form.hierarchy.n_labels
@@ -341,6 +342,16 @@ def _class_weight(given):
 
 
 # -- the network -----------------------------------------------------------------------
+
+
+def _check_encoder_options(params):
+    given = params["encoder"]
+    options = prefixed(params, "encoder")
+    if options and (given is None or isinstance(given, torch.nn.Module)):
+        raise InvalidParameterError(
+            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
+            f"class or factory that could take it."
+        )
 
 
 def _n_estimators(given, former):

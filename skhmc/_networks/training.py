@@ -29,9 +29,11 @@ from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import au_prc_score
 from skhmc.nn.committee import Committee, CommitteeCriterion
+from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.modules import seed_module
 
 __all__ = [
+    "Encoder",
     "Former",
     "LabelCounts",
     "Parts",
@@ -39,6 +41,7 @@ __all__ = [
     "Trained",
     "describe",
     "draw_seeds",
+    "perceptron",
     "side_by_side",
     "train",
 ]
@@ -140,6 +143,26 @@ class Parts:
     user_modules: set = field(default_factory=set)  # left as they are
     groups: list = field(default_factory=list)  # (pattern, dict) for the optimizer
     own: object = None  # what the estimator wants to remember
+
+
+class Encoder(NamedTuple):
+    """What maps a batch of X to features."""
+
+    module: torch.nn.Module
+    width: int  # of its flattened output
+    user_modules: set  # left out of our initialisation and random streams
+
+
+def perceptron(n_features, settings):
+    """Return the Encoder of estimators that are given none."""
+    module = MLPEncoder(
+        n_features,
+        settings.hidden_layer_sizes,
+        dropout=settings.dropout[1],
+        input_dropout=settings.dropout[0],
+        takes_sparse=settings.sparse_input,
+    )
+    return Encoder(module, module.n_outputs, set())
 
 
 class Trained(NamedTuple):

@@ -160,7 +160,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             class_counts=problem.class_counts,
             fixed=problem.fixed,
             hierarchy=self.hierarchy,
-            own=parts.own,
+            extra=parts.extra,
         )
         fitted = {
             "_former": former,

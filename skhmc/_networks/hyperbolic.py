@@ -325,7 +325,7 @@ class HyperbolicHMC(NetworkHMC):
         self._check_kept(problem)
         pairs = count_pairs(problem)
         if problem.partial and former is not None:
-            pairs = pairs.plus(former.own.pairs)
+            pairs = pairs.plus(former.extra.pairs)
         criterion = EmbeddingCriterion(
             self._tasks(problem),
             self._ranking(problem, pairs),
@@ -365,10 +365,10 @@ class HyperbolicHMC(NetworkHMC):
                 "all training data. Use mode='joint' with partial_fit."
             )
         former = problem.former
-        if former is not None and self.geometry != former.own.geometry:
+        if former is not None and self.geometry != former.extra.geometry:
             raise ValueError(
                 f"Training cannot go on with geometry={self.geometry!r}, since it was "
-                f"{former.own.geometry!r}. Leave it as it was, or start anew."
+                f"{former.extra.geometry!r}. Leave it as it was, or start anew."
             )
 
     def _tasks(self, problem):
@@ -404,8 +404,8 @@ class HyperbolicHMC(NetworkHMC):
 
     def _fitted(self, former, settings, names):
         table = former.net.module_.table[settings.form.inverse]
-        points = LabelPoints(table, former.own.geometry)
-        pairs = former.own.pairs
+        points = LabelPoints(table, former.extra.geometry)
+        pairs = former.extra.pairs
         options = {"threshold": self.parent_threshold, "radius": points.radius}
         if self.structure == "tree":
             distances = points.distance_less_radius
@@ -418,7 +418,7 @@ class HyperbolicHMC(NetworkHMC):
     def _points(self):
         check_is_fitted(self, "net_")
         table = self.net_.module_.table[self._form.inverse]
-        return LabelPoints(table, self._former.own.geometry)
+        return LabelPoints(table, self._former.extra.geometry)
 
     @property
     def label_embeddings_(self):

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-import skhmc._network
+import skhmc
 from benchmarks import accuracy, peers
 from benchmarks.accuracy_parts import (
     figure,
@@ -145,6 +146,7 @@ def test_every_row_is_built_and_defined(row):
         assert (details, name) == rows.definition(row, kind)
         assert " object at 0x" not in json.dumps(details)
         assert not any(key.endswith("random_state") for key in details)
+        assert not re.search(r"(skhmc|benchmarks|numpy)\b", json.dumps(details))
     tree = Hierarchy.from_edges([("a", "b")])
     models = [rows.model_of(row, "table", tree, seed=seed) for seed in (3, 4)]
     texts = [repr(model.get_params()) for model in models]
@@ -154,7 +156,8 @@ def test_every_row_is_built_and_defined(row):
 def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
     networks, flat = ("table", OURS), ("table", "logistic regression")
     before = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
-    monkeypatch.setattr(skhmc._network, "DROPOUT", {"single": (0, 0, 0)})
+    other = {"single": (0, 0, 0)}
+    monkeypatch.setattr(rows.CONSTANTS["DROPOUT"], other)
     after = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
     assert before[0] != after[0] and before[1] == after[1]
 
@@ -163,8 +166,7 @@ def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
 def test_the_rule_for_wide_tables_is_part_of_their_definition_alone(row, monkeypatch):
     kinds = ("table", "wide table")
     before = [rows.definition(row, kind)[1] for kind in kinds]
-    monkeypatch.setattr(skhmc._network, "WIDE_DROPOUT", 0.9)
-    monkeypatch.setattr(rows, "WIDE_DROPOUT", 0.9, raising=False)
+    monkeypatch.setattr(rows.CONSTANTS["WIDE_DROPOUT"], 0.9)
     after = [rows.definition(row, kind)[1] for kind in kinds]
     assert before[0] == after[0] and before[1] != after[1]
 
@@ -174,7 +176,7 @@ def test_the_flat_networks_have_the_budget_of_those_beside_them():
     clf = rows.ROWS[FLAT].build(None, 0, "table")
     for name in ("hidden_layer_sizes", "max_iter", "batch_size", "learning_rate_init"):
         assert getattr(clf, name) == getattr(peer, name)
-    assert (clf.input_dropout, clf.dropout) == skhmc._network.DROPOUT["many"][:2]
+    assert (clf.input_dropout, clf.dropout) == rows.constant("DROPOUT")["many"][:2]
 
     class Other(MaxConstraintClassifier):
         def __init__(self, *, optimizer="sgd", schedule="onecycle"):

@@ -9,11 +9,15 @@ from functools import partial
 
 from benchmarks.accuracy_parts import jobs, rows
 from benchmarks.accuracy_parts.jobs import Job
-from benchmarks.accuracy_parts.rows import PUBLISHED_MECHANISMS, Row, network
+from benchmarks.accuracy_parts.rows import (
+    PUBLISHED_MECHANISMS,
+    Row,
+    constant,
+    network,
+)
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
 from benchmarks.accuracy_parts.sets import KINDS, SINGLE_PATH
 from skhmc import HCALClassifier, MaxConstraintClassifier
-from skhmc._network import DROPOUT, WIDE_DROPOUT
 
 __all__ = [
     "CHANGES",
@@ -182,11 +186,13 @@ def without_auto(params, single, wide):
         loss = "softmax" if single else "bce"
     single = loss == "softmax"
     names = ("input_dropout", "dropout", "embedding_dropout")
-    said = dict(zip(names, DROPOUT["single" if single else "many"], strict=True))
+    shares = constant("DROPOUT")["single" if single else "many"]
+    said = dict(zip(names, shares, strict=True))
     said |= {"label_loss": loss, "linear_head": True}
     has_head = params.get("linear_head") is not False
     said["normalize_features"] = single and has_head
-    said |= {"input_dropout": WIDE_DROPOUT} if wide and not single else {}
+    if wide and not single:
+        said["input_dropout"] = constant("WIDE_DROPOUT")
     said["coherence"] = "path" if single else "max"
     pairs = params.items()
     return {

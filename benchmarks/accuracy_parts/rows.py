@@ -9,13 +9,12 @@ MaxConstraintClassifier knows of no hierarchy either; what the flat network lack
 start at the labels' frequencies, and the priors of those without a training row.
 """
 
-import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
@@ -23,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.accuracy_parts.results import named
 from benchmarks.accuracy_parts.sets import (
     CLUS,
     GROUPS,
@@ -43,7 +43,6 @@ from skhmc import (
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
-from skhmc._network import DROPOUT, WIDE_DROPOUT
 from skhmc.coherence import max_constraint
 
 __all__ = [
@@ -53,6 +52,7 @@ __all__ = [
     "ROWS",
     "SEEDS",
     "Row",
+    "constant",
     "definition",
     "from_network",
     "model_of",
@@ -90,6 +90,29 @@ PARTS = {  # data sets and rows
 # what does not define a row; where it was fitted stands beside every run
 NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input")
 NOT_OF_A_ROW += ("device",)
+# constants that figures depend on beside the parameters: their names in stored fits,
+# which stay, and where skhmc has them now
+CONSTANTS = {
+    "COARSE_WEIGHT": "skhmc.paths.COARSE_WEIGHT",
+    "DROPOUT": "skhmc._network.DROPOUT",
+    "FEW_FEATURES": "skhmc._network.FEW_FEATURES",
+    "MAX_HEAD_WEIGHTS": "skhmc._hcal.MOST_WEIGHTS",
+    "MAX_LABELS_WITH_HEAD": "skhmc._label_sample.MOST_EXACT",
+    "WIDE_DROPOUT": "skhmc._network.WIDE_DROPOUT",
+}
+# those of a row, by what it fits: shares of dropout="auto", what linear_head="auto" is
+# decided by, and the weight in scores of paths
+OF_NETWORKS = ("DROPOUT", "FEW_FEATURES", "WIDE_DROPOUT")
+DEPENDS_ON = {
+    HCALClassifier: (
+        *OF_NETWORKS,
+        "COARSE_WEIGHT",
+        "MAX_HEAD_WEIGHTS",
+        "MAX_LABELS_WITH_HEAD",
+    ),
+    HyperbolicHMC: OF_NETWORKS,
+    MaxConstraintClassifier: OF_NETWORKS,
+}
 
 
 # -- what a fitted classifier says: probabilities (or None), raw and final labels ------
@@ -150,6 +173,12 @@ class Row:
         return has_hiclass() or not self.needs_hiclass
 
 
+def constant(name):
+    """Return the value of one of ``CONSTANTS``."""
+    module, _, own_name = CONSTANTS[name].rpartition(".")
+    return getattr(import_module(module), own_name)
+
+
 def encoder(kind):
     """Return what networks read images with."""
     return {"encoder": SmallCNN} if kind == "images" else {}
@@ -175,14 +204,14 @@ def flat(estimator, head, form, hierarchy, seed, kind):
         )
     budget = ("hidden_layer_sizes", "learning_rate_init", "weight_decay")
     budget += ("batch_size", "max_iter")
-    input_dropout, hidden, embedded = DROPOUT[form]
+    input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
         hierarchy,
         head,
         **encoder(kind),
         **{name: has[name] for name in budget},
         input_dropout=input_dropout,
-        wide_dropout=WIDE_DROPOUT if form == "many" else None,
+        wide_dropout=constant("WIDE_DROPOUT") if form == "many" else None,
         dropout=embedded if kind == "images" else hidden,
         random_state=seed,
     )
@@ -269,8 +298,9 @@ def model_of(row, kind, hierarchy=None, seed=0, rows=ROWS, device="cpu"):
 def definition(row, kind, rows=ROWS):
     """Return what a row's figures depend on but data and seed, and a short name of it.
 
-    That are all parameters of the Pipeline, what skhmc's constants say about those that
-    are "auto", and how else it is read. Code is not among it.
+    That are all parameters of the Pipeline, the constants that ``DEPENDS_ON`` has for
+    its classifier, and how else it is read. Code is not among it, and no name of a
+    module: where code lies changes no figure.
 
     Returns
     -------
@@ -282,31 +312,18 @@ def definition(row, kind, rows=ROWS):
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] not in NOT_OF_A_ROW
     }
-    for module in sorted({type(model[-1]).__module__, *module_names(rows[row])}):
-        found |= constants(module)
+    found |= {name: constant(name) for name in constants_of(model[-1])}
     if kind != "wide table":  # nothing depends on it
         names = [name for name in found if name.lower().endswith("wide_dropout")]
         found = {name: value for name, value in found.items() if name not in names}
     found |= {"also": list(rows[row].also)} if rows[row].also else {}
-    text = json.dumps(found, sort_keys=True)
-    return json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:12]
+    return named(found)
 
 
-def module_names(row):
-    """Return the modules that say what "auto" is."""
-    if row.read is from_network:
-        return "skhmc._network", "skhmc.paths"
-    return ()
-
-
-def constants(module):
-    """Return the constants of a module of skhmc that JSON can hold."""
-    found = {}
-    if module.startswith("skhmc."):
-        for name, value in vars(sys.modules[module]).items():
-            if name.isupper() and is_plain(value):
-                found[f"{module}.{name}"] = value
-    return found
+def constants_of(clf):
+    """Return the names of the constants that the figures of a classifier depend on."""
+    found = [names for kind, names in DEPENDS_ON.items() if isinstance(clf, kind)]
+    return found[0] if found else ()
 
 
 def is_plain(value):
@@ -319,9 +336,12 @@ def is_plain(value):
 
 
 def plain(value):
-    """Return a parameter as JSON can hold it, the same in every process."""
+    """Return a parameter as JSON can hold it, the same in every process.
+
+    Estimators, classes and functions are their names, without that of their module.
+    """
     if isinstance(value, BaseEstimator):
         return type(value).__qualname__
     if inspect.isclass(value) or inspect.isroutine(value):
-        return f"{value.__module__}.{value.__qualname__}"
+        return value.__qualname__
     return value if is_plain(value) else repr(value)

@@ -221,10 +221,10 @@ def test_what_is_done_is_not_run_again(tmp_path, monkeypatch):
     figures = {
         k: x for k, x in figures.items() if k not in {*Job._fields, "fingerprint"}
     }
-    assert ablation.run(planned[:3], path, fit=lambda job: dict(figures)) == []
-    assert ablation.pending(planned, path) == planned[3:]
-    ablation.run(planned[3:], path, fit=lambda job: dict(figures))
-    assert ablation.pending(planned, path) == [] and done == planned
+    assert ablation.FITS.run(planned[:3], path, fit=lambda job: dict(figures)) == []
+    assert ablation.FITS.pending(planned, path) == planned[3:]
+    ablation.FITS.run(planned[3:], path, fit=lambda job: dict(figures))
+    assert ablation.FITS.pending(planned, path) == [] and done == planned
     found = results.read(path)
     assert len(differences.comparable(found)) == len(planned) == 4
 
@@ -438,8 +438,8 @@ def test_a_quick_run_writes_nothing(monkeypatch):
         asked.append((todo, path, n_processes, fit.func, fit.keywords))
         return []
 
-    monkeypatch.setattr(ablation, "run", fake)
-    monkeypatch.setattr(ablation, "write_documentation", lambda: 1 / 0)
+    monkeypatch.setattr(ablation.FITS, "run", fake)
+    monkeypatch.setattr(ablation.FITS, "document", lambda: 1 / 0)
     monkeypatch.setattr(series.signal, "signal", lambda *args: None)
     monkeypatch.setattr("sys.argv", ["", "--quick", "--variant", NO_STEP])
     ablation.main()

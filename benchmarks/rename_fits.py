@@ -256,18 +256,14 @@ def calls(params):
 
 # -- files -----------------------------------------------------------------------------
 
-STEPS = (renamed_constants,)
 
-
-def renamed(found, steps=STEPS):
+def renamed(found):
     """Return results with the names of now, and how often what was changed.
 
     Parameters
     ----------
     found : dict
         What ``results.read`` returns.
-    steps : iterable of callable
-        Of a definition, each as ``renamed_constants``.
 
     Returns
     -------
@@ -278,7 +274,7 @@ def renamed(found, steps=STEPS):
     names, definitions, changed = {}, {}, Counter()
     for old_name, definition in found["definitions"].items():
         try:
-            for step in steps:
+            for step in (renamed_constants, renamed_parameters):
                 definition, changes = step(definition)
                 for change in changes:
                     changed[change] += n_fits[old_name]
@@ -317,21 +313,18 @@ def table(changed):
 
 def main(paths=FILES):
     """Rename what all files have, and say what."""
-    written, total = {}, Counter()
+    files, total = {}, Counter()
     for path in map(Path, paths):
-        found = results.read(path)
         try:
-            new, changed = renamed(found)
+            files[path], changed = renamed(results.read(path))
         except Refused as error:
             sys.exit(f"{path}: {error} Nothing was written.")
         total.update(changed)
-        mapped = len(new["runs"])
-        print(f"{path.name}: {mapped} of {len(found['runs'])} fits mapped.")
-        if changed:
-            written[path] = new
+    for path, found in files.items():
+        results.write(path, found)
+        n_fits = len(found["runs"])
+        print(f"{path.name}: {n_fits} of {n_fits} fits mapped.")
     print(table(total) if total else "All names are those of now already.")
-    for path, new in written.items():
-        results.write(path, new)
 
 
 if __name__ == "__main__":

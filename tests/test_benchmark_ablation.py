@@ -127,8 +127,11 @@ def test_a_variant_that_is_the_default_is_known():
 
 def test_a_variant_of_a_changed_default_is_known(monkeypatch):
     class Other(HCALClassifier):
-        def __init__(self, hierarchy=None, *, gamma=2.0, label_loss="auto"):
-            super().__init__(hierarchy, gamma=gamma, label_loss=label_loss)
+        def __init__(
+            self, hierarchy=None, *, dropout="auto", gamma=2.0, label_loss="auto"
+        ):
+            options = {"gamma": gamma, "label_loss": label_loss}
+            super().__init__(hierarchy, dropout=dropout, **options)
 
     assert not variants.changes_nothing("gamma 2", "enron")
     monkeypatch.setattr(variants, "HCALClassifier", Other)

@@ -202,8 +202,8 @@ def flat(estimator, head, form, hierarchy, seed, kind):
             f"The plain loop has adamw and onecycle, {estimator.__name__} now has "
             f"{has['optimizer']!r} and {has['schedule']!r}: let FlatNetwork follow."
         )
-    budget = ("hidden_layer_sizes", "learning_rate_init", "weight_decay")
-    budget += ("batch_size", "max_iter")
+    # both have the weight decay that adamw has if nothing is said
+    budget = ("hidden_layer_sizes", "learning_rate_init", "batch_size", "max_iter")
     input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
         hierarchy,

@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import in_own_process
 from benchmarks.figures import versions
-from benchmarks.ranking_scale import in_own_process
 from benchmarks.tables import include, table
 from skhmc import Hierarchy, MaxConstraintClassifier
 from skhmc.metrics import au_prc_score

@@ -34,7 +34,7 @@ def positive_elements(estimator, name, kind):
 def _stays_sparse(estimator, X):
     """Tell whether batches of X stay sparse: where that is faster, or as it was.
 
-    By ``python -m benchmarks.sparse_input``.
+    By ``python -m benchmarks.tune sparse_input``.
     """
     former = vars(estimator).get("net_")
     if former is not None:  # what the optimiser remembers goes with the weights

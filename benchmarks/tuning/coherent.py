@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.recipe import TEXTS, load, split
-from benchmarks.tables import table
+from benchmarks.tables import table, text_row
 from benchmarks.tuning.comparison import Comparison
 from skhmc import CoherentClassifier, coherence
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
@@ -36,7 +36,7 @@ TITLES = {
     "test": "Test rows: AU(PRC), and what each method adds",
 }
 HEADS = ["data set", "estimator", "raw", *METHODS, "HVR raw", "HVR after"]
-WIDTHS = (14, 10, 8, *[9] * len(METHODS), 8, 9)
+WIDTHS = (14, 10, -8, *[-9] * len(METHODS), -8, -9)
 
 
 class Coherent(Comparison):
@@ -65,8 +65,9 @@ class Coherent(Comparison):
         for part, title in TITLES.items():
             runs = [run for run in results["runs"] if run["part"] == part]
             if runs:
-                lines += [title, line(HEADS)]
-            lines += [f"{line(row(run))} {run['seconds']:6.1f} s" for run in runs]
+                lines += [title, text_row(HEADS, WIDTHS)]
+            for run in runs:
+                lines.append(f"{text_row(row(run), WIDTHS)} {run['seconds']:6.1f} s")
         return lines
 
     def tables(self, results):
@@ -121,9 +122,3 @@ def row(run):
     after = max(run["scores"][m]["hvr"] for m in METHODS)
     cells = [f"{raw['au_prc']:.4f}", *(f"{lift:+.4f}" for lift in lifts)]
     return [run["name"], run["estimator"], *cells, f"{raw['hvr']:.4f}", f"{after:.4f}"]
-
-
-def line(cells):
-    """Return a row as text."""
-    pairs = zip(cells, WIDTHS, strict=True)
-    return " ".join(f"{x:<{w}}" if w > 9 else f"{x:>{w}}" for x, w in pairs)

@@ -5,7 +5,6 @@ data, and scored on validation rows: the set's own, or 20 % of the training part
 """
 
 import warnings
-from functools import cache
 
 import numpy as np
 from sklearn.base import clone
@@ -27,18 +26,29 @@ IMPUTE = SimpleImputer(keep_empty_features=True)  # mean values
 USUAL = [IMPUTE, StandardScaler()]
 
 
-def fit(data, rows, network, steps=USUAL, expected="Of .* labels"):
-    """Return a Pipeline fitted to rows of a data set.
+def fit(name, network, seed, steps=USUAL, n_samples=None, expected="Of .* labels"):
+    """Fit a network to training rows of a data set.
 
-    ``expected`` is how warnings begin that are not shown: that labels have no row here.
+    ``n_samples`` is how many rows are drawn, by default all. ``expected`` is how
+    warnings begin that are not shown: that labels have no row here.
+
+    Returns
+    -------
+    Pipeline, data, rows to score
     """
+    data = load(name)
+    rows, held_out = split(data, "validation")
+    if n_samples is not None:
+        rows = np.random.RandomState(seed).permutation(rows)[:n_samples]
+    network = clone(network).set_params(hierarchy=data.hierarchy, random_state=seed)
     model = make_pipeline(*map(clone, steps), network)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", expected, UserWarning)
-        return model.fit(data.data[rows], data.target.toarray()[rows])
+        model.fit(data.data[rows], data.target.toarray()[rows])
+    return model, data, held_out
 
 
-def score(model, data, rows, names):
+def score(model, data, rows, names=("au_prc",)):
     """Return figures of rows that a Pipeline has not seen, by name."""
     X, Y = data.data[rows], data.target.toarray()[rows]
     predicted = model.predict(X)
@@ -67,16 +77,13 @@ class OfParameters(Comparison):
     figures; ``key`` is the name under which runs of a set and variant are stored.
     """
 
-    estimator = HCALClassifier
+    estimator = HCALClassifier()
     key = "{}, {}"
 
     def fit_and_score(self, name, variant, seed):
         """Return the figures of one fit."""
-        data = load(name)
-        rows, held_out = split(data, "validation")
-        chosen = self.variants[variant]
-        network = self.estimator(data.hierarchy, random_state=seed, **chosen)
-        return score(fit(data, rows, network), data, held_out, self.figures)
+        network = clone(self.estimator).set_params(**self.variants[variant])
+        return score(*fit(name, network, seed), self.figures)
 
     def measure(self, options):
         results = {"runs": {}}
@@ -138,22 +145,13 @@ class LabelLoss(OfParameters):
     """
 
     name = "label_loss"
-    estimator = MaxConstraintClassifier
+    estimator = MaxConstraintClassifier()
     sets = ("cellcycle_FUN", "enron")
     variants = {loss: {"label_loss": loss} for loss in ("bce", "mcloss", "asl", "zlpr")}
     seeds = 2
     figures = ("au_prc", "micro_f1", "au_prc_raw")
     head = "data set       loss    AU(PRC) raw  AU(PRC)  micro F1"
     row = "{:<14} {:<7} {au_prc_raw:>11.4f} {au_prc:>8.4f} {micro_f1:>9.4f}"
-
-
-@cache
-def fitted_to_paths(name, seed):
-    """Return a fitted Pipeline, the data, and the rows to score."""
-    data = load(name)
-    rows, held_out = split(data, "validation")
-    network = HCALClassifier(data.hierarchy, random_state=seed)
-    return fit(data, rows, network), data, held_out
 
 
 class PathWeight(OfParameters):
@@ -172,12 +170,16 @@ class PathWeight(OfParameters):
     head = "data set    weight  AU(PRC)  leaf accuracy"
     row = "{:<11} {:>6} {au_prc:>8.4f} {leaf_accuracy:>14.4f}"
 
+    def __init__(self):
+        self.fitted = {}  # by data set and seed, since all weights share a fit
+
     def fit_and_score(self, name, weight, seed):
-        model, data, held_out = fitted_to_paths(name, seed)
+        if (name, seed) not in self.fitted:
+            self.fitted[name, seed] = fit(name, self.estimator, seed)
         kept = paths.COARSE_WEIGHT
         paths.COARSE_WEIGHT = weight
         try:
-            return score(model, data, held_out, self.figures)
+            return score(*self.fitted[name, seed], self.figures)
         finally:
             paths.COARSE_WEIGHT = kept
 
@@ -196,6 +198,7 @@ class PathWeight(OfParameters):
 class Shown(Comparison):
     """AU(PRC), as a table of the documentation whose best figures are bold."""
 
+    estimator = HCALClassifier()
     seeds = 2
 
     def lines(self, results, options):
@@ -235,12 +238,9 @@ class Preprocessing(Shown):
 
     def fit_and_score(self, name, variant, seed):
         """Return AU(PRC) of one fit."""
-        data = load(name)
-        rows, held_out = split(data, "validation")
-        network = HCALClassifier(data.hierarchy, random_state=seed)
         steps = self.variants[variant]
-        model = fit(data, rows, network, steps, expected="")  # ties of quantiles, too
-        return score(model, data, held_out, ["au_prc"])["au_prc"]
+        every = ""  # warning is expected: of quantiles that are alike, too
+        return score(*fit(name, self.estimator, seed, steps, expected=every))["au_prc"]
 
     def measure(self, options):
         results = {"seeds": options.seeds, "sets": list(self.sets), "rows": []}
@@ -291,13 +291,9 @@ class WideInput(Shown):
 
     def fit_and_score(self, name, n_samples, variant, seed):
         """Return AU(PRC) of one fit."""
-        data = load(name)
-        rows, held_out = split(data, "validation")
-        rows = np.random.RandomState(seed).permutation(rows)[:n_samples]
-        chosen = self.variants[variant]
-        network = HCALClassifier(data.hierarchy, random_state=seed, **chosen)
-        model = fit(data, rows, network, [] if name in TEXTS else USUAL)
-        return score(model, data, held_out, ["au_prc"])["au_prc"]
+        network = clone(self.estimator).set_params(**self.variants[variant])
+        steps = [] if name in TEXTS else USUAL
+        return score(*fit(name, network, seed, steps, n_samples))["au_prc"]
 
     def measure(self, options):
         results = {"seeds": options.seeds, "rows": []}

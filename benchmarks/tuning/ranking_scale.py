@@ -70,7 +70,7 @@ class RankingScale(Comparison):
         return lines + [line(run) for run in results["runs"]]
 
     def failure(self, results):
-        return too_much(run["peak_gb"] for run in results["runs"])
+        return too_much(*results["runs"])
 
 
 class RankingScaleEstimator(Comparison):
@@ -94,7 +94,7 @@ class RankingScaleEstimator(Comparison):
         return json.dumps(results, indent=1).splitlines()
 
     def failure(self, results):
-        return too_much([results["figures"]["peak_gb"]])
+        return too_much(results["figures"])
 
 
 def add_sizes(parser):
@@ -110,9 +110,10 @@ def settings_of(options):
     return dict(zip(SETTINGS, values, strict=True))
 
 
-def too_much(peaks):
-    """Return what to say where more memory was needed than there should be."""
-    return f"More than {LIMIT_GB} GB were needed." if max(peaks) > LIMIT_GB else None
+def too_much(*runs):
+    """Return what to say where more than the limit was needed, or None."""
+    peak = max(run["peak_gb"] for run in runs)
+    return f"More than {LIMIT_GB} GB were needed." if peak > LIMIT_GB else None
 
 
 def line(run):

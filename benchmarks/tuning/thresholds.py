@@ -7,7 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 
 from benchmarks.recipe import TEXTS, load, split
-from benchmarks.tables import table
+from benchmarks.tables import table, text_row
 from benchmarks.tuning.comparison import Comparison
 from skhmc import HierarchicalThresholdClassifier
 from skhmc._out_of_fold import out_of_fold, positive_proba, read_cv
@@ -44,7 +44,7 @@ class Thresholds(Comparison):
             yield results
 
     def lines(self, results, options):
-        return [line(HEADS), *map(line, self.rows(results))]
+        return [text_row(row, WIDTHS) for row in (HEADS, *self.rows(results))]
 
     def rows(self, results):
         """Return the rows of all data sets."""
@@ -127,8 +127,3 @@ def rows(name, found):
         seconds = sum(r.get("seconds", 0) for r in runs)
         lines.append([name, strategy, *cells, f"{seconds:.1f}" if seconds else ""])
     return lines
-
-
-def line(cells):
-    """Return a row as text."""
-    return " ".join(f"{x:<{w}}" for x, w in zip(cells, WIDTHS, strict=True))

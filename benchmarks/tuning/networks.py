@@ -271,8 +271,8 @@ class Preprocessing(Shown):
 class WideInput(Shown):
     """What dropout of the input does where features are more than samples.
 
-    HCALClassifier with its defaults, but for the dropout of the input, fitted to some hundred
-    training rows, drawn anew for every seed, on validation rows: micro AU(PRC).
+    HCALClassifier with its defaults, but for the dropout of the input, fitted to some
+    hundred training rows, drawn anew for every seed, on validation rows: micro AU(PRC).
     """
 
     name = "wide_input"

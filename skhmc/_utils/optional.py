@@ -1,11 +1,12 @@
 """Optional packages, imported where they are used."""
 
 from importlib import import_module
+from types import ModuleType
 
 __all__ = ["import_optional"]
 
 
-def import_optional(module, caller, extra):
+def import_optional(module: str, caller: str, extra: str) -> ModuleType:
     """Import a module of an optional package, or say how to install it.
 
     Parameters
@@ -38,7 +39,7 @@ def import_optional(module, caller, extra):
     try:
         import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if error.name != package:  # the package is there, what it needs is not
             raise
         raise ImportError(
             f"{caller} needs the package {package}, which is not installed. Install "

@@ -1,7 +1,10 @@
 """Label sets: what follows from them, and where they break edges."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import (
     CELLS_PER_BLOCK,
@@ -10,11 +13,12 @@ from skhmc._utils.levels import (
     sweep,
     transposed,
 )
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["close_upward", "most_specific", "violations"]
 
 
-def close_upward(Y, hierarchy):
+def close_upward(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
     """Add to every label set the ancestors of its labels.
 
     Parameters
@@ -52,7 +56,7 @@ def close_upward(Y, hierarchy):
     return closed
 
 
-def _close_dense(Y, hierarchy):
+def _close_dense(Y: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     positive = sweep(transposed(Y == 1), hierarchy.upward_plan, np.logical_or)
     positive = transposed(positive)
     if Y.dtype == bool:
@@ -65,7 +69,7 @@ def _close_dense(Y, hierarchy):
     return closed
 
 
-def most_specific(Y, hierarchy):
+def most_specific(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
     """Take from every label set the labels that are ancestors of others in it.
 
     Parameters
@@ -106,7 +110,7 @@ def most_specific(Y, hierarchy):
     return kept.astype(Y.dtype)
 
 
-def violations(Y, hierarchy):
+def violations(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> sp.csr_matrix:
     """Mark the edges whose child is predicted and whose parent is not.
 
     Parameters

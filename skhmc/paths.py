@@ -37,7 +37,7 @@ def is_single_path(Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy) -> bool:
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Closed indicators.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def stopping_points(
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Closed indicators of single paths.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -111,7 +111,7 @@ class PathSpace:
     Attributes
     ----------
     extended : Hierarchy
-        The hierarchy, then a label for every stop.
+        Hierarchy of the labels, then of a label for every stop.
     outcomes : ndarray of int
         Positions in ``extended`` of its leaves.
     ends : ndarray of int

@@ -14,7 +14,7 @@ def import_optional(module: str, caller: str, extra: str) -> ModuleType:
     module : str
         Full name of the module, such as ``"matplotlib.pyplot"``.
     caller : str
-        What needs it, for the message, such as ``"HierarchyDisplay.plot"``.
+        Name of what needs it, for the message, such as ``"HierarchyDisplay.plot"``.
     extra : str
         The extra of skhmc that installs the package.
 

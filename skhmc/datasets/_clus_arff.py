@@ -39,18 +39,18 @@ def load_clus_arff(
         target : csr_matrix of shape (n_samples, n_labels), int64
             Indicators, closed upward.
         hierarchy : Hierarchy
-            Its labels are the columns of ``target``.
+            Hierarchy whose labels are the columns of ``target``.
         label_names : list of str
             The labels, in the order in which the header first names them, parents
             before the paths that hold them.
         feature_names : list of str
             The attribute's name, or ``name=value`` for a one-hot column.
         feature_group : list of str
-            For every feature the attribute it comes from.
+            Attribute that every feature comes from.
         relation : str
             Name after ``@RELATION`` in the first file.
         file_rows : list of slice
-            For every file its rows in ``data``.
+            Rows of every file in ``data``.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def load_digit_properties(
         target : ndarray of shape (1797, 22), int
             Indicators of all labels that hold for the sample's digit.
         hierarchy : Hierarchy
-            Its labels are the columns of ``target``.
+            Hierarchy whose labels are the columns of ``target``.
         label_names, target_names : list of str
             Names of the labels: properties, then ``"digit 0"`` to ``"digit 9"``.
         feature_names : list of str

@@ -40,13 +40,14 @@ def download(
     arff : str
         Name of the file without ``.gz``.
     folder : path-like
-        Where to keep the file; created when missing.
+        Folder to keep the file in; created when missing.
     sha256 : str
         Hash of the ARFF text.
 
     Returns
     -------
     bytes
+        The ARFF text.
 
     Raises
     ------

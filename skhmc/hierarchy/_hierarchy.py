@@ -145,9 +145,10 @@ class Hierarchy:
         Parameters
         ----------
         parents : mapping
-            For every child one parent, a list (tuple, set) of parents, or None.
+            Parents by child: one parent, a list (tuple, set) of parents, or None.
         labels : iterable, default=None
-            As in :meth:`from_edges`.
+            All labels, in the order of Y's columns. By default those of the mapping:
+            sorted when all are integers, else in order of appearance.
         """
         return cls._from_read(_sources.read_parents(parents), labels)
 
@@ -168,7 +169,7 @@ class Hierarchy:
             All labels, in the order of Y's columns; by default each path after its
             prefixes, in order of appearance.
         sep : str, default="/"
-            What separates the parts.
+            Text between the parts.
         """
         return cls._from_read(_sources.read_paths(paths, sep), labels)
 
@@ -181,9 +182,9 @@ class Hierarchy:
         Parameters
         ----------
         graph : networkx.DiGraph
-            Its nodes are the labels.
+            Graph whose nodes are the labels.
         labels : iterable, default=None
-            As in :meth:`from_edges`, but by default in the graph's order.
+            All labels, in the order of Y's columns; by default in the graph's order.
         """
         return cls._from_read(_sources.read_networkx(graph), labels)
 
@@ -207,7 +208,9 @@ class Hierarchy:
 
         ``labels`` are the labels, or how many (named 0, 1, ...).
         """
-        return cls(range(labels) if isinstance(labels, (int, np.integer)) else labels)
+        if isinstance(labels, (int, np.integer)):
+            labels = range(labels)
+        return cls(labels)
 
     @classmethod
     def build(cls, source: Any, labels: Iterable | None = None) -> Hierarchy:
@@ -216,9 +219,10 @@ class Hierarchy:
         Parameters
         ----------
         source : Hierarchy, networkx.DiGraph, mapping, square matrix, edges, paths, None
-            A mapping is read as ``{child: parents}``; a sparse matrix, a DataFrame or
-            a square array as an adjacency matrix; an iterable of strings as paths
-            (separator "/"), of pairs as edges. None is flat and needs ``labels``.
+            Description of the hierarchy. A mapping is read as ``{child: parents}``; a
+            sparse matrix, a DataFrame or a square array as an adjacency matrix; an
+            iterable of strings as paths (separator "/"), of pairs as edges. None is
+            flat and needs ``labels``.
         labels : iterable, default=None
             All labels in the order of Y's columns. A ``Hierarchy`` is returned in this
             order; it must have exactly these labels.

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import (
     CELLS_PER_BLOCK,
@@ -18,7 +17,7 @@ from skhmc.hierarchy import Hierarchy
 __all__ = ["close_upward", "most_specific", "violations"]
 
 
-def close_upward(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
+def close_upward(Y: Any, hierarchy: Hierarchy) -> Any:
     """Add to every label set the ancestors of its labels.
 
     Parameters
@@ -26,7 +25,7 @@ def close_upward(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators 0 and 1; NaN is unknown (dense or stored).
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -69,7 +68,7 @@ def _close_dense(Y: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     return closed
 
 
-def most_specific(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
+def most_specific(Y: Any, hierarchy: Hierarchy) -> Any:
     """Take from every label set the labels that are ancestors of others in it.
 
     Parameters
@@ -77,7 +76,7 @@ def most_specific(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators 0 and 1; NaN is unknown (dense or stored).
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -110,7 +109,7 @@ def most_specific(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> Any:
     return kept.astype(Y.dtype)
 
 
-def violations(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> sp.csr_matrix:
+def violations(Y: Any, hierarchy: Hierarchy) -> sp.csr_matrix:
     """Mark the edges whose child is predicted and whose parent is not.
 
     Parameters
@@ -118,7 +117,7 @@ def violations(Y: ArrayLike | sp.spmatrix, hierarchy: Hierarchy) -> sp.csr_matri
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators; any nonzero entry counts as predicted.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def max_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def min_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     scores : ndarray of shape (n_samples, n_labels)
         Finite scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     scores : ndarray of shape (n_samples, n_labels)
         Probabilities, or other scores of at least 0.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def score_violations(
     scores : ndarray of shape (n_samples, n_labels)
         Any scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
     tol : float, default=0.0
         Excess, in the unit of the scores, that still counts as coherent.
 

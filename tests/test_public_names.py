@@ -77,7 +77,7 @@ def own_methods(kind):
 
 
 # Public packages without all type hints; "" is the estimators of skhmc itself.
-UNHINTED = {"", "metrics", "model_selection", "induction", "preprocessing", "nn"}
+UNHINTED = {"", "metrics", "model_selection", "induction", "preprocessing"}
 
 
 def own_members(kind):

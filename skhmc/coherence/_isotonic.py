@@ -2,14 +2,16 @@
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import ROWS_PER_BLOCK, check_width
 from skhmc.coherence._scores import max_constraint
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["check_tree", "isotonic_constraint"]
 
 
-def check_tree(hierarchy):
+def check_tree(hierarchy: Hierarchy) -> None:
     """Raise when a label has several parents, which isotonic coherence cannot have.
 
     Parameters
@@ -25,7 +27,7 @@ def check_tree(hierarchy):
         )
 
 
-def isotonic_constraint(scores, hierarchy):
+def isotonic_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Return the coherent scores closest to ``scores`` in least squares, on a tree.
 
     Every label's value is bracketed by bisection. With a threshold t per label, the
@@ -74,7 +76,7 @@ def isotonic_constraint(scores, hierarchy):
     return max_constraint(fitted, hierarchy)  # what rounding broke
 
 
-def _isotonic_block(s, hierarchy):
+def _isotonic_block(s: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     """Bisect the isotonic regression of ``s`` (n_labels, n_samples)."""
     parent = np.full(len(s), -1)
     parent[hierarchy.edges[:, 1]] = hierarchy.edges[:, 0]

@@ -2,8 +2,10 @@
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import ROWS_PER_BLOCK, check_width, sweep, transposed
+from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "average_constraint",
@@ -14,7 +16,7 @@ __all__ = [
 ]
 
 
-def max_constraint(scores, hierarchy):
+def max_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Raise every label's score to the highest score among its descendants.
 
     Parameters
@@ -22,7 +24,7 @@ def max_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def max_constraint(scores, hierarchy):
     return transposed(values)
 
 
-def min_constraint(scores, hierarchy):
+def min_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Lower every label's score to the lowest score among its ancestors.
 
     Parameters
@@ -55,7 +57,7 @@ def min_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def min_constraint(scores, hierarchy):
     return transposed(values)
 
 
-def average_constraint(scores, hierarchy):
+def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Return the mean of :func:`max_constraint` and :func:`min_constraint`.
 
     Parameters
@@ -83,7 +85,7 @@ def average_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Finite scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def average_constraint(scores, hierarchy):
     return (max_constraint(scores, hierarchy) + min_constraint(scores, hierarchy)) / 2
 
 
-def product_constraint(scores, hierarchy):
+def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Multiply the conditional probabilities that scores imply down the hierarchy.
 
     Parameters
@@ -107,7 +109,7 @@ def product_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Probabilities, or other scores of at least 0.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -156,7 +158,9 @@ def product_constraint(scores, hierarchy):
     return transposed(values)
 
 
-def score_violations(scores, hierarchy, tol=0.0):
+def score_violations(
+    scores: ArrayLike, hierarchy: Hierarchy, tol: float = 0.0
+) -> sp.csr_matrix:
     """Mark the edges whose child scores above its parent by more than ``tol``.
 
     Parameters
@@ -164,7 +168,7 @@ def score_violations(scores, hierarchy, tol=0.0):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
     tol : float, default=0.0
         Excess, in the unit of the scores, that still counts as coherent.
 

@@ -1,6 +1,11 @@
 """``fit``, ``partial_fit`` and the predictions that all network estimators share."""
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
@@ -38,7 +43,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
     # -- fit ---------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network.
 
         Parameters
@@ -66,7 +71,9 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         return self._learn(*data, former)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Train one epoch on a part of the training data, at a constant learning rate.
 
         The first call decides which labels there are: the columns of ``y``, or the
@@ -227,7 +234,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
     # -- predictions -------------------------------------------------------------------
 
     @property
-    def coherence_(self):
+    def coherence_(self) -> str | None:
         """How probabilities become coherent, where "auto" is decided."""
         return self._form.auto if self.coherence == "auto" else self.coherence
 
@@ -266,7 +273,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         form, coherence = self._scored()
         return self._blocks(X, lambda logits: form.proba(logits, coherence))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
 
         Coherent with ``hierarchy_`` unless ``coherence=None``.
@@ -274,14 +281,14 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         found = self._indicators(X, *self._scored())
         return self.classes_[found] if self.classes_.ndim == 1 else found
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         """
         return format_proba(self, self._proba_blocks(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent logits (n_samples, n_labels); positive: more likely than not.
 
         After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
@@ -290,11 +297,11 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         form, kind = self._scored()
         return self._blocks(X, lambda logits: form.logits(logits, kind)).array()
 
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the logits (n_samples, n_labels) before the coherence step."""
         return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
 
         Of single paths, without ``threshold``: every level's most probable label.
@@ -302,7 +309,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         return self._indicators(X, self._form, None)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of samples whose known labels are all predicted right."""
         return subset_accuracy(self, X, y, sample_weight)
 

@@ -1,6 +1,10 @@
 """HCALClassifier: prototypes, aggregation, perturbation and adaptive task weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -218,7 +222,7 @@ class HCALClassifier(NetworkHMC):
         "batch_size": 32,
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
@@ -240,45 +244,45 @@ class HCALClassifier(NetworkHMC):
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000, 1000),
-        embedding_dim=256,
-        dropout="auto",
-        temperature=0.3,
-        normalize_features="auto",
-        linear_head="auto",
-        perturbation=0.01,
-        aggregation=0.0,
-        task_weighting="adaptive",
-        gamma=0.5,
-        label_loss="auto",
-        leaf_prediction="auto",
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        n_estimators=1,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        embedding_dim: int = 256,
+        dropout: float | str | tuple[float | str, ...] = "auto",
+        temperature: float = 0.3,
+        normalize_features: bool | str = "auto",
+        linear_head: bool | str = "auto",
+        perturbation: float = 0.01,
+        aggregation: float | tuple[float, int] = 0.0,
+        task_weighting: str = "adaptive",
+        gamma: float = 0.5,
+        label_loss: str | Callable[..., Any] = "auto",
+        leaf_prediction: str = "auto",
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float | tuple[float, ...] = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        n_estimators: int = 1,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -1,10 +1,14 @@
 """HyperbolicHMC: a classifier that learns the hierarchy of its labels."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -209,7 +213,7 @@ class HyperbolicHMC(NetworkHMC):
         "schedule": "constant",
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "mode": [StrOptions({"joint", "cascade", "flat"})],
@@ -228,45 +232,45 @@ class HyperbolicHMC(NetworkHMC):
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000,),
-        embedding_dim=64,
-        dropout=("auto", "auto", 0.2),
-        mode="joint",
-        embedding_weight=0.03,
-        geometry="hyperbolic",
-        similarity="cosine",
-        ranking_sample=(256, 20),
-        temperature=0.1,
-        max_radius=8.0,
-        tangent_scores=True,
-        structure="tree",
-        parent_threshold=0.8,
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000,),
+        embedding_dim: int = 64,
+        dropout: float | str | tuple[float | str, ...] = ("auto", "auto", 0.2),
+        mode: str = "joint",
+        embedding_weight: float = 0.03,
+        geometry: str = "hyperbolic",
+        similarity: str = "cosine",
+        ranking_sample: tuple[int, int] = (256, 20),
+        temperature: float = 0.1,
+        max_radius: float | None = 8.0,
+        tangent_scores: bool = True,
+        structure: str = "tree",
+        parent_threshold: float = 0.8,
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float | tuple[float, ...] = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -421,14 +425,14 @@ class HyperbolicHMC(NetworkHMC):
         return LabelPoints(table, self._former.extra.geometry)
 
     @property
-    def label_embeddings_(self):
+    def label_embeddings_(self) -> np.ndarray:
         return self._points.positions
 
     @property
-    def label_radius_(self):
+    def label_radius_(self) -> np.ndarray:
         return self._points.radius
 
-    def label_distances(self, labels=None):
+    def label_distances(self, labels: Any = None) -> np.ndarray:
         """Return the distances of labels from all labels (n_labels, n_labels).
 
         Parameters

@@ -1,5 +1,11 @@
 """MaxConstraintClassifier: a sigmoid per label, and the max constraint."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
 
@@ -158,7 +164,7 @@ class MaxConstraintClassifier(NetworkHMC):
         "batch_size": 4,
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
         "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
@@ -168,36 +174,36 @@ class MaxConstraintClassifier(NetworkHMC):
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000, 1000),
-        dropout="auto",
-        label_loss="bce",
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        n_estimators=1,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        dropout: float | str | tuple[float | str, ...] = "auto",
+        label_loss: str | Callable[..., Any] = "bce",
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        n_estimators: int = 1,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes

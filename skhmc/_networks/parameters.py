@@ -5,10 +5,13 @@ parameters and data and writes nothing; what it returns, :class:`Settings`, is a
 building and training a network look at.
 """
 
+from __future__ import annotations
+
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -626,7 +629,7 @@ class PrefixedParams:
     def _prefixed(self):
         return {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name, with those that are handed on.
 
         Parameters
@@ -641,7 +644,7 @@ class PrefixedParams:
         """
         return super().get_params(deep) | self._prefixed()
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also any that are handed on, and return the estimator.
 
         Parameters

@@ -67,8 +67,8 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         if former is None:
             self._forget()
         known = None if former is None else "features"
-        data = read_fit_input(self, X, y, sample_weight, former=known)
-        return self._learn(*data, former)
+        X, targets, weight = read_fit_input(self, X, y, sample_weight, former=known)
+        return self._learn(X, targets, weight, former)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -116,8 +116,8 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             )
         known = None if former is None else "labels"
         options = {"former": known, "classes": classes, "partial": True}
-        data = read_fit_input(self, X, y, sample_weight, **options)
-        return self._learn(*data, former, partial=True)
+        X, targets, weight = read_fit_input(self, X, y, sample_weight, **options)
+        return self._learn(X, targets, weight, former, partial=True)
 
     def _learn(self, X, targets, weight, former, partial=False):
         """Resolve, build, train: from checked data to a fitted estimator.

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -595,11 +595,11 @@ def check_accepted(name, options, function, more=(), less=()):
             )
 
 
-class PrefixedParams:
+class PrefixedParams(BaseEstimator):
     """Takes, shows and sets parameters with a prefix: ``optimizer__betas``, say.
 
-    Before scikit-learn's BaseEstimator in the bases of a class, whose constructor ends
-    with ``**prefixed`` and ``self._set_prefixed(prefixed)``.
+    The constructor of a subclass ends with ``**prefixed`` and
+    ``self._set_prefixed(prefixed)``.
     """
 
     def __init_subclass__(cls, **kwargs):

@@ -872,7 +872,7 @@ def test_inference_of_wide_sparse_x_is_cut_into_small_batches(monkeypatch):
         ({"hierarchy": {"a": "b", "b": "a"}}, ValueError, "cycle: b -> a -> b"),
         ({"hierarchy": 3}, TypeError, "Cannot build a hierarchy from 3"),
         ({"label_loss": "softmax"}, ValueError, "needs a tree"),
-        ({"coherence": "path"}, ValueError, "Got coherence='path', expected 'max' or"),
+        ({"coherence": "path"}, ValueError, "Got coherence='path', expected 'auto'"),
         ({"coherence": "isotonic"}, ValueError, "Isotonic coherence needs a tree"),
         ({"max_iter": 0}, ValueError, "'max_iter' parameter .* must be an int"),
         ({"max_iter": -3}, ValueError, "Got -3 instead"),

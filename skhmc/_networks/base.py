@@ -6,15 +6,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.targets import read_fit_input, set_labels
+from skhmc._data.targets import read_fit_input
 from skhmc._data.weights import balanced_weights, read_class_weight, warn_constant
 from skhmc._data.X import check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import PassThrough
 from skhmc._networks.training import Parts, Problem, draw_seeds, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
-from skhmc._scoring.outputs import Blocks, TopK, format_proba
+from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc._scoring.top_k import TopKMixin
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 from skhmc.nn.committee import Committee, CommitteeCriterion
@@ -22,7 +23,7 @@ from skhmc.nn.committee import Committee, CommitteeCriterion
 __all__ = ["BaseHMC", "NetworkHMC"]
 
 
-class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
+class BaseHMC(TopKMixin, ClassifierMixin, BaseEstimator):
     """Predicts from what ``fit`` of a subclass sets, block by block.
 
     That is ``net_``, the skorch net; ``_form``, how its logits become scores;
@@ -46,7 +47,8 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
         return getattr(self, "encoder", None) is not None
 
     def _scored_by(self):
-        return self._form, self.coherence
+        """Return how labels are scored, and the rule that makes scores coherent."""
+        return self._form, self._form.rule(self.coherence)
 
     def _scored(self):
         check_is_fitted(self, "net_")
@@ -54,14 +56,14 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
             return self._scored_by()
         return OneClass(self._form, self.classes_), None
 
-    def _indicators(self, X, form, coherence):
+    def _indicators(self, X, form, rule):
         sparse = self.sparse_output and self.classes_.ndim == 2
-        how = coherence, self.threshold, sparse
+        how = rule, self.threshold, sparse
         return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
 
     def _proba_blocks(self, X):
-        form, coherence = self._scored()
-        return self._blocks(X, lambda logits: form.proba(logits, coherence))
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.proba(logits, rule))
 
     def predict(self, X):
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
@@ -84,8 +86,8 @@ class BaseHMC(TopK, ClassifierMixin, BaseEstimator):
         After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
         """
-        form, kind = self._scored()
-        return self._blocks(X, lambda logits: form.logits(logits, kind)).array()
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.logits(logits, rule)).array()
 
     def raw_decision_function(self, X):
         """Return the logits (n_samples, n_labels) before the coherence step."""
@@ -264,7 +266,9 @@ class NetworkHMC(PassThrough, BaseHMC):
             fixed &= self._fixed
         self._form, self._fixed = form, fixed
         self._source = self.hierarchy
-        set_labels(self, targets)
+        self.hierarchy_ = targets.hierarchy
+        self.label_names_ = targets.label_names
+        self.classes_ = targets.output_classes
         if not partial:
             outside, priors = form.inverse[: len(self.label_names_)], self._has_priors
             parts = positive[outside], known[outside], fixed[outside]
@@ -325,7 +329,7 @@ class NetworkHMC(PassThrough, BaseHMC):
         return parts[0] if n_networks == 1 else _side_by_side(parts)
 
     def _check_coherence(self, form):
-        form.check(self.coherence)
+        form.rule(self.coherence)
 
     def _finish(self):
         """Derive from the trained net what else is shown of it."""
@@ -379,5 +383,5 @@ class NetworkHMC(PassThrough, BaseHMC):
             return None
         if self.class_weight == "balanced":
             return self._form.balanced(positive, known, self.class_weight_cap)
-        ones = read_class_weight(self.class_weight, self._form.outside)
+        ones = read_class_weight(self.class_weight, self._form.hierarchy_of_Y)
         return np.ones(len(positive)), self._form.encode_class_weight(ones)

@@ -18,6 +18,7 @@ from skhmc._networks.parameters import (
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths, SinglePath, choose_form
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion
 from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
@@ -84,11 +85,14 @@ class HCALClassifier(NetworkHMC):
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
-        How probabilities become coherent: parents are raised to their highest child
-        ("max"), paths are scored as wholes ("path", single paths only), or the nearest
-        coherent probabilities are taken ("isotonic", trees only). "auto" is "path" for
-        single paths, else "max". None shows the raw scores. May change after ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path"} or \
+            None, default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
+        ("average"), conditional probabilities multiplied down ("product"), the nearest
+        coherent probabilities ("isotonic", trees only), or paths scored as wholes
+        ("path", single paths only). "auto" is "path" for single paths, else "max". None
+        shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
         is the most probable path ("path") or label of every level (None).
@@ -242,7 +246,7 @@ class HCALClassifier(NetworkHMC):
             callable,
         ],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
-        "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
+        "coherence": [StrOptions(RuleNames("auto", paths=True)), None],
         "prototype_learning_rate": [
             None,
             "array-like",
@@ -322,13 +326,11 @@ class HCALClassifier(NetworkHMC):
                     f"Training goes on with {name}={began_with!r}, but got {given!r}. "
                     f"Use 'auto', or start anew."
                 )
-        form.accepts(targets.Y, self.leaf_prediction)
+        form.check_targets(targets.Y, self.leaf_prediction)
 
     @property
     def coherence_(self):
-        if self.coherence == "auto":
-            return "path" if isinstance(self._form, SinglePath) else "max"
-        return self.coherence
+        return self._form.default_rule if self.coherence == "auto" else self.coherence
 
     def _build(self, problem):
         module, own = self._build_module(problem)
@@ -336,7 +338,7 @@ class HCALClassifier(NetworkHMC):
         if self.aggregation and resolve_device(self.device) != "cpu":
             groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
             groups = [group.numpy() for group in groups]
-            per_row = most_per_row(*problem.form.place(problem.Y), groups)
+            per_row = most_per_row(*problem.form.to_net_order(problem.Y), groups)
             most = [self.aggregation_chunk * n for n in per_row]
         criterion = HCALCriterion(
             tasks,

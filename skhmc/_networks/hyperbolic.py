@@ -1,6 +1,5 @@
 """HyperbolicHMC: a classifier that learns the hierarchy of its labels."""
 
-from copy import copy
 from numbers import Integral, Real
 
 import torch
@@ -23,6 +22,7 @@ from skhmc._networks.parameters import (
 )
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
+from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
 from skhmc.nn.hyperbolic import log0
 from skhmc.nn.modules import EmbeddingNetwork
@@ -88,10 +88,11 @@ class HyperbolicHMC(NetworkHMC):
         Whether a learnt label has one parent or several.
     reach : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
-    coherence : {"auto", "max", "isotonic", "learned", None}, default="auto"
-        How probabilities become coherent with ``hierarchy``, see
-        :class:`HCALClassifier`; "learned" is "max" with ``learned_hierarchy_``. May
-        change after ``fit``.
+    coherence : {"auto", "learned", "average", "max", "min", "product", "isotonic"} \
+            or None, default="auto"
+        Rule that makes probabilities coherent with ``hierarchy``, see
+        :class:`HCALClassifier`; "auto" is "max", and "learned" is "max" with
+        ``learned_hierarchy_``. None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -225,7 +226,7 @@ class HyperbolicHMC(NetworkHMC):
         "tangent_scores": ["boolean"],
         "rule": [StrOptions({"tree", "dag"})],
         "reach": [Interval(Real, 0, 1, closed="right")],
-        "coherence": [StrOptions({"auto", "max", "isotonic", "learned"}), None],
+        "coherence": [StrOptions(RuleNames("auto", "learned")), None],
     }
 
     def __init__(
@@ -290,18 +291,17 @@ class HyperbolicHMC(NetworkHMC):
         """Any labels can be learnt from in this form."""
 
     def _check_coherence(self, form):
-        form.check("max" if self.coherence == "learned" else self.coherence)
+        form.rule("max" if self.coherence == "learned" else self.coherence)
 
     def _scored_by(self):
         if self.coherence != "learned":
             return super()._scored_by()
-        form = copy(self._form)
-        form.outside = self.learned_hierarchy_
-        return form, "max"
+        form = self._form.with_hierarchy(self.learned_hierarchy_)
+        return form, form.rule("max")
 
     @property
     def _depth(self):
-        return self._scored_by()[0].outside.depth
+        return self._scored_by()[0].hierarchy_of_Y.depth
 
     def _build(self, problem):
         if self.mode == "cascade" and problem.partial:

@@ -42,9 +42,7 @@ class Problem:
     """What is to be learnt: the data, and how often every label of the net is there."""
 
     X: np.ndarray | sp.csr_matrix | FileRows  # (n_samples, ...)
-    Y: (
-        np.ndarray | sp.csr_matrix
-    )  # (n_samples, n_labels), closed, as the form's outside
+    Y: np.ndarray | sp.csr_matrix  # (n_samples, n_labels), closed
     weight: np.ndarray | None  # (n_samples, 1 or n_labels)
     sample_weight: np.ndarray | None  # likewise, without class weights of a 1-D y
     form: ManyPaths | SinglePath
@@ -98,6 +96,7 @@ class _CoherentScore:
 
     def __init__(self, dataset, Y, weight, form):
         self.dataset, self.Y, self.form = dataset, Y, form
+        self.rule = form.rule("auto")
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -110,7 +109,7 @@ class _CoherentScore:
 
     def __call__(self, net):
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        proba = blocks.map(lambda logits: self.form.proba(logits, "auto")).array()
+        proba = blocks.map(lambda logits: self.form.proba(logits, self.rule)).array()
         options = {"close": False, "sample_weight": self.weight}
         return au_prc_score(self.Y, proba, **options)
 
@@ -210,7 +209,7 @@ def _set_apart(estimator, problem, sparse, sampler):
         watched = SliceDataset(apart[0], **options)
         score = _CoherentScore(watched, *apart[1:], form)
         best = score, estimator.n_iter_no_change, estimator.tol
-    (Y, columns), weight = form.place(data[1]), form.encode_weight(data[2])
+    (Y, columns), weight = form.to_net_order(data[1]), form.encode_weight(data[2])
     options |= {"columns": columns, "sampler": sampler}
     return SliceDataset(data[0], Y, weight, **options), best
 

@@ -2,8 +2,8 @@
 
 Run as ``python -m benchmarks.coherent [--data-set NAME]``. Fits CoherentClassifier
 around four classifiers, first on the training rows to score validation rows (the set's
-own, or 20 % of the training part), by which the default method was chosen, then on both
-to score the test rows: micro AU(PRC) before and after each method, and the violation
+own, or 20 % of the training part), by which the default rule was chosen, then on both
+to score the test rows: micro AU(PRC) before and after each rule, and the violation
 rate of the labels more probable than one half. Writes
 ``benchmarks/results/coherent.json`` and the tables of ``docs/coherent.rst``.
 """
@@ -36,7 +36,7 @@ from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
 
 NAMES = ("cellcycle_FUN", "enron", "imclef07a", "cei")
-METHODS = ("max", "min", "isotonic", "product", "average")
+RULES = ("max", "min", "isotonic", "product", "average")
 ESTIMATORS = {
     "logistic": LogisticRegression(max_iter=200),
     "MLP": MLPClassifier((200,), max_iter=30, random_state=0),
@@ -48,8 +48,8 @@ ESTIMATORS = {
 RESULTS = Path(__file__).parent / "results" / "coherent.json"
 PAGE = Path(__file__).parents[1] / "docs" / "coherent_tables.inc"
 TITLES = {
-    "validation": "Validation rows: AU(PRC), and what each method adds",
-    "test": "Test rows: AU(PRC), and what each method adds",
+    "validation": "Validation rows: AU(PRC), and what each rule adds",
+    "test": "Test rows: AU(PRC), and what each rule adds",
 }
 
 
@@ -78,7 +78,7 @@ def rows(data, part):
 
 
 def figures(name, kind, part):
-    """Fit one classifier once; return its scores before and after each method."""
+    """Fit one classifier once; return its scores before and after each rule."""
     data = load(name)
     (train, held_out), Y = rows(data, part), data.target.toarray()
     clf = CoherentClassifier(ESTIMATORS[kind], data.hierarchy)
@@ -91,9 +91,9 @@ def figures(name, kind, part):
     seconds = time.perf_counter() - start
     raw = clf.raw_predict_proba(model[:-1].transform(data.data[held_out]))
     scores = {"raw": rate(Y[held_out], raw, data.hierarchy)}
-    for method in METHODS:
-        proba = getattr(coherence, f"{method}_constraint")(raw, data.hierarchy)
-        scores[method] = rate(Y[held_out], proba, data.hierarchy)
+    for rule in RULES:
+        proba = getattr(coherence, f"{rule}_constraint")(raw, data.hierarchy)
+        scores[rule] = rate(Y[held_out], proba, data.hierarchy)
     figures = {"name": name, "estimator": kind, "part": part, "seconds": seconds}
     return figures | {"scores": scores}
 
@@ -106,15 +106,15 @@ def rate(Y, proba, hierarchy):
     }
 
 
-HEADS = ["data set", "estimator", "raw", *METHODS, "HVR raw", "HVR after"]
-WIDTHS = (14, 10, 8, *[9] * len(METHODS), 8, 9)
+HEADS = ["data set", "estimator", "raw", *RULES, "HVR raw", "HVR after"]
+WIDTHS = (14, 10, 8, *[9] * len(RULES), 8, 9)
 
 
 def row(run):
-    """Return a table row: AU(PRC) raw, what every method adds, violations."""
+    """Return a table row: AU(PRC) raw, what every rule adds, violations."""
     raw = run["scores"]["raw"]
-    lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in METHODS]
-    after = max(run["scores"][m]["hvr"] for m in METHODS)
+    lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in RULES]
+    after = max(run["scores"][m]["hvr"] for m in RULES)
     cells = [f"{raw['au_prc']:.4f}", *(f"{lift:+.4f}" for lift in lifts)]
     return [run["name"], run["estimator"], *cells, f"{raw['hvr']:.4f}", f"{after:.4f}"]
 

@@ -16,7 +16,7 @@ from skhmc._data.weights import balanced_weights, label_counts
 from skhmc._scoring.outputs import above, sigmoid, to_csr
 from skhmc._utils.levels import transposed
 from skhmc._utils.messages import name_list
-from skhmc.coherence import RULES, RuleNames, close_upward
+from skhmc.coherence import RULES, RuleNames, close_upward, max_constraint
 from skhmc.paths import PathSpace, is_single_path, stopping_points
 
 __all__ = ["ManyPaths", "OneClass", "SinglePath", "choose_form"]
@@ -264,7 +264,8 @@ class ManyPaths(_LevelOrder):
         values = self._by_label(logits)
         if rule.takes_logits:
             return rule.constrain(values, self.hierarchy_of_Y).T
-        return _logit(rule.constrain(sigmoid(values), self.hierarchy_of_Y)).T
+        proba = rule.constrain(sigmoid(values), self.hierarchy_of_Y).T
+        return _coherent_log_odds(proba, self.hierarchy_of_Y)
 
     def proba(self, logits, rule):
         """Return probabilities (n_samples, n_labels) under a rule, or without."""
@@ -384,7 +385,10 @@ class SinglePath(_LevelOrder):
 
     def logits(self, logits, rule):
         """Return log-odds (n_samples, n_labels) under a rule, or without."""
-        return _logit(self.proba(logits, rule))
+        proba = self.proba(logits, rule)
+        if rule is None:
+            return _logit(proba)
+        return _coherent_log_odds(proba, self.hierarchy_of_Y)
 
     def predict(self, logits, rule, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix.
@@ -467,6 +471,11 @@ def _as(chosen, sparse):
     if sparse and not sp.issparse(chosen):
         return to_csr(chosen)
     return chosen
+
+
+def _coherent_log_odds(proba, hierarchy):
+    # a logarithm may fall by the last bit where its argument rises
+    return max_constraint(_logit(proba), hierarchy)
 
 
 def _logit(p):

@@ -878,7 +878,7 @@ def test_inference_of_wide_sparse_x_is_cut_into_small_batches(monkeypatch):
         ({"max_iter": -3}, ValueError, "Got -3 instead"),
         ({"temperature": 0}, ValueError, "'temperature' parameter"),
         ({"dropout": 1.0}, ValueError, "'dropout' parameter"),
-        ({"coherence": "min"}, ValueError, "'coherence' parameter"),
+        ({"coherence": "mean"}, ValueError, "'coherence' parameter"),
         ({"label_loss": "hinge"}, ValueError, "'label_loss' parameter"),
         ({"threshold": 2}, ValueError, "'threshold' parameter"),
         ({"prototype_learning_rate": (-0.1,)}, ValueError, "'prototype_learning_rate'"),

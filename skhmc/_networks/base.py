@@ -33,9 +33,11 @@ class BaseHMC(TopKMixin, ClassifierMixin, BaseEstimator):
     specific labels (n_samples,), and probabilities those of ``classes_``.
     """
 
-    def _blocks(self, X, change):
+    def _check_ready(self):
         check_is_fitted(self, "net_")
         self._validate_params()  # some may change after fit
+
+    def _blocks(self, X, change):
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
         options = {"copy": self._many_dimensions}  # a user's encoder may write into X
         options["sparse"] = self.net_.module_.takes_sparse
@@ -51,7 +53,7 @@ class BaseHMC(TopKMixin, ClassifierMixin, BaseEstimator):
         return self._form, self._form.rule(self.coherence)
 
     def _scored(self):
-        check_is_fitted(self, "net_")
+        self._check_ready()
         if self.classes_.ndim == 2:
             return self._scored_by()
         return OneClass(self._form, self.classes_), None
@@ -91,6 +93,7 @@ class BaseHMC(TopKMixin, ClassifierMixin, BaseEstimator):
 
     def raw_decision_function(self, X):
         """Return the logits (n_samples, n_labels) before the coherence step."""
+        self._check_ready()
         return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
     def predict_raw(self, X):
@@ -98,7 +101,7 @@ class BaseHMC(TopKMixin, ClassifierMixin, BaseEstimator):
 
         Of single paths, without ``threshold``: every level's most probable label.
         """
-        check_is_fitted(self, "net_")
+        self._check_ready()
         return self._indicators(X, self._form, None)
 
     def score(self, X, y, sample_weight=None):

@@ -23,8 +23,6 @@ __all__ = [
     "read_fit_labels",
     "read_targets",
     "require_y",
-    "label_attributes",
-    "set_labels",
 ]
 
 
@@ -123,6 +121,23 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+
+    @property
+    def label_names(self):
+        """The names of the columns (n_labels,): ``label_names_`` of an estimator."""
+        names = np.empty(self.hierarchy.n_labels, dtype=object)
+        names[:] = self.hierarchy.labels  # also where names are tuples
+        return names
+
+    @property
+    def output_classes(self):
+        """What every output may be: ``classes_`` of an estimator.
+
+        ``[[0, 1]] * n_labels`` of indicators, else the classes.
+        """
+        if self.classes is None:
+            return np.tile([0, 1], (self.hierarchy.n_labels, 1))
+        return self.classes
 
 
 def read_targets(
@@ -454,29 +469,3 @@ def _as_before(estimator, targets, weight):
     if weight is not None and weight.shape[1] > 1:
         weight = weight[:, order]
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
-
-
-def label_attributes(targets):
-    """Return the fitted attributes of an estimator that say what its labels are.
-
-    Parameters
-    ----------
-    targets : Targets
-
-    Returns
-    -------
-    dict
-        ``hierarchy_``, ``label_names_`` and ``classes_``.
-    """
-    hierarchy = targets.hierarchy
-    names = np.empty(hierarchy.n_labels, dtype=object)
-    names[:] = hierarchy.labels
-    classes = targets.classes
-    if classes is None:
-        classes = np.tile([0, 1], (hierarchy.n_labels, 1))
-    return {"hierarchy_": hierarchy, "label_names_": names, "classes_": classes}
-
-
-def set_labels(estimator, targets):
-    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
-    vars(estimator).update(label_attributes(targets))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.targets import label_attributes, read_fit_input
+from skhmc._data.targets import read_fit_input
 from skhmc._data.weights import warn_constant
 from skhmc._data.X import check_X
 from skhmc._networks.batches import SliceDataset
@@ -18,15 +18,16 @@ from skhmc._networks.parameters import PrefixedParams, resolve
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
-from skhmc._scoring.outputs import Blocks, TopK, format_proba
+from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc._scoring.top_k import TopKMixin
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
 
-class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
+class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     """Fits what a subclass builds, and predicts from it block by block.
 
     A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
@@ -175,11 +176,13 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             "net_": trained.net,
             "history_": trained.history,
             "n_iter_": len(trained.history),
+            "hierarchy_": targets.hierarchy,
+            "label_names_": targets.label_names,
+            "classes_": targets.output_classes,
             "dropout_": settings.dropout,
             "n_sampled_labels_": settings.n_sampled_labels,
         }
-        fitted |= label_attributes(targets)
-        fitted |= self._fitted(former, settings, fitted["label_names_"])
+        fitted |= self._fitted(former, settings, targets.label_names)
         for name, value in fitted.items():
             setattr(self, name, value)
         return self
@@ -229,19 +232,21 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
 
     def _check_coherence(self, form):
         """Raise when labels in this form cannot have the coherence asked for."""
-        form.check(self.coherence)
+        form.rule(self.coherence)
 
     # -- predictions -------------------------------------------------------------------
 
     @property
     def coherence_(self) -> str | None:
         """How probabilities become coherent, where "auto" is decided."""
-        return self._form.auto if self.coherence == "auto" else self.coherence
+        return self._form.default_rule if self.coherence == "auto" else self.coherence
+
+    def _check_ready(self):
+        check_is_fitted(self, "net_")
+        self._validate_params()  # some may change after fit
 
     def _blocks(self, X, change):
         """Return what a function makes of the net's logits, block by block."""
-        check_is_fitted(self, "net_")
-        self._validate_params()  # some may change after fit
         X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
         data = SliceDataset(
             X,
@@ -256,22 +261,23 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         return getattr(self, "encoder", None) is not None
 
     def _scored_by(self):
-        return self._form, self.coherence
+        """Return how labels are scored, and the rule that makes scores coherent."""
+        return self._form, self._form.rule(self.coherence)
 
     def _scored(self):
-        check_is_fitted(self, "net_")
+        self._check_ready()
         if self.classes_.ndim == 2:
             return self._scored_by()
         return OneClass(self._form, self.classes_), None
 
-    def _indicators(self, X, form, coherence):
+    def _indicators(self, X, form, rule):
         sparse = self.sparse_output and self.classes_.ndim == 2
-        how = coherence, self.threshold, sparse
+        how = rule, self.threshold, sparse
         return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
 
     def _proba_blocks(self, X):
-        form, coherence = self._scored()
-        return self._blocks(X, lambda logits: form.proba(logits, coherence))
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.proba(logits, rule))
 
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
@@ -294,11 +300,12 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
         """
-        form, kind = self._scored()
-        return self._blocks(X, lambda logits: form.logits(logits, kind)).array()
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.logits(logits, rule)).array()
 
     def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the logits (n_samples, n_labels) before the coherence step."""
+        self._check_ready()
         return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
@@ -306,7 +313,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
 
         Of single paths, without ``threshold``: every level's most probable label.
         """
-        check_is_fitted(self, "net_")
+        self._check_ready()
         return self._indicators(X, self._form, None)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -19,6 +19,7 @@ from skhmc._networks.parameters import (
 )
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion
 from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
@@ -81,12 +82,14 @@ class HCALClassifier(NetworkHMC):
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
-        Rule that makes probabilities coherent: parents are raised to their highest
-        child ("max"), paths are scored as wholes ("path", single paths only), or the
-        nearest coherent probabilities are taken ("isotonic", trees only). "auto" is
-        "path" for single paths, else "max". None shows the raw scores. May change after
-        ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path"} or \
+            None, default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
+        ("average"), conditional probabilities multiplied down ("product"), the nearest
+        coherent probabilities ("isotonic", trees only), or paths scored as wholes
+        ("path", single paths only). "auto" is "path" for single paths, else "max". None
+        shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
         is the most probable path ("path") or label of every level (None).
@@ -238,7 +241,7 @@ class HCALClassifier(NetworkHMC):
             callable,
         ],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
-        "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
+        "coherence": [StrOptions(RuleNames("auto", paths=True)), None],
     }
     _dropped = ("the input", "the hidden layers", "the embedding")
 
@@ -389,7 +392,7 @@ def _max_means(problem, settings, tasks):
         return None
     positions = torch.arange(problem.n_net_labels)
     levels = [positions[classes].numpy() for classes in tasks.classes]
-    per_row = most_per_row(*problem.form.place(problem.Y), levels)
+    per_row = most_per_row(*problem.form.to_net_order(problem.Y), levels)
     return [settings.chunk * n for n in per_row]
 
 

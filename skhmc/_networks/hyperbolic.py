@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from skhmc._networks.label_embedding import (
 from skhmc._networks.label_similarity import SIMILARITIES
 from skhmc._networks.parameters import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
+from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
 from skhmc.nn.criteria import EmbeddingCriterion
 from skhmc.nn.hyperbolic import log0, radius_penalty
@@ -87,10 +87,11 @@ class HyperbolicHMC(NetworkHMC):
         Kind of hierarchy that is learnt: labels have one parent, or several.
     parent_threshold : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
-    coherence : {"auto", "max", "isotonic", "learned", None}, default="auto"
+    coherence : {"auto", "learned", "average", "max", "min", "product", "isotonic"} \
+            or None, default="auto"
         Rule that makes probabilities coherent with ``hierarchy``, see
-        :class:`HCALClassifier`; "learned" is "max" with ``learned_hierarchy_``. May
-        change after ``fit``.
+        :class:`HCALClassifier`; "auto" is "max", and "learned" is "max" with
+        ``learned_hierarchy_``. None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -226,7 +227,7 @@ class HyperbolicHMC(NetworkHMC):
         "tangent_scores": ["boolean"],
         "structure": [StrOptions({"tree", "dag"})],
         "parent_threshold": [Interval(Real, 0, 1, closed="right")],
-        "coherence": [StrOptions({"auto", "max", "isotonic", "learned"}), None],
+        "coherence": [StrOptions(RuleNames("auto", "learned")), None],
     }
     _dropped = ("the input", "the hidden layers", "the embedding")
 
@@ -310,18 +311,17 @@ class HyperbolicHMC(NetworkHMC):
         self._set_prefixed(prefixed)
 
     def _check_coherence(self, form):
-        form.check("max" if self.coherence == "learned" else self.coherence)
+        form.rule("max" if self.coherence == "learned" else self.coherence)
 
     def _scored_by(self):
         if self.coherence != "learned":
             return super()._scored_by()
-        form = copy(self._form)
-        form.outside = self.learned_hierarchy_
-        return form, "max"
+        form = self._form.with_hierarchy(self.learned_hierarchy_)
+        return form, form.rule("max")
 
     @property
     def _depth(self):
-        return self._scored_by()[0].outside.depth
+        return self._scored_by()[0].hierarchy_of_Y.depth
 
     def _build(self, problem, settings, encoder):
         """Return points of labels, and the loss of labels plus that of their points."""

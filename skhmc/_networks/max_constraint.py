@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import LabelCriterion
 from skhmc.nn.modules import LabelNetwork
 from skhmc.nn.tasks import label_tasks
@@ -44,10 +45,13 @@ class MaxConstraintClassifier(NetworkHMC):
         Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the
         scores after the max constraint. A callable maps logits and targets (B, L) to
         losses (B, L).
-    coherence : {"auto", "max", "isotonic", None}, default="auto"
-        Rule that makes probabilities coherent: parents are raised to their highest
-        child ("max", which is "auto"), or the nearest coherent probabilities are taken
-        ("isotonic", trees only). None shows the raw scores. May change after ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic"} or None, \
+            default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max", which is "auto") or lowered to their lowest ancestor ("min"),
+        the mean of both ("average"), conditional probabilities multiplied down
+        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
+        None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -168,7 +172,7 @@ class MaxConstraintClassifier(NetworkHMC):
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
         "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
-        "coherence": [StrOptions({"auto", "max", "isotonic"}), None],
+        "coherence": [StrOptions(RuleNames("auto")), None],
     }
     _dropped = ("the input", "the hidden layers")
 

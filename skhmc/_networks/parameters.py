@@ -251,9 +251,12 @@ def _label_form(params, targets, former, partial):
     if label_loss in ("auto", "softmax"):
         single = is_single_path(targets.Y, hierarchy)
     if label_loss == "auto":
-        tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
-        sure = one_label or not partial  # later parts may hold other sets of labels
-        label_loss = "softmax" if single and tree and sure else "bce"
+        # Indicators without an edge are a flat multi-label problem, also where by
+        # chance no sample has two labels; and later parts may have more than one.
+        structured = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
+        stays_single = one_label or not partial
+        paths = single and structured and stays_single
+        label_loss = "softmax" if paths else "bce"
     if label_loss != "softmax":
         if leaf_prediction == "mandatory":
             raise ValueError(
@@ -280,6 +283,8 @@ def _single_path(targets, asked, partial):
     leaf_prediction = asked
     if asked == "auto":
         leaf_prediction = "optional" if some_stop else "mandatory"
+    # Rows of indicators that stop early may still be scored by the leaves below; a
+    # class that is no leaf could never be predicted.
     if leaf_prediction == "mandatory" and some_stop and one_label:
         names = name_list(hierarchy.labels[i] for i in stops)
         what = "classes hold" if partial else "y holds"
@@ -290,7 +295,7 @@ def _single_path(targets, asked, partial):
         )
     if leaf_prediction == "mandatory":
         return SinglePath(hierarchy), leaf_prediction
-    if asked == "optional":  # also where no training sample stops
+    if asked == "optional":  # anywhere, and not only where samples of "auto" stop
         stops = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
     return SinglePath(hierarchy, stops, empty), leaf_prediction
 
@@ -317,7 +322,7 @@ def _former_form(label_loss, leaf_prediction, targets, former):
             f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
         )
     _check_kept("leaf_prediction", leaf_prediction, former.leaf_prediction)
-    form.accepts(targets.Y, leaf_prediction)
+    form.check_targets(targets.Y, leaf_prediction)
     return form, asked, former.leaf_prediction
 
 

@@ -250,7 +250,7 @@ def _weight_of_labels(form, class_weight, counts):
         return None
     if not isinstance(class_weight, dict):
         return form.balanced(counts.positive, counts.known, class_weight)
-    ones = read_class_weight(class_weight, form.outside)
+    ones = read_class_weight(class_weight, form.hierarchy_of_Y)
     return np.ones(len(counts.positive)), form.encode_class_weight(ones)
 
 
@@ -305,6 +305,7 @@ class _CoherentScore:
         self.dataset = dataset
         self.Y = Y
         self.form = form
+        self.rule = form.rule("auto")
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -317,7 +318,7 @@ class _CoherentScore:
 
     def __call__(self, net):
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        proba = blocks.map(lambda logits: self.form.proba(logits, "auto")).array()
+        proba = blocks.map(lambda logits: self.form.proba(logits, self.rule)).array()
         options = {"close": False, "sample_weight": self.weight}
         return au_prc_score(self.Y, proba, **options)
 
@@ -415,7 +416,7 @@ def _training_data(problem, settings, module, sampler):
         X = X[rows]
         Y = Y[rows]
         weight = None if weight is None else weight[rows]
-    Y, columns = problem.form.place(Y)
+    Y, columns = problem.form.to_net_order(Y)
     return SliceDataset(
         X,
         Y,

@@ -135,7 +135,6 @@ def violations(Y: Any, hierarchy: Hierarchy) -> sp.csr_matrix:
     check_width(Y, hierarchy)
     Y = sp.csc_matrix(Y, dtype=bool)
     parent, child = hierarchy.edges.T
-    child, parent = Y[:, child].tocsr(), Y[:, parent].tocsr()
-    broken = child > parent
+    broken = Y[:, child].tocsr() > Y[:, parent].tocsr()
     broken.eliminate_zeros()
     return broken

@@ -1,4 +1,12 @@
-"""Scores: what makes them coherent, and where they break edges."""
+"""Scores: what makes them coherent, and where they break edges.
+
+Every constraint has two forms. The public one takes scores (n_samples, n_labels). The
+other one, which the table of rules holds, works on values (n_labels, n_samples) in C
+order: a label's scores lie side by side there, so that a sweep over the levels reads
+and writes whole rows. It may overwrite what it is given.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,12 +16,86 @@ from skhmc._utils.levels import ROWS_PER_BLOCK, check_width, sweep, transposed
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
+    "apply_by_label",
     "average_constraint",
+    "average_of_both",
+    "lower_to_ancestors",
     "max_constraint",
     "min_constraint",
+    "multiply_conditionals",
     "product_constraint",
+    "raise_to_descendants",
     "score_violations",
 ]
+
+
+def apply_by_label(
+    constrain: Callable[[np.ndarray, Hierarchy], np.ndarray],
+    scores: ArrayLike,
+    hierarchy: Hierarchy,
+) -> np.ndarray:
+    """Return scores (n_samples, n_labels) changed by a function of values by label.
+
+    Parameters
+    ----------
+    constrain : callable
+        Function of values (n_labels, n_samples), which it may overwrite, and of the
+        hierarchy; returns the changed values.
+    scores : array-like of shape (n_samples, n_labels)
+        Scores, which stay as they are.
+    hierarchy : Hierarchy
+        Hierarchy whose labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+    """
+    scores = np.asarray(scores)
+    check_width(scores, hierarchy)
+    return transposed(constrain(transposed(scores), hierarchy))
+
+
+# -- on values by label ----------------------------------------------------------------
+
+
+def raise_to_descendants(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`max_constraint` does, in place."""
+    return sweep(values, hierarchy.upward_plan, np.maximum)
+
+
+def lower_to_ancestors(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`min_constraint` does, in place."""
+    return sweep(values, hierarchy.downward_plan, np.minimum)
+
+
+def average_of_both(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`average_constraint` does."""
+    raised = raise_to_descendants(values.copy(), hierarchy)
+    lowered = lower_to_ancestors(values, hierarchy)
+    return (raised + lowered) / 2
+
+
+def multiply_conditionals(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`product_constraint` does."""
+    if (values < 0).any():
+        raise ValueError(
+            f"The product needs probabilities, got the score {values.min()}. Turn "
+            f"logits into probabilities first, or use another constraint."
+        )
+    dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    given = values.astype(dtype, copy=False)
+    result = given.copy()
+    for targets, sources in hierarchy.downward_plan:
+        child = given[targets][:, None]
+        parent = result[sources]
+        most = np.maximum(given[sources], child)
+        share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
+        # in this order coherent scores stay as they are, to the last bit
+        result[targets] = np.minimum(share * child, parent).min(axis=1)
+    return result
+
+
+# -- on scores by sample ---------------------------------------------------------------
 
 
 def max_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
@@ -43,10 +125,7 @@ def max_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     >>> max_constraint(np.array([[0.2, 0.7]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.7, 0.7]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    values = sweep(transposed(scores), hierarchy.upward_plan, np.maximum)
-    return transposed(values)
+    return apply_by_label(raise_to_descendants, scores, hierarchy)
 
 
 def min_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
@@ -71,10 +150,7 @@ def min_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     >>> min_constraint(np.array([[0.2, 0.7]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.2, 0.2]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    values = sweep(transposed(scores), hierarchy.downward_plan, np.minimum)
-    return transposed(values)
+    return apply_by_label(lower_to_ancestors, scores, hierarchy)
 
 
 def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
@@ -98,7 +174,7 @@ def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     >>> average_constraint(np.array([[0.25, 0.75]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.5, 0.5]])
     """
-    return (max_constraint(scores, hierarchy) + min_constraint(scores, hierarchy)) / 2
+    return apply_by_label(average_of_both, scores, hierarchy)
 
 
 def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
@@ -139,23 +215,7 @@ def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     >>> product_constraint(np.array([[0.25, 0.5, 0.25]]), chain)  # P(2 | 1) = 1/2
     array([[0.25 , 0.25 , 0.125]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    if (scores < 0).any():
-        raise ValueError(
-            f"The product needs probabilities, got the score {scores.min()}. Turn "
-            f"logits into probabilities first, or use another constraint."
-        )
-    dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
-    given = transposed(scores.astype(dtype, copy=False))
-    values = given.copy()
-    for targets, sources in hierarchy.downward_plan:
-        child, parent = given[targets][:, None], values[sources]
-        most = np.maximum(given[sources], child)
-        share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
-        # in this order coherent scores stay as they are, to the last bit
-        values[targets] = np.minimum(share * child, parent).min(axis=1)
-    return transposed(values)
+    return apply_by_label(multiply_conditionals, scores, hierarchy)
 
 
 def score_violations(

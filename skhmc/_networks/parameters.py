@@ -624,7 +624,8 @@ class PrefixedParams(BaseEstimator):
                     f"argument {key!r}; parameters that are handed on begin with "
                     f"{', '.join(PREFIXES)}."
                 )
-        vars(self).update(params)
+        for name, value in params.items():
+            setattr(self, name, value)
 
     def _all_params(self):
         """Return every parameter by name, also those that a subclass does not name."""
@@ -665,5 +666,6 @@ class PrefixedParams(BaseEstimator):
         """
         handed_on = {k: v for k, v in params.items() if k.startswith(PREFIXES)}
         super().set_params(**{k: v for k, v in params.items() if k not in handed_on})
-        vars(self).update(handed_on)
+        for name, value in handed_on.items():
+            setattr(self, name, value)
         return self

@@ -33,7 +33,6 @@ __all__ = [
     "read_fit_labels",
     "read_targets",
     "require_y",
-    "set_labels",
 ]
 
 
@@ -210,6 +209,23 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+
+    @property
+    def label_names(self):
+        """The names of the columns (n_labels,): ``label_names_`` of an estimator."""
+        names = np.empty(self.hierarchy.n_labels, dtype=object)
+        names[:] = self.hierarchy.labels  # also where names are tuples
+        return names
+
+    @property
+    def output_classes(self):
+        """What every output may be: ``classes_`` of an estimator.
+
+        ``[[0, 1]] * n_labels`` of indicators, else the classes.
+        """
+        if self.classes is None:
+            return np.tile([0, 1], (self.hierarchy.n_labels, 1))
+        return self.classes
 
 
 def read_targets(
@@ -668,15 +684,3 @@ def match_former(targets, weight, hierarchy, classes):
     if weight is not None and weight.shape[1] > 1:
         weight = weight[:, order]
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
-
-
-def set_labels(estimator, targets):
-    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
-    hierarchy = targets.hierarchy
-    estimator.hierarchy_ = hierarchy
-    estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
-    estimator.label_names_[:] = hierarchy.labels
-    if targets.classes is None:
-        estimator.classes_ = np.tile([0, 1], (hierarchy.n_labels, 1))
-    else:
-        estimator.classes_ = targets.classes

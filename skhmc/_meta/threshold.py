@@ -1,7 +1,11 @@
 """HierarchicalThresholdClassifier: thresholds where a score is best."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -45,9 +49,9 @@ CLOSINGS = ("up", "down")
 class _Tuned:
     """Thresholds of all labels, how predictions are closed, and the score reached."""
 
-    thresholds: np.ndarray
-    closing: str
-    score: float
+    thresholds: np.ndarray | None
+    closing: str | None
+    score: float | None
 
 
 class HierarchicalThresholdClassifier(
@@ -156,7 +160,7 @@ class HierarchicalThresholdClassifier(
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "strategy": [StrOptions({"global", "level", "label"})],
@@ -169,16 +173,16 @@ class HierarchicalThresholdClassifier(
 
     def __init__(
         self,
-        estimator,
-        hierarchy=None,
+        estimator: Any,
+        hierarchy: Any = None,
         *,
-        strategy="global",
-        metric="hierarchical_f1",
-        cv=5,
-        shrinkage=10,
-        refit=True,
-        n_jobs=None,
-    ):
+        strategy: str = "global",
+        metric: str | Callable[..., Any] = "hierarchical_f1",
+        cv: Any = 5,
+        shrinkage: float | str = 10,
+        refit: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
         self.strategy = strategy
@@ -189,7 +193,7 @@ class HierarchicalThresholdClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Tune the thresholds and fit the estimator.
 
         Parameters
@@ -212,7 +216,7 @@ class HierarchicalThresholdClassifier(
         self
             The fitted classifier.
         """
-        vars(self).pop("classes_", None)  # unfitted, should this fail
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = self._is_prefit() or is_frozen(self.estimator)
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         routed = route_fit(self, sample_weight, params)
@@ -357,7 +361,7 @@ class HierarchicalThresholdClassifier(
             )
         return float(value)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
 
         After a 1-D ``y`` classes (n_samples,).
@@ -371,7 +375,7 @@ class HierarchicalThresholdClassifier(
         )
         return predicted.astype(int)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
         After a 1-D ``y`` those of ``classes_``.
@@ -382,19 +386,19 @@ class HierarchicalThresholdClassifier(
         return positive_proba(self.estimator_, X, len(self.label_names_))
 
     @available_if(inner_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, which knows nothing of the thresholds."""
         check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 
     @available_if(inner_has("raw_decision_function"))
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, before its coherence step."""
         check_is_fitted(self, "classes_")
         return self.estimator_.raw_decision_function(X)
 
     @available_if(inner_has("predict_raw"))
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return that of the estimator, with its own threshold, before coherence."""
         check_is_fitted(self, "classes_")
         return self.estimator_.predict_raw(X)

@@ -21,7 +21,7 @@ __all__ = ["PathSpace", "is_single_path", "stopping_points"]
 
 # How much a coarser level's softmax counts beside the deepest's. All look at the same
 # evidence, so that 1 counts it several times and is overconfident; chosen on validation
-# parts by benchmarks/path_weight.py.
+# parts by benchmarks.tune path_weight.
 COARSE_WEIGHT = 0.1
 
 

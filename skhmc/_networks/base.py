@@ -8,10 +8,10 @@ from skhmc._data.targets import label_attributes, read_fit_input
 from skhmc._data.weights import warn_constant
 from skhmc._data.X import check_X
 from skhmc._networks.batches import SliceDataset
-from skhmc._networks.encoder import perceptron, user_encoder
+from skhmc._networks.encoder import user_encoder
 from skhmc._networks.parameters import PrefixedParams, resolve
 from skhmc._networks.skorch_net import resolve_device
-from skhmc._networks.training import Former, describe, side_by_side, train
+from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, TopK, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
@@ -55,7 +55,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        self : object
+        self
             The fitted estimator itself.
         """
         former = self._former if self.warm_start and self._is_fitted else None
@@ -90,7 +90,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        self : object
+        self
             The estimator itself.
         """
         if self.early_stopping:
@@ -121,14 +121,16 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         params = self._all_params()
         if former is not None:
             self._check_same_labels(targets)
-        n_networks = params.get("n_estimators", 1)
-        encoders = [user_encoder(params, X) for _ in range(n_networks)]
+        encoders = []
+        if self.encoder is not None:  # made first: their width decides what fits
+            n_networks = params.get("n_estimators", 1)
+            encoders = [user_encoder(params, X) for _ in range(n_networks)]
         settings = resolve(
             params,
             targets,
             X,
             dropped=self._dropped,
-            n_encoded=None if encoders[0] is None else encoders[0].width,
+            n_encoded=encoders[0].width if encoders else None,
             device=resolve_device(self.device),
             former=former,
             partial=partial,
@@ -138,12 +140,11 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         problem = describe(X, targets, weight, settings, former, partial)
         if not partial:
             _warn_constant(problem, targets.hierarchy)
-        parts = side_by_side(
-            [
-                self._build(problem, settings, e or perceptron(X.shape[1], settings))
-                for e in encoders
-            ]
-        )
+        if not encoders:
+            n_networks = settings.n_estimators
+            encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
+        networks = [self._build(problem, settings, encoder) for encoder in encoders]
+        parts = side_by_side(networks)
         trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
 
@@ -159,7 +160,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             class_counts=problem.class_counts,
             fixed=problem.fixed,
             hierarchy=self.hierarchy,
-            own=parts.own,
+            extra=parts.extra,
         )
         fitted = {
             "_former": former,

@@ -2,57 +2,29 @@
 
 import inspect
 from copy import deepcopy
-from typing import NamedTuple
 
 import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import DTYPES, check_accepted, prefixed
-from skhmc.nn.layers import MLPEncoder
+from skhmc._networks.training import Encoder
 
-__all__ = ["Encoder", "perceptron", "user_encoder"]
-
-
-class Encoder(NamedTuple):
-    """What maps a batch of X to features."""
-
-    module: torch.nn.Module
-    width: int  # of its flattened output
-    user_modules: set  # left out of our initialisation and random streams
-
-
-def perceptron(n_features, settings):
-    """Return the Encoder of estimators that are given none."""
-    module = MLPEncoder(
-        n_features,
-        settings.hidden_layer_sizes,
-        dropout=settings.dropout[1],
-        input_dropout=settings.dropout[0],
-        takes_sparse=settings.sparse_input,
-    )
-    return Encoder(module, module.n_outputs, set())
+__all__ = ["user_encoder"]
 
 
 def user_encoder(params, X):
-    """Return the Encoder that the parameter ``encoder`` asks for, None if it is None.
+    """Return the Encoder that the parameter ``encoder`` asks for.
 
     Parameters
     ----------
     params : dict
-        With ``encoder`` and ``precision``; what it has as ``encoder__*`` goes to the
-        class or factory.
+        With ``encoder``, a module, class or factory, and ``precision``; what it has as
+        ``encoder__*`` goes to the class or factory.
     X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
     """
     given = params["encoder"]
     options = prefixed(params, "encoder")
-    if options and (given is None or isinstance(given, torch.nn.Module)):
-        raise InvalidParameterError(
-            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
-            f"class or factory that could take it."
-        )
-    if given is None:
-        return None
     if isinstance(given, torch.nn.Module):
         module = deepcopy(given)
     else:

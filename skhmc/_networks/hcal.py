@@ -39,20 +39,20 @@ class HCALClassifier(NetworkHMC):
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
     encoder : nn.Module, class or factory, default=None
-        Maps a batch of X to features. None is a multi-layer perceptron. A class or
-        factory is called with ``input_shape`` (the shape of one sample) if it takes it.
-        With an encoder, X may have more than two dimensions.
+        Network that maps a batch of X to features. None is a multi-layer perceptron. A
+        class or factory is called with ``input_shape`` (the shape of one sample) if it
+        takes it. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the perceptron's hidden layers.
+        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
     embedding_dim : int, default=256
         Width d of the embedding and the prototypes.
-    input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
-        Share of the input, of the hidden layers and of the embedding dropped in
-        training. "auto" is 0.1, 0.5, 0.2 for single paths, else 0.2, 0.7, 0.5, and of
-        the input 0.4 where ``fit`` gets more features than samples; it is 0 of less
-        than 10 features.
+    dropout : float, "auto" or tuple of three, default="auto"
+        Shares of the input, of the hidden layers and of the embedding that are dropped
+        in training; one number is all three. "auto" is 0.1, 0.5, 0.2 for single paths,
+        else 0.2, 0.7, 0.5; of the input it is 0.4 where ``fit`` gets more features than
+        samples, and 0 of less than 10 features.
     temperature : float, default=0.3
-        :math:`\tau`: similarities are divided by it.
+        Temperature :math:`\tau`: similarities are divided by it.
     normalize_features : bool or "auto", default="auto"
         Whether embeddings have length 1, as in the paper; else they are divided by
         :math:`\sqrt d`. "auto" has it where levels are scored by softmaxes and there
@@ -61,12 +61,11 @@ class HCALClassifier(NetworkHMC):
         Whether a linear layer on the encoder's output is added to the similarities.
         "auto" does so for up to 20,000 labels and 20 million weights.
     perturbation : float, default=0.01
-        :math:`\epsilon`: prototypes are shaken by uniform noise in training.
-    aggregation : float, default=0.0
+        Bound :math:`\epsilon` of the uniform noise that shakes prototypes in training.
+    aggregation : float or tuple (float, int), default=0.0
         Share of every level's loss, but the deepest's, that is computed on the mean
-        embeddings of its classes (child-to-parent aggregation). The paper's is 1.
-    aggregation_chunk : int, default=32
-        Samples per class mean.
+        embeddings of its classes (child-to-parent aggregation), the paper's is 1; and
+        the number of samples per class mean, which is 32 if it is not given.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
         Weights of the levels' losses: a softmax of them or of their rates, or equal.
     gamma : float, default=0.5
@@ -79,50 +78,51 @@ class HCALClassifier(NetworkHMC):
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
     coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
-        How probabilities become coherent: parents are raised to their highest child
-        ("max"), paths are scored as wholes ("path", single paths only), or the nearest
-        coherent probabilities are taken ("isotonic", trees only). "auto" is "path" for
-        single paths, else "max". None shows the raw scores. May change after ``fit``.
+        Rule that makes probabilities coherent: parents are raised to their highest
+        child ("max"), paths are scored as wholes ("path", single paths only), or the
+        nearest coherent probabilities are taken ("isotonic", trees only). "auto" is
+        "path" for single paths, else "max". None shows the raw scores. May change after
+        ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
         is the most probable path ("path") or label of every level (None).
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
+        (n_samples, 2) that MultiOutputClassifier returns.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
-    class_weight : dict or "balanced", default=None
-        Weight of the positives of labels, by name. "balanced" makes a label's positives
-        and negatives, or the labels of a softmax, count alike.
-    class_weight_cap : float, default=3
-        "balanced" weighs nothing more than this many times as much as its opposite.
+    class_weight : dict, "balanced" or ("balanced", cap), default=None
+        Weights of the positives of labels, by name. "balanced" makes a label's
+        positives and negatives, or the labels of a softmax, count alike, but weighs
+        nothing more than ``cap`` times as much as its opposite; the cap is 3 if it is
+        not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
-        what ``optimizer__*`` says.
-    learning_rate_init : float, default=0.001
-        Its learning rate; the peak of the one-cycle schedule.
-    prototype_learning_rate : float or sequence of float, default=None
-        Learning rate of the prototypes, or one per level from the deepest up (the last
-        one serves the rest). None is ``learning_rate_init``.
-    momentum : float, default=0.9
-        Of "sgd".
-    weight_decay : float, default=0.01
-        Weight decay of the named optimisers.
+        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
+        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
+        these and its other parameters: ``optimizer__weight_decay=0.1``.
+    learning_rate_init : float or tuple of float, default=0.001
+        Learning rate; with the one-cycle schedule its peak. A tuple gives that of the
+        network and then those of the prototypes, from the deepest level up; the last
+        one serves the levels above, too.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        How the learning rate moves. A class of torch.optim.lr_scheduler gets what
-        ``schedule__*`` says and steps once per epoch, or per batch with
+        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets what ``schedule__*`` says and steps once per epoch, or per batch with
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Most samples per step; batches are even. None takes all at once.
+        Largest number of samples per step; batches are of even size. None takes all
+        samples at once.
     n_sampled_labels : int, None or "auto", default="auto"
-        How many of the labels that no sample of a batch has enter its loss, drawn anew
-        in every step; the others do (see the user guide). None takes all labels, as
-        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
+        Number of labels without a positive in a batch that enter its loss, drawn anew
+        in every step beside all labels with one (see the user guide). None takes all
+        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
+        the loss allows it.
     max_iter : int, default=60
         Number of epochs.
-    n_networks : int, default=1
-        Number of networks, trained side by side in the same epochs, whose logits are
-        averaged, at so many times the cost (see the user guide).
+    n_estimators : int, default=1
+        Number of networks in the ensemble. They are trained side by side in the same
+        epochs, at so many times the cost, and their logits are averaged (see the user
+        guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False
@@ -135,22 +135,22 @@ class HCALClassifier(NetworkHMC):
         Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
         schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
-        Least rise that counts for ``early_stopping``.
+        Least rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network.
-    precision : {"full", "tf32", "mixed"}, default="full"
-        Of matrix products in training: those of a GPU with TensorFloat-32 ("tf32"), or
-        all in bfloat16 ("mixed"), which saves time where the hardware has it. Losses,
-        weights and predictions keep ``dtype``.
+    precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
+        Precision of the network: weights, losses and predictions in float32 or float64.
+        "tf32" and "mixed" are float32, but multiply matrices in training with
+        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
+        where the hardware has it.
     device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        "cuda:N".
     random_state : int, RandomState or None, default=None
-        Makes fits repeatable, bit for bit on one CPU with one number of threads. The
-        global state of torch and numpy is left alone.
+        Seed that makes fits repeatable, bit for bit on one CPU with one number of
+        threads. The global state of torch and numpy is left alone.
     verbose : int, default=0
-        1 shows a progress bar.
+        Verbosity: 1 shows a progress bar.
 
     Attributes
     ----------
@@ -160,9 +160,12 @@ class HCALClassifier(NetworkHMC):
         Names of the columns of all outputs.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
-    label_loss_, leaf_prediction_, coherence_
-        What "auto" decided; likewise ``linear_head_``, ``input_dropout_``,
-        ``normalize_features_``, ``dropout_`` and ``embedding_dropout_``.
+    label_loss_, leaf_prediction_, linear_head_, normalize_features_, coherence_
+        Values of these parameters, where "auto" is decided.
+    dropout_ : tuple of float
+        Shares of the input, the hidden layers and the embedding that were dropped.
+    n_sampled_labels_ : int or None
+        Number of labels sampled in every step; None where all were taken.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
         it.

@@ -44,86 +44,82 @@ class HyperbolicHMC(NetworkHMC):
     Parameters
     ----------
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        None: nothing is known, and the hierarchy is learnt from labels that occur
+        The label hierarchy, if it is known. None: it is learnt from labels that occur
         together. Else predictions are coherent with it, and labels are to be nearer to
-        their ancestors than to what is neither ancestor nor descendant.
+        their ancestors than to what is neither ancestor nor descendant. Columns of a
+        DataFrame Y are matched by name.
     encoder : nn.Module, class or factory, default=None
-        Maps a batch of X to features. None is a multi-layer perceptron. A class or
-        factory is called with ``input_shape`` (the shape of one sample) if it takes it.
-        With an encoder, X may have more than two dimensions.
+        Network that maps a batch of X to features. None is a multi-layer perceptron. A
+        class or factory is called with ``input_shape`` (the shape of one sample) if it
+        takes it. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000,)
-        Widths of the perceptron's hidden layers.
+        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
     embedding_dim : int, default=64
         Number of coordinates d of a label.
-    input_dropout, dropout : float or "auto", default="auto"
-        Share of the input and of the hidden layers dropped in training. "auto" is 0.2
-        (0.4 where ``fit`` gets more features than samples, 0 of less than 10 features)
-        and 0.7.
-    embedding_dropout : float or "auto", default=0.2
-        Share of the embedding of X dropped in training. "auto" is 0.5.
+    dropout : float, "auto" or tuple of three, default=("auto", "auto", 0.2)
+        Shares of the input, of the hidden layers and of the embedding of X that are
+        dropped in training; one number is all three. "auto" is 0.2 (0.4 where ``fit``
+        gets more features than samples, 0 of less than 10 features), 0.7 and 0.5.
     mode : {"joint", "cascade", "flat"}, default="joint"
         Whether the labels' points are trained with the classifier, before it and then
         frozen, or by the classifier alone.
-    lam : float, default=0.03
-        :math:`\lambda`: weight of the loss of the labels' points.
+    embedding_weight : float, default=0.03
+        Weight :math:`\lambda` of the loss of the labels' points.
     geometry : {"hyperbolic", "euclidean"}, default="hyperbolic"
         Distance of labels: geodesic, or squared Euclidean, to compare with.
     similarity : {"cosine", "count", "jaccard", "ppmi"}, default="cosine"
-        How alike labels are that occur together; ranks alone count.
-    n_pairs : int, default=256
-        Pairs of labels drawn per step; up to 256 labels all pairs are taken.
-    n_negatives : int, default=20
-        Labels drawn per pair, to be farther apart than it.
+        Measure of how alike labels are that occur together; ranks alone count.
+    ranking_sample : tuple (int, int), default=(256, 20)
+        Number of pairs of labels drawn per step, and number of labels drawn per pair,
+        to be farther apart than it. Up to 256 labels all pairs are taken.
     temperature : float, default=0.1
-        Distances are divided by it.
-    points_rate : float, default=10
-        Learning rate of the points, as a multiple of that of the network: coordinates
-        grow exponentially with the radius. An ``optimizer__param_groups`` that names
-        ``table`` says otherwise.
+        Temperature of the loss of points: distances are divided by it.
     max_radius : float, default=8
         Radius beyond which points are pulled back; None for no limit.
     tangent_scores : bool, default=True
         Whether scores are products with tangent vectors, whose length is the radius, or
         (the paper) with coordinates.
-    rule : {"tree", "dag"}, default="tree"
-        Whether a learnt label has one parent or several.
-    reach : float, default=0.8
+    structure : {"tree", "dag"}, default="tree"
+        Kind of hierarchy that is learnt: labels have one parent, or several.
+    parent_threshold : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
     coherence : {"auto", "max", "isotonic", "learned", None}, default="auto"
-        How probabilities become coherent with ``hierarchy``, see
+        Rule that makes probabilities coherent with ``hierarchy``, see
         :class:`HCALClassifier`; "learned" is "max" with ``learned_hierarchy_``. May
         change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
+        (n_samples, 2) that MultiOutputClassifier returns.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
-    class_weight : dict or "balanced", default=None
-        Weight of the positives of labels, by name. "balanced" makes a label's positives
-        and negatives count alike.
-    class_weight_cap : float, default=3
-        "balanced" weighs nothing more than this many times as much as its opposite.
+    class_weight : dict, "balanced" or ("balanced", cap), default=None
+        Weights of the positives of labels, by name. "balanced" makes a label's
+        positives and negatives count alike, but weighs nothing more than ``cap`` times
+        as much as its opposite; the cap is 3 if it is not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
-        what ``optimizer__*`` says.
-    learning_rate_init : float, default=0.001
-        Its learning rate; the peak of the one-cycle schedule.
-    momentum : float, default=0.9
-        Of "sgd".
-    weight_decay : float, default=0.01
-        Weight decay of the named optimisers.
+        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
+        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
+        these and its other parameters: ``optimizer__weight_decay=0.1``.
+    learning_rate_init : float or tuple of two float, default=0.001
+        Learning rate; with the one-cycle schedule its peak. The labels' points move 10
+        times as fast, since coordinates grow exponentially with the radius; a tuple
+        gives the rate of the network and that of the points. An
+        ``optimizer__param_groups`` that names ``table`` says otherwise.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        How the learning rate moves. A class of torch.optim.lr_scheduler gets what
-        ``schedule__*`` says and steps once per epoch, or per batch with
+        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets what ``schedule__*`` says and steps once per epoch, or per batch with
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Most samples per step; batches are even. None takes all at once.
+        Largest number of samples per step; batches are of even size. None takes all
+        samples at once.
     n_sampled_labels : int, None or "auto", default="auto"
-        How many of the labels that no sample of a batch has enter its loss, drawn anew
-        in every step; the others do (see the user guide). None takes all labels, as
-        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
+        Number of labels without a positive in a batch that enter its loss, drawn anew
+        in every step beside all labels with one (see the user guide). None takes all
+        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
+        the loss allows it.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
@@ -138,22 +134,22 @@ class HyperbolicHMC(NetworkHMC):
         Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
         schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
-        Least rise that counts for ``early_stopping``.
+        Least rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network.
-    precision : {"full", "tf32", "mixed"}, default="full"
-        Of matrix products in training: those of a GPU with TensorFloat-32 ("tf32"), or
-        all in bfloat16 ("mixed"), which saves time where the hardware has it. Losses,
-        weights and predictions keep ``dtype``.
+    precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
+        Precision of the network: weights, losses and predictions in float32 or float64.
+        "tf32" and "mixed" are float32, but multiply matrices in training with
+        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
+        where the hardware has it.
     device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        "cuda:N".
     random_state : int, RandomState or None, default=None
-        Makes fits repeatable, bit for bit on one CPU with one number of threads. The
-        global state of torch and numpy is left alone.
+        Seed that makes fits repeatable, bit for bit on one CPU with one number of
+        threads. The global state of torch and numpy is left alone.
     verbose : int, default=0
-        1 shows a progress bar.
+        Verbosity: 1 shows a progress bar.
 
     Attributes
     ----------
@@ -167,6 +163,10 @@ class HyperbolicHMC(NetworkHMC):
         Training samples that have both labels, or their weight.
     hierarchy_ : Hierarchy
         What was given, in the order of Y's columns; flat if nothing was.
+    dropout_ : tuple of float
+        Shares of the input, the hidden layers and the embedding that were dropped.
+    n_sampled_labels_ : int or None
+        Number of labels sampled in every step; None where all were taken.
     history_ : list of dict
         Per epoch: the loss, that of the labels and that of their points.
     label_names_, classes_, n_iter_, net_, n_features_in_, feature_names_in_
@@ -188,7 +188,7 @@ class HyperbolicHMC(NetworkHMC):
     >>> from skhmc import HyperbolicHMC
     >>> from skhmc.datasets import make_hidden_hierarchy
     >>> data = make_hidden_hierarchy(600, random_state=0)
-    >>> options = {"hidden_layer_sizes": (50,), "dropout": 0.0, "input_dropout": 0.0}
+    >>> options = {"hidden_layer_sizes": (50,), "dropout": (0.0, 0.0, 0.2)}
     >>> clf = HyperbolicHMC(**options, max_iter=5, random_state=0)
     >>> clf = clf.fit(data.data, data.target[:, 1:])  # without the root, which all have
     >>> clf.learned_hierarchy_
@@ -325,7 +325,7 @@ class HyperbolicHMC(NetworkHMC):
         self._check_kept(problem)
         pairs = count_pairs(problem)
         if problem.partial and former is not None:
-            pairs = pairs.plus(former.own.pairs)
+            pairs = pairs.plus(former.extra.pairs)
         criterion = EmbeddingCriterion(
             self._tasks(problem),
             self._ranking(problem, pairs),
@@ -365,10 +365,10 @@ class HyperbolicHMC(NetworkHMC):
                 "all training data. Use mode='joint' with partial_fit."
             )
         former = problem.former
-        if former is not None and self.geometry != former.own.geometry:
+        if former is not None and self.geometry != former.extra.geometry:
             raise ValueError(
                 f"Training cannot go on with geometry={self.geometry!r}, since it was "
-                f"{former.own.geometry!r}. Leave it as it was, or start anew."
+                f"{former.extra.geometry!r}. Leave it as it was, or start anew."
             )
 
     def _tasks(self, problem):
@@ -404,8 +404,8 @@ class HyperbolicHMC(NetworkHMC):
 
     def _fitted(self, former, settings, names):
         table = former.net.module_.table[settings.form.inverse]
-        points = LabelPoints(table, former.own.geometry)
-        pairs = former.own.pairs
+        points = LabelPoints(table, former.extra.geometry)
+        pairs = former.extra.pairs
         options = {"threshold": self.parent_threshold, "radius": points.radius}
         if self.structure == "tree":
             distances = points.distance_less_radius
@@ -418,7 +418,7 @@ class HyperbolicHMC(NetworkHMC):
     def _points(self):
         check_is_fitted(self, "net_")
         table = self.net_.module_.table[self._form.inverse]
-        return LabelPoints(table, self._former.own.geometry)
+        return LabelPoints(table, self._former.extra.geometry)
 
     @property
     def label_embeddings_(self):

@@ -41,7 +41,8 @@ class LabelSampler:
     """
 
     def __init__(self, n_labels, n_sampled, generator):
-        self.n_labels, self.n_sampled = n_labels, n_sampled
+        self.n_labels = n_labels
+        self.n_sampled = n_sampled
         self.generator = generator
 
     def draw(self, positive, dtype):

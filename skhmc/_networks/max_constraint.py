@@ -25,59 +25,59 @@ class MaxConstraintClassifier(NetworkHMC):
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
     encoder : nn.Module, class or factory, default=None
-        Maps a batch of X to features. None is a multi-layer perceptron. A class or
-        factory is called with ``input_shape`` (the shape of one sample) if it takes it.
-        With an encoder, X may have more than two dimensions.
+        Network that maps a batch of X to features. None is a multi-layer perceptron. A
+        class or factory is called with ``input_shape`` (the shape of one sample) if it
+        takes it. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the perceptron's hidden layers.
-    input_dropout, dropout : float or "auto", default="auto"
-        Share of the input and of the hidden layers dropped in training. "auto" is 0.2
-        (0.4 where ``fit`` gets more features than samples, 0 of less than 10 features)
-        and 0.7.
+        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
+    dropout : float, "auto" or tuple of two, default="auto"
+        Shares of the input and of the hidden layers that are dropped in training; one
+        number is both. "auto" is 0.2 (0.4 where ``fit`` gets more features than
+        samples, 0 of less than 10 features) and 0.7.
     label_loss : {"bce", "mcloss", "asl", "zlpr"} or callable, default="bce"
         Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the
         scores after the max constraint. A callable maps logits and targets (B, L) to
         losses (B, L).
     coherence : {"auto", "max", "isotonic", None}, default="auto"
-        How probabilities become coherent: parents are raised to their highest child
-        ("max", which is "auto"), or the nearest coherent probabilities are taken
+        Rule that makes probabilities coherent: parents are raised to their highest
+        child ("max", which is "auto"), or the nearest coherent probabilities are taken
         ("isotonic", trees only). None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
+        (n_samples, 2) that MultiOutputClassifier returns.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
-    class_weight : dict or "balanced", default=None
-        Weight of the positives of labels, by name. "balanced" makes a label's positives
-        and negatives count alike.
-    class_weight_cap : float, default=3
-        "balanced" weighs nothing more than this many times as much as its opposite.
+    class_weight : dict, "balanced" or ("balanced", cap), default=None
+        Weights of the positives of labels, by name. "balanced" makes a label's
+        positives and negatives count alike, but weighs nothing more than ``cap`` times
+        as much as its opposite; the cap is 3 if it is not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
-        what ``optimizer__*`` says.
+        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
+        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
+        these and its other parameters: ``optimizer__weight_decay=0.1``.
     learning_rate_init : float, default=0.001
-        Its learning rate; the peak of the one-cycle schedule.
-    momentum : float, default=0.9
-        Of "sgd".
-    weight_decay : float, default=0.01
-        Weight decay of the named optimisers.
+        Learning rate; with the one-cycle schedule its peak.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        How the learning rate moves. A class of torch.optim.lr_scheduler gets what
-        ``schedule__*`` says and steps once per epoch, or per batch with
+        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets what ``schedule__*`` says and steps once per epoch, or per batch with
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Most samples per step; batches are even. None takes all at once.
+        Largest number of samples per step; batches are of even size. None takes all
+        samples at once.
     n_sampled_labels : int, None or "auto", default="auto"
-        How many of the labels that no sample of a batch has enter its loss, drawn anew
-        in every step; the others do (see the user guide). None takes all labels, as
-        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
+        Number of labels without a positive in a batch that enter its loss, drawn anew
+        in every step beside all labels with one (see the user guide). None takes all
+        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
+        the loss allows it.
     max_iter : int, default=60
         Number of epochs.
-    n_networks : int, default=1
-        Number of networks, trained side by side in the same epochs, whose logits are
-        averaged, at so many times the cost (see the user guide).
+    n_estimators : int, default=1
+        Number of networks in the ensemble. They are trained side by side in the same
+        epochs, at so many times the cost, and their logits are averaged (see the user
+        guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False
@@ -90,22 +90,22 @@ class MaxConstraintClassifier(NetworkHMC):
         Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
         schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
-        Least rise that counts for ``early_stopping``.
+        Least rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network.
-    precision : {"full", "tf32", "mixed"}, default="full"
-        Of matrix products in training: those of a GPU with TensorFloat-32 ("tf32"), or
-        all in bfloat16 ("mixed"), which saves time where the hardware has it. Losses,
-        weights and predictions keep ``dtype``.
+    precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
+        Precision of the network: weights, losses and predictions in float32 or float64.
+        "tf32" and "mixed" are float32, but multiply matrices in training with
+        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
+        where the hardware has it.
     device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        "cuda:N".
     random_state : int, RandomState or None, default=None
-        Makes fits repeatable, bit for bit on one CPU with one number of threads. The
-        global state of torch and numpy is left alone.
+        Seed that makes fits repeatable, bit for bit on one CPU with one number of
+        threads. The global state of torch and numpy is left alone.
     verbose : int, default=0
-        1 shows a progress bar.
+        Verbosity: 1 shows a progress bar.
 
     Attributes
     ----------
@@ -115,8 +115,12 @@ class MaxConstraintClassifier(NetworkHMC):
         Per epoch: the loss.
     label_names_, classes_, n_iter_, net_, n_features_in_, feature_names_in_
         As :class:`HCALClassifier` has them.
-    coherence_, input_dropout_, dropout_
-        What "auto" decided.
+    coherence_ : str or None
+        Value of ``coherence``, where "auto" is decided.
+    dropout_ : tuple of float
+        Shares of the input and the hidden layers that were dropped.
+    n_sampled_labels_ : int or None
+        Number of labels sampled in every step; None where all were taken.
 
     Notes
     -----

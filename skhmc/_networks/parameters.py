@@ -43,7 +43,8 @@ WIDE_DROPOUT = 0.4  # of the input of "many", where features are more than sampl
 FEW_FEATURES = 10  # of fewer features none can be spared
 
 # sparse X of at least so many features, at most this share of them stored, stays sparse
-WIDE, SPARSE = 1000, 0.01
+WIDE = 1000
+SPARSE = 0.01
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -177,6 +178,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     -------
     Settings
     """
+    _check_encoder_options(params)
     form, label_loss, leaf_prediction = _label_form(params, targets, former, partial)
     many = isinstance(form, ManyPaths)
     n_labels = form.hierarchy.n_labels
@@ -343,6 +345,16 @@ def _class_weight(given):
 # -- the network -----------------------------------------------------------------------
 
 
+def _check_encoder_options(params):
+    given = params["encoder"]
+    options = prefixed(params, "encoder")
+    if options and (given is None or isinstance(given, torch.nn.Module)):
+        raise InvalidParameterError(
+            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
+            f"class or factory that could take it."
+        )
+
+
 def _n_estimators(given, former):
     if former is not None:
         module = former.net.module_
@@ -454,7 +466,8 @@ def _optimizer(params, device):
         if name != "sgd" and device == "cpu" and not said:
             # one pass over the parameters, which torch does not choose itself on a CPU
             options["fused"] = True
-    more, less = ["param_groups"], ["params"]
+    more = ["param_groups"]
+    less = ["params"]
     check_accepted("optimizer", given, kind, more=more, less=less)
     return kind, options | given
 

@@ -14,7 +14,7 @@ from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches
-from skhmc._networks.optimizer_state import hand_on
+from skhmc._networks.optimizer_state import transfer_state
 
 __all__ = ["Net", "resolve_device"]
 
@@ -126,10 +126,14 @@ class _BestWeights(Callback):
     """
 
     def __init__(self, score, patience, tol):
-        self.score, self.patience, self.tol = score, patience, tol
+        self.score = score
+        self.patience = patience
+        self.tol = tol
 
     def on_train_begin(self, net, **kwargs):
-        self.best_, self.weights_, self.waited_ = -np.inf, None, 0
+        self.best_ = -np.inf
+        self.weights_ = None
+        self.waited_ = 0
 
     def on_epoch_end(self, net, **kwargs):
         score = self.score(net)
@@ -177,13 +181,16 @@ class _TensorFloat:
     the last one puts back what was there.
     """
 
-    lock, depth, before = Lock(), 0, None
+    lock = Lock()
+    depth = 0
+    before = None
     name = "fp32_precision"
     if not hasattr(torch.backends.cuda.matmul, name):  # before torch 2.9
         name = "allow_tf32"
 
     def __enter__(self):
-        kind, switch = type(self), torch.backends.cuda.matmul
+        kind = type(self)
+        switch = torch.backends.cuda.matmul
         with kind.lock:
             if kind.depth == 0:
                 kind.before = getattr(switch, kind.name)
@@ -283,7 +290,7 @@ class Net(NeuralNet):
         if former.resumable:
             before = dict(former.get_all_learnable_params())
             weights = self.get_all_learnable_params()
-            hand_on(former.optimizer_, before, self.optimizer_, weights)
+            transfer_state(former.optimizer_, before, self.optimizer_, weights)
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

@@ -29,9 +29,11 @@ from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import au_prc_score
 from skhmc.nn.committee import Committee, CommitteeCriterion
+from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.modules import seed_module
 
 __all__ = [
+    "Encoder",
     "Former",
     "LabelCounts",
     "Parts",
@@ -39,6 +41,7 @@ __all__ = [
     "Trained",
     "describe",
     "draw_seeds",
+    "perceptron",
     "side_by_side",
     "train",
 ]
@@ -70,7 +73,7 @@ class Former:
     class_counts: np.ndarray | None  # samples of every class of a 1-D y
     fixed: np.ndarray  # (n_net_labels,), bool: labels about which nothing was learnt
     hierarchy: object  # the parameter, as it was given
-    own: object  # what the estimator itself remembers
+    extra: object  # what the estimator itself wants to find again
 
 
 @dataclass
@@ -139,7 +142,27 @@ class Parts:
     criterion: torch.nn.Module
     user_modules: set = field(default_factory=set)  # left as they are
     groups: list = field(default_factory=list)  # (pattern, dict) for the optimizer
-    own: object = None  # what the estimator wants to remember
+    extra: object = None  # what the estimator wants to find again, see Former
+
+
+class Encoder(NamedTuple):
+    """What maps a batch of X to features."""
+
+    module: torch.nn.Module
+    width: int  # of its flattened output
+    user_modules: set  # left out of our initialisation and random streams
+
+
+def perceptron(n_features, settings):
+    """Return the Encoder of estimators that are given none."""
+    module = MLPEncoder(
+        n_features,
+        settings.hidden_layer_sizes,
+        dropout=settings.dropout[1],
+        input_dropout=settings.dropout[0],
+        takes_sparse=settings.sparse_input,
+    )
+    return Encoder(module, module.n_outputs, set())
 
 
 class Trained(NamedTuple):
@@ -269,7 +292,7 @@ def side_by_side(parts):
     ]
     module = Committee([part.module for part in parts])
     criterion = CommitteeCriterion([part.criterion for part in parts])
-    return Parts(module, criterion, user_modules, groups, parts[0].own)
+    return Parts(module, criterion, user_modules, groups, parts[0].extra)
 
 
 # -- training --------------------------------------------------------------------------
@@ -366,7 +389,8 @@ def _in_dtype(parts, dtype):
 
 def _initialise(parts, former, init, draws):
     """Draw the weights of a network, or take those of a former one."""
-    module, criterion = parts.module, parts.criterion
+    module = parts.module
+    criterion = parts.criterion
     user_modules = parts.user_modules
     seed_module(module, init if former is None else None, draws, user_modules)
     seed_module(criterion, None, draws, user_modules)
@@ -383,10 +407,13 @@ def _initialise(parts, former, init, draws):
 
 def _training_data(problem, settings, module, sampler):
     """Return what is trained on, without what early stopping holds out."""
-    X, Y, weight = problem.X, problem.Y, problem.weight
+    X = problem.X
+    Y = problem.Y
+    weight = problem.weight
     rows, held_out = problem.split
     if held_out is not None:
-        X, Y = X[rows], Y[rows]
+        X = X[rows]
+        Y = Y[rows]
         weight = None if weight is None else weight[rows]
     Y, columns = problem.form.place(Y)
     return SliceDataset(

@@ -403,7 +403,7 @@ class HyperbolicHMC(NetworkHMC):
         return partial(radius_penalty, limit=self.max_radius)
 
     def _fitted(self, former, settings, names):
-        table = former.net.module_.table[settings.form.inverse]
+        table = former.net.module_.table[former.form.inverse]
         points = LabelPoints(table, former.extra.geometry)
         pairs = former.extra.pairs
         options = {"threshold": self.parent_threshold, "radius": points.radius}

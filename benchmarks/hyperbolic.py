@@ -57,13 +57,13 @@ PAPER = {
     **HyperbolicHMC.PUBLISHED,
     "encoder": FourUnits,
     "embedding_dim": 21,
-    "learning_rate_init": 0.01,
+    "learning_rate_init": (0.01, 0.01),
 }
 SETTINGS = {"paper": PAPER, "default": {}}
 VARIANTS = {
     "joint": {},
     "cascade": {"mode": "cascade"},
-    "flat": {"mode": "flat"},  # what lam=0 is, bit for bit
+    "flat": {"mode": "flat"},  # what embedding_weight=0 is, bit for bit
     "euclidean": {"geometry": "euclidean"},
 }
 DROPS = (0.0, 0.2, 0.4)

@@ -43,7 +43,6 @@ CHUNK, N_HELD_OUT = 8192, 8192  # rows
 WAYS = ("fit, memmap", "partial_fit, chunks", "fit, in memory")
 SETTINGS = {
     "hidden_layer_sizes": (64,),
-    "input_dropout": 0.0,
     "dropout": 0.0,
     "batch_size": 256,
     "max_iter": 1,

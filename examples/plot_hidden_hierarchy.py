@@ -28,9 +28,8 @@ clf = HyperbolicHMC(
     hidden_layer_sizes=(100,),
     embedding_dim=2,
     dropout=0.0,
-    embedding_dropout=0.0,
     learning_rate_init=0.01,
-    lam=1.0,
+    embedding_weight=1.0,
     max_iter=30,
     random_state=0,
 )

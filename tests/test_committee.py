@@ -23,12 +23,13 @@ TAKES = (HCALClassifier, MaxConstraintClassifier)
 several = pytest.mark.parametrize(
     "estimator",
     [
-        pytest.param(clone(e).set_params(n_networks=3), id=name)
+        pytest.param(clone(e).set_params(n_estimators=3), id=name)
         for name, e in FAST
         if isinstance(e, TAKES)
     ],
 )
-STILL = {"learning_rate_init": 1e-30, "schedule": "constant", "weight_decay": 0.0}
+STILL = {"learning_rate_init": 1e-30, "schedule": "constant"}
+STILL |= {"optimizer__weight_decay": 0.0}
 fewer = pytest.mark.filterwarnings("ignore:Of [0-9]+ labels:UserWarning")
 
 
@@ -43,14 +44,16 @@ def test_each_network_is_trained_as_it_would_be_alone(kind_of, options, kind):
     needs(plain, *options)
     hierarchy, X, Y = task(kind)
     options = {"max_iter": 5, "warm_start": True, "tol": 0.0, **options}
-    still, moving = STILL, {k: plain.get_params()[k] for k in STILL}
-    clf = build(plain, hierarchy, n_networks=2, **options).set_params(**still).fit(X, Y)
+    moving = {"optimizer__weight_decay": 0.01, "schedule": plain.schedule}
+    moving["learning_rate_init"] = plain.learning_rate_init
+    clf = build(plain, hierarchy, n_estimators=2, **options)
+    clf.set_params(**STILL).fit(X, Y)
     begin = deepcopy((clf.net_.module_.members, clf.net_.criterion_.members))
     clf.set_params(**moving).fit(X, Y)
     scores = []
     members = clf.net_.module_.members
     for start, criterion, member in zip(*begin, members, strict=True):
-        one = build(plain, hierarchy, **options).set_params(**still).fit(X, Y)
+        one = build(plain, hierarchy, **options).set_params(**STILL).fit(X, Y)
         one.net_.module_.load_state_dict(start.state_dict())
         one.net_.criterion_.take_over(criterion)
         one.set_params(**moving).fit(X, Y)
@@ -71,7 +74,7 @@ def test_predictions_are_coherent_repeatable_and_survive_a_pickle(estimator, kin
     assert hierarchical_violation_rate(clf.predict(X), hierarchy) == 0
     again = build(estimator, hierarchy).fit(X, Y)
     copied = pickle.loads(pickle.dumps(clf))
-    one = build(estimator, hierarchy, n_networks=1).fit(X, Y)
+    one = build(estimator, hierarchy, n_estimators=1).fit(X, Y)
     assert not hasattr(one.net_.module_, "members")
     for other in (again, copied):
         assert_same(clf.predict_proba(X), other.predict_proba(X))
@@ -102,7 +105,7 @@ def test_an_encoder_given_as_an_instance_is_copied_as_it_is():
     hierarchy, X, Y = task("many")
     given = torch.nn.Linear(5, 3)
     begin = given.weight.detach().clone()
-    clf = HCALClassifier(hierarchy, encoder=given, n_networks=2, max_iter=1, **STILL)
+    clf = HCALClassifier(hierarchy, encoder=given, n_estimators=2, max_iter=1, **STILL)
     clf.fit(X, Y)
     for member in clf.net_.module_.members:
         assert member.encoder is not given
@@ -113,24 +116,26 @@ def test_an_encoder_given_as_an_instance_is_copied_as_it_is():
 def test_networks_that_would_be_the_same_are_warned_of():
     hierarchy, X, Y = task("many")
     options = {"encoder": torch.nn.Linear(5, 3), "max_iter": 1}
-    for n_networks in (1, 2):
-        clf = MaxConstraintClassifier(hierarchy, n_networks=n_networks, **options)
+    for n_estimators in (1, 2):
+        clf = MaxConstraintClassifier(hierarchy, n_estimators=n_estimators, **options)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             clf.fit(X, Y)
         said = [str(warning.message) for warning in said]
         alike = [
-            "All n_networks=2 networks start from the same weights" in x for x in said
+            "All n_estimators=2 networks start from the same weights" in x for x in said
         ]
-        assert alike == [True] * (n_networks - 1)
+        assert alike == [True] * (n_estimators - 1)
 
 
 def test_an_encoder_that_is_one_for_all_networks_is_an_error():
     hierarchy, X, Y = task("many")
     shared = torch.nn.Linear(5, 3)
-    for n_networks in (1, 2):
-        clf = HCALClassifier(hierarchy, encoder=lambda: shared, n_networks=n_networks)
-        if n_networks == 1:
+    for n_estimators in (1, 2):
+        clf = HCALClassifier(
+            hierarchy, encoder=lambda: shared, n_estimators=n_estimators
+        )
+        if n_estimators == 1:
             clf.set_params(max_iter=1).fit(X, Y)
         else:
             with pytest.raises(ValueError, match="returned the same module twice"):
@@ -166,10 +171,10 @@ def test_a_learning_rate_of_prototypes_is_for_all_networks():
         hierarchy,
         encoder=WithPrototypes,
         embedding_dim=2,
-        n_networks=2,
+        n_estimators=2,
         max_iter=1,
         schedule="constant",
-        prototype_learning_rate=(0.5, 0.25),
+        learning_rate_init=(0.001, 0.5, 0.25),
     ).fit(X, Y)
     rates = {
         id(weight): group["lr"]
@@ -179,7 +184,7 @@ def test_a_learning_rate_of_prototypes_is_for_all_networks():
     for member in clf.net_.module_.members:
         assert [rates[id(level)] for level in member.prototypes] == [0.25, 0.5]
         others = [member.embedding.weight, *member.encoder.prototypes]
-        assert [rates[id(w)] for w in others] == [clf.learning_rate_init] * 3
+        assert [rates[id(w)] for w in others] == [0.001] * 3
 
 
 @several
@@ -190,20 +195,20 @@ def test_training_goes_on_with_as_many_networks(estimator):
         clf.partial_fit(X[rows], Y[rows])
     assert clf.n_iter_ == 2
     before = clf.predict_proba(X)
-    clf.set_params(n_networks=2, warm_start=True)
+    clf.set_params(n_estimators=2, warm_start=True)
     for method in (clf.partial_fit, clf.fit):
-        message = "goes on with n_networks=3, but got n_networks=2. Set it back"
+        message = "goes on with n_estimators=3, but got n_estimators=2. Set it back"
         with pytest.raises(ValueError, match=re.escape(message)):
             method(X, Y)
     assert_same(clf.predict_proba(X), before)
-    clf.set_params(n_networks=3).fit(X, Y)
+    clf.set_params(n_estimators=3).fit(X, Y)
 
 
 def test_a_number_below_one_is_an_error():
     hierarchy, X, Y = task("many")
-    with pytest.raises(InvalidParameterError, match="'n_networks' parameter"):
-        HCALClassifier(hierarchy, n_networks=0).fit(X, Y)
+    with pytest.raises(InvalidParameterError, match="'n_estimators' parameter"):
+        HCALClassifier(hierarchy, n_estimators=0).fit(X, Y)
 
 
 def test_one_label_embedding_is_of_one_network():
-    assert "n_networks" not in HyperbolicHMC().get_params()
+    assert "n_estimators" not in HyperbolicHMC().get_params()

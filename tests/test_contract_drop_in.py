@@ -107,9 +107,9 @@ def test_the_decision_function_ranks_as_the_probabilities_do(estimator, n_labels
 
 
 @every_estimator
-def test_probabilities_have_the_precision_of_the_parameter_dtype(estimator):
+def test_probabilities_have_the_precision_asked_for(estimator):
     for dtype in ("float32", "float64"):
-        clf, X, _ = fit(estimator, 3, dtype=dtype)
+        clf, X, _ = fit(estimator, 3, precision=dtype)
         for outputs in (clf.predict_proba(X), clf.decision_function(X)):
             assert outputs.dtype == dtype
         pairs = clf.set_params(proba_format="list").predict_proba(X)
@@ -153,7 +153,7 @@ def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     estimator, n_labels, proba_format
 ):
     # in float64, where no two logits share a probability
-    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, dtype="float64")
+    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
     ours, theirs = (every_score(c, X, Y) for c in (clf, replayed(clf)))
     assert ours == pytest.approx(theirs, rel=1e-5, nan_ok=True)
     assert set(ours) >= set(every_score(baseline().fit(X, Y), X, Y))
@@ -165,7 +165,7 @@ def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
 @every_size
 @every_format
 def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
-    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, dtype="float64")
+    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
     proba = dense(clf.predict_proba(X))
     for name, function in (
         ("roc_auc", roc_auc_score),

@@ -55,7 +55,7 @@ def test_any_dtype_gives_the_fit_of_an_array(tmp_path, estimator, dtype, own):
     hierarchy, X, Y = task("many")
     X = wide(X).astype(dtype)
     in_file = on_disk(tmp_path, X)
-    clfs = [build(estimator, hierarchy, dtype=own).fit(x, Y) for x in (X, in_file)]
+    clfs = [build(estimator, hierarchy, precision=own).fit(x, Y) for x in (X, in_file)]
     assert_same_fit(*clfs, X)
     assert_same(clfs[0].predict_proba(X), clfs[0].predict_proba(in_file))
     assert clfs[1].n_features_in_ == X.shape[1]

@@ -328,8 +328,8 @@ def test_a_subclass_may_have_parameters_of_its_own(estimator):
     kind = type(estimator)
 
     class Own(kind):
-        def __init__(self, hierarchy=None, *, extra=1, max_iter=2, **passed_on):
-            super().__init__(hierarchy, max_iter=max_iter, **passed_on)
+        def __init__(self, hierarchy=None, *, extra=1, max_iter=2, **prefixed):
+            super().__init__(hierarchy, max_iter=max_iter, **prefixed)
             self.extra = extra
 
     assert Own(hierarchy, extra=3).fit(X, Y).predict(X).shape == Y.shape

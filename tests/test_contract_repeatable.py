@@ -189,7 +189,9 @@ def left_alone():
 @pytest.mark.usefixtures("left_alone")
 def test_global_state_is_left_alone(estimator, kind, dtype):
     hierarchy, X, Y = task(kind)
-    clf = build(estimator, hierarchy, dtype=dtype).fit(X, Y, sample_weight=np.ones(60))
+    clf = build(estimator, hierarchy, precision=dtype).fit(
+        X, Y, sample_weight=np.ones(60)
+    )
     clf.predict(X), clf.predict_proba(X), clf.decision_function(X), clf.score(X, Y)
 
 

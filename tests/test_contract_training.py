@@ -1,6 +1,7 @@
 """What every estimator does with class weights, a warm start and data in parts."""
 
 import pickle
+import re
 from functools import partial
 
 import numpy as np
@@ -22,7 +23,7 @@ KINDS = pytest.mark.parametrize("kind", ["many", "paths"])
 ABLE = {
     "hidden_layer_sizes": (32,),
     "embedding_dim": 16,
-    **dict.fromkeys(("input_dropout", "dropout", "embedding_dropout"), 0.0),
+    "dropout": 0.0,
 }
 
 
@@ -32,7 +33,8 @@ def able(estimator):
     return {name: value for name, value in ABLE.items() if name in names}
 
 
-STILL = {"learning_rate_init": 1e-30, "schedule": "constant", "weight_decay": 0.0}
+STILL = {"learning_rate_init": 1e-30, "schedule": "constant"}
+STILL |= {"optimizer__weight_decay": 0.0}
 
 
 def clone_fitted(clf):
@@ -81,7 +83,7 @@ def test_balanced_raises_rare_labels_up_to_the_cap(estimator, kind):
     rare = Y.mean(axis=0).argmin()
     means = []
     for cap in (1, 2, 1e9):
-        options = {"class_weight": "balanced", "class_weight_cap": cap, "max_iter": 10}
+        options = {"class_weight": ("balanced", cap), "max_iter": 10}
         clf = build(estimator, hierarchy, **options).fit(X, Y)
         means.append(proba(clf, X)[:, rare].mean())
     plain = build(estimator, hierarchy, max_iter=10).fit(X, Y)
@@ -110,10 +112,9 @@ def test_a_class_weight_of_a_1d_y_is_a_sample_weight(estimator, source):
     sizes = {x: (y == x).sum() for x in np.unique(y)}
     for class_weight, weight in (
         ({"a/1": 5.0, "b": 0.5}, np.where(y == "a/1", 5.0, np.where(y == "b", 0.5, 1))),
-        ("balanced", np.array([1 / sizes[x] for x in y])),
+        (("balanced", 1e9), np.array([1 / sizes[x] for x in y])),
     ):
-        options = {"class_weight": class_weight, "class_weight_cap": 1e9}
-        weighted = build_one(**options).fit(X, y)
+        weighted = build_one(class_weight=class_weight).fit(X, y)
         expected = build_one().fit(X, y, sample_weight=weight)
         np.testing.assert_allclose(proba(weighted, X), proba(expected, X), rtol=1e-7)
     both = build_one(class_weight={"a/1": 5.0}).fit(X, y, sample_weight=1 + (y == "c"))
@@ -157,11 +158,34 @@ def test_wrong_class_weights(estimator, class_weight, error, message):
 
 
 @every_estimator
-def test_a_cap_below_one_is_an_error(estimator):
+def test_a_cap_is_a_number_of_at_least_one_beside_balanced(estimator):
     hierarchy, X, Y = make("many")
-    clf = build(estimator, hierarchy, class_weight="balanced", class_weight_cap=0.5)
-    with pytest.raises(InvalidParameterError, match="'class_weight_cap'.*Got 0.5"):
-        clf.fit(X, Y)
+    message = "'class_weight' parameter must be .* a cap of at least 1, got "
+    for wrong in (
+        ("balanced", 0.5),
+        ("balanced", np.nan),
+        ("balanced", np.inf),
+        ("balanced", "2"),
+        ("balanced",),
+        ("fair", 2.0),
+        (),
+    ):
+        clf = build(estimator, hierarchy, class_weight=wrong)
+        with pytest.raises(
+            InvalidParameterError, match=message + re.escape(f"{wrong}")
+        ):
+            clf.fit(X, Y)
+
+
+@every_estimator
+def test_the_cap_is_three_unless_it_is_given(estimator):
+    hierarchy, X, Y = make("many")
+    found = [
+        proba(build(estimator, hierarchy, class_weight=given).fit(X, Y), X)
+        for given in ("balanced", ("balanced", 3), ["balanced", np.float32(3)])
+    ]
+    assert_same(found[0], found[1])
+    assert_same(found[0], found[2])
 
 
 # -- warm_start ------------------------------------------------------------------------
@@ -324,8 +348,8 @@ def test_a_pickle_between_two_parts_changes_nothing(estimator, kind):
 
 def goes_on_in_float32(clf, X, Y):
     """Tell what another precision, but for rounding, must not change."""
-    clf.set_params(dtype="float64").partial_fit(X, Y).partial_fit(X, Y)
-    other = pickle.loads(pickle.dumps(clf)).set_params(dtype="float32")
+    clf.set_params(precision="float64").partial_fit(X, Y).partial_fit(X, Y)
+    other = pickle.loads(pickle.dumps(clf)).set_params(precision="float32")
     clf.partial_fit(X, Y), other.partial_fit(X, Y)
     np.testing.assert_allclose(proba(other, X), proba(clf, X), atol=1e-4)
     assert not np.array_equal(proba(other, X), proba(clf, X))
@@ -337,7 +361,7 @@ def goes_on_in_float32(clf, X, Y):
 def test_training_goes_on_in_another_precision(estimator, optimizer):
     hierarchy, X, Y = make("many")
     clf = build(estimator, hierarchy, optimizer=optimizer)
-    drawn = {"perturbation", "dropout"} & set(clf.get_params())  # in the dtype
+    drawn = {"perturbation", "dropout"} & set(clf.get_params())  # in the precision
     clf.set_params(**dict.fromkeys(drawn, 0.0))
     for weight, memory in goes_on_in_float32(clf, X, Y).items():
         kept = [v for k, v in memory.items() if torch.is_tensor(v) and k != "step"]
@@ -433,10 +457,11 @@ def test_the_classes_of_multioutputclassifier_are_taken(estimator):
 @every_estimator
 def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
     hierarchy, X, Y = make("many")
-    clf = build(estimator, hierarchy, optimizer="sgd").partial_fit(X, Y)
+    options = {"optimizer": "sgd", "optimizer__weight_decay": 0.01}
+    clf = build(estimator, hierarchy, **options).partial_fit(X, Y)
     before = proba(clf, X)
     cases = [
-        ({"weight_decay": -1.0}, X, Y, ValueError, "'weight_decay' parameter"),
+        ({"optimizer__weight_decay": -1.0}, X, Y, ValueError, "weight_decay value: -1"),
         ({"batch_size": -3}, X, Y, ValueError, "'batch_size' parameter"),
         ({"hierarchy": None}, X, Y, ValueError, "hierarchy was changed since"),
         ({"learning_rate_init": 3e37}, 1e5 * X, Y, FloatingPointError, "Lower"),

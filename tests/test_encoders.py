@@ -264,7 +264,7 @@ def test_token_ids_learn_through_word_vectors():
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 24), ("float64", 53)])
 def test_ids_survive_up_to_the_largest_exact_float(dtype, largest):
     ids = np.repeat([[2**largest - 1, 2**largest, 1]], 66, axis=0)
-    clf = fast(encoder=Recorder(), max_iter=1, dtype=dtype).fit(ids / 1e9, Y)
+    clf = fast(encoder=Recorder(), max_iter=1, precision=dtype).fit(ids / 1e9, Y)
     clf.predict(ids)
     seen = clf.net_.module_.encoder.seen[-1]
     assert seen.dtype == getattr(torch, dtype)
@@ -294,7 +294,7 @@ def test_raw_texts_need_no_encoder_in_a_pipeline():
 
 def test_float64_is_the_encoders_too():
     X = images(6, 6)
-    clf = fast(encoder=TwoChannels(), dtype="float64", max_iter=1).fit(X, Y)
+    clf = fast(encoder=TwoChannels(), precision="float64", max_iter=1).fit(X, Y)
     weight = clf.net_.module_.encoder[0].weight
     assert weight.dtype == torch.float64 and clf.predict_proba(X).dtype == np.float64
     assert clf.encoder[0].weight.dtype == torch.float32  # as given

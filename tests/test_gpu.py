@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from skhmc import HCALClassifier
+from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
+from skhmc._networks.parameters import CHUNK
 from skhmc.coherence import score_violations
 from skhmc.datasets import load_digit_properties
 from skhmc.nn.coherence import MaxConstraint
@@ -22,6 +23,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning"),
 ]
 DIGITS = load_digit_properties()
+NO_INPUT_DROPOUT = {
+    HCALClassifier: (0.0, "auto", "auto"),
+    HyperbolicHMC: (0.0, "auto", 0.2),
+    MaxConstraintClassifier: (0.0, "auto"),
+}
 X, Y = DIGITS.data[DIGITS.train] / 16, DIGITS.target[DIGITS.train]
 
 
@@ -43,8 +49,7 @@ def test_a_fit_learns_and_its_pickle_predicts_the_same_on_the_cpu(aggregation):
     clf = HCALClassifier(
         DIGITS.hierarchy,
         hidden_layer_sizes=(200,),
-        dropout=0.2,
-        input_dropout=0.0,
+        dropout=(0.0, 0.2, "auto"),
         aggregation=aggregation,
         max_iter=20,
         device="auto",
@@ -72,10 +77,11 @@ def test_a_pickle_made_on_a_gpu_goes_on_without_one(estimator):
 
 
 @every_estimator
-@pytest.mark.parametrize("precision", ["full", "tf32", "mixed"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "mixed"])
 def test_every_precision_learns(estimator, precision):
     clf = build(estimator, DIGITS.hierarchy, device="cuda", precision=precision)
-    options = {"hidden_layer_sizes": (200,), "max_iter": 20, "input_dropout": 0.0}
+    options = {"hidden_layer_sizes": (200,), "max_iter": 20}
+    options["dropout"] = NO_INPUT_DROPOUT[type(clf)]
     clf.set_params(**options).fit(X, Y)
     assert (clf.predict(X) == Y).mean() > 0.9
 
@@ -85,7 +91,7 @@ def test_every_precision_learns(estimator, precision):
 def test_no_step_waits_for_the_gpu(estimator, case):
     clf, dataset = fitted(estimator, CASES[case], "cuda")
     if "aggregation" in CASES[case]:
-        assert min(clf.net_.criterion_.most) >= clf.aggregation_chunk
+        assert min(clf.net_.criterion_.most) >= CHUNK
     taken = steps(clf.net_, dataset.move_to("cuda"), "cuda")
     next(taken)  # the optimiser's memory, and the first that is pinned
     try:

@@ -12,8 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhmc import HCALClassifier, Hierarchy, _training
+from skhmc import HCALClassifier, Hierarchy
 from skhmc._data.hold_out import hold_out
+from skhmc._networks import training
 from skhmc._networks.skorch_net import Net
 from skhmc.coherence import close_upward, score_violations, violations
 from skhmc.datasets import load_digit_properties
@@ -21,9 +22,7 @@ from skhmc.datasets import load_digit_properties
 FAST = {
     "hidden_layer_sizes": (32,),
     "embedding_dim": 16,
-    "dropout": 0.0,
-    "input_dropout": 0.0,
-    "embedding_dropout": 0.1,
+    "dropout": (0.0, 0.0, 0.1),
     "learning_rate_init": 0.01,
     "batch_size": 32,
     "max_iter": 15,
@@ -83,7 +82,7 @@ def test_single_paths_in_a_tree_are_scored_by_a_softmax(single):
     clf = fast(TREE).fit(X, Y)
     assert clf.label_loss_ == "softmax" and clf.coherence_ == "path"
     assert clf.leaf_prediction_ == "mandatory"
-    assert (clf.dropout_, clf.input_dropout_) == (0.0, 0.0)
+    assert clf.dropout_ == (0.0, 0.0, 0.1)
     assert (clf.predict(X) == Y).all(axis=1).mean() > 0.95
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(proba[:, TREE.roots].sum(axis=1), 1, rtol=1e-5)
@@ -118,13 +117,13 @@ def test_auto_dropout_follows_the_form_and_the_number_of_features(single, many):
         (HCALClassifier(DAG, max_iter=1), times(many, enough), (0.4, 0.7, 0.5)),
     ):
         clf.fit(*data)
-        assert (clf.input_dropout_, clf.dropout_, clf.embedding_dropout_) == shares
+        assert clf.dropout_ == shares
     sure = HCALClassifier(TREE, max_iter=1)  # single paths
     enough = len(single[0]) // single[0].shape[1] + 1
-    assert sure.fit(*times(single, enough)).input_dropout_ == 0.1
+    assert sure.fit(*times(single, enough)).dropout_[0] == 0.1
     enough = len(many[0]) // many[0].shape[1] + 1
     part = HCALClassifier(DAG).partial_fit(*times(many, enough))  # others will follow
-    assert part.input_dropout_ == 0.2
+    assert part.dropout_[0] == 0.2
 
 
 def test_where_a_path_stops_is_predicted(stopping):
@@ -193,7 +192,7 @@ def test_a_callable_label_loss(many):
     "options",
     [
         {"aggregation": 1.0},
-        {"aggregation": 0.3, "aggregation_chunk": 8},
+        {"aggregation": (0.3, 8)},
         {"perturbation": 0.2},
         {"perturbation": 0.0},
         {"gamma": 0.1},
@@ -202,10 +201,10 @@ def test_a_callable_label_loss(many):
         {"task_weighting": "equal"},
         {"normalize_features": False},
         {"temperature": 0.2},
-        {"embedding_dropout": 0.4},
-        {"dropout": 0.2},
-        {"input_dropout": 0.1},
-        {"weight_decay": 0.3},
+        {"dropout": (0.0, 0.0, 0.4)},
+        {"dropout": (0.0, 0.2, 0.1)},
+        {"dropout": (0.1, 0.0, 0.1)},
+        {"optimizer__weight_decay": 0.3},
     ],
     ids=str,
 )
@@ -264,11 +263,11 @@ def test_a_linear_head_is_there_unless_labels_are_very_many(monkeypatch):
     X, Y = blobs(Hierarchy.flat(3), [[0], [1], [2]])
     clf = fast(max_iter=1).fit(X, Y)
     assert clf.linear_head_ and clf.net_.module_.weight.abs().max() > 0
-    for name, most in (("MOST_WEIGHTS", 95), ("MOST_EXACT", 2)):
+    for name, most in (("MAX_HEAD_WEIGHTS", 95), ("MAX_LABELS_WITH_HEAD", 2)):
         with monkeypatch.context() as patch:
-            patch.setattr(f"skhmc._networks.hcal.{name}", most)
+            patch.setattr(f"skhmc._networks.parameters.{name}", most)
             assert not clf.fit(X, Y).linear_head_
-    monkeypatch.setattr("skhmc._networks.hcal.MOST_EXACT", 2)
+    monkeypatch.setattr("skhmc._networks.parameters.MAX_LABELS_WITH_HEAD", 2)
     clf.fit(X, Y)
     assert clf.net_.module_.weight is None
     assert clf.set_params(linear_head=True).fit(X, Y).net_.module_.weight is not None
@@ -479,9 +478,9 @@ def test_images_through_an_encoder():
 # -- weights ---------------------------------------------------------------------------
 
 EXACT = {
-    "dtype": "float64",
+    "precision": "float64",
     "batch_size": None,
-    "embedding_dropout": 0.0,
+    "dropout": 0.0,
     "perturbation": 0.0,
     "max_iter": 10,
 }
@@ -494,7 +493,7 @@ def test_weight_two_is_a_row_twice_and_weight_zero_a_row_left_out(form, request)
     weight = np.random.default_rng(0).integers(0, 3, len(X))
     rows = np.repeat(np.arange(len(X)), weight)
     for aggregation in (0.0, 0.5):
-        options = {**EXACT, "aggregation": aggregation, "aggregation_chunk": 10**6}
+        options = {**EXACT, "aggregation": (aggregation, 10**6)}
         weighted = fast(hierarchy, **options).fit(X, Y, sample_weight=weight)
         repeated = fast(hierarchy, **options).fit(X[rows], Y[rows])
         np.testing.assert_allclose(
@@ -518,7 +517,7 @@ def test_weights_count_across_batches(loss, batch_size):
     X = rng.normal(size=(200, 2)) + 0.5 * rare[:, None]
     Y = np.column_stack([rare, ~rare]).astype(int)
     options = {"batch_size": batch_size, "label_loss": loss, "hidden_layer_sizes": ()}
-    options |= {"max_iter": 40 if batch_size else 400, "embedding_dropout": 0.0}
+    options |= {"max_iter": 40 if batch_size else 400, "dropout": 0.0}
     clf = fast(**options).fit(X, Y, sample_weight=np.where(rare, 19.0, 1.0))
     # both classes weigh the same: each has about half of the probability
     assert 0.35 < clf.predict_proba(X)[:, 0].mean() < 0.65
@@ -529,7 +528,7 @@ def test_the_scale_of_weights_does_not_matter(stopping):
     weight = np.random.default_rng(0).random(len(X))
     for loss in ("softmax", "bce"):
         fits = [
-            fast(TREE, label_loss=loss, dtype="float64", max_iter=3).fit(X, Y, w)
+            fast(TREE, label_loss=loss, precision="float64", max_iter=3).fit(X, Y, w)
             for w in (weight, weight / weight.sum())
         ]
         np.testing.assert_allclose(*(f.predict_proba(X) for f in fits), atol=1e-8)
@@ -565,13 +564,13 @@ def test_weights_per_label(stopping):
 def test_early_stopping_restores_the_best_weights(many, monkeypatch):
     X, Y = many
     seen = []
-    score = _training._CoherentScore.__call__
+    score = training._CoherentScore.__call__
 
     def spy(self, net):
         seen.append(self)
         return score(self, net)
 
-    monkeypatch.setattr(_training._CoherentScore, "__call__", spy)
+    monkeypatch.setattr(training._CoherentScore, "__call__", spy)
     clf = fast(
         DAG,
         early_stopping=True,
@@ -660,9 +659,11 @@ def test_optimizers_and_schedules(many, optimizer, schedule):
 def test_momentum_stays_what_it_is_and_matters(many):
     X, Y = many
     options = {"optimizer": "sgd", "max_iter": 3}
-    fits = [fast(DAG, momentum=m, **options).fit(X, Y) for m in (0.0, 0.9)]
+    fits = [fast(DAG, optimizer__momentum=m, **options).fit(X, Y) for m in (0.0, 0.9)]
     assert fits[1].net_.optimizer_.param_groups[0]["momentum"] == 0.9
     assert_differ(*fits, X)
+    default = fast(DAG, **options).fit(X, Y)  # is 0.9
+    np.testing.assert_array_equal(default.predict_proba(X), fits[1].predict_proba(X))
 
 
 def test_progress_is_shown_when_asked_for(many, capsys):
@@ -747,7 +748,7 @@ def test_class_weights_move_where_labels_start(many):
     X, Y = many
     still = {"learning_rate_init": 1e-30, "schedule": "constant", "max_iter": 1}
     plain = fast(DAG, **still).fit(X, Y).net_.module_.bias
-    still |= {"class_weight": "balanced", "class_weight_cap": 1e9}
+    still |= {"class_weight": ("balanced", 1e9)}
     balanced = fast(DAG, **still).fit(X, Y).net_.module_.bias
     assert balanced.abs().max() < 1e-3 < plain.abs().min()  # log-odds of one half
 
@@ -881,7 +882,21 @@ def test_inference_of_wide_sparse_x_is_cut_into_small_batches(monkeypatch):
         ({"coherence": "mean"}, ValueError, "'coherence' parameter"),
         ({"label_loss": "hinge"}, ValueError, "'label_loss' parameter"),
         ({"threshold": 2}, ValueError, "'threshold' parameter"),
-        ({"prototype_learning_rate": (-0.1,)}, ValueError, "'prototype_learning_rate'"),
+        (
+            {"dropout": (0.1,)},
+            ValueError,
+            "'dropout' parameter .*a tuple of 3 of these",
+        ),
+        ({"dropout": (0.1, "auto", 1)}, ValueError, "'dropout' parameter .*got .*1\\)"),
+        ({"dropout": (0.1, "car", 0)}, ValueError, "for the input, the hidden layers"),
+        ({"learning_rate_init": ()}, ValueError, "'learning_rate_init' parameter .*()"),
+        ({"learning_rate_init": (0.1, -1)}, ValueError, "'learning_rate_init' .*-1"),
+        ({"learning_rate_init": 0}, ValueError, "'learning_rate_init' parameter"),
+        ({"aggregation": (0.5, 0)}, ValueError, "'aggregation' parameter .*at least 1"),
+        ({"aggregation": (0.5, 2.5)}, ValueError, "'aggregation' parameter .*2.5"),
+        ({"aggregation": (1.5, 8)}, ValueError, "'aggregation' parameter .*1.5"),
+        ({"aggregation": (0.5,)}, ValueError, "'aggregation' parameter .*a pair"),
+        ({"aggregation": -0.5}, ValueError, "'aggregation' parameter"),
         ({"hidden_layer_sizes": (10.5,)}, ValueError, "'hidden_layer_sizes' parameter"),
         ({"leaf_prediction": "mandatory"}, ValueError, "needs labels that form single"),
     ],
@@ -920,7 +935,7 @@ def test_digits_end_to_end_in_a_pipeline():
     clf = HCALClassifier(
         digits.hierarchy,
         hidden_layer_sizes=(200,),
-        dropout=0.3,
+        dropout=("auto", 0.3, "auto"),
         max_iter=30,
         random_state=0,
     )

@@ -12,8 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import Callback
 
-from skhmc import Hierarchy, HyperbolicHMC, _label_embedding
+from skhmc import Hierarchy, HyperbolicHMC
 from skhmc._data.hold_out import hold_out
+from skhmc._networks import label_embedding
 from skhmc._networks.label_embedding import LabelPoints
 from skhmc._networks.training import draw_seeds
 from skhmc.coherence import score_violations, violations
@@ -33,8 +34,6 @@ FAST = {
     "hidden_layer_sizes": (20,),
     "embedding_dim": 8,
     "dropout": 0.0,
-    "input_dropout": 0.0,
-    "embedding_dropout": 0.0,
     "learning_rate_init": 0.01,
     "max_iter": 5,
     "random_state": 0,
@@ -87,9 +86,9 @@ def quick_cascade(monkeypatch):
         tables.append(learn(*args))
         return tables[-1].clone()
 
-    learn = _label_embedding.train_table
-    monkeypatch.setattr(_label_embedding, "STEPS_OF_CASCADE", 100)
-    monkeypatch.setattr(_label_embedding, "train_table", record)
+    learn = label_embedding.train_table
+    monkeypatch.setattr(label_embedding, "STEPS_OF_CASCADE", 100)
+    monkeypatch.setattr(label_embedding, "train_table", record)
     return tables
 
 
@@ -129,7 +128,7 @@ def test_every_parameter_of_the_points_is_connected(incomplete):
         {"similarity": "ppmi"},
         {"geometry": "euclidean"},
         {"temperature": 1.0},
-        {"lam": 1.0},
+        {"embedding_weight": 1.0},
         {"tangent_scores": False},
         {"mode": "flat"},
     ):
@@ -138,13 +137,14 @@ def test_every_parameter_of_the_points_is_connected(incomplete):
 
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
-@pytest.mark.parametrize("rule", ["tree", "dag"])
-def test_the_learnt_hierarchy_is_what_the_rule_says(incomplete, rule, geometry):
+@pytest.mark.parametrize("structure", ["tree", "dag"])
+def test_the_learnt_hierarchy_is_what_the_rule_says(incomplete, structure, geometry):
     X, Y = incomplete.data, frame(incomplete)
-    clf = fast(rule=rule, geometry=geometry, reach=0.5, max_iter=2).fit(X, Y)
+    given = {"structure": structure, "geometry": geometry, "parent_threshold": 0.5}
+    clf = fast(**given, max_iter=2).fit(X, Y)
     rates = rates_of_counts(cooccurrence(Y))
     options = {"threshold": 0.5, "radius": clf.label_radius_}
-    if rule == "tree":
+    if structure == "tree":
         distances = clf.label_distances()
         expected = learn_tree(rates, Y.columns, distances=distances, **options)
     else:
@@ -156,7 +156,7 @@ def test_a_dag_keeps_two_parents_and_a_tree_the_nearest():
     Y = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 1, 0]] * 10)
     X = np.column_stack([Y[:, 0], Y[:, 1]]).astype(float)
     Y = pd.DataFrame(Y, columns=["pet", "mammal", "cat"])
-    dag = fast(rule="dag").fit(X, Y).learned_hierarchy_
+    dag = fast(structure="dag").fit(X, Y).learned_hierarchy_
     assert sorted(dag.parents_of("cat")) == ["mammal", "pet"]
     clf = fast().fit(X, Y)
     nearest = Y.columns[clf.label_distances([2])[0, :2].argmin()]
@@ -171,9 +171,9 @@ def test_the_way_to_a_label_leads_through_its_parent_not_by_what_is_nearest():
         clf.fit(np.random.default_rng(0).normal(size=(20, 2)), Y)
         places = torch.tensor([[0.1, 0.0], [8.0, 0.1], [1.0, 0.0]])
         clf.net_.module_.table.data = places[clf._form.order]
-        clf._finish()
+        learnt = clf._fitted(clf._former, None, Y.columns)["learned_hierarchy_"]
         assert clf.label_distances([2])[0, :2].argmin() == 0
-        assert clf.learned_hierarchy_.parents_of("leaf") == ["mid"]
+        assert learnt.parents_of("leaf") == ["mid"]
 
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
@@ -181,7 +181,8 @@ def test_pairs_are_apart_by_distance_less_the_radius_of_the_parent(geometry):
     points = LabelPoints(torch.randn(6, 3), geometry)
     child, parent = np.array([0, 1, 4]), np.array([5, 0, 2])
     expected = points.rows()[child, parent] - points.radius[parent]
-    np.testing.assert_allclose(points.apart(child, parent), expected, rtol=1e-12)
+    found = points.distance_less_radius(child, parent)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_positions_of_labels(data):
@@ -195,11 +196,11 @@ def test_positions_of_labels(data):
             clf.label_distances(wrong)
 
 
-def test_reach_says_how_much_a_parent_must_cover(incomplete):
+def test_the_threshold_says_how_much_a_parent_must_cover(incomplete):
     X, Y = incomplete.data, frame(incomplete)
     n_edges = [
-        len(fast(reach=reach, max_iter=1).fit(X, Y).learned_hierarchy_.edges)
-        for reach in (0.3, 0.8, 1.0)
+        len(fast(parent_threshold=share, max_iter=1).fit(X, Y).learned_hierarchy_.edges)
+        for share in (0.3, 0.8, 1.0)
     ]
     assert n_edges[0] == 16 and n_edges[0] >= n_edges[1] > n_edges[2] == 0
 
@@ -229,7 +230,7 @@ def test_euclidean_points_have_their_distances(data):
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
 @pytest.mark.parametrize("tangent", [True, False])
 def test_scores_are_products_with_the_points(data, geometry, tangent):
-    options = {"geometry": geometry, "tangent_scores": tangent, "dtype": "float64"}
+    options = {"geometry": geometry, "tangent_scores": tangent, "precision": "float64"}
     clf = fast(**options).fit(*data)
     module, X = clf.net_.module_, torch.from_numpy(data[0])
     v = table_of(clf).numpy()
@@ -268,7 +269,7 @@ def test_the_radius_is_limited_softly(data, quick_cascade):
 
 
 def test_a_lambda_of_zero_is_the_flat_mode(data):
-    zero, flat = fast(lam=0.0).fit(*data), fast(mode="flat").fit(*data)
+    zero, flat = fast(embedding_weight=0.0).fit(*data), fast(mode="flat").fit(*data)
     np.testing.assert_array_equal(
         zero.predict_proba(data[0]), flat.predict_proba(data[0])
     )
@@ -278,7 +279,8 @@ def test_a_lambda_of_zero_is_the_flat_mode(data):
 def test_what_was_learnt_does_not_follow_parameters(data):
     clf = fast().fit(*data)
     before = clf.label_embeddings_, clf.label_radius_, clf.label_distances()
-    clf.set_params(geometry="euclidean", rule="dag", reach=0.1, mode="flat")
+    clf.set_params(geometry="euclidean", structure="dag", mode="flat")
+    clf.set_params(parent_threshold=0.1)
     after = clf.label_embeddings_, clf.label_radius_, clf.label_distances()
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -287,7 +289,10 @@ def test_what_was_learnt_does_not_follow_parameters(data):
 def test_labels_follow_the_columns(data):
     X, Y = data
     order = np.random.default_rng(0).permutation(20)
-    one, other = fast(lam=1.0).fit(X, Y), fast(lam=1.0).fit(X, Y.iloc[:, order])
+    one, other = (
+        fast(embedding_weight=1.0).fit(X, Y),
+        fast(embedding_weight=1.0).fit(X, Y.iloc[:, order]),
+    )
     np.testing.assert_array_equal(one.label_embeddings_[order], other.label_embeddings_)
     np.testing.assert_array_equal(one.label_radius_[order], other.label_radius_)
     np.testing.assert_array_equal(
@@ -308,10 +313,10 @@ def test_labels_follow_the_columns(data):
     "options",
     [
         {},
-        {"weight_decay": 0.5},
+        {"optimizer__weight_decay": 0.5},
         {"optimizer": "sgd", "learning_rate_init": 0.1},
         {"early_stopping": True},
-        {"dtype": "float64"},
+        {"precision": "float64"},
         {"class_weight": "balanced"},
     ],
     ids=str,
@@ -353,8 +358,8 @@ def test_joint_training_moves_the_points(data):
 def test_without_weight_the_points_say_nothing(data, geometry):
     # with 256 labels or fewer, where no pairs are drawn
     X, Y = data
-    options = {"geometry": geometry, "dropout": 0.3}
-    none = fast(lam=0.0, **options).fit(X, Y)
+    options = {"geometry": geometry, "dropout": (0.0, 0.3, 0.0)}
+    none = fast(embedding_weight=0.0, **options).fit(X, Y)
     flat = fast(mode="flat", **options).fit(X, Y)
     np.testing.assert_array_equal(none.predict_proba(X), flat.predict_proba(X))
     np.testing.assert_array_equal(none.label_embeddings_, flat.label_embeddings_)
@@ -365,7 +370,7 @@ def test_without_weight_the_points_say_nothing(data, geometry):
 
 
 def test_the_history_adds_up(data):
-    clf = fast(lam=0.3).fit(*data)
+    clf = fast(embedding_weight=0.3).fit(*data)
     history = pd.DataFrame(clf.history_)
     expected = history["loss_labels"] + 0.3 * history["loss_embedding"]
     np.testing.assert_allclose(history["train_loss"], expected, rtol=1e-5)
@@ -384,11 +389,15 @@ def test_more_labels_than_are_ranked_exactly(wide):
     again = fast(max_iter=2).fit(X, Y)
     np.testing.assert_array_equal(clf.label_embeddings_, again.label_embeddings_)
     np.testing.assert_array_equal(clf.predict_proba(X), again.predict_proba(X))
-    for options in ({"n_pairs": 32}, {"n_negatives": 3}, {"random_state": 1}):
+    for options in (
+        {"ranking_sample": (32, 20)},
+        {"ranking_sample": (256, 3)},
+        {"random_state": 1},
+    ):
         other = fast(**{"max_iter": 2, **options}).fit(X, Y)
         assert not np.array_equal(clf.label_embeddings_, other.label_embeddings_)
-    lam = {"lam": 10.0, "max_iter": 60}
-    d = fast(**lam).fit(X, Y).label_distances()
+    heavy = {"embedding_weight": 10.0, "max_iter": 60}
+    d = fast(**heavy).fit(X, Y).label_distances()
     together = np.arange(299), np.arange(1, 300)
     assert d[together].mean() < 0.6 * upper(d).mean()
 
@@ -405,12 +414,18 @@ def test_a_cascade_of_sampled_pairs_is_repeatable(wide, quick_cascade):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("mode", ["joint", "cascade"])
 def test_a_hidden_tree_is_recovered(mode, seed, monkeypatch):
-    monkeypatch.setattr(_label_embedding, "STEPS_OF_CASCADE", 300)
+    monkeypatch.setattr(label_embedding, "STEPS_OF_CASCADE", 300)
     hidden = make_hidden_hierarchy(1200, drop_probability=0.4, random_state=seed)
     X, Y = hidden.data, pd.DataFrame(hidden.target, columns=hidden.label_names)
     reports = {}
     for kind in (mode, "flat"):
-        clf = fast(mode=kind, lam=1.0, reach=0.6, max_iter=20, random_state=seed)
+        clf = fast(
+            mode=kind,
+            embedding_weight=1.0,
+            parent_threshold=0.6,
+            max_iter=20,
+            random_state=seed,
+        )
         clf.fit(X, Y)
         learnt = clf.learned_hierarchy_
         options = {"distances": clf.label_distances(), "radius": clf.label_radius_}
@@ -422,7 +437,7 @@ def test_a_hidden_tree_is_recovered(mode, seed, monkeypatch):
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
 def test_given_ancestors_are_nearer_than_unrelated_labels(data, true, geometry):
-    clf = fast(true, geometry=geometry, lam=1.0, max_iter=40).fit(*data)
+    clf = fast(true, geometry=geometry, embedding_weight=1.0, max_iter=40).fit(*data)
     assert clf.hierarchy_ == true
     d, above = clf.label_distances(), true.ancestors.toarray()
     unrelated = ~(above | above.T | np.eye(20, dtype=bool))
@@ -434,14 +449,14 @@ def test_a_given_hierarchy_is_not_learnt_from_counts(data, true):
     X, Y = data
     wrong = Hierarchy.from_parents({Y.columns[-1]: Y.columns[0]}, labels=Y.columns)
     with pytest.warns(UserWarning, match="closed upward|ancestor"):
-        clf = fast(wrong, lam=1.0, max_iter=40).fit(X, Y)
+        clf = fast(wrong, embedding_weight=1.0, max_iter=40).fit(X, Y)
     d = clf.label_distances([19])[0]
     assert d[0] == np.delete(d, 19).min()
 
 
 def test_predictions_are_coherent_with_what_was_learnt_if_asked(incomplete):
     X, Y = incomplete.data, frame(incomplete)
-    clf = fast(reach=0.6, threshold=0.4).fit(X, Y)
+    clf = fast(parent_threshold=0.6, threshold=0.4).fit(X, Y)
     learnt = clf.learned_hierarchy_
     raw = clf.predict_proba(X)
     assert len(learnt.edges) and score_violations(raw, learnt).nnz > 0
@@ -452,7 +467,7 @@ def test_predictions_are_coherent_with_what_was_learnt_if_asked(incomplete):
     assert (clf.predict_proba(X) >= raw).all()
     assert clf.coherence_ == "learned"
     np.testing.assert_array_equal(clf.predict_raw(X), raw > 0.4)
-    proba = fast(reach=0.6, coherence="learned").fit(X, Y).predict_proba(X)
+    proba = fast(parent_threshold=0.6, coherence="learned").fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(proba, clf.predict_proba(X))
     clf.coherence = "auto"
     np.testing.assert_array_equal(clf.predict_proba(X), raw)
@@ -508,7 +523,7 @@ def test_what_is_unknown_is_no_evidence_against_a_parent(data, sparse):
     Y[np.random.default_rng(0).random(Y.shape) < 0.3] = np.nan
     expected = subsumption_hierarchy(Y, data[1].columns)
     assert len(expected.edges) == 16
-    options = {"max_iter": 1, "reach": 0.8}
+    options = {"max_iter": 1, "parent_threshold": 0.8}
     given = sp.csr_matrix(Y) if sparse else Y
     clf = fast(**options).fit(X, given)
     np.testing.assert_array_equal(clf.learned_hierarchy_.edges, expected.edges)
@@ -516,7 +531,7 @@ def test_what_is_unknown_is_no_evidence_against_a_parent(data, sparse):
     for rows in np.split(np.arange(400), 4):
         parts.partial_fit(X[rows], given[rows])
     np.testing.assert_array_equal(parts.learned_hierarchy_.edges, expected.edges)
-    rates, once = parts._pairs.rates, label_rates(Y)
+    rates, once = parts._former.own.pairs.rates, label_rates(Y)
     np.testing.assert_allclose(rates.given.toarray(), once.given.toarray())
     np.testing.assert_allclose(rates.frequency, once.frequency)
 
@@ -525,7 +540,7 @@ def test_a_weight_of_zero_makes_a_label_unknown(data):
     X, Y = data[0], data[1].to_numpy(float)
     weight = (np.random.default_rng(0).random(Y.shape) > 0.3).astype(float)
     hidden = np.where(weight > 0, Y, np.nan)
-    options = {"lam": 1.0, "dtype": "float64", "batch_size": None}
+    options = {"embedding_weight": 1.0, "precision": "float64", "batch_size": None}
     one, other = (fast(**options).fit(X, y, sample_weight=weight) for y in (Y, hidden))
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
     assert one.learned_hierarchy_ == other.learned_hierarchy_
@@ -540,7 +555,8 @@ def test_weights_are_repeated_rows_for_the_points(similarity, dtype):
     X, Y = rng.normal(size=(60, 5)), (rng.random((60, 8)) < 0.4).astype(int)
     weight = rng.integers(0, 4, 60)
     rows = np.repeat(np.arange(60), weight)
-    options = {"similarity": similarity, "lam": 1.0, "dtype": dtype, "batch_size": None}
+    options = {"similarity": similarity, "embedding_weight": 1.0}
+    options |= {"precision": dtype, "batch_size": None}
     one = fast(**options).fit(X, Y, sample_weight=weight).label_distances()
     other = fast(**options).fit(X[rows], Y[rows]).label_distances()
     np.testing.assert_allclose(one, other, atol=1e-5)
@@ -606,12 +622,15 @@ def test_points_of_one_geometry_are_none_of_the_other(data, quick_cascade, mode)
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_points_have_a_learning_rate_of_their_own(data, optimizer):
-    constant = {"schedule": "constant", "optimizer": optimizer, "points_rate": 5.0}
+    constant = {"schedule": "constant", "optimizer": optimizer}
+    constant["learning_rate_init"] = 0.01, 0.05
     for clf in (
         fast(**constant).fit(*data),
         fast(**constant).partial_fit(*data),
         fast(**constant, warm_start=True).fit(*data).fit(*data),
-        fast(**constant, learning_rate_init=1.0, optimizer__lr=0.01).fit(*data),
+        fast(**constant | {"learning_rate_init": (1.0, 0.05)}, optimizer__lr=0.01).fit(
+            *data
+        ),
         fast(**constant, optimizer__param_groups=[("enc*", {"lr": 0.1})]).fit(*data),
     ):
         found = {
@@ -638,7 +657,7 @@ def test_points_follow_the_one_cycle_at_their_own_rate(data):
         def on_batch_end(self, net, training=False, **kwargs):
             rates.append([group["lr"] for group in net.optimizer_.param_groups])
 
-    fast(points_rate=4.0, callbacks=[Watch]).fit(*data)
+    fast(learning_rate_init=(0.01, 0.04), callbacks=[Watch]).fit(*data)
     of_points, of_net = np.transpose(rates)
     np.testing.assert_allclose(of_points, 4 * of_net)
     assert of_net.max() > 0.009 and of_net[-1] < 1e-6
@@ -710,7 +729,9 @@ def test_labels_that_never_occur_together(mode, quick_cascade):
 
 @pytest.mark.parametrize("rate", [1.0, 100.0])
 def test_far_points_stay_finite(data, rate):
-    clf = fast(learning_rate_init=rate, max_radius=None, lam=1.0).fit(*data)
+    clf = fast(learning_rate_init=rate, max_radius=None, embedding_weight=1.0).fit(
+        *data
+    )
     assert clf.label_radius_.max() > 2
     assert np.isfinite(clf.label_distances()).all()
 
@@ -730,10 +751,10 @@ def test_the_published_setting(data):
         **published, hidden_layer_sizes=(50,), max_iter=60, random_state=0
     ).fit(*data)
     module, criterion = clf.net_.module_, clf.net_.criterion_
-    assert published["lam"] == 0.1 and published["similarity"] == "count"
+    assert published["embedding_weight"] == 0.1 and published["similarity"] == "count"
     assert module.tangent is None and criterion.penalty is None
     assert criterion.ranking.temperature == 1
-    assert (clf.dropout_, clf.input_dropout_, clf.embedding_dropout_) == (0, 0, 0)
+    assert clf.dropout_ == (0, 0, 0)
     assert isinstance(clf.net_.optimizer_, torch.optim.Adam)
     groups = clf.net_.optimizer_.param_groups
     assert {g["weight_decay"] for g in groups} == {0.0}
@@ -745,18 +766,25 @@ def test_the_published_setting(data):
     [
         ("embedding_dim", 0),
         ("mode", "joined"),
-        ("lam", -0.1),
+        ("embedding_weight", -0.1),
         ("geometry", "spherical"),
         ("similarity", "dice"),
-        ("n_pairs", 0),
-        ("n_negatives", 0),
+        ("ranking_sample", (0, 5)),
+        ("ranking_sample", (5, 0)),
+        ("ranking_sample", (5,)),
+        ("ranking_sample", ("a", 1)),
+        ("ranking_sample", (5.0, 1)),
+        ("ranking_sample", 5),
+        ("learning_rate_init", (0.1, 0.2, 0.3)),
+        ("learning_rate_init", ()),
+        ("dropout", (0.1, 0.2)),
         ("temperature", 0.0),
         ("max_radius", 0.0),
         ("max_radius", 16.0),
         ("tangent_scores", "yes"),
-        ("rule", "forest"),
-        ("reach", 0.0),
-        ("reach", 1.1),
+        ("structure", "forest"),
+        ("parent_threshold", 0.0),
+        ("parent_threshold", 1.1),
         ("coherence", "path"),
     ],
 )

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
-from skhmc import _label_sample as sampling
+from skhmc._networks import parameters
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.label_sampling import LabelSampler
 from skhmc.coherence import close_upward
@@ -285,7 +285,10 @@ def test_sparse_and_dense_targets_give_the_same_fit(estimator):
 @every_network
 def test_a_sample_of_all_labels_is_none(estimator):
     hierarchy, X, Y = rare_labels(50)
-    options = {"dtype": "float64", "schedule__cycle_momentum": False}  # see RowAdamW
+    options = {
+        "precision": "float64",
+        "schedule__cycle_momentum": False,
+    }  # see RowAdamW
     every, none = (
         build(estimator, hierarchy, n_sampled_labels=n, **options).fit(X, Y)
         for n in (50, None)
@@ -334,8 +337,8 @@ def test_what_was_learnt_by_samples_ranks_labels_as_what_was_learnt_by_all():
 
 
 def test_auto_samples_where_labels_are_many_and_the_loss_allows_it(monkeypatch):
-    monkeypatch.setattr(sampling, "MOST_EXACT", 49)
-    monkeypatch.setattr(sampling, "SAMPLED", 7)
+    monkeypatch.setattr(parameters, "MAX_LABELS_EXACT", 49)
+    monkeypatch.setattr(parameters, "N_SAMPLED_LABELS", 7)
     hierarchy, X, Y = rare_labels(50)
     small = {"hidden_layer_sizes": (4,), "max_iter": 1, "hierarchy": hierarchy}
     for kind, options, expected in [
@@ -355,7 +358,7 @@ def test_auto_samples_where_labels_are_many_and_the_loss_allows_it(monkeypatch):
 
 
 def test_auto_of_single_paths_is_all_labels(monkeypatch):
-    monkeypatch.setattr(sampling, "MOST_EXACT", 0)
+    monkeypatch.setattr(parameters, "MAX_LABELS_EXACT", 0)
     tree, X = Hierarchy.from_edges([(0, 1), (0, 2)], labels=range(4)), np.eye(10)
     y = np.arange(10) % 3 + 1
     clf = HCALClassifier(tree, hidden_layer_sizes=(4,), max_iter=1).fit(X, y)

@@ -18,9 +18,8 @@ TREE = Hierarchy.from_edges([(0, 1), (0, 2)])
 N_FEATURES = 1200
 STILL = {
     "hidden_layer_sizes": (16,),
-    "input_dropout": 0.0,
     "dropout": 0.0,
-    "dtype": "float64",
+    "precision": "float64",
     "batch_size": 16,
     "max_iter": 4,
     "random_state": 0,
@@ -138,7 +137,6 @@ def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
 def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monkeypatch):
     X, Y = wide()
     options = STILL | {"hidden_layer_sizes": layers}
-    options |= {"embedding_dropout": 0.0} if kind is HCALClassifier else {}
     dense = kind(TREE, **options).fit(X.toarray(), Y)
     widths, toarray = [], sp.csr_matrix.toarray
     spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731
@@ -183,7 +181,7 @@ def test_fits_are_repeated_bit_for_bit(dtype):
     X, Y = wide()
     made = [
         HCALClassifier(TREE, hidden_layer_sizes=(8,), max_iter=3, batch_size=16)
-        .set_params(random_state=0, dtype=dtype)
+        .set_params(random_state=0, precision=dtype)
         .fit(X, Y)
         for _ in range(2)
     ]

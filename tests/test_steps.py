@@ -6,6 +6,7 @@ is sent there, and how, only a GPU can tell (test_gpu).
 
 import pickle
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from skorch.callbacks import EpochTimer, GradientNormClipping
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import skhmc._networks.batches
-import skhmc._networks.hcal
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
 from skhmc._data.weights import max_positives_per_row
+from skhmc._networks import hcal
 from skhmc._networks.batches import SliceDataset
 from skhmc.coherence import close_upward
 from skhmc.nn.functional import class_means
@@ -30,7 +31,7 @@ from tests.steps import CASES, fit_and_keep, fitted, steps
 ONE_NETWORK = [pytest.param(e, id=name) for name, e in FAST]
 TWO_NETWORKS = pytest.param(
     HCALClassifier(
-        hidden_layer_sizes=(8,), embedding_dim=4, n_networks=2, random_state=0
+        hidden_layer_sizes=(8,), embedding_dim=4, n_estimators=2, random_state=0
     ),
     id="two networks",
 )
@@ -251,14 +252,14 @@ def test_what_counts_long_tensors_sees_them():
 @constant_labels
 def test_rows_of_a_label_that_is_always_sampled_are_learnt_as_by_adamw():
     hierarchy, X, Y = many_labels(60)
-    options = {"hidden_layer_sizes": (4,), "max_iter": 3, "dtype": "float64"}
+    options = {"hidden_layer_sizes": (4,), "max_iter": 3, "precision": "float64"}
     options |= {"n_sampled_labels": 60, "random_state": 0, "batch_size": 8}
     options |= {"label_loss": "bce", "schedule": "constant"}
     found = []
     for optimizer in ("adamw", torch.optim.AdamW):
         clf = HCALClassifier(hierarchy, optimizer=optimizer, **options)
         if optimizer != "adamw":
-            clf.set_params(optimizer__weight_decay=clf.weight_decay)
+            clf.set_params(optimizer__weight_decay=0.01)
         found.append(clf.fit(X, Y).decision_function(X))
     np.testing.assert_allclose(*found, rtol=1e-9)
 
@@ -266,7 +267,12 @@ def test_rows_of_a_label_that_is_always_sampled_are_learnt_as_by_adamw():
 def test_room_for_class_means_is_made_on_a_gpu_and_changes_no_result(monkeypatch):
     case = {"aggregation": 0.5, "one": True}
     counted, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
-    monkeypatch.setattr(skhmc._networks.hcal, "resolve_device", lambda device: "cuda")
+    count = hcal._max_means
+
+    def on_a_gpu(problem, settings, tasks):
+        return count(problem, replace(settings, device="cuda"), tasks)
+
+    monkeypatch.setattr(hcal, "_max_means", on_a_gpu)
     bounded, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
     assert counted.net_.criterion_.most is None
     assert bounded.net_.criterion_.most == [32, 32]  # one label per row and level

@@ -6,6 +6,7 @@ import torch
 from sklearn.base import clone
 
 from benchmarks.speed_parts.common import quiet
+from skhmc._data.targets import read_targets
 from skhmc.nn.modules import seed_module
 
 __all__ = ["BareLoop"]
@@ -20,7 +21,7 @@ class BareLoop:
     Parameters
     ----------
     estimator : NetworkHMC
-        With the default optimiser and schedule, and a seed.
+        With the default encoder, optimiser and schedule, and a seed.
     X : ndarray of shape (n_samples, n_features)
     Y : ndarray of shape (n_samples, n_labels)
     device : str
@@ -29,18 +30,16 @@ class BareLoop:
     def __init__(self, estimator, X, Y, device="cpu"):
         estimator = clone(estimator)
         with quiet():
-            problem = estimator._describe(
-                *estimator._read(X, Y, None, former=None), None
-            )
-            parts = estimator._build(problem)
+            targets = read_targets(Y, estimator.hierarchy)
+            settings, problem, parts = estimator._plan(X, targets, None)
         init, self.shuffle = (
             torch.Generator().manual_seed(seed) for seed in problem.seeds[:2]
         )
         draws = torch.Generator(device).manual_seed(problem.seeds[2])
         self.module = parts.module.float()
         self.criterion = parts.criterion.float()
-        seed_module(self.module, init, draws, parts.own)
-        seed_module(self.criterion, None, draws, parts.own)
+        seed_module(self.module, init, draws, parts.user_modules)
+        seed_module(self.criterion, None, draws, parts.user_modules)
         self.module.to(device).train()
         self.criterion.to(device).eval()  # keeps no record
         self.X = torch.as_tensor(problem.X, dtype=torch.float32).to(device)
@@ -49,14 +48,14 @@ class BareLoop:
         n_samples = len(self.X)
         n_batches = -(-n_samples // estimator.batch_size)
         self.bounds = [n_samples * k // n_batches for k in range(n_batches + 1)]
-        self.optimizer = self._optimizer(estimator, parts.groups)
+        self.optimizer = self._optimizer(settings, parts.groups)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
             [group["lr"] for group in self.optimizer.param_groups],
             total_steps=estimator.max_iter * n_batches,
         )
 
-    def _optimizer(self, estimator, groups):
+    def _optimizer(self, settings, groups):
         left = dict(self.module.named_parameters())
         left |= dict(self.criterion.named_parameters())
         made = []
@@ -65,8 +64,8 @@ class BareLoop:
             made.append({"params": [left.pop(name) for name in names], **options})
         return torch.optim.AdamW(
             [*made, {"params": list(left.values())}],
-            lr=estimator.learning_rate_init,
-            weight_decay=estimator.weight_decay,
+            lr=settings.learning_rates[0],
+            weight_decay=settings.optimizer_options["weight_decay"],
             fused=True,
         )
 

@@ -309,7 +309,7 @@ class WideInput(Shown):
 
     def tables(self, results):
         heads = ["data set", "samples", "features"]
-        heads += [f"input_dropout={share}" for share in self.variants]
+        heads += [f"{share} of the input" for share in self.variants]
         cells = []
         for row in results["rows"]:
             means = np.mean(row["au_prc"], axis=0)

@@ -142,14 +142,20 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         return X
 
     def _learn(self, X, targets, weight, former, partial=False):
-        """Resolve, build, train: from checked data to a fitted estimator.
+        """Plan, train, keep: from checked data to a fitted estimator.
 
         Nothing of the estimator is written before the network is trained, so that what
         was fitted stays fitted if training that goes on fails.
         """
-        params = self._all_params()
         if former is not None:
             self._check_same_labels(targets)
+        settings, problem, parts = self._plan(X, targets, weight, former, partial)
+        trained = train(parts, problem, settings)
+        return self._set_fitted(trained, targets, settings, problem, parts)
+
+    def _plan(self, X, targets, weight, former=None, partial=False):
+        """Return the Settings, the Problem and the Parts of the network to train."""
+        params = self._all_params()
         encoders = []
         if self.encoder is not None:  # made first: their width decides what fits
             n_networks = params.get("n_estimators", 1)
@@ -173,9 +179,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
             n_networks = settings.n_estimators
             encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
-        parts = side_by_side(networks)
-        trained = train(parts, problem, settings)
-        return self._set_fitted(trained, targets, settings, problem, parts)
+        return settings, problem, side_by_side(networks)
 
     def _set_fitted(self, trained, targets, settings, problem, parts):
         """Set every fitted attribute: here, and nowhere else."""

@@ -233,7 +233,7 @@ class HCALClassifier(NetworkHMC):
         "normalize_features": ["boolean", StrOptions({"auto"})],
         "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, None, closed="left")],
-        "aggregation": [Interval(Real, 0, 1, closed="both"), tuple],
+        "aggregation": [Interval(Real, 0, 1, closed="both"), tuple, list],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "label_loss": [

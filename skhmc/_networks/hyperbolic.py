@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._networks.base import NetworkHMC
@@ -221,7 +221,7 @@ class HyperbolicHMC(NetworkHMC):
         "embedding_weight": [Interval(Real, 0, None, closed="left")],
         "geometry": [StrOptions({"hyperbolic", "euclidean"})],
         "similarity": [StrOptions(set(SIMILARITIES))],
-        "ranking_sample": [tuple, list],
+        "ranking_sample": ["array-like"],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "max_radius": [None, Interval(Real, 0, 15, closed="right")],
         "tangent_scores": ["boolean"],
@@ -383,12 +383,12 @@ class HyperbolicHMC(NetworkHMC):
 
     def _ranking(self, problem, pairs):
         """Return what maps points of labels to the losses of their pairs, L_2."""
+        n_pairs, n_negatives = _ranking_sample(self.ranking_sample)
         if self.mode == "flat":
             return None
         order = problem.form.order  # the network's
         counts = pairs.together[order][:, order].tocsr()
         counts.sort_indices()
-        n_pairs, n_negatives = self.ranking_sample
         return build_ranking(
             problem.form.hierarchy,
             counts,
@@ -407,7 +407,7 @@ class HyperbolicHMC(NetworkHMC):
         return partial(radius_penalty, limit=self.max_radius)
 
     def _fitted(self, former, settings, names):
-        table = former.net.module_.table[settings.form.inverse]
+        table = former.net.module_.table[former.form.inverse]
         points = LabelPoints(table, former.extra.geometry)
         pairs = former.extra.pairs
         options = {"threshold": self.parent_threshold, "radius": points.radius}
@@ -455,9 +455,29 @@ class LearntFrom(NamedTuple):
     geometry: str  # of the points, also when the parameter changes after fit
 
 
+def _ranking_sample(given):
+    """Return the numbers of pairs and of labels per pair that are drawn, checked."""
+    right = len(given) == 2
+    for number in given:
+        right = right and isinstance(number, Integral) and number >= 1
+    if not right:
+        raise InvalidParameterError(
+            f"The 'ranking_sample' parameter must be a tuple of two integers of at "
+            f"least 1, the number of pairs drawn per step and that of labels drawn per "
+            f"pair, got {given!r}."
+        )
+    return tuple(int(number) for number in given)
+
+
 def _points_rate(settings):
     """Return the learning rate of the points: coordinates grow with the radius."""
     rate, *more = settings.learning_rates
+    if len(more) > 1:
+        raise InvalidParameterError(
+            f"The 'learning_rate_init' parameter must be a number, or a pair of the "
+            f"rate of the network and that of the points, got "
+            f"{tuple(settings.learning_rates)!r}."
+        )
     if more:
         return more[0]
     return POINTS_FACTOR * settings.optimizer_options.get("lr", rate)

@@ -84,8 +84,8 @@ NETWORK_CONSTRAINTS = {
     "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
     "encoder": [None, callable],
     "hidden_layer_sizes": ["array-like", _count],
-    "dropout": [_share, StrOptions({"auto"}), tuple, list],
-    "class_weight": [None, dict, StrOptions({"balanced"}), tuple],
+    "dropout": [_share, StrOptions({"auto"}), "array-like"],
+    "class_weight": [None, dict, StrOptions({"balanced"}), tuple, list],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
     "proba_format": [StrOptions({"array", "list"})],
     "sparse_output": ["boolean"],
@@ -109,7 +109,7 @@ NETWORK_CONSTRAINTS = {
 ENSEMBLE_CONSTRAINTS = {"n_estimators": [_count]}  # of what may be several networks
 EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
     "embedding_dim": [_count],
-    "learning_rate_init": [_positive, tuple, list],
+    "learning_rate_init": [_positive, "array-like"],
 }
 
 
@@ -196,7 +196,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
     callbacks, callback_options = _callbacks(params)
-    learning_rates = positive_elements(params, "learning_rate_init", Real)
+    learning_rates = _learning_rates(params)
     early_stopping = None
     if params["early_stopping"]:
         names = ("validation_fraction", "n_iter_no_change", "tol")
@@ -336,12 +336,12 @@ def _check_kept(name, given, began_with):
 
 def _class_weight(given):
     """Return None, a dict, or the cap of balanced weights as a float."""
-    if given == "balanced":
+    if isinstance(given, str):
         return BALANCED_CAP
-    if not isinstance(given, tuple):
+    if not isinstance(given, (tuple, list)):
         return given
     right = len(given) == 2 and given[0] == "balanced" and _is_number(given[1])
-    if not right or given[1] < 1:
+    if not right or not 1 <= given[1] < np.inf:
         raise InvalidParameterError(
             f"The 'class_weight' parameter must be None, a dict by label name, "
             f"'balanced' or a pair ('balanced', cap) with a cap of at least 1, got "
@@ -377,7 +377,8 @@ def _n_estimators(given, former):
 
 def _dropout(given, dropped, many, X, partial):
     """Return the shares that are dropped, one for each name in ``dropped``."""
-    shares = list(given) if isinstance(given, (tuple, list)) else [given] * len(dropped)
+    one = isinstance(given, (str, Real))
+    shares = [given] * len(dropped) if one else list(given)
     right = len(shares) == len(dropped)
     for share in shares:
         if isinstance(share, str):
@@ -487,6 +488,18 @@ def _is_plain_adamw(params):
     return params["optimizer"] == "adamw" and plain and not params["callbacks"]
 
 
+def _learning_rates(params):
+    """Return the learning rate of the network, and those of other parts of it."""
+    rates = positive_elements(params, "learning_rate_init", Real)
+    if not rates:
+        raise InvalidParameterError(
+            f"The 'learning_rate_init' parameter must be a number, or a tuple with the "
+            f"learning rate of the network first, got "
+            f"{params['learning_rate_init']!r}."
+        )
+    return rates
+
+
 def _schedule_options(params):
     kind = params["schedule"]
     given = prefixed(params, "schedule")
@@ -551,7 +564,7 @@ def positive_elements(params, name, kind):
     """Return a parameter that is a number or a sequence of them as a list, checked."""
     given = params[name]
     values = np.atleast_1d(given).tolist()
-    if not all(isinstance(value, kind) and value > 0 for value in values):
+    if not all(isinstance(value, kind) and 0 < value < np.inf for value in values):
         raise InvalidParameterError(
             f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
             f"{given!r}."

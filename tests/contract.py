@@ -17,9 +17,10 @@ from tests.instances import DETERMINISTIC, FAST
 SIZES = (1, 2, 3, 5, 50)
 KINDS = ("many", "paths")
 
-every_estimator = pytest.mark.parametrize(
-    "estimator", [pytest.param(instance, id=name) for name, instance in FAST]
-)
+NETWORKS = [pytest.param(instance, id=name) for name, instance in FAST]
+every_estimator = pytest.mark.parametrize("estimator", NETWORKS)
+# Where all estimators run the same code, one of them shows what it does.
+one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])
 every_deterministic = pytest.mark.parametrize(
     "estimator", [pytest.param(e, id=type(e).__name__) for e in DETERMINISTIC]
 )
@@ -32,11 +33,18 @@ def build(estimator, hierarchy=None, **options):
     return clone(estimator).set_params(**options)
 
 
-def needs(estimator, *names):
-    """Skip a test that is about parameters which an estimator does not have."""
-    missing = set(names) - set(estimator.get_params(deep=False))
-    if missing:
-        pytest.skip(f"{type(estimator).__name__} has no {', '.join(sorted(missing))}")
+def estimators_with(*names, among=NETWORKS):
+    """Return those of some pytest.param(estimator) that have all these parameters."""
+    return [
+        param
+        for param in among
+        if set(names) <= set(param.values[0].get_params(deep=False))
+    ]
+
+
+def every_estimator_with(*names):
+    """Parametrize a test that is about parameters which not all estimators have."""
+    return pytest.mark.parametrize("estimator", estimators_with(*names))
 
 
 def baseline():

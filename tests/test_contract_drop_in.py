@@ -27,19 +27,18 @@ from sklearn.utils.multiclass import type_of_target
 
 from skhmc.coherence import score_violations, violations
 from tests.contract import (
-    SIZES,
     assert_same,
     baseline,
     build,
     dense,
     every_estimator,
     every_score,
+    every_size,
     looks,
     problem,
     replayed,
 )
 
-every_size = pytest.mark.parametrize("n_labels", SIZES)
 every_format = pytest.mark.parametrize("proba_format", ["array", "list"])
 
 
@@ -51,8 +50,7 @@ def fit(estimator, n_labels, **options):
 # -- outputs ---------------------------------------------------------------------------
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_fit_and_predict_give_the_types_of_a_multi_output_classifier(
     estimator, n_labels
 ):
@@ -67,8 +65,7 @@ def test_fit_and_predict_give_the_types_of_a_multi_output_classifier(
     assert violations(ours.predict(X), hierarchy).nnz == 0
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_list_of_probabilities_is_what_a_multi_output_classifier_gives(
     estimator, n_labels
 ):
@@ -80,8 +77,7 @@ def test_the_list_of_probabilities_is_what_a_multi_output_classifier_gives(
         np.testing.assert_allclose(pair.sum(axis=1), 1, rtol=1e-6)
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_array_of_probabilities_holds_the_second_columns_of_the_list(
     estimator, n_labels
 ):
@@ -94,8 +90,7 @@ def test_the_array_of_probabilities_holds_the_second_columns_of_the_list(
     assert score_violations(proba, clf.hierarchy_).nnz == 0
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_decision_function_ranks_as_the_probabilities_do(estimator, n_labels):
     clf, X, Y = fit(estimator, n_labels)
     assert not hasattr(baseline().fit(X, Y), "decision_function")
@@ -116,8 +111,7 @@ def test_probabilities_have_the_precision_of_the_parameter_dtype(estimator):
         assert {pair.dtype for pair in pairs} == {np.dtype(dtype)}
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_score_is_the_share_of_rows_predicted_right(estimator, n_labels):
     ours, X, Y = fit(estimator, n_labels)
     for clf in (ours, baseline().fit(X, Y)):
@@ -146,8 +140,7 @@ FOR_ALL = {
 }
 
 
-@every_estimator
-@every_size
+@every_size()
 @every_format
 def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     estimator, n_labels, proba_format
@@ -161,8 +154,7 @@ def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     assert np.isfinite([ours[name] for name in FOR_ALL]).all()
 
 
-@every_estimator
-@every_size
+@every_size()
 @every_format
 def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
     clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, dtype="float64")
@@ -178,10 +170,16 @@ def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
 # -- cross-validation ------------------------------------------------------------------
 
 
-@every_estimator
-@every_size
-@every_format
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@every_size()
+@pytest.mark.parametrize(
+    "method, proba_format",
+    [
+        ("predict", "array"),
+        ("predict_proba", "array"),
+        ("predict_proba", "list"),
+        ("decision_function", "array"),
+    ],
+)
 def test_cross_val_predict_gives_what_each_fold_gives(
     estimator, n_labels, proba_format, method
 ):
@@ -214,8 +212,7 @@ def test_methods_that_a_multi_output_classifier_does_not_have(estimator):
 SCORING = ["f1_macro", "average_precision", "roc_auc", "neg_log_loss", "accuracy"]
 
 
-@every_estimator
-@every_size
+@every_size()
 @every_format
 @pytest.mark.filterwarnings("ignore:The y_prob values do not sum:UserWarning")
 def test_cross_validate_with_many_scorers_gives_what_each_fold_gives(

@@ -53,12 +53,9 @@ class Counts:
 
 def docstring_of(node):
     """Return the statement that is a module's, class's or function's docstring."""
-    if (
-        isinstance(node, DOCUMENTED)
-        and ast.get_docstring(node, clean=False) is not None
-    ):
-        return node.body[0]
-    return None
+    if not isinstance(node, DOCUMENTED) or ast.get_docstring(node) is None:
+        return None
+    return node.body[0]
 
 
 def is_parallel(node):
@@ -115,11 +112,21 @@ def count_packages(root):
     return found
 
 
-def constructor_parameters(root):
-    """Return how many parameters each class has that can be fitted and built.
+def public_names(root):
+    """Return the names that packages offer: the strings in their ``__init__.py``."""
+    return {
+        node.value
+        for path in root.rglob("__init__.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
-    A class can be fitted when it, or a class of the package that it inherits from, has
-    a method ``fit``.
+
+def constructor_parameters(root):
+    """Return how many parameters the constructor of each public estimator has.
+
+    An estimator is a class that has a method ``fit``, or inherits it from a class of
+    the package.
     """
     classes = {
         node.name: node
@@ -140,9 +147,8 @@ def constructor_parameters(root):
         return found
 
     numbers = {}
-    for name in classes:
-        own = {n.name for n in classes[name].body if isinstance(n, FUNCTIONS)}
-        if "__init__" in own and "fit" in methods(name) and not name.startswith("_"):
+    for name in classes.keys() & public_names(root):
+        if methods(name).keys() >= {"__init__", "fit"}:
             arguments = methods(name)["__init__"].args
             named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
             numbers[name] = len(named) - 1  # without self
@@ -201,7 +207,7 @@ def main():
     print_table(count_packages(args.package))
     print("\nParameters of constructors")
     numbers = constructor_parameters(args.package)
-    for name, number in sorted(numbers.items(), key=lambda item: -item[1]):
+    for name, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
         print(f"{name:40}{number:4}")
     if not args.no_tests:
         chosen, every = count_tests()

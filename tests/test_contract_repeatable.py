@@ -124,22 +124,23 @@ def test_eight_threads_at_once_give_the_same_bits(estimator, kind):
 
 
 @every_estimator
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_two_jobs_give_the_same_bits_as_one(estimator, backend):
+@pytest.mark.parametrize(
+    "backend, kind", [("loky", "many"), ("threading", "paths")]
+)  # pickles and threads of both kinds are tested by themselves
+def test_two_jobs_give_the_same_bits_as_one(estimator, backend, kind):
     inner = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    for kind in KINDS:
-        hierarchy, X, Y = task(kind)
-        clf = build(estimator, hierarchy)
-        options = {"cv": KFold(2), "method": "predict_proba"}
-        expected = cross_val_predict(clf, X, Y, **options)
-        search = GridSearchCV(clf, {"random_state": [0, 1]}, cv=2).fit(X, Y)
-        with parallel_config(backend=backend, **inner):
-            found = cross_val_predict(clf, X, Y, n_jobs=2, **options)
-            parallel = clone(search).set_params(n_jobs=2).fit(X, Y)
-        assert_same(found, expected)
-        for name in ("split0_test_score", "split1_test_score"):
-            assert_same(parallel.cv_results_[name], search.cv_results_[name])
-        assert_same_fit(parallel.best_estimator_, search.best_estimator_, X)
+    hierarchy, X, Y = task(kind)
+    clf = build(estimator, hierarchy)
+    options = {"cv": KFold(2), "method": "predict_proba"}
+    expected = cross_val_predict(clf, X, Y, **options)
+    search = GridSearchCV(clf, {"random_state": [0, 1]}, cv=2).fit(X, Y)
+    with parallel_config(backend=backend, **inner):
+        found = cross_val_predict(clf, X, Y, n_jobs=2, **options)
+        parallel = clone(search).set_params(n_jobs=2).fit(X, Y)
+    assert_same(found, expected)
+    for name in ("split0_test_score", "split1_test_score"):
+        assert_same(parallel.cv_results_[name], search.cv_results_[name])
+    assert_same_fit(parallel.best_estimator_, search.best_estimator_, X)
 
 
 # -- global state ----------------------------------------------------------------------
@@ -271,8 +272,10 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(estimator, kind, sto
 
 
 @every_estimator
-@every_kind
-@pytest.mark.parametrize(("step", "n_epochs"), [(1, 0), (4, 0), (9, 2), (12, 2)])
+@pytest.mark.parametrize(
+    "kind, step, n_epochs",
+    [("many", 1, 0), ("many", 4, 0), ("many", 9, 2), ("paths", 9, 2), ("many", 12, 2)],
+)
 def test_an_interrupted_fit_is_fitted_with_what_it_has_learnt(
     estimator, kind, step, n_epochs
 ):

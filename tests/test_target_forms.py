@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from skhmc._data.targets import read_targets
 from skhmc.coherence import close_upward
 from tests.contract import DAG, KINDS, TREE, task
+from tests.test_file_rows import on_disk
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -144,6 +145,20 @@ def test_any_sparse_matrix(kind, form):
     for dtype in DTYPES[:-1]:
         given = SPARSE_FORMS[form](frame.to_numpy().astype(dtype))
         assert_read_alike(given, plain, hierarchy)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", DTYPES[:-1])
+def test_any_dtype_in_a_file(tmp_path, kind, dtype):
+    hierarchy, frame = labels_of(kind)
+    in_file = on_disk(tmp_path, frame.to_numpy().astype(dtype))
+    assert_read_alike(in_file, sp.csr_matrix(frame.to_numpy()), hierarchy)
+
+
+def test_unknown_labels_in_a_file(tmp_path):
+    hierarchy, frame = labels_of("many", unknown=True)
+    plain = frame.to_numpy()
+    assert_read_alike(on_disk(tmp_path, plain), sp.csr_matrix(plain), hierarchy)
 
 
 def test_a_sparse_matrix_is_read_as_the_same_values():

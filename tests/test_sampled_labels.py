@@ -23,7 +23,7 @@ from skhmc.nn.modules import (
     seed_module,
 )
 from skhmc.nn.tasks import LabelSample, LabelTasks
-from tests.contract import build, needs
+from tests.contract import build, every_estimator_with
 from tests.hierarchies import random_hierarchy
 from tests.instances import FAST
 
@@ -367,7 +367,7 @@ def test_auto_of_single_paths_is_all_labels(monkeypatch):
         clf.set_params(n_sampled_labels=2).fit(X, y)
 
 
-@every_network
+@every_estimator_with("label_loss")
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -377,14 +377,19 @@ def test_auto_of_single_paths_is_all_labels(monkeypatch):
             "=5 takes .* but a callable label_loss needs all of them",
         ),
         ({"label_loss": "zlpr"}, "label_loss='zlpr' needs all of them. Use n_sampl"),
-        ({"aggregation": 0.5}, "aggregation=0.5 needs all of them"),
     ],
 )
 def test_losses_of_whole_label_sets_take_no_sample(estimator, options, message):
-    needs(estimator, *options)
     hierarchy, X, Y = rare_labels(50)
     with pytest.raises(ValueError, match=message):
         build(estimator, hierarchy, n_sampled_labels=5, **options).fit(X, Y)
+
+
+@every_estimator_with("aggregation")
+def test_class_means_take_no_sample(estimator):
+    hierarchy, X, Y = rare_labels(50)
+    with pytest.raises(ValueError, match="aggregation=0.5 needs all of them"):
+        build(estimator, hierarchy, n_sampled_labels=5, aggregation=0.5).fit(X, Y)
 
 
 @every_network

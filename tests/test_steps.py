@@ -24,11 +24,9 @@ from skhmc._networks.batches import SliceDataset
 from skhmc.coherence import close_upward
 from skhmc.nn.functional import class_means
 from skhmc.nn.rows import RowAdamW
-from tests.contract import task
-from tests.instances import FAST
-from tests.steps import CASES, fit_and_keep, fitted, steps
+from tests.contract import NETWORKS, task
+from tests.steps import CASES, every_case, fit_and_keep, fitted, steps
 
-ONE_NETWORK = [pytest.param(e, id=name) for name, e in FAST]
 TWO_NETWORKS = pytest.param(
     HCALClassifier(
         hidden_layer_sizes=(8,), embedding_dim=4, n_estimators=2, random_state=0
@@ -46,8 +44,7 @@ def device(monkeypatch):
     return "meta"
 
 
-@pytest.mark.parametrize("estimator", [*ONE_NETWORK, TWO_NETWORKS])
-@pytest.mark.parametrize("case", CASES)
+@every_case([*NETWORKS, TWO_NETWORKS])
 def test_no_step_waits_for_the_device(estimator, case, device):
     clf, dataset = fitted(estimator, CASES[case])
     net = clf.net_

@@ -18,8 +18,7 @@ import torch
 from benchmarks.figures import versions
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import SPARSE, WIDE
-from skhmc.nn.layers import MLPEncoder
-from skhmc.nn.modules import seed_module
+from skhmc.nn.modules import MLPEncoder, initialise
 
 N_FEATURES, PER_ROW, BATCHES = (1000, 10_000, 100_000), (10, 50, 100, 200), (64, 1024)
 WIDTH, REPEATS, MOST_ENTRIES = 256, 7, 10**8
@@ -29,7 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "sparse_input.json"
 def milliseconds(X, rows, takes_sparse):
     """Return the median time of a batch: cut, forward, backward."""
     encoder = MLPEncoder(X.shape[1], [WIDTH], 0.0, takes_sparse=takes_sparse)
-    seed_module(encoder, torch.Generator().manual_seed(0), torch.Generator(), set())
+    initialise(encoder, torch.Generator().manual_seed(0), torch.Generator(), set())
     data = SliceDataset(X, dtype=torch.float32, sparse=takes_sparse)
     times = []
     for _ in range(REPEATS):

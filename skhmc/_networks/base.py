@@ -17,7 +17,7 @@ from skhmc._scoring.outputs import Blocks, TopK, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
-from skhmc.nn.committee import Committee, CommitteeCriterion
+from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
 
 __all__ = ["BaseHMC", "NetworkHMC"]
 
@@ -136,8 +136,8 @@ def _side_by_side(parts):
         for number, part in enumerate(parts)
         for pattern, options in part.groups
     ]
-    module = Committee([part.module for part in parts])
-    criterion = CommitteeCriterion([part.criterion for part in parts])
+    module = Ensemble([part.module for part in parts])
+    criterion = EnsembleCriterion([part.criterion for part in parts])
     return Parts(module, criterion, own, groups)
 
 
@@ -149,7 +149,7 @@ class NetworkHMC(PassThrough, BaseHMC):
     - ``_choose_form(targets, partial)``, which returns how labels are scored, and
       ``_keep_form(form, targets)``, called instead when training goes on;
     - ``_build(problem)``, which returns the ``Parts`` of a network: a module and a
-      criterion that have ``take_over(former)``.
+      criterion that have ``load_from(former)``.
     """
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import check_accepted, passed_on
-from skhmc.nn.layers import MLPEncoder
+from skhmc.nn.modules import MLPEncoder
 
 __all__ = ["build_encoder", "positive_elements"]
 

@@ -18,10 +18,9 @@ from skhmc._networks.parameters import (
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths, SinglePath, choose_form
-from skhmc.nn.criteria import HCALCriterion
-from skhmc.nn.losses import softmax_loss
+from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
+from skhmc.nn.losses import LossNames, softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
-from skhmc.nn.tasks import SetTasks, label_tasks
 
 __all__ = ["HCALClassifier"]
 
@@ -237,10 +236,7 @@ class HCALClassifier(NetworkHMC):
         "aggregation_chunk": [Interval(Integral, 1, None, closed="left")],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
-        "label_loss": [
-            StrOptions({"auto", "softmax", "bce", "mcloss", "asl", "zlpr"}),
-            callable,
-        ],
+        "label_loss": [StrOptions(LossNames("auto")), callable],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
         "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
         "prototype_learning_rate": [
@@ -342,11 +338,10 @@ class HCALClassifier(NetworkHMC):
             tasks,
             aggregation=self.aggregation,
             chunk=self.aggregation_chunk,
-            temperature=self.temperature,
             weighting=self.task_weighting,
             gamma=self.gamma,
             class_weight=weights and tuple(map(torch.from_numpy, weights)),
-            most=most,
+            max_means=most,
         )
         groups = self._prototype_groups(len(problem.form.level_sizes))
         return Parts(module, criterion, own, groups)

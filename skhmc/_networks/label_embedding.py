@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from skhmc._networks.label_similarity import ancestry, similarity
 from skhmc.induction import cooccurrence, rates_of_counts
 from skhmc.induction._rates import unknown_beside
-from skhmc.nn.criteria import EmbeddingCriterion
+from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
 from skhmc.nn.hyperbolic import radius, radius_penalty, to_ball
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import (
@@ -21,7 +21,6 @@ from skhmc.nn.ranking import (
     SampledRanking,
     train_table,
 )
-from skhmc.nn.tasks import label_tasks
 
 __all__ = [
     "LabelPoints",
@@ -140,7 +139,7 @@ def build_criterion(estimator, problem, pairs):
     return EmbeddingCriterion(
         label_tasks("bce", form.hierarchy, [len(frequencies)], frequencies),
         ranking,
-        lam=estimator.lam,
+        embedding_weight=estimator.lam,
         penalty=penalty,
         class_weight=weights and tuple(map(torch.from_numpy, weights)),
     )

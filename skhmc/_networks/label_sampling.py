@@ -2,14 +2,14 @@
 
 import torch
 
-from skhmc.nn.tasks import LabelSample
+from skhmc.nn.criteria import LabelSample
+from skhmc.nn.losses import find_loss
 
 __all__ = ["LabelSampler", "choose_n_sampled", "label_sampler"]
 
 
 MOST_EXACT = 20_000  # up to so many labels "auto" looks at all of them
 SAMPLED = 5_000  # so many of those that are not positive "auto" takes else
-WHOLE = ("softmax", "mcloss", "zlpr")  # losses of a label that ask for the others
 
 
 def choose_n_sampled(estimator, n_labels):
@@ -30,9 +30,9 @@ def choose_n_sampled(estimator, n_labels):
     given = estimator.n_sampled_labels
     params = vars(estimator)
     loss = getattr(estimator, "label_loss_", params.get("label_loss", "bce"))
-    whole = f"label_loss={loss!r}" if loss in WHOLE else None
-    if callable(loss):  # it may know its columns
-        whole = "a callable label_loss"
+    whole = None
+    if find_loss(loss).needs_all_labels:
+        whole = "a callable label_loss" if callable(loss) else f"label_loss={loss!r}"
     if params.get("aggregation", 0) > 0:
         whole = f"aggregation={params['aggregation']!r}"
     if given == "auto":

@@ -8,9 +8,9 @@ from skhmc._networks.encoder import build_encoder
 from skhmc._networks.parameters import COMMITTEE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
-from skhmc.nn.criteria import LabelCriterion
+from skhmc.nn.criteria import LabelCriterion, label_tasks
+from skhmc.nn.losses import LossNames
 from skhmc.nn.modules import LabelNetwork
-from skhmc.nn.tasks import label_tasks
 
 __all__ = ["MaxConstraintClassifier"]
 
@@ -160,7 +160,7 @@ class MaxConstraintClassifier(NetworkHMC):
     _parameter_constraints = {
         **NETWORK_CONSTRAINTS,
         **COMMITTEE_CONSTRAINTS,
-        "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
+        "label_loss": [StrOptions(LossNames(single_paths=False)), callable],
         "coherence": [StrOptions({"auto", "max", "isotonic"}), None],
     }
 

@@ -26,7 +26,7 @@ from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.metrics import au_prc_score
-from skhmc.nn.modules import seed_module
+from skhmc.nn.modules import initialise
 from skhmc.nn.rows import RowAdamW
 
 __all__ = ["Parts", "Problem", "draw_seeds", "train"]
@@ -137,7 +137,9 @@ def train(estimator, parts, problem, former=None, partial=False):
     _initialise(module, criterion, former, init, draws, parts.own)
 
     sampler = label_sampler(estimator, len(problem.positive), shuffle)
-    module.row_gradients = sampler is not None and _steps_by_row(estimator)
+    by_row = sampler is not None and _steps_by_row(estimator)
+    for network in getattr(module, "members", [module]):
+        network.row_gradients = by_row
     dataset, best = _set_apart(estimator, problem, module.takes_sparse, sampler)
     net = Net(
         module,
@@ -167,11 +169,11 @@ def train(estimator, parts, problem, former=None, partial=False):
 
 def _initialise(module, criterion, former, init, draws, own):
     """Draw the weights of a network, or take over those of a former one."""
-    seed_module(module, init if former is None else None, draws, own)
-    seed_module(criterion, None, draws, own)
+    initialise(module, init if former is None else None, draws, own)
+    initialise(criterion, None, draws, own)
     if former is not None:
-        module.take_over(former.module_)
-        criterion.take_over(former.criterion_)
+        module.load_from(former.module_)
+        criterion.load_from(former.criterion_)
     elif getattr(module, "all_alike", False):
         warn_user(
             f"All n_networks={len(module.members)} networks start from the same "

@@ -216,6 +216,16 @@ def label_tasks(
         Number of labels of every task; one number makes all labels one task.
     frequencies : Tensor (L,)
         Share of positives of every label in training, between 0 and 1.
+
+    Returns
+    -------
+    LabelTasks or SetTasks
+        Tasks of an elementwise loss, or of a loss of label sets.
+
+    Raises
+    ------
+    ValueError
+        When the loss is a class, or for single paths.
     """
     if isinstance(loss, type):
         raise ValueError(
@@ -223,6 +233,12 @@ def label_tasks(
             f"{loss.__name__}. Call it: {loss.__name__}(reduction='none')."
         )
     row = find_loss(loss)
+    if row.single_paths:
+        raise ValueError(
+            f"label_loss={loss!r} is for samples that have one path of labels each, "
+            f"got labels of which a sample may have any. Use SetTasks with the sets of "
+            f"labels of which a sample has one, or another loss."
+        )
     function = row.of(hierarchy)
     if not row.elementwise:
         positions = torch.arange(len(frequencies))

@@ -288,6 +288,7 @@ class LabelNetwork(_Scores):
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
         h = self.encoder(X).flatten(1)
         labels = _on_device_of(self.weight, labels)
+        # s = w . h + b
         logits = self.products(h, self.rows(self.weight, labels))
         return self.add_bias(logits, labels)
 
@@ -496,14 +497,16 @@ class EmbeddingNetwork(_Scores):
         Or those of ``labels``, positions on the CPU, alone.
         """
         labels = _on_device_of(self.table, labels)
-        features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
-        vectors = self.table
+        h = self.encoder(X).flatten(1)
+        features = self.embedding_dropout(self.projection(h))  # W h
+        v = self.table
         if labels is not None:
             # not self.rows: the embedding's loss gives the table a dense gradient
-            vectors = self.table.index_select(0, labels)
+            v = v.index_select(0, labels)
         if self.tangent is not None:
-            vectors = self.tangent(vectors)
-        logits = self.add_bias(self.products(features, vectors), labels)
+            v = self.tangent(v)
+        # s = <W h, t(v)> + b
+        logits = self.add_bias(self.products(features, v), labels)
         if self.training:
             return EmbeddedOutput(logits, self.table)
         return logits
@@ -560,12 +563,14 @@ def _reset(part: nn.Module, name: str, generator: torch.Generator) -> None:
         return
     if isinstance(part, nn.Linear):
         draw_linear(part.weight, part.bias, generator)
-        unknown = {key: unknown[key] for key in unknown.keys() - {"weight", "bias"}}
+        unknown.pop("weight", None)
+        unknown.pop("bias", None)
     if unknown:
         kind = type(part).__name__
         where = f"{name!r}, a {kind}," if name else f"The {kind}"
+        parameter = next(iter(unknown))
         raise TypeError(
-            f"{where} has the parameter {min(unknown)!r} and no method "
+            f"{where} has the parameter {parameter!r} and no method "
             f"reset_parameters(generator) to initialise it. Write one that draws all "
             f"parameters of {kind} from the generator, or put the module into "
             f"user_modules to leave it as it is."

@@ -273,3 +273,9 @@ def test_every_loss_has_one_task_per_number_of_labels(loss, sizes):
     if loss in ("bce", bce):
         at_prior = found(torch.logit(p)[None], p[None], None)
         torch.testing.assert_close(at_prior, torch.ones_like(at_prior))
+
+
+def test_a_loss_of_single_paths_has_no_tasks_of_any_labels():
+    p = torch.full((5,), 0.5)
+    with pytest.raises(ValueError, match="label_loss='softmax' is for samples that"):
+        tasks_of("softmax", Hierarchy.flat(range(5)), [5], p)

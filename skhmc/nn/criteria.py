@@ -350,7 +350,7 @@ class HCALCriterion(LabelCriterion):
     chunk : int
         Samples per class mean.
     weighting : {"adaptive", "dwa", "equal"}
-        How the tasks are weighed; the weights :math:`\lambda_k` sum to 1.
+        Rule of the task weights :math:`\lambda_k`, which sum to 1.
     gamma : float
         Temperature of the adaptive weights.
     class_weight : pair of Tensor (L,) or None

@@ -73,7 +73,7 @@ class MCLoss(nn.Module):
     Parameters
     ----------
     constraint : MaxConstraint
-        Of the hierarchy whose labels are the columns of the logits.
+        Max constraint of the hierarchy whose labels are the columns of the logits.
 
     References
     ----------

@@ -219,25 +219,31 @@ class _Scores(Seeded):
 
         Labels about which that could learn nothing start at their own bias.
         """
-        own = self.state_dict()
+        current = self.state_dict()
         loaded = {
             name: value.cpu() if isinstance(value, Tensor) else value
             for name, value in former.state_dict().items()
         }
-        differing = {n for n in loaded | own if _shape(loaded, n) != _shape(own, n)}
+        differing = {
+            name
+            for name in loaded | current
+            if _shape(loaded, name) != _shape(current, name)
+        }
         if differing:
             name = min(differing)
             raise ValueError(
                 f"Training cannot go on, since the network has other parts: {name!r} "
-                f"is {_shape(own, name)} and was {_shape(loaded, name)}. Leave the "
+                f"is {_shape(current, name)} and was {_shape(loaded, name)}. Leave the "
                 f"parameters that shape it as they were, or start anew."
             )
         if self.bias is not None and self.fixed is not None:
-            loaded["bias"] = torch.where(loaded["fixed"], own["bias"], loaded["bias"])
+            loaded["bias"] = torch.where(
+                loaded["fixed"], current["bias"], loaded["bias"]
+            )
         # which labels are fixed, and where, is told by the new training data
         for name in ("prior", "fixed"):
-            if name in own:
-                loaded[name] = own[name]
+            if name in current:
+                loaded[name] = current[name]
         self.load_state_dict(loaded)
 
 
@@ -535,7 +541,7 @@ def initialise(
     init : torch.Generator or None
         Source of the weights, on the CPU; None leaves them as they are.
     draws : torch.Generator
-        What dropout and perturbation draw from, on the module's device.
+        Source of dropout and perturbation, on the module's device.
     user_modules : set of nn.Module, default=frozenset()
         Modules (those of a user's encoder, say) that are left as they are.
 

@@ -41,8 +41,8 @@ class RankedPairs(nn.Module):
         S in CSR form, with ascending columns in every row, no diagonal and values
         above 0.
     drawn : Tensor (nnz,), bool, or None
-        Which entries are pairs (l, l') of the loss; the others are only no negatives of
-        what is not more similar than they. None for all.
+        Mask of the entries that are pairs (l, l') of the loss; the others are only no
+        negatives of what is not more similar than they. None for all.
 
     Examples
     --------

@@ -131,9 +131,10 @@ def exact_ranking_loss(
     distances : Tensor (L, L)
         Row l holds d(l, z).
     order : Tensor (L, L)
-        Of :meth:`~skhmc.nn.pairs.RankedPairs.order`.
+        Result of :meth:`~skhmc.nn.pairs.RankedPairs.order`.
     pairs : tuple of Tensor (P,)
-        Of :meth:`~skhmc.nn.pairs.RankedPairs.pairs`: l, l' and the size of N(l, l').
+        Result of :meth:`~skhmc.nn.pairs.RankedPairs.pairs`: l, l' and the size of
+        N(l, l').
     temperature : float
         T.
 
@@ -158,9 +159,9 @@ class SampledRanking(Seeded):
     Parameters
     ----------
     pairs : RankedPairs
-        What the similarities say.
+        Similar labels and their ranks.
     geometry : Geometry
-        Where the labels are embedded.
+        Distances of the space that labels are embedded in.
     n_pairs, n_negatives : int
         Pairs per evaluation, and candidates for negatives of each.
     temperature : float
@@ -219,9 +220,9 @@ class ExactRanking(nn.Module):
     Parameters
     ----------
     pairs : RankedPairs
-        What the similarities say.
+        Similar labels and their ranks.
     geometry : Geometry
-        Where the labels are embedded.
+        Distances of the space that labels are embedded in.
     temperature : float
         T; smaller values punish wrong ranks more.
 

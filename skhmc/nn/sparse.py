@@ -19,7 +19,7 @@ def sparse_rows(
     Parameters
     ----------
     starts : Tensor (B + 1,)
-        Where every row starts among the values.
+        Position among the values where every row starts, and where the last ends.
     columns, values : Tensor (n,)
     n_columns : int
 

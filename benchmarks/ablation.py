@@ -15,7 +15,7 @@ after another change of the code, delete the file. At the end comes
 """
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 
 from benchmarks.ablation_parts import tables
@@ -31,26 +31,14 @@ from benchmarks.ablation_parts.variants import (
 )
 from benchmarks.accuracy_parts import results, series
 from benchmarks.accuracy_parts.jobs import definitions
+from benchmarks.accuracy_parts.series import Series
 from benchmarks.tables import block
 
-__all__ = ["PAGE", "RESULTS", "page", "pending", "run"]
+__all__ = ["FITS", "PAGE", "RESULTS", "page"]
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
 PAGE = Path(__file__).parents[1] / "docs" / "ablation_tables.inc"
 QUICK = ["enron"]
-
-
-# -- fits ------------------------------------------------------------------------------
-
-
-def pending(jobs, path):
-    """Return the jobs that are not done."""
-    return series.pending(jobs, results.read(path), definitions(jobs, ROWS))
-
-
-def run(jobs, path=RESULTS, n_processes=2, fit=fit_and_score):
-    """Run jobs side by side; return those that failed."""
-    return series.run(jobs, path, n_processes, fit, definitions(jobs, ROWS))
 
 
 # -- the documentation -----------------------------------------------------------------
@@ -91,6 +79,10 @@ def write_documentation():
 
 # -- the command -----------------------------------------------------------------------
 
+FITS = Series(
+    RESULTS, fit_and_score, partial(definitions, rows=ROWS), write_documentation
+)
+
 
 def parse(arguments=None):
     """Return the options."""
@@ -110,13 +102,8 @@ def parse(arguments=None):
 def main():
     """Run what is not done yet, and write the documentation."""
     options = parse()
-    if options.page:
-        return write_documentation()
-    series.work(sys.modules[__name__], options, options.planned)
+    FITS.work(options, options.planned)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("Stopped; what is done stays.")
+    main()

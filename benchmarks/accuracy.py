@@ -15,35 +15,21 @@ fits one small data set of each part, hardly, and writes nothing.
 """
 
 import argparse
-import sys
 from functools import cache
 from pathlib import Path
 
 from benchmarks.accuracy_parts import figure, margins, results, series, tables
 from benchmarks.accuracy_parts.jobs import definitions, fit_and_score, in_order, jobs_of
 from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition
+from benchmarks.accuracy_parts.series import Series
 from benchmarks.accuracy_parts.sets import KINDS
 from benchmarks.tables import block
 
-__all__ = ["PAGE", "RESULTS", "page", "pending", "run"]
+__all__ = ["FITS", "PAGE", "RESULTS", "page"]
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.json"
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy_tables.inc"
 QUICK = ["enron", "anuran"]
-
-
-# -- fits ------------------------------------------------------------------------------
-
-
-def pending(jobs, path):
-    """Return the jobs that are not done, in the order to run them."""
-    found = results.read(path)
-    return in_order(series.pending(jobs, found, definitions(jobs)), found["runs"])
-
-
-def run(jobs, path=RESULTS, n_processes=2, fit=fit_and_score):
-    """Run jobs side by side; return those that failed."""
-    return series.run(jobs, path, n_processes, fit, definitions(jobs))
 
 
 # -- the documentation -----------------------------------------------------------------
@@ -105,6 +91,8 @@ def write_documentation():
 
 # -- the command -----------------------------------------------------------------------
 
+FITS = Series(RESULTS, fit_and_score, definitions, write_documentation, in_order)
+
 
 def parse(arguments=None):
     """Return the options."""
@@ -126,16 +114,11 @@ def parse(arguments=None):
 def main():
     """Run what is not done yet, and write the documentation."""
     options = parse()
-    if options.page:
-        return write_documentation()
     jobs = [job for job in options.planned if ROWS[job.row].available]
     if len(jobs) < len(options.planned):
         print("Without HiClass (pip install hiclass) its rows stay as they were.")
-    series.work(sys.modules[__name__], options, jobs)
+    FITS.work(options, jobs)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("Stopped; what is done stays.")
+    main()

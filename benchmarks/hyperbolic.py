@@ -16,7 +16,6 @@ training part. F1 and AU(PRC) are of raw probabilities, F1 at 0.5; macro F1 is o
 labels that have a positive in the test part.
 """
 
-import argparse
 import json
 import time
 import warnings
@@ -33,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from benchmarks.command import command_line, read_results, write_results
 from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
@@ -155,15 +155,14 @@ def counted(data):
 def run(part, jobs):
     """Run what the results lack, and write them after every run."""
     path = RESULTS / f"hyperbolic_{part}.json"
-    runs = json.loads(path.read_text())["runs"] if path.exists() else {}
+    runs = read_results(path).get("runs", {})
     for key, job in jobs:
         if key in runs:
             continue
         runs[key] = job()
         figures = " ".join(f"{k} {v:.3f}" for k, v in runs[key].items())
         print(f"{key}: {figures}", flush=True)
-        text = {"versions": versions(), "runs": runs}
-        path.write_text(json.dumps(text, indent=1) + "\n")
+        write_results(path, {"versions": versions(), "runs": runs})
 
 
 def synthetic_jobs(n_seeds):
@@ -285,7 +284,7 @@ def page():
 
 def main():
     """Run one of the parts."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("part", choices=["synthetic", "real", "tables"])
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--data-set", choices=DATA_SETS, action="append")

@@ -14,7 +14,6 @@ Then compares, at 20,000 labels, the loss of all labels with that of samples of 
 Writes ``benchmarks/results/large.json`` and the tables of ``docs/training.rst``.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -29,6 +28,7 @@ import scipy.sparse as sp
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import command_line, read_results, write_results
 from benchmarks.figures import versions
 from benchmarks.tables import include, table
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
@@ -298,8 +298,7 @@ def runs(part):
 
 def save(made):
     """Write the results so far, and the tables once there are all."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(made, indent=1) + "\n")
+    write_results(RESULTS, made)
     if all(len(made.get(part, ())) == len(runs(part)) for part in TITLES):
         PAGE.write_text(page())
         print(f"Wrote {RESULTS} and {PAGE}")
@@ -307,11 +306,11 @@ def save(made):
 
 def main():
     """Print the tables and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--part", choices=list(TITLES), action="append")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    made = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    made = read_results(RESULTS)
     made |= {"versions": versions(), "cpus": os.cpu_count()}
     for part in options.part or TITLES:
         print(TITLES[part], "  ".join(HEADS[part]), sep="\n", flush=True)

@@ -12,7 +12,6 @@ of held-out rows. Writes ``benchmarks/results/out_of_core.json``, where it keeps
 runs of other sizes, and the table of ``docs/training.rst``. The files are deleted.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -26,8 +25,13 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import (
+    command_line,
+    in_own_process,
+    read_results,
+    write_results,
+)
 from benchmarks.figures import versions
-from benchmarks.ranking_scale import in_own_process
 from benchmarks.tables import include, table
 from skhmc import Hierarchy, MaxConstraintClassifier
 from skhmc.metrics import au_prc_score
@@ -205,24 +209,21 @@ def page():
 
 def main():
     """Print the table and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--gib", type=float, nargs="+", default=[1, 4, 16])
     parser.add_argument("--limit", type=float, default=2, help="private memory, GiB")
     parser.add_argument("--folder", help="where the files are written")
     options = parser.parse_args()
-    runs = []
-    if RESULTS.exists():
-        runs = json.loads(RESULTS.read_text())["runs"]
-        runs = [r for r in runs if r["gib"] not in options.gib]
+    runs = read_results(RESULTS).get("runs", [])
+    runs = [r for r in runs if r["gib"] not in options.gib]
     print("  ".join(HEADS))
     for gib in options.gib:
         for figures in measure(gib, int(options.limit * GIB), options.folder):
             runs.append(figures)
             print("  ".join(row(figures)), flush=True)
     runs.sort(key=lambda r: (r["gib"], WAYS.index(r["way"])))
-    RESULTS.parent.mkdir(exist_ok=True)
-    text = {"versions": versions(), "settings": SETTINGS, "runs": runs}
-    RESULTS.write_text(json.dumps(text, indent=1) + "\n")
+    made = {"versions": versions(), "settings": SETTINGS, "runs": runs}
+    write_results(RESULTS, made)
     PAGE.write_text(page())
     print(f"Wrote {RESULTS} and {PAGE}")
 

@@ -15,8 +15,6 @@ it measures little of each part and writes nothing. ``--page`` writes the docume
 from what was measured before.
 """
 
-import argparse
-import json
 import time
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +22,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import command_line, read_results, write_results
 from benchmarks.speed_parts import (
     coherence,
     curves,
@@ -70,8 +69,7 @@ def text_table(title, heads, rows):
 
 def read(device):
     """Return what was measured on a device, by part."""
-    path = RESULTS[device]
-    return json.loads(path.read_text()) if path.exists() else {}
+    return read_results(RESULTS[device])
 
 
 def merge(results, name, rows, measured):
@@ -158,13 +156,12 @@ def run(name, settings):
     print(f"{name}: {time.perf_counter() - start:.0f} s\n", flush=True)
     if not settings.quick:
         results = merge(read(settings.device), name, rows, measured)
-        text = json.dumps(results, indent=1)
-        RESULTS[settings.device].write_text(text + "\n")
+        write_results(RESULTS[settings.device], results)
 
 
 def parse(arguments=None):
     """Return the parts to measure, and how."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--device", choices=list(RESULTS), default="cpu")
     parser.add_argument("--part", choices=list(PARTS), action="append")
     parser.add_argument("--quick", action="store_true", help="records nothing")

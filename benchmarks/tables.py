@@ -1,6 +1,6 @@
 """Tables that benchmarks write for the documentation."""
 
-__all__ = ["block", "include", "table"]
+__all__ = ["block", "include", "table", "text_row"]
 
 
 def table(title, heads, rows):
@@ -9,6 +9,12 @@ def table(title, heads, rows):
     for row in (heads, *rows):
         lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
     return "\n".join(lines) + "\n"
+
+
+def text_row(cells, widths):
+    """Return cells as a line; to the right where a width is negative."""
+    pairs = zip(cells, widths, strict=True)
+    return " ".join(f"{x:<{w}}" if w > 0 else f"{x:>{-w}}" for x, w in pairs)
 
 
 def block(name, texts):

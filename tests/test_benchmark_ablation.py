@@ -127,8 +127,11 @@ def test_a_variant_that_is_the_default_is_known():
 
 def test_a_variant_of_a_changed_default_is_known(monkeypatch):
     class Other(HCALClassifier):
-        def __init__(self, hierarchy=None, *, gamma=2.0, label_loss="auto"):
-            super().__init__(hierarchy, gamma=gamma, label_loss=label_loss)
+        def __init__(
+            self, hierarchy=None, *, dropout="auto", gamma=2.0, label_loss="auto"
+        ):
+            options = {"gamma": gamma, "label_loss": label_loss}
+            super().__init__(hierarchy, dropout=dropout, **options)
 
     assert not variants.changes_nothing("gamma 2", "enron")
     monkeypatch.setattr(variants, "HCALClassifier", Other)
@@ -221,10 +224,10 @@ def test_what_is_done_is_not_run_again(tmp_path, monkeypatch):
     figures = {
         k: x for k, x in figures.items() if k not in {*Job._fields, "fingerprint"}
     }
-    assert ablation.run(planned[:3], path, fit=lambda job: dict(figures)) == []
-    assert ablation.pending(planned, path) == planned[3:]
-    ablation.run(planned[3:], path, fit=lambda job: dict(figures))
-    assert ablation.pending(planned, path) == [] and done == planned
+    assert ablation.FITS.run(planned[:3], path, fit=lambda job: dict(figures)) == []
+    assert ablation.FITS.pending(planned, path) == planned[3:]
+    ablation.FITS.run(planned[3:], path, fit=lambda job: dict(figures))
+    assert ablation.FITS.pending(planned, path) == [] and done == planned
     found = results.read(path)
     assert len(differences.comparable(found)) == len(planned) == 4
 
@@ -438,8 +441,8 @@ def test_a_quick_run_writes_nothing(monkeypatch):
         asked.append((todo, path, n_processes, fit.func, fit.keywords))
         return []
 
-    monkeypatch.setattr(ablation, "run", fake)
-    monkeypatch.setattr(ablation, "write_documentation", lambda: 1 / 0)
+    monkeypatch.setattr(ablation.FITS, "run", fake)
+    monkeypatch.setattr(ablation.FITS, "document", lambda: 1 / 0)
     monkeypatch.setattr(series.signal, "signal", lambda *args: None)
     monkeypatch.setattr("sys.argv", ["", "--quick", "--variant", NO_STEP])
     ablation.main()

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-import skhmc._networks.base
+import skhmc
 from benchmarks import accuracy, peers
 from benchmarks.accuracy_parts import (
     figure,
@@ -76,11 +77,11 @@ JOBS = [Job("enron", OURS, 0), Job("enron", OURS, 1), Job("enron", FLAT, 0)]
 
 def test_what_is_done_is_not_run_again(calls, tmp_path):
     path = tmp_path / "results.json"
-    assert accuracy.run(JOBS[:1], path, fit=no_fit) == []
-    left = accuracy.pending(JOBS, path)
+    assert accuracy.FITS.run(JOBS[:1], path, fit=no_fit) == []
+    left = accuracy.FITS.pending(JOBS, path)
     assert sorted(left) == sorted(JOBS[1:])
-    accuracy.run(left, path, fit=no_fit)
-    assert accuracy.pending(JOBS, path) == [] and sorted(calls) == sorted(JOBS)
+    accuracy.FITS.run(left, path, fit=no_fit)
+    assert accuracy.FITS.pending(JOBS, path) == [] and sorted(calls) == sorted(JOBS)
     found = results.read(path)
     assert len(found["runs"]) == 3 and len(found["definitions"]) == 2
     assert found["environments"][0]["versions"]["skhmc"] == skhmc.__version__
@@ -88,25 +89,27 @@ def test_what_is_done_is_not_run_again(calls, tmp_path):
 
 def test_a_changed_parameter_runs_a_row_again(calls, tmp_path, monkeypatch):
     path = tmp_path / "results.json"
-    accuracy.run(JOBS, path, fit=no_fit)
+    accuracy.FITS.run(JOBS, path, fit=no_fit)
     before = {run["fingerprint"] for run in results.read(path)["runs"]}
     narrow = rows.Row(rows.network(HCALClassifier, hidden_layer_sizes=(7,)))
     monkeypatch.setitem(rows.ROWS, OURS, narrow)
-    left = accuracy.pending(JOBS, path)
+    left = accuracy.FITS.pending(JOBS, path)
     assert sorted(left) == JOBS[:2]
-    accuracy.run(left[:1], path, fit=no_fit)  # the other seed of the old row goes, too
+    accuracy.FITS.run(
+        left[:1], path, fit=no_fit
+    )  # the other seed of the old row goes, too
     found = results.read(path)
     assert [run["row"] for run in found["runs"]] == [OURS, FLAT]
     assert len({run["fingerprint"] for run in found["runs"]} - before) == 1
     assert set(found["definitions"]) == {run["fingerprint"] for run in found["runs"]}
-    assert accuracy.pending(JOBS, path) == left[1:]
+    assert accuracy.FITS.pending(JOBS, path) == left[1:]
 
 
 def test_a_run_that_failed_is_not_written(tmp_path, monkeypatch, capsys):
     path = tmp_path / "results.json"
     answers = [(JOBS[0], None, "ValueError: no"), (JOBS[2], no_fit(JOBS[2]), None)]
     monkeypatch.setattr(series, "side_by_side", lambda *args: (x for x in answers))
-    assert accuracy.run(JOBS, path) == JOBS[:1]
+    assert accuracy.FITS.run(JOBS, path) == JOBS[:1]
     assert [run["row"] for run in results.read(path)["runs"]] == [FLAT]
     assert "ValueError: no" in capsys.readouterr().out
 
@@ -114,7 +117,7 @@ def test_a_run_that_failed_is_not_written(tmp_path, monkeypatch, capsys):
 def test_without_a_path_nothing_is_written(calls, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(results, "add", None)  # would raise a TypeError
-    accuracy.run(JOBS, None, fit=no_fit)
+    accuracy.FITS.run(JOBS, None, fit=no_fit)
     assert calls == JOBS and not [*tmp_path.iterdir()]
 
 
@@ -145,6 +148,7 @@ def test_every_row_is_built_and_defined(row):
         assert (details, name) == rows.definition(row, kind)
         assert " object at 0x" not in json.dumps(details)
         assert not any(key.endswith("random_state") for key in details)
+        assert not re.search(r"(skhmc|benchmarks|numpy)\b", json.dumps(details))
     tree = Hierarchy.from_edges([("a", "b")])
     models = [rows.model_of(row, "table", tree, seed=seed) for seed in (3, 4)]
     texts = [repr(model.get_params()) for model in models]
@@ -154,7 +158,8 @@ def test_every_row_is_built_and_defined(row):
 def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
     networks, flat = ("table", OURS), ("table", "logistic regression")
     before = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
-    monkeypatch.setattr(skhmc._networks.base, "DROPOUT", {"single": (0, 0, 0)})
+    other = {"single": (0, 0, 0)}
+    monkeypatch.setattr(rows.CONSTANTS["DROPOUT"], other)
     after = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
     assert before[0] != after[0] and before[1] == after[1]
 
@@ -163,8 +168,7 @@ def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
 def test_the_rule_for_wide_tables_is_part_of_their_definition_alone(row, monkeypatch):
     kinds = ("table", "wide table")
     before = [rows.definition(row, kind)[1] for kind in kinds]
-    monkeypatch.setattr(skhmc._networks.base, "WIDE_DROPOUT", 0.9)
-    monkeypatch.setattr(rows, "WIDE_DROPOUT", 0.9, raising=False)
+    monkeypatch.setattr(rows.CONSTANTS["WIDE_DROPOUT"], 0.9)
     after = [rows.definition(row, kind)[1] for kind in kinds]
     assert before[0] == after[0] and before[1] != after[1]
 
@@ -174,7 +178,7 @@ def test_the_flat_networks_have_the_budget_of_those_beside_them():
     clf = rows.ROWS[FLAT].build(None, 0, "table")
     for name in ("hidden_layer_sizes", "max_iter", "batch_size", "learning_rate_init"):
         assert getattr(clf, name) == getattr(peer, name)
-    assert (clf.input_dropout, clf.dropout) == skhmc._networks.base.DROPOUT["many"][:2]
+    assert (clf.input_dropout, clf.dropout) == rows.constant("DROPOUT")["many"][:2]
 
     class Other(MaxConstraintClassifier):
         def __init__(self, *, optimizer="sgd", schedule="onecycle"):
@@ -529,14 +533,34 @@ def test_a_quick_run_writes_nothing_and_failures_are_named(monkeypatch):
         asked.append((jobs, path, n_processes, fit.keywords))
         return jobs
 
-    monkeypatch.setattr(accuracy, "run", fake)
-    monkeypatch.setattr(accuracy, "write_documentation", lambda: 1 / 0)
+    monkeypatch.setattr(accuracy.FITS, "run", fake)
+    monkeypatch.setattr(accuracy.FITS, "document", lambda: 1 / 0)
     monkeypatch.setattr(series.signal, "signal", lambda *args: None)
     monkeypatch.setattr("sys.argv", ["", "--quick", "--row", FLAT, "--jobs", "3"])
     with pytest.raises(SystemExit, match="1 failed: enron, flat MLP . closing, seed 0"):
         accuracy.main()
     options = {"device": "cpu", "quick": True}
     assert asked == [([Job("enron", FLAT, 0)], None, 3, options)]
+
+
+def test_a_page_is_written_without_a_fit(monkeypatch):
+    done = []
+    monkeypatch.setattr(accuracy.FITS, "run", lambda *args: 1 / 0)
+    monkeypatch.setattr(accuracy.FITS, "document", lambda: done.append("page"))
+    monkeypatch.setattr("sys.argv", ["", "--page"])
+    accuracy.main()
+    assert done == ["page"]
+
+
+def test_a_run_that_is_stopped_says_so(monkeypatch):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accuracy.FITS, "run", stopped)
+    monkeypatch.setattr(series.signal, "signal", lambda *args: None)
+    monkeypatch.setattr("sys.argv", ["", "--quick"])
+    with pytest.raises(SystemExit, match="Stopped; what is done stays."):
+        accuracy.main()
 
 
 # -- fits ------------------------------------------------------------------------------

@@ -1,26 +1,9 @@
-"""What the benchmarks of meta-estimators measured is what the documentation shows."""
+"""What benchmarks measured is what the documentation shows."""
 
-import itertools
 import json
 
-import pytest
-
-from benchmarks import (
-    coherent,
-    large,
-    out_of_core,
-    preprocessing,
-    thresholds,
-    wide_input,
-)
+from benchmarks import large, out_of_core
 from benchmarks.tables import include, table
-
-
-@pytest.mark.parametrize("bench", [coherent, thresholds], ids=["coherent", "cuts"])
-def test_the_documentation_has_the_tables_of_the_results(bench):
-    assert bench.PAGE.read_text() == bench.page()
-    page = bench.PAGE.with_name(f"{bench.RESULTS.stem}.rst").read_text()
-    assert f".. include:: {bench.PAGE.name}\n" in page
 
 
 def test_training_shows_what_very_many_labels_cost():
@@ -31,20 +14,6 @@ def test_training_shows_what_very_many_labels_cost():
     assert [run["estimator"] for run in made["size"]] == list(large.ESTIMATORS)
     assert all(run["peak_mb"] < run["limit_mb"] for run in made["size"])
     assert [run["sampled"] for run in made["sampled"]] == list(large.SAMPLES)
-
-
-def test_every_classifier_is_measured_on_every_set():
-    runs = json.loads(coherent.RESULTS.read_text())["runs"]
-    found = {(r["part"], r["name"], r["estimator"]) for r in runs}
-    expected = (coherent.TITLES, coherent.NAMES, coherent.ESTIMATORS)
-    assert found == set(itertools.product(*expected))
-
-
-def test_every_strategy_is_measured_on_every_set():
-    runs = json.loads(thresholds.RESULTS.read_text())["runs"]
-    assert list(runs) == list(thresholds.NAMES)
-    for found in runs.values():
-        assert len(found) == 8 and all(0 < r["score"] < 1 for r in found.values())
 
 
 def test_training_from_files_shows_the_table_of_its_results():
@@ -73,19 +42,3 @@ def test_a_table_says_who_printed_it():
         ".. list-table:: T\n   :header-rows: 1\n\n"
         "   * - a\n     - b\n   * - 1\n     - \n\nVersions: skhmc 0.\n"
     )
-
-
-def test_the_guide_shows_dropout_of_wide_inputs():
-    made = json.loads(wide_input.RESULTS.read_text())
-    assert wide_input.PAGE.read_text() == wide_input.page(made)
-    for row in made["rows"]:
-        assert (row["set"], row["samples"]) in wide_input.SETS
-        assert row["features"] > row["samples"] and len(row["au_prc"]) == made["seeds"]
-
-
-def test_the_guide_shows_what_steps_before_the_classifier_are_worth():
-    made = json.loads(preprocessing.RESULTS.read_text())
-    assert preprocessing.PAGE.read_text() == preprocessing.page(made)
-    assert [row["recipe"] for row in made["rows"]] == list(preprocessing.RECIPES)
-    for row in made["rows"]:
-        assert list(row["au_prc"]) == list(preprocessing.SETS) == made["sets"]

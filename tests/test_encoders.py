@@ -13,8 +13,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from benchmarks.encoders import SmallCNN, predictions, table_head, table_row
+from benchmarks.encoders import SmallCNN
 from benchmarks.peers import FlatNetwork
+from benchmarks.tuning.encoders import predictions, table_head, table_row
 from skhmc import HCALClassifier, Hierarchy
 
 TREE = Hierarchy.from_parents({"cat": "animal", "dog": "animal", "rose": "plant"})
@@ -433,7 +434,7 @@ def test_an_encoder_predicts_in_batches_no_larger_than_those_of_training():
     assert max(sizes) <= 7
 
 
-# -- the models of benchmarks.encoders -------------------------------------------------
+# -- the models of benchmarks.tune encoders --------------------------------------------
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "softmax"])

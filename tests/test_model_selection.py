@@ -172,7 +172,7 @@ def test_the_order_of_columns_hardly_matters():
     assert max(found) < 1.3 * min(found)
 
 
-def test_twenty_thousand_samples():  # benchmarks.splitters takes the time
+def test_twenty_thousand_samples():  # benchmarks.tune splitters times it
     Y = skewed(20_000, 500)
     part = folds(Y)
     assert n_missing(counts_of(Y, part, 5)) == (0, 0)

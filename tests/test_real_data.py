@@ -8,11 +8,12 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from benchmarks import encoders
 from benchmarks.accuracy_parts.jobs import Job, fit_and_score
 from benchmarks.accuracy_parts.rows import Row, network
 from benchmarks.accuracy_parts.sets import PUBLISHED
+from benchmarks.encoders import SmallCNN
 from benchmarks.npz_sets import load_npz_set
+from benchmarks.tuning import encoders
 from skhmc import HCALClassifier
 from tests.real_data import real_data_home
 
@@ -60,7 +61,7 @@ def test_grocery_images_through_a_small_cnn_beat_pixels_on_coherent_paths():
     data = load_npz_set("grocery32", real_data_home("npz"))
     images = data.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
     pixels, runs = images.reshape(len(images), -1), []
-    for X, encoder in ((images, encoders.SmallCNN), (pixels, None)):
+    for X, encoder in ((images, SmallCNN), (pixels, None)):
         clf = HCALClassifier(
             data.hierarchy, encoder=encoder, max_iter=8, random_state=0
         )

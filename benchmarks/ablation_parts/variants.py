@@ -9,11 +9,15 @@ from functools import partial
 
 from benchmarks.accuracy_parts import jobs, rows
 from benchmarks.accuracy_parts.jobs import Job
-from benchmarks.accuracy_parts.rows import PUBLISHED_MECHANISMS, Row, network
+from benchmarks.accuracy_parts.rows import (
+    PUBLISHED_MECHANISMS,
+    Row,
+    constant,
+    network,
+)
 from benchmarks.accuracy_parts.sets import GROUPS as SET_GROUPS
 from benchmarks.accuracy_parts.sets import KINDS, SINGLE_PATH
 from skhmc import HCALClassifier, MaxConstraintClassifier
-from skhmc._networks.base import DROPOUT, WIDE_DROPOUT
 
 __all__ = [
     "CHANGES",
@@ -79,15 +83,15 @@ GROUPS = {
         "sigmoids": {"label_loss": "bce"},
     },
     "Regularisation": {
-        "no input dropout": {"input_dropout": 0.0},
-        "input dropout .4": {"input_dropout": 0.4},
-        "dropout .5": {"dropout": 0.5},
+        "no input dropout": {"dropout": (0.0, "auto", "auto")},
+        "input dropout .4": {"dropout": (0.4, "auto", "auto")},
+        "dropout .5": {"dropout": ("auto", 0.5, "auto")},
     },
     "Budget": {
         "30 epochs": {"max_iter": 30},
         "120 epochs": {"max_iter": 120},
-        "two networks": {"n_networks": 2},
-        "two networks of 30 epochs": {"n_networks": 2, "max_iter": 30},
+        "two networks": {"n_estimators": 2},
+        "two networks of 30 epochs": {"n_estimators": 2, "max_iter": 30},
         "one hidden layer of 1000": {"hidden_layer_sizes": (1000,)},
         "hidden layers of 500": {"hidden_layer_sizes": (500, 500)},
         "hidden layers of 2000 and 1000": {"hidden_layer_sizes": (2000, 1000)},
@@ -181,17 +185,26 @@ def without_auto(params, single, wide):
     if loss == "auto":
         loss = "softmax" if single else "bce"
     single = loss == "softmax"
-    names = ("input_dropout", "dropout", "embedding_dropout")
-    said = dict(zip(names, DROPOUT["single" if single else "many"], strict=True))
-    said |= {"label_loss": loss, "linear_head": True}
+    said = {"label_loss": loss, "linear_head": True}
     has_head = params.get("linear_head") is not False
     said["normalize_features"] = single and has_head
-    said |= {"input_dropout": WIDE_DROPOUT} if wide and not single else {}
     said["coherence"] = "path" if single else "max"
-    pairs = params.items()
-    return {
-        name: said[name] if name in said and x == "auto" else x for name, x in pairs
+    found = {
+        name: said[name] if name in said and value == "auto" else value
+        for name, value in params.items()
     }
+    shares = constant("DROPOUT")["single" if single else "many"]
+    if wide and not single:
+        shares = (constant("WIDE_DROPOUT"), *shares[1:])
+    found["dropout"] = dropout_of(params["dropout"], shares)
+    return found
+
+
+def dropout_of(given, shares):
+    """Return the dropout of every layer, where "auto" is the layer's of ``shares``."""
+    each = given if isinstance(given, tuple) else (given,) * len(shares)
+    pairs = zip(each, shares, strict=True)
+    return tuple(share if own == "auto" else own for own, share in pairs)
 
 
 def said_changes(variant):

@@ -23,7 +23,7 @@ __all__ = [
     "path_figures",
 ]
 
-QUICK = {"max_iter": 2, "n_estimators": 5}
+QUICK = {"max_iter": 2, "n_estimators": 5}  # at most; a network has one estimator
 
 
 class Job(NamedTuple):
@@ -90,10 +90,10 @@ def _fit_and_score(job, quick, rows, part, device):
     kind = KINDS[job.data_set]
     model = model_of(job.row, kind, data.hierarchy, job.seed, rows, device)
     if quick:
-        params = [(name, name.rpartition("__")[2]) for name in model.get_params()]
-        model.set_params(
-            **{name: QUICK[last] for name, last in params if last in QUICK}
-        )
+        for name, value in model.get_params().items():
+            last = name.rpartition("__")[2]
+            if last in QUICK:
+                model.set_params(**{name: min(value, QUICK[last])})
     X, Y = data.X[data.fit], data.Y[data.fit]
     torch.manual_seed(job.seed)  # of the initial weights of SmallCNN
     start, cpu = time.perf_counter(), time.process_time()

@@ -3,6 +3,7 @@
 Every run names its definition and its environment, which stand in the file once.
 """
 
+import hashlib
 import json
 import os
 from importlib.metadata import version
@@ -13,7 +14,7 @@ import torch
 from benchmarks.peers import has_hiclass
 from benchmarks.speed_parts.common import Settings, machine
 
-__all__ = ["add", "environment", "is_done", "read", "timed", "write"]
+__all__ = ["add", "environment", "is_done", "named", "read", "timed", "write"]
 
 CORES = 2  # of the machines whose times are compared
 COSTS = ("seconds", "cpu_seconds", "job_seconds", "peak_gb")
@@ -42,6 +43,17 @@ def write(path, results):
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text("{\n" + ",\n".join(parts) + "\n}\n")
     draft.replace(path)
+
+
+def named(definition):
+    """Return a definition as JSON has it, and the short name that runs give for it.
+
+    Returns
+    -------
+    dict, str
+    """
+    text = json.dumps(definition, sort_keys=True)
+    return json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _key(run):

@@ -9,13 +9,12 @@ MaxConstraintClassifier knows of no hierarchy either; what the flat network lack
 start at the labels' frequencies, and the priors of those without a training row.
 """
 
-import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
@@ -23,7 +22,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.accuracy_parts.sets import CLUS, GROUPS, PUBLISHED, SINGLE_PATH, steps
+from benchmarks.accuracy_parts.results import named
+from benchmarks.accuracy_parts.sets import (
+    CLUS,
+    GROUPS,
+    PUBLISHED,
+    SINGLE_PATH,
+    steps,
+)
 from benchmarks.encoders import SmallCNN
 from benchmarks.peers import (
     FlatNetwork,
@@ -37,7 +43,6 @@ from skhmc import (
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
-from skhmc._networks.base import DROPOUT, WIDE_DROPOUT
 from skhmc.coherence import max_constraint
 
 __all__ = [
@@ -47,6 +52,7 @@ __all__ = [
     "ROWS",
     "SEEDS",
     "Row",
+    "constant",
     "definition",
     "from_network",
     "model_of",
@@ -84,6 +90,29 @@ PARTS = {  # data sets and rows
 # what does not define a row; where it was fitted stands beside every run
 NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input")
 NOT_OF_A_ROW += ("device",)
+# constants that figures depend on beside the parameters: their names in stored fits,
+# which stay, and where skhmc has them now
+CONSTANTS = {
+    "COARSE_WEIGHT": "skhmc.paths.COARSE_WEIGHT",
+    "DROPOUT": "skhmc._networks.parameters.DROPOUT",
+    "FEW_FEATURES": "skhmc._networks.parameters.FEW_FEATURES",
+    "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
+    "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
+    "WIDE_DROPOUT": "skhmc._networks.parameters.WIDE_DROPOUT",
+}
+# those of a row, by what it fits: shares of dropout="auto", what linear_head="auto" is
+# decided by, and the weight in scores of paths
+OF_NETWORKS = ("DROPOUT", "FEW_FEATURES", "WIDE_DROPOUT")
+DEPENDS_ON = {
+    HCALClassifier: (
+        *OF_NETWORKS,
+        "COARSE_WEIGHT",
+        "MAX_HEAD_WEIGHTS",
+        "MAX_LABELS_WITH_HEAD",
+    ),
+    HyperbolicHMC: OF_NETWORKS,
+    MaxConstraintClassifier: OF_NETWORKS,
+}
 
 
 # -- what a fitted classifier says: probabilities (or None), raw and final labels ------
@@ -144,6 +173,12 @@ class Row:
         return has_hiclass() or not self.needs_hiclass
 
 
+def constant(name):
+    """Return the value of one of ``CONSTANTS``."""
+    module, _, own_name = CONSTANTS[name].rpartition(".")
+    return getattr(import_module(module), own_name)
+
+
 def encoder(kind):
     """Return what networks read images with."""
     return {"encoder": SmallCNN} if kind == "images" else {}
@@ -167,16 +202,16 @@ def flat(estimator, head, form, hierarchy, seed, kind):
             f"The plain loop has adamw and onecycle, {estimator.__name__} now has "
             f"{has['optimizer']!r} and {has['schedule']!r}: let FlatNetwork follow."
         )
-    budget = ("hidden_layer_sizes", "learning_rate_init", "weight_decay")
-    budget += ("batch_size", "max_iter")
-    input_dropout, hidden, embedded = DROPOUT[form]
+    # both have the weight decay that adamw has if nothing is said
+    budget = ("hidden_layer_sizes", "learning_rate_init", "batch_size", "max_iter")
+    input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
         hierarchy,
         head,
         **encoder(kind),
         **{name: has[name] for name in budget},
         input_dropout=input_dropout,
-        wide_dropout=WIDE_DROPOUT if form == "many" else None,
+        wide_dropout=constant("WIDE_DROPOUT") if form == "many" else None,
         dropout=embedded if kind == "images" else hidden,
         random_state=seed,
     )
@@ -263,8 +298,9 @@ def model_of(row, kind, hierarchy=None, seed=0, rows=ROWS, device="cpu"):
 def definition(row, kind, rows=ROWS):
     """Return what a row's figures depend on but data and seed, and a short name of it.
 
-    That are all parameters of the Pipeline, what skhmc's constants say about those that
-    are "auto", and how else it is read. Code is not among it.
+    That are all parameters of the Pipeline, the constants that ``DEPENDS_ON`` has for
+    its classifier, and how else it is read. Code is not among it, and no name of a
+    module: where code lies changes no figure.
 
     Returns
     -------
@@ -276,31 +312,18 @@ def definition(row, kind, rows=ROWS):
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] not in NOT_OF_A_ROW
     }
-    for module in sorted({type(model[-1]).__module__, *module_names(rows[row])}):
-        found |= constants(module)
+    found |= {name: constant(name) for name in constants_of(model[-1])}
     if kind != "wide table":  # nothing depends on it
         names = [name for name in found if name.lower().endswith("wide_dropout")]
         found = {name: value for name, value in found.items() if name not in names}
     found |= {"also": list(rows[row].also)} if rows[row].also else {}
-    text = json.dumps(found, sort_keys=True)
-    return json.loads(text), hashlib.sha256(text.encode()).hexdigest()[:12]
+    return named(found)
 
 
-def module_names(row):
-    """Return the modules that say what "auto" is."""
-    if row.read is from_network:
-        return "skhmc._networks.base", "skhmc.paths"
-    return ()
-
-
-def constants(module):
-    """Return the constants of a module of skhmc that JSON can hold."""
-    found = {}
-    if module.startswith("skhmc."):
-        for name, value in vars(sys.modules[module]).items():
-            if name.isupper() and is_plain(value):
-                found[f"{module}.{name}"] = value
-    return found
+def constants_of(clf):
+    """Return the names of the constants that the figures of a classifier depend on."""
+    found = [names for kind, names in DEPENDS_ON.items() if isinstance(clf, kind)]
+    return found[0] if found else ()
 
 
 def is_plain(value):
@@ -313,9 +336,12 @@ def is_plain(value):
 
 
 def plain(value):
-    """Return a parameter as JSON can hold it, the same in every process."""
+    """Return a parameter as JSON can hold it, the same in every process.
+
+    Estimators, classes and functions are their names, without that of their module.
+    """
     if isinstance(value, BaseEstimator):
         return type(value).__qualname__
     if inspect.isclass(value) or inspect.isroutine(value):
-        return f"{value.__module__}.{value.__qualname__}"
+        return value.__qualname__
     return value if is_plain(value) else repr(value)

@@ -1,16 +1,14 @@
-"""Many fits: which are left to do, doing them, and what is said of all that are done.
-
-A command hands itself over as ``bench``: a module with ``RESULTS``, the file of its
-figures; ``pending(jobs, path)``; ``run(jobs, path, n_processes, fit)``;
-``fit_and_score(job, quick)``; and ``write_documentation()``.
-"""
+"""Many fits: which are left to do, doing them, and what is said of those done."""
 
 import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from statistics import fmean
 
 from benchmarks.accuracy_parts import results
@@ -18,53 +16,116 @@ from benchmarks.accuracy_parts.processes import side_by_side
 from benchmarks.accuracy_parts.sets import KINDS
 
 __all__ = [
+    "Series",
     "add_options",
     "changed_rows",
-    "pending",
-    "run",
     "said_of_runs",
     "said_of_two_cores",
-    "work",
 ]
+
+STOPPED = "Stopped; what is done stays."
 
 
 # -- fits ------------------------------------------------------------------------------
 
 
-def pending(jobs, found, defined):
-    """Return the jobs that are not done.
+def as_given(jobs, runs):
+    """Return jobs in the order that they have."""
+    return jobs
+
+
+@dataclass
+class Series:
+    """The fits of a command, and the file that has their figures.
 
     Parameters
     ----------
-    jobs : list of Job
-    found : dict
-        What is in the file of results.
-    defined : dict of Job to tuple
-        What ``definition`` says of each.
+    path : Path
+        The file.
+    fit : callable
+        Of a job, and with ``quick`` and ``device``; returns figures. New processes
+        import it.
+    define : callable
+        Of jobs; returns what ``definition`` says of each, by job.
+    document : callable
+        Writes the documentation, from what is in the file.
+    order : callable
+        Of jobs and the runs that are done; returns the jobs in the order to run them.
     """
-    return [j for j in jobs if not results.is_done(found, j, defined[j][1])]
 
+    path: Path
+    fit: Callable
+    define: Callable
+    document: Callable
+    order: Callable = as_given
 
-def run(jobs, path, n_processes, fit, defined):
-    """Run jobs side by side and write each when it is done; path None writes nothing.
+    def pending(self, jobs, path):
+        """Return the jobs that a file does not have, in the order to run them."""
+        found, defined = results.read(path), self.define(jobs)
+        left = [j for j in jobs if not results.is_done(found, j, defined[j][1])]
+        return self.order(left, found["runs"])
 
-    Returns
-    -------
-    list of Job
-        Those that failed.
-    """
-    where, failed, start = results.environment(), [], time.perf_counter()
-    with closing(side_by_side(fit, jobs, n_processes)) as done:
-        for number, (job, figures, error) in enumerate(done, 1):
-            if error is None and path is not None:
-                results.add(path, job, figures, defined[job], where)
-            minutes = (time.perf_counter() - start) / 60
-            said = said_of(figures) if error is None else f"FAILED\n{error}"
-            failed += [] if error is None else [job]
-            print(
-                f"[{number}/{len(jobs)}, {minutes:.0f} min] {job}: {said}", flush=True
-            )
-    return failed
+    def run(self, jobs, path, n_processes=2, fit=None):
+        """Run jobs side by side and write each when it is done.
+
+        Parameters
+        ----------
+        jobs : list of Job
+        path : Path or None
+            The file to write; None writes nothing.
+        n_processes : int, default=2
+        fit : callable, default=None
+            Of a job; None is ``self.fit``.
+
+        Returns
+        -------
+        list of Job
+            Those that failed.
+        """
+        where, failed, start = results.environment(), [], time.perf_counter()
+        defined = self.define(jobs)
+        with closing(side_by_side(fit or self.fit, jobs, n_processes)) as done:
+            for number, (job, figures, error) in enumerate(done, 1):
+                if error is None and path is not None:
+                    results.add(path, job, figures, defined[job], where)
+                minutes = (time.perf_counter() - start) / 60
+                said = said_of(figures) if error is None else f"FAILED\n{error}"
+                failed += [] if error is None else [job]
+                count = f"[{number}/{len(jobs)}, {minutes:.0f} min]"
+                print(f"{count} {job}: {said}", flush=True)
+        return failed
+
+    def work(self, options, jobs):
+        """Do what a command is asked for: fits, the documentation or both.
+
+        Parameters
+        ----------
+        options : argparse.Namespace
+            With those of ``add_options``.
+        jobs : list of Job
+            Those that are done already are not run again.
+        """
+        if options.page:
+            self.document()
+            return
+        # a kill, like Ctrl-C, ends the processes of the fits, too
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
+        try:
+            failed = self._work(options, jobs)
+        except KeyboardInterrupt:
+            sys.exit(STOPPED)
+        if failed:
+            sys.exit(f"{len(failed)} failed: {'; '.join(map(str, failed))}")
+
+    def _work(self, options, jobs):
+        fit = partial(self.fit, device=options.device)
+        if options.quick:
+            return self.run(jobs, None, options.jobs, partial(fit, quick=True))
+        left = self.pending(jobs, self.path)
+        print(f"{len(jobs) - len(left)} of {len(jobs)} fits are done already.")
+        failed = self.run(left, self.path, options.jobs, fit)
+        self.document()
+        return failed
 
 
 def said_of(figures):
@@ -149,7 +210,7 @@ def changed_rows(runs):
     return sorted({row for (row, _), names in found.items() if len(names) > 1})
 
 
-# -- a command -------------------------------------------------------------------------
+# -- the options of a command ----------------------------------------------------------
 
 
 def add_options(parser):
@@ -159,20 +220,3 @@ def add_options(parser):
     parser.add_argument("--device", default="cpu", help="of the networks of skhmc")
     parser.add_argument("--quick", action="store_true", help="writes nothing")
     parser.add_argument("--page", action="store_true", help="fits nothing")
-
-
-def work(bench, options, jobs):
-    """Run the jobs that are not done yet, and write the documentation."""
-    # a kill, like Ctrl-C, ends the processes of the fits, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; what is done stays."))
-    fit = partial(bench.fit_and_score, device=options.device)
-    if options.quick:
-        quick = partial(fit, quick=True)
-        failed = bench.run(jobs, None, options.jobs, quick)
-    else:
-        left = bench.pending(jobs, bench.RESULTS)
-        print(f"{len(jobs) - len(left)} of {len(jobs)} fits are done already.")
-        failed = bench.run(left, bench.RESULTS, options.jobs, fit)
-        bench.write_documentation()
-    if failed:
-        sys.exit(f"{len(failed)} failed: {'; '.join(map(str, failed))}")

@@ -4,9 +4,8 @@ import numpy as np
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
-from benchmarks.coherent import rows as split
 from benchmarks.npz_sets import load_npz_set
-from benchmarks.recipe import table_steps
+from benchmarks.recipe import split, table_steps
 from skhmc.datasets import fetch_clus
 from skhmc.paths import is_single_path
 

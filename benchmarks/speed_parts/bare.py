@@ -45,7 +45,7 @@ class BareLoop:
         self.module.to(device).train()
         self.criterion.to(device).eval()  # keeps no record
         self.X = torch.as_tensor(problem.X, dtype=torch.float32).to(device)
-        Y, _ = problem.form.place(problem.Y)
+        Y, _ = problem.form.to_net_order(problem.Y)
         self.Y = torch.as_tensor(Y, dtype=torch.float32).to(device)
         n_samples = len(self.X)
         n_batches = -(-n_samples // estimator.batch_size)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.ranking_scale import in_own_process
+from benchmarks.command import in_own_process
 from benchmarks.speed_parts.common import exponent, found, peak_gb, quiet
 from benchmarks.speed_parts.data import draw_labels, make_hierarchy
 from skhmc import HCALClassifier, MaxConstraintClassifier

@@ -111,14 +111,14 @@ class FileRows:
 
 
 def check_X(estimator, X, *, reset, allow_nd):
-    """Return X as a C-ordered array or CSR matrix of the estimator's ``dtype``.
+    """Return X as a C-ordered array or CSR matrix of the estimator's ``_dtype``.
 
     What lies in a file stays there, whatever its dtype: FileRows are returned.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Has ``dtype``; learns or is checked for ``n_features_in_``.
+        Has ``_dtype``; learns or is checked for ``n_features_in_``.
     X : array-like or sparse matrix of shape (n_samples, n_features, ...)
     reset : bool
         True in ``fit``.
@@ -129,7 +129,7 @@ def check_X(estimator, X, *, reset, allow_nd):
     -------
     ndarray, csr_matrix or FileRows
     """
-    options = {"accept_sparse": "csr", "dtype": np.dtype(estimator.dtype), "order": "C"}
+    options = {"accept_sparse": "csr", "dtype": estimator._dtype, "order": "C"}
     options["allow_nd"] = allow_nd
     try:
         if has_rows_in_file(X):

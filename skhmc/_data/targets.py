@@ -23,7 +23,6 @@ __all__ = [
     "read_fit_labels",
     "read_targets",
     "require_y",
-    "set_labels",
 ]
 
 
@@ -122,6 +121,23 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+
+    @property
+    def label_names(self):
+        """The names of the columns (n_labels,): ``label_names_`` of an estimator."""
+        names = np.empty(self.hierarchy.n_labels, dtype=object)
+        names[:] = self.hierarchy.labels  # also where names are tuples
+        return names
+
+    @property
+    def output_classes(self):
+        """What every output may be: ``classes_`` of an estimator.
+
+        ``[[0, 1]] * n_labels`` of indicators, else the classes.
+        """
+        if self.classes is None:
+            return np.tile([0, 1], (self.hierarchy.n_labels, 1))
+        return self.classes
 
 
 def read_targets(
@@ -385,7 +401,7 @@ def read_fit_input(
     known = former == "labels"
     source = estimator.hierarchy_ if known else estimator.hierarchy
     targets = read_targets(y, source, classes=classes, partial=partial and not known)
-    weight = _read_weight(X, y, targets, sample_weight, np.dtype(estimator.dtype))
+    weight = _read_weight(X, y, targets, sample_weight, estimator._dtype)
     if known:
         targets, weight = _as_before(estimator, targets, weight)
     return X, targets, weight
@@ -453,13 +469,3 @@ def _as_before(estimator, targets, weight):
     if weight is not None and weight.shape[1] > 1:
         weight = weight[:, order]
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
-
-
-def set_labels(estimator, targets):
-    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
-    hierarchy, classes = targets.hierarchy, targets.classes
-    estimator.hierarchy_ = hierarchy
-    estimator.label_names_ = np.empty(hierarchy.n_labels, dtype=object)
-    estimator.label_names_[:] = hierarchy.labels
-    tiled = np.tile([0, 1], (hierarchy.n_labels, 1))
-    estimator.classes_ = tiled if classes is None else classes

@@ -45,7 +45,8 @@ class _PaddedRows:
     """
 
     def __init__(self, matrix, columns, dtype, device):
-        stored, starts = np.diff(matrix.indptr), matrix.indptr[:-1]
+        stored = np.diff(matrix.indptr)
+        starts = matrix.indptr[:-1]
         place = matrix.indices if columns is None else columns[matrix.indices]
         last = np.maximum(stored - 1, 0)[:, None]
         entry = starts[:, None] + np.minimum(np.arange(self.longest(matrix)), last)
@@ -77,7 +78,8 @@ class _PaddedRows:
         return self.value.device
 
     def __getitem__(self, rows):
-        place, value = self.place[rows].long(), self.value[rows]
+        place = self.place[rows].long()
+        value = self.value[rows]
         block = value.new_zeros(len(place), self.width)
         return block.scatter_(1, place, value)  # what is there twice is the same twice
 
@@ -115,10 +117,12 @@ class SliceDataset(torch.utils.data.Dataset):
         columns=None,
         sampler=None,
     ):
-        self.dtype, self.copy = dtype, copy
+        self.dtype = dtype
+        self.copy = copy
         self.arrays = [self._sliceable(a) for a in (X, Y, weight)]
         self.sparse = sparse and sp.issparse(X)
-        self.columns, self.sampler = columns, sampler
+        self.columns = columns
+        self.sampler = sampler
 
     def _sliceable(self, array):
         if array is None or sp.issparse(array) or isinstance(array, FileRows):
@@ -197,19 +201,19 @@ class SliceDataset(torch.utils.data.Dataset):
         X, Y, weight = (self._cut(a, rows) for a in parts)
         X = self._sparse(X) if self.sparse else self._dense(X)
         if self.sampler is None:
-            Y, weight = self._targets(Y), self._dense(weight)
+            Y = self._targets(Y)
+            weight = self._dense(weight)
             return _to(X, device), (_to(Y, device), _to(weight, device))
         sample = self.sampler.draw(self._positive(Y), self.dtype)
         Y = self._targets(Y, sample.labels)
         if wide:
             weight = _block(self.arrays[2], rows.here, sample.labels)
-        importance, labels = _to(sample.importance, device), sample.labels
+        importance = _to(sample.importance, device)
+        labels = sample.labels
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()
-        X, sample = (
-            {"X": _to(X, device), "labels": labels},
-            type(sample)(labels, importance),
-        )
+        X = {"X": _to(X, device), "labels": labels}
+        sample = type(sample)(labels, importance)
         return X, (_to(Y, device), _to(self._dense(weight), device), sample)
 
     def _cut(self, array, rows):
@@ -247,13 +251,18 @@ class SliceDataset(torch.utils.data.Dataset):
         if not sp.issparse(part):
             return part if part is None or labels is None else part[:, labels]
         row = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-        row, place = torch.from_numpy(row), torch.from_numpy(self._places(part))
-        values, width = _tensor(part.data).to(self.dtype), part.shape[1]
+        row = torch.from_numpy(row)
+        place = torch.from_numpy(self._places(part))
+        values = _tensor(part.data).to(self.dtype)
+        width = part.shape[1]
         if labels is not None:
-            label, width = place, len(labels)
+            label = place
+            width = len(labels)
             place = torch.searchsorted(labels, label).clamp_max(width - 1)
             here = labels[place] == label  # what is unknown need not be in the sample
-            row, place, values = row[here], place[here], values[here]
+            row = row[here]
+            place = place[here]
+            values = values[here]
         block = torch.zeros(part.shape[0], width, dtype=self.dtype)
         block[row, place] = values
         return block
@@ -298,7 +307,9 @@ class Batches:
     """
 
     def __init__(self, dataset, batch_size, device, generator=None):
-        self.dataset, self.device, self.generator = dataset, device, generator
+        self.dataset = dataset
+        self.device = device
+        self.generator = generator
         self.n_batches = -(-len(dataset) // batch_size)
 
     def __len__(self):

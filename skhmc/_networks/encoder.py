@@ -1,98 +1,55 @@
-"""The encoder an estimator was given: built, and sized from the data."""
+"""A user's encoder: built, and its output measured on two samples."""
 
 import inspect
 from copy import deepcopy
-from numbers import Integral
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._networks.batches import SliceDataset
-from skhmc._networks.parameters import check_accepted, passed_on
-from skhmc.nn.modules import MLPEncoder
+from skhmc._networks.parameters import DTYPES, check_accepted, prefixed
+from skhmc._networks.training import Encoder
 
-__all__ = ["build_encoder", "positive_elements"]
-
-
-# sparse X of at least so many features, at most this share of them stored, stays sparse
-WIDE, SPARSE = 1000, 0.01
+__all__ = ["user_encoder"]
 
 
-def positive_elements(estimator, name, kind):
-    """Return a parameter that is a number or a sequence of them as a list, checked."""
-    given = getattr(estimator, name)
-    values = np.atleast_1d(given).tolist()
-    if not all(isinstance(value, kind) and value > 0 for value in values):
-        raise InvalidParameterError(
-            f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
-            f"{given!r}."
-        )
-    return values
-
-
-def _stays_sparse(estimator, X):
-    """Tell whether batches of X stay sparse: where that is faster, or as it was.
-
-    By ``python -m benchmarks.sparse_input``.
-    """
-    former = vars(estimator).get("net_")
-    if former is not None:  # what the optimiser remembers goes with the weights
-        return former.module_.takes_sparse
-    if not sp.issparse(X) or X.shape[1] < WIDE:
-        return False
-    return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
-
-
-def build_encoder(estimator, X):
-    """Return the encoder, the width of its output, and the parts that are the user's.
+def user_encoder(params, X):
+    """Return the Encoder that the parameter ``encoder`` asks for.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        With ``encoder``, ``hidden_layer_sizes``, ``dropout_`` and ``input_dropout_``;
-        what it has as ``encoder__*`` goes to the class or factory.
+    params : dict
+        With ``encoder``, a module, class or factory, and ``precision``; what it has as
+        ``encoder__*`` goes to the class or factory.
     X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
-
-    Returns
-    -------
-    encoder : nn.Module
-    n_encoded : int
-    own : set of nn.Module
-        Left out of our initialisation and random streams.
     """
-    given, dtype = estimator.encoder, getattr(torch, estimator.dtype)
-    options = passed_on(estimator, "encoder")
-    if options and (given is None or isinstance(given, torch.nn.Module)):
-        raise InvalidParameterError(
-            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
-            f"class or factory that could take it."
-        )
-    if given is None:
-        sizes = positive_elements(estimator, "hidden_layer_sizes", Integral)
-        shares = estimator.dropout_, estimator.input_dropout_
-        encoder = MLPEncoder(X.shape[1], sizes, *shares, _stays_sparse(estimator, X))
-        return encoder, encoder.n_outputs, set()
+    given = params["encoder"]
+    options = prefixed(params, "encoder")
     if isinstance(given, torch.nn.Module):
-        encoder = deepcopy(given)
+        module = deepcopy(given)
     else:
-        check_accepted("encoder", options, given)
-        said = getattr(given, "keywords", {})  # of a functools.partial
-        takes = "input_shape" in inspect.signature(given).parameters
-        if takes and "input_shape" not in said:
-            options = {"input_shape": X.shape[1:], **options}
-        encoder = given(**options)
-    if not isinstance(encoder, torch.nn.Module):
+        module = _made_by(given, options, X.shape[1:])
+    if not isinstance(module, torch.nn.Module):
         raise InvalidParameterError(
-            f"encoder={given!r} gave {encoder!r}, expected a torch.nn.Module."
+            f"encoder={given!r} gave {module!r}, expected a torch.nn.Module."
         )
-    encoder = encoder.to("cpu", dtype).eval()
+    dtype = DTYPES[params["precision"]]
+    module = module.to("cpu", dtype).eval()
     sample, _ = SliceDataset(X[:2], dtype=dtype, copy=True).batch(slice(None), "cpu")
     with torch.no_grad():
-        encoded = encoder(sample)
+        encoded = module(sample)
     _check_encoded(encoded, len(sample), dtype)
-    return encoder, encoded.flatten(1).shape[1], set(encoder.modules())
+    return Encoder(module, encoded.flatten(1).shape[1], set(module.modules()))
+
+
+def _made_by(factory, options, input_shape):
+    """Call a class or factory, with the shape of one sample if it takes it."""
+    check_accepted("encoder", options, factory)
+    said = getattr(factory, "keywords", {})  # of a functools.partial
+    takes_shape = "input_shape" in inspect.signature(factory).parameters
+    if takes_shape and "input_shape" not in said:
+        options = {"input_shape": input_shape, **options}
+    return factory(**options)
 
 
 def _check_encoded(encoded, n_samples, dtype):

@@ -1,6 +1,10 @@
 """HCALClassifier: prototypes, aggregation, perturbation and adaptive task weights."""
 
-from numbers import Integral, Real
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,24 +12,19 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skhmc._data.weights import most_per_row
 from skhmc._networks.base import NetworkHMC
-from skhmc._networks.encoder import build_encoder, positive_elements
-from skhmc._networks.label_sampling import MOST_EXACT
 from skhmc._networks.parameters import (
-    COMMITTEE_CONSTRAINTS,
     EMBEDDING_CONSTRAINTS,
+    ENSEMBLE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
 )
-from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Parts
-from skhmc._scoring.label_form import ManyPaths, SinglePath, choose_form
+from skhmc._scoring.label_form import ManyPaths
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
 from skhmc.nn.losses import LossNames, softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
 
 __all__ = ["HCALClassifier"]
-
-
-MOST_WEIGHTS = 20_000_000  # that "auto" gives a linear head
 
 
 class HCALClassifier(NetworkHMC):
@@ -44,20 +43,20 @@ class HCALClassifier(NetworkHMC):
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
     encoder : nn.Module, class or factory, default=None
-        Maps a batch of X to features. None is a multi-layer perceptron. A class or
-        factory is called with ``input_shape`` (the shape of one sample) if it takes it.
-        With an encoder, X may have more than two dimensions.
+        Network that maps a batch of X to features. None is a multi-layer perceptron. A
+        class or factory is called with ``input_shape`` (the shape of one sample) if it
+        takes it. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the perceptron's hidden layers.
+        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
     embedding_dim : int, default=256
         Width d of the embedding and the prototypes.
-    input_dropout, dropout, embedding_dropout : float or "auto", default="auto"
-        Share of the input, of the hidden layers and of the embedding dropped in
-        training. "auto" is 0.1, 0.5, 0.2 for single paths, else 0.2, 0.7, 0.5, and of
-        the input 0.4 where ``fit`` gets more features than samples; it is 0 of less
-        than 10 features.
+    dropout : float, "auto" or tuple of three, default="auto"
+        Shares of the input, of the hidden layers and of the embedding that are dropped
+        in training; one number is all three. "auto" is 0.1, 0.5, 0.2 for single paths,
+        else 0.2, 0.7, 0.5; of the input it is 0.4 where ``fit`` gets more features than
+        samples, and 0 of less than 10 features.
     temperature : float, default=0.3
-        :math:`\tau`: similarities are divided by it.
+        Temperature :math:`\tau`: similarities are divided by it.
     normalize_features : bool or "auto", default="auto"
         Whether embeddings have length 1, as in the paper; else they are divided by
         :math:`\sqrt d`. "auto" has it where levels are scored by softmaxes and there
@@ -66,12 +65,11 @@ class HCALClassifier(NetworkHMC):
         Whether a linear layer on the encoder's output is added to the similarities.
         "auto" does so for up to 20,000 labels and 20 million weights.
     perturbation : float, default=0.01
-        :math:`\epsilon`: prototypes are shaken by uniform noise in training.
-    aggregation : float, default=0.0
+        Bound :math:`\epsilon` of the uniform noise that shakes prototypes in training.
+    aggregation : float or tuple (float, int), default=0.0
         Share of every level's loss, but the deepest's, that is computed on the mean
-        embeddings of its classes (child-to-parent aggregation). The paper's is 1.
-    aggregation_chunk : int, default=32
-        Samples per class mean.
+        embeddings of its classes (child-to-parent aggregation), the paper's is 1; and
+        the number of samples per class mean, which is 32 if it is not given.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
         Weights of the levels' losses: a softmax of them or of their rates, or equal.
     gamma : float, default=0.5
@@ -83,51 +81,54 @@ class HCALClassifier(NetworkHMC):
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
-        How probabilities become coherent: parents are raised to their highest child
-        ("max"), paths are scored as wholes ("path", single paths only), or the nearest
-        coherent probabilities are taken ("isotonic", trees only). "auto" is "path" for
-        single paths, else "max". None shows the raw scores. May change after ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path"} or \
+            None, default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
+        ("average"), conditional probabilities multiplied down ("product"), the nearest
+        coherent probabilities ("isotonic", trees only), or paths scored as wholes
+        ("path", single paths only). "auto" is "path" for single paths, else "max". None
+        shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
         is the most probable path ("path") or label of every level (None).
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
+        (n_samples, 2) that MultiOutputClassifier returns.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
-    class_weight : dict or "balanced", default=None
-        Weight of the positives of labels, by name. "balanced" makes a label's positives
-        and negatives, or the labels of a softmax, count alike.
-    class_weight_cap : float, default=3
-        "balanced" weighs nothing more than this many times as much as its opposite.
+    class_weight : dict, "balanced" or ("balanced", cap), default=None
+        Weights of the positives of labels, by name. "balanced" makes a label's
+        positives and negatives, or the labels of a softmax, count alike, but weighs
+        nothing more than ``cap`` times as much as its opposite; the cap is 3 if it is
+        not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        What takes the steps. A class of torch.optim gets ``learning_rate_init`` and
-        what ``optimizer__*`` says.
-    learning_rate_init : float, default=0.001
-        Its learning rate; the peak of the one-cycle schedule.
-    prototype_learning_rate : float or sequence of float, default=None
-        Learning rate of the prototypes, or one per level from the deepest up (the last
-        one serves the rest). None is ``learning_rate_init``.
-    momentum : float, default=0.9
-        Of "sgd".
-    weight_decay : float, default=0.01
-        Weight decay of the named optimisers.
+        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
+        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
+        these and its other parameters: ``optimizer__weight_decay=0.1``.
+    learning_rate_init : float or tuple of float, default=0.001
+        Learning rate; with the one-cycle schedule its peak. A tuple gives that of the
+        network and then those of the prototypes, from the deepest level up; the last
+        one serves the levels above, too.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        How the learning rate moves. A class of torch.optim.lr_scheduler gets what
-        ``schedule__*`` says and steps once per epoch, or per batch with
+        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets what ``schedule__*`` says and steps once per epoch, or per batch with
         ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Most samples per step; batches are even. None takes all at once.
+        Largest number of samples per step; batches are of even size. None takes all
+        samples at once.
     n_sampled_labels : int, None or "auto", default="auto"
-        How many of the labels that no sample of a batch has enter its loss, drawn anew
-        in every step; the others do (see the user guide). None takes all labels, as
-        "auto" does of up to 20,000; of more it takes 5,000, where the loss allows it.
+        Number of labels without a positive in a batch that enter its loss, drawn anew
+        in every step beside all labels with one (see the user guide). None takes all
+        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
+        the loss allows it.
     max_iter : int, default=60
         Number of epochs.
-    n_networks : int, default=1
-        Number of networks, trained side by side in the same epochs, whose logits are
-        averaged, at so many times the cost (see the user guide).
+    n_estimators : int, default=1
+        Number of networks in the ensemble. They are trained side by side in the same
+        epochs, at so many times the cost, and their logits are averaged (see the user
+        guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
     early_stopping : bool, default=False
@@ -140,22 +141,22 @@ class HCALClassifier(NetworkHMC):
         Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
         schedule, while the learning rate rises, do not count.
     tol : float, default=1e-4
-        Least rise that counts for ``early_stopping``.
+        Least rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network.
-    precision : {"full", "tf32", "mixed"}, default="full"
-        Of matrix products in training: those of a GPU with TensorFloat-32 ("tf32"), or
-        all in bfloat16 ("mixed"), which saves time where the hardware has it. Losses,
-        weights and predictions keep ``dtype``.
+    precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
+        Precision of the network: weights, losses and predictions in float32 or float64.
+        "tf32" and "mixed" are float32, but multiply matrices in training with
+        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
+        where the hardware has it.
     device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        "cuda:N".
     random_state : int, RandomState or None, default=None
-        Makes fits repeatable, bit for bit on one CPU with one number of threads. The
-        global state of torch and numpy is left alone.
+        Seed that makes fits repeatable, bit for bit on one CPU with one number of
+        threads. The global state of torch and numpy is left alone.
     verbose : int, default=0
-        1 shows a progress bar.
+        Verbosity: 1 shows a progress bar.
 
     Attributes
     ----------
@@ -165,9 +166,12 @@ class HCALClassifier(NetworkHMC):
         Names of the columns of all outputs.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
-    label_loss_, leaf_prediction_, coherence_
-        What "auto" decided; likewise ``linear_head_``, ``input_dropout_``,
-        ``normalize_features_``, ``dropout_`` and ``embedding_dropout_``.
+    label_loss_, leaf_prediction_, linear_head_, normalize_features_, coherence_
+        Values of these parameters, where "auto" is decided.
+    dropout_ : tuple of float
+        Shares of the input, the hidden layers and the embedding that were dropped.
+    n_sampled_labels_ : int or None
+        Number of labels sampled in every step; None where all were taken.
     history_ : list of dict
         Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
         it.
@@ -208,189 +212,193 @@ class HCALClassifier(NetworkHMC):
         "temperature": 0.1,
         "perturbation": 0.01,
         "aggregation": 1.0,
-        "aggregation_chunk": 32,
         "task_weighting": "adaptive",
         "gamma": 0.5,
         "coherence": None,
-        "input_dropout": 0.0,
-        "dropout": 0.0,
-        "embedding_dropout": 0.0,
+        "dropout": (0.0, 0.0, 0.0),
         "optimizer": "sgd",
-        "learning_rate_init": 0.01,
-        "prototype_learning_rate": (0.05, 0.1, 0.2),
-        "momentum": 0.9,
-        "weight_decay": 1e-4,
+        "learning_rate_init": (0.01, 0.05, 0.1, 0.2),
+        "optimizer__momentum": 0.9,
+        "optimizer__weight_decay": 1e-4,
         "schedule": "constant",
         "batch_size": 32,
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
-        **COMMITTEE_CONSTRAINTS,
+        **ENSEMBLE_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean", StrOptions({"auto"})],
         "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, None, closed="left")],
-        "aggregation": [Interval(Real, 0, 1, closed="both")],
-        "aggregation_chunk": [Interval(Integral, 1, None, closed="left")],
+        "aggregation": [Interval(Real, 0, 1, closed="both"), tuple],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
-        "label_loss": [StrOptions(LossNames("auto")), callable],
+        "label_loss": [StrOptions(LossNames("auto", paths=True)), callable],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
-        "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
-        "prototype_learning_rate": [
-            None,
-            "array-like",
-            Interval(Real, 0, None, closed="neither"),
-        ],
+        "coherence": [StrOptions(RuleNames("auto", paths=True)), None],
     }
+    _dropped = ("the input", "the hidden layers", "the embedding")
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000, 1000),
-        embedding_dim=256,
-        input_dropout="auto",
-        dropout="auto",
-        embedding_dropout="auto",
-        temperature=0.3,
-        normalize_features="auto",
-        linear_head="auto",
-        perturbation=0.01,
-        aggregation=0.0,
-        aggregation_chunk=32,
-        task_weighting="adaptive",
-        gamma=0.5,
-        label_loss="auto",
-        leaf_prediction="auto",
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        class_weight_cap=3.0,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        prototype_learning_rate=None,
-        momentum=0.9,
-        weight_decay=1e-2,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        n_networks=1,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        dtype="float32",
-        precision="full",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **passed_on,
-    ):
-        self._assign(locals())
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        embedding_dim: int = 256,
+        dropout: float | str | tuple[float | str, ...] = "auto",
+        temperature: float = 0.3,
+        normalize_features: bool | str = "auto",
+        linear_head: bool | str = "auto",
+        perturbation: float = 0.01,
+        aggregation: float | tuple[float, int] = 0.0,
+        task_weighting: str = "adaptive",
+        gamma: float = 0.5,
+        label_loss: str | Callable[..., Any] = "auto",
+        leaf_prediction: str = "auto",
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float | tuple[float, ...] = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        n_estimators: int = 1,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.temperature = temperature
+        self.normalize_features = normalize_features
+        self.linear_head = linear_head
+        self.perturbation = perturbation
+        self.aggregation = aggregation
+        self.task_weighting = task_weighting
+        self.gamma = gamma
+        self.label_loss = label_loss
+        self.leaf_prediction = leaf_prediction
+        self.coherence = coherence
+        self.threshold = threshold
+        self.proba_format = proba_format
+        self.sparse_output = sparse_output
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.n_sampled_labels = n_sampled_labels
+        self.max_iter = max_iter
+        self.n_estimators = n_estimators
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_prefixed(prefixed)
 
-    def _choose_form(self, targets, partial):
-        form, self.label_loss_, self.leaf_prediction_ = choose_form(
-            targets, self.label_loss, self.leaf_prediction, partial
-        )
-        return form
-
-    def _keep_form(self, form, targets):
-        asked = self.label_loss_ if self.label_loss == "auto" else self.label_loss
-        if (asked == "softmax") != isinstance(form, SinglePath):
-            raise ValueError(
-                f"Training goes on with label_loss={self.label_loss_!r}, but got "
-                f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
-            )
-        self.label_loss_ = asked
-        for name in ("leaf_prediction", "normalize_features"):
-            given, began_with = getattr(self, name), getattr(self, name + "_")
-            if given not in ("auto", began_with):
-                raise ValueError(
-                    f"Training goes on with {name}={began_with!r}, but got {given!r}. "
-                    f"Use 'auto', or start anew."
-                )
-        form.accepts(targets.Y, self.leaf_prediction)
-
-    @property
-    def coherence_(self):
-        if self.coherence == "auto":
-            return "path" if isinstance(self._form, SinglePath) else "max"
-        return self.coherence
-
-    def _build(self, problem):
-        module, own = self._build_module(problem)
-        tasks, weights, most = self._build_tasks(problem), problem.class_weight, None
-        if self.aggregation and resolve_device(self.device) != "cpu":
-            groups = [torch.arange(len(problem.positive))[c] for c in tasks.classes]
-            groups = [group.numpy() for group in groups]
-            per_row = most_per_row(*problem.form.place(problem.Y), groups)
-            most = [self.aggregation_chunk * n for n in per_row]
-        criterion = HCALCriterion(
-            tasks,
-            aggregation=self.aggregation,
-            chunk=self.aggregation_chunk,
-            weighting=self.task_weighting,
-            gamma=self.gamma,
-            class_weight=weights and tuple(map(torch.from_numpy, weights)),
-            max_means=most,
-        )
-        groups = self._prototype_groups(len(problem.form.level_sizes))
-        return Parts(module, criterion, own, groups)
-
-    def _build_module(self, problem):
-        encoder, n_encoded, own = build_encoder(self, problem.X)
-        given, n_labels = self.linear_head, len(problem.positive)
-        fits = n_labels <= MOST_EXACT and n_labels * n_encoded <= MOST_WEIGHTS
-        self.linear_head_ = fits if given == "auto" else bool(given)
-        given, many = self.normalize_features, isinstance(problem.form, ManyPaths)
-        if "net_" not in vars(self):  # else what training began with stays
-            unit = self.linear_head_ and not many
-            self.normalize_features_ = unit if given == "auto" else bool(given)
+    def _build(self, problem, settings, encoder):
+        """Return prototypes, and the losses of levels weighed against each other."""
+        form = problem.form
         bias = fixed = None
-        if many:  # every label starts at its log-odds
+        if isinstance(form, ManyPaths):  # every label starts at its log-odds
             bias = torch.from_numpy(problem.log_odds())
             fixed = torch.from_numpy(problem.fixed)
-        module = PrototypeNetwork(
-            encoder,
-            n_encoded,
-            problem.form.level_sizes,
+        network = PrototypeNetwork(
+            encoder.module,
+            encoder.width,
+            form.level_sizes,
             embedding_dim=self.embedding_dim,
-            embedding_dropout=self.embedding_dropout_,
+            embedding_dropout=settings.dropout[2],
             temperature=self.temperature,
             perturbation=self.perturbation,
-            normalize_features=self.normalize_features_,
-            linear_head=self.linear_head_,
+            normalize_features=settings.normalize_features,
+            linear_head=settings.linear_head,
             bias=bias,
             fixed=fixed,
+            row_gradients=settings.row_gradients,
         )
-        return module, own
+        tasks = _tasks(problem, settings)
+        criterion = HCALCriterion(
+            tasks,
+            aggregation=settings.aggregation,
+            chunk=settings.chunk,
+            weighting=self.task_weighting,
+            gamma=self.gamma,
+            class_weight=problem.class_weight_tensors(),
+            max_means=_max_means(problem, settings, tasks),
+        )
+        rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
+        return Parts(network, criterion, encoder.user_modules, rates)
 
-    def _build_tasks(self, problem):
-        form = problem.form
-        if self.label_loss_ == "softmax":
-            positive, _ = problem.weighted_counts()
-            classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
-            covered = np.array([positive[f].sum() for f in form.frontiers])
-            covered = np.where(covered == 0, 1, covered / problem.n_samples)
-            return SetTasks(softmax_loss, classes, torch.from_numpy(covered))
+    def _fitted(self, former, settings, names):
+        return {
+            "label_loss_": settings.label_loss,
+            "leaf_prediction_": settings.leaf_prediction,
+            "linear_head_": settings.linear_head,
+            "normalize_features_": settings.normalize_features,
+        }
+
+
+def _tasks(problem, settings):
+    """Return the tasks: a loss per level of the hierarchy."""
+    form = problem.form
+    if settings.label_loss != "softmax":
         frequencies = torch.from_numpy(problem.frequencies())
         levels = form.hierarchy, form.level_sizes
-        return label_tasks(self.label_loss_, *levels, frequencies)
+        return label_tasks(settings.label_loss, *levels, frequencies)
+    positive, _ = problem.weighted_counts()
+    classes = [torch.from_numpy(frontier) for frontier in form.frontiers]
+    n_covered = np.array([positive[frontier].sum() for frontier in form.frontiers])
+    # a level that no sample reaches has no loss, whatever it is divided by
+    share = np.where(n_covered == 0, 1, n_covered / problem.counts.n_samples)
+    return SetTasks(softmax_loss, classes, torch.from_numpy(share))
 
-    def _prototype_groups(self, n_levels):
-        if self.prototype_learning_rate is None:
-            return []
-        speeds = positive_elements(self, "prototype_learning_rate", Real)
-        speeds += speeds[-1:] * n_levels
-        levels = reversed(range(n_levels))  # the first rate is the deepest level's
-        pairs = zip(levels, speeds, strict=False)
-        return [(f"prototypes.{level}", {"lr": speed}) for level, speed in pairs]
+
+def _max_means(problem, settings, tasks):
+    """Return the most class means that a chunk can have on every level, or None.
+
+    On a GPU this saves waiting for their number in every step.
+    """
+    if not settings.aggregation or settings.device == "cpu":
+        return None
+    positions = torch.arange(problem.n_net_labels)
+    levels = [positions[classes].numpy() for classes in tasks.classes]
+    per_row = most_per_row(*problem.form.to_net_order(problem.Y), levels)
+    return [settings.chunk * n for n in per_row]
+
+
+def _prototype_rates(rates, n_levels):
+    """Return (pattern, options) of every level's prototypes, deepest level first.
+
+    The last rate serves the levels above, too.
+    """
+    if not rates:
+        return []
+    rates = rates + rates[-1:] * n_levels
+    from_the_deepest = reversed(range(n_levels))
+    pairs = zip(from_the_deepest, rates, strict=False)
+    return [(f"prototypes.{level}", {"lr": rate}) for level, rate in pairs]

@@ -1,6 +1,5 @@
 """From how often labels occur together to their points in space, and back."""
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +7,11 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
-from skhmc._networks.label_similarity import ancestry, similarity
+from skhmc._networks.label_similarity import ancestry
+from skhmc._networks.label_similarity import similarity as label_similarity
 from skhmc.induction import cooccurrence, rates_of_counts
 from skhmc.induction._rates import unknown_beside
-from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
-from skhmc.nn.hyperbolic import radius, radius_penalty, to_ball
+from skhmc.nn.hyperbolic import radius, to_ball
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import (
     EUCLIDEAN,
@@ -25,7 +24,6 @@ from skhmc.nn.ranking import (
 __all__ = [
     "LabelPoints",
     "PairCounts",
-    "build_criterion",
     "build_ranking",
     "count_pairs",
     "learn_table",
@@ -81,93 +79,65 @@ def count_pairs(problem):
     return PairCounts(counts, *unknown, n_samples)
 
 
-def build_ranking(estimator, hierarchy, counts, n_samples):
+def build_ranking(
+    hierarchy,
+    counts,
+    n_samples,
+    *,
+    geometry,
+    similarity,
+    temperature,
+    n_pairs,
+    n_negatives,
+):
     """Return the module that maps points of labels to the losses of their pairs.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        With ``geometry``, ``similarity``, ``temperature``, ``n_pairs`` and
-        ``n_negatives``.
     hierarchy : Hierarchy
         In the order of the points. Without edges, labels are near to one another that
         occur together; else to their ancestors.
     counts : csr_matrix of shape (n_labels, n_labels)
         Samples that have both labels, in the same order.
     n_samples : float
+        Weight of all samples.
+    geometry, similarity, temperature
+        Parameters of :class:`skhmc.HyperbolicHMC`.
+    n_pairs, n_negatives : int
+        Pairs drawn per step, and labels drawn per pair, where there are too many
+        labels to rank all pairs.
     """
     drawn = None
     if len(hierarchy.edges):
         related, drawn = ancestry(hierarchy)
         drawn = torch.from_numpy(drawn)
     else:
-        related = similarity(counts, estimator.similarity, n_samples)
+        related = label_similarity(counts, similarity, n_samples)
     parts = (related.indptr, related.indices, related.data)
     pairs = RankedPairs(*map(torch.from_numpy, parts), drawn)
-    space = GEOMETRIES[estimator.geometry]
+    space = GEOMETRIES[geometry]
     if pairs.n_labels <= EXACT_LABELS:
-        return ExactRanking(pairs, space, temperature=estimator.temperature)
+        return ExactRanking(pairs, space, temperature=temperature)
     return SampledRanking(
-        pairs,
-        space,
-        n_pairs=estimator.n_pairs,
-        n_negatives=estimator.n_negatives,
-        temperature=estimator.temperature,
+        pairs, space, n_pairs=n_pairs, n_negatives=n_negatives, temperature=temperature
     )
 
 
-def build_criterion(estimator, problem, pairs):
-    """Return the criterion of a network with points of labels.
+def learn_table(criterion, embedding_dim, random_state):
+    """Return coordinates (L, d) that the criterion's loss of points alone leads to.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        As for :func:`build_ranking`, with ``mode``, ``lam`` and ``max_radius``.
-    problem : Problem
-    pairs : PairCounts
-        Samples that have both labels, in the order of Y.
-    """
-    ranking = penalty = None
-    form, weights = problem.form, problem.class_weight
-    frequencies = torch.from_numpy(problem.frequencies())
-    if estimator.mode != "flat":
-        counts = pairs.together[form.order][:, form.order].tocsr()
-        counts.sort_indices()
-        ranking = build_ranking(estimator, form.hierarchy, counts, pairs.n_samples)
-    if estimator.geometry == "hyperbolic" and estimator.max_radius is not None:
-        penalty = partial(radius_penalty, limit=estimator.max_radius)
-    return EmbeddingCriterion(
-        label_tasks("bce", form.hierarchy, [len(frequencies)], frequencies),
-        ranking,
-        embedding_weight=estimator.lam,
-        penalty=penalty,
-        class_weight=weights and tuple(map(torch.from_numpy, weights)),
-    )
-
-
-def learn_table(estimator, criterion, former):
-    """Return the coordinates (L, d) that a classifier is to leave where they are.
-
-    Those of a former network, or new ones by the criterion's loss of points alone,
-    which the criterion has no more then.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        With ``embedding_dim`` and ``random_state``.
     criterion : EmbeddingCriterion
-    former : Net or None
+    embedding_dim : int
+        d.
+    random_state : int, RandomState or None
     """
-    if former is not None:
-        table = former.module_.table.detach().cpu()
-    else:
-        seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
-        generator = torch.Generator().manual_seed(seed)
-        shape = criterion.ranking.pairs.n_labels, estimator.embedding_dim
-        loss = criterion.embedding_loss
-        table = train_table(loss, criterion, shape, STEPS_OF_CASCADE, generator)
-    criterion.ranking = None
-    return table
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    generator = torch.Generator().manual_seed(seed)
+    shape = criterion.ranking.pairs.n_labels, embedding_dim
+    loss = criterion.embedding_loss
+    return train_table(loss, criterion, shape, STEPS_OF_CASCADE, generator)
 
 
 class LabelPoints:
@@ -201,7 +171,7 @@ class LabelPoints:
         points = self.table[np.asarray(one)], self.table[np.asarray(other)]
         return self._lengths(GEOMETRIES[self.geometry].distance(*points))
 
-    def apart(self, child, parent):
+    def distance_less_radius(self, child, parent):
         """Return the distances of pairs, less the parent's radius.
 
         That is the child's radius less twice the Gromov product of both, the length

@@ -5,53 +5,25 @@ import torch
 from skhmc.nn.criteria import LabelSample
 from skhmc.nn.losses import find_loss
 
-__all__ = ["LabelSampler", "choose_n_sampled", "label_sampler"]
+__all__ = ["LabelSampler", "check_all_labels"]
 
 
-MOST_EXACT = 20_000  # up to so many labels "auto" looks at all of them
-SAMPLED = 5_000  # so many of those that are not positive "auto" takes else
-
-
-def choose_n_sampled(estimator, n_labels):
-    """Return how many labels are sampled in every step; None where all are taken.
+def check_all_labels(label_loss, aggregation):
+    """Return what needs all labels in every step, for a message; None if nothing does.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        With ``n_sampled_labels`` and, where its loss is not fixed, ``label_loss``.
-    n_labels : int
-        Of the network.
-
-    Raises
-    ------
-    ValueError
-        When a sample is asked for and the loss needs all labels.
+    label_loss : str or callable
+    aggregation : float
+        Share of the loss that is computed on means over classes.
     """
-    given = estimator.n_sampled_labels
-    params = vars(estimator)
-    loss = getattr(estimator, "label_loss_", params.get("label_loss", "bce"))
-    whole = None
-    if find_loss(loss).needs_all_labels:
-        whole = "a callable label_loss" if callable(loss) else f"label_loss={loss!r}"
-    if params.get("aggregation", 0) > 0:
-        whole = f"aggregation={params['aggregation']!r}"
-    if given == "auto":
-        exact = whole or n_labels <= MOST_EXACT
-        return None if exact else SAMPLED
-    if given is not None and whole:
-        raise ValueError(
-            f"n_sampled_labels={given!r} takes a sample of the labels in every step, "
-            f"but {whole} needs all of them. Use n_sampled_labels=None, or "
-            f"label_loss='bce' and no aggregation."
-        )
-    return given
-
-
-def label_sampler(estimator, n_labels, generator):
-    """Return the LabelSampler an estimator asks for, or None; say so in it."""
-    n_sampled = choose_n_sampled(estimator, n_labels)
-    estimator.n_sampled_labels_ = n_sampled
-    return None if n_sampled is None else LabelSampler(n_labels, n_sampled, generator)
+    if aggregation > 0:
+        return f"aggregation={aggregation!r}"
+    if not find_loss(label_loss).needs_all_labels:
+        return None
+    if callable(label_loss):
+        return "a callable label_loss"
+    return f"label_loss={label_loss!r}"
 
 
 class LabelSampler:
@@ -69,7 +41,8 @@ class LabelSampler:
     """
 
     def __init__(self, n_labels, n_sampled, generator):
-        self.n_labels, self.n_sampled = n_labels, n_sampled
+        self.n_labels = n_labels
+        self.n_sampled = n_sampled
         self.generator = generator
 
     def draw(self, positive, dtype):

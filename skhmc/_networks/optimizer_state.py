@@ -1,16 +1,16 @@
-"""What an optimizer remembers of the weights, handed on to the one that follows it."""
+"""The state that an optimizer keeps of every weight, handed to the next optimizer."""
 
 from copy import deepcopy
 
 import torch
 
-__all__ = ["hand_on"]
+__all__ = ["transfer_state"]
 
 
-def hand_on(former, before, follower, weights):
-    """Give an optimizer what a former one of its kind remembers of each weight.
+def transfer_state(former, before, follower, weights):
+    """Give an optimizer the state that a former one of its kind has of each weight.
 
-    Nothing is handed on between different kinds, nor to weights of another shape.
+    Nothing is transferred between different kinds, nor to weights of another shape.
 
     Parameters
     ----------
@@ -30,14 +30,15 @@ def hand_on(former, before, follower, weights):
 
 
 def _kind(optimizer):
-    """Return what decides which memory of the weights an optimizer keeps."""
+    """Return what decides which state of the weights an optimizer keeps."""
     options = {
         name
         for name, value in optimizer.defaults.items()
         if value and (name == "momentum" or isinstance(value, bool))
     }
     kind = type(optimizer)
-    kind = torch.optim.AdamW if issubclass(kind, torch.optim.AdamW) else kind
+    if issubclass(kind, torch.optim.AdamW):  # RowAdamW keeps the same state
+        kind = torch.optim.AdamW
     return kind, options - {"fused"}
 
 

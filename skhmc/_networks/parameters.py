@@ -1,31 +1,573 @@
-"""Parameters of network estimators: what they may be, and those that are handed on."""
+"""Parameters of network estimators: what they may be, and what "auto" means.
+
+:func:`resolve` is the one place that decides what parameters leave open. It reads
+parameters and data and writes nothing; what it returns, :class:`Settings`, is all that
+building and training a network look at.
+"""
+
+from __future__ import annotations
 
 import inspect
+from copy import deepcopy
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from torch.optim.lr_scheduler import OneCycleLR
 
-from skhmc._networks.skorch_net import OPTIMIZERS
+from skhmc._networks.label_sampling import check_all_labels
+from skhmc._scoring.label_form import ManyPaths, SinglePath
+from skhmc._utils.messages import name_list
+from skhmc.nn.rows import RowAdamW
+from skhmc.paths import is_single_path, stopping_points
 
 __all__ = [
-    "COMMITTEE_CONSTRAINTS",
     "EMBEDDING_CONSTRAINTS",
+    "ENSEMBLE_CONSTRAINTS",
     "NETWORK_CONSTRAINTS",
-    "PassThrough",
+    "PrefixedParams",
+    "Settings",
     "check_accepted",
-    "passed_on",
+    "positive_elements",
+    "prefixed",
+    "resolve",
 ]
+
+# -- what "auto" means -----------------------------------------------------------------
+
+# shares of the input, of hidden layers and of the embedding that are dropped
+DROPOUT = {"single": (0.1, 0.5, 0.2), "many": (0.2, 0.7, 0.5)}
+WIDE_DROPOUT = 0.4  # of the input of "many", where features are more than samples
+FEW_FEATURES = 10  # of fewer features none can be spared
+
+# sparse X of at least so many features, at most this share of them stored, stays sparse
+WIDE = 1000
+SPARSE = 0.01
+
+MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
+N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
+
+MAX_LABELS_WITH_HEAD = 20_000  # up to so many labels there is a linear head
+MAX_HEAD_WEIGHTS = 20_000_000  # and up to so many weights of it
+
+# -- what goes without saying ----------------------------------------------------------
+
+OPTIMIZERS = {
+    "adamw": (torch.optim.AdamW, {"weight_decay": 0.01}),
+    "adam": (torch.optim.Adam, {"weight_decay": 0.01}),
+    "sgd": (torch.optim.SGD, {"weight_decay": 0.01, "momentum": 0.9}),
+}
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "tf32": torch.float32,
+    "mixed": torch.float32,
+}
+BALANCED_CAP = 3.0  # "balanced" weighs nothing more than so many times its opposite
+CHUNK = 32  # samples per class mean
+# what the one cycle is told by the data, and not by the user
+STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
+STEPS |= {"last_epoch"}
+
+# -- what parameters may be ------------------------------------------------------------
+
+_share = Interval(Real, 0, 1, closed="left")
+_positive = Interval(Real, 0, None, closed="neither")
+_count = Interval(Integral, 1, None, closed="left")
+
+NETWORK_CONSTRAINTS = {
+    "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
+    "encoder": [None, callable],
+    "hidden_layer_sizes": ["array-like", _count],
+    "dropout": [_share, StrOptions({"auto"}), tuple, list],
+    "class_weight": [None, dict, StrOptions({"balanced"}), tuple],
+    "threshold": [None, Interval(Real, 0, 1, closed="both")],
+    "proba_format": [StrOptions({"array", "list"})],
+    "sparse_output": ["boolean"],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "learning_rate_init": [_positive],
+    "schedule": [StrOptions({"onecycle", "constant"}), callable],
+    "batch_size": [None, _count],
+    "n_sampled_labels": [None, _count, StrOptions({"auto"})],
+    "max_iter": [_count],
+    "warm_start": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [_count],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "callbacks": [None, list, tuple],
+    "precision": [StrOptions(set(DTYPES))],
+    "device": "no_validation",  # resolve_device says what is wrong
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+ENSEMBLE_CONSTRAINTS = {"n_estimators": [_count]}  # of what may be several networks
+EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
+    "embedding_dim": [_count],
+    "learning_rate_init": [_positive, tuple, list],
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What parameters mean for the data at hand: nothing is "auto" any more."""
+
+    # labels
+    form: ManyPaths | SinglePath  # how labels are scored
+    label_loss: object  # name or function
+    leaf_prediction: str
+    class_weight: object  # None, a dict, or the cap of "balanced"
+    # the network
+    n_estimators: int
+    hidden_layer_sizes: list
+    dropout: tuple  # shares of the input, the hidden layers and, if any, the embedding
+    sparse_input: bool  # whether batches of a sparse X stay sparse
+    linear_head: bool
+    normalize_features: bool
+    aggregation: float
+    chunk: int
+    # training
+    dtype: torch.dtype
+    precision: str  # of matrix products
+    device: str
+    learning_rates: list  # the network's, and those of other parts of it, if any
+    optimizer: type
+    optimizer_options: dict
+    schedule: object  # "onecycle", "constant" or a class
+    schedule_options: dict
+    batch_size: int | None
+    n_sampled_labels: int | None
+    row_gradients: bool  # whether a step writes only the rows of the labels sampled
+    max_iter: int
+    early_stopping: tuple | None  # share held out, patience, least rise
+    callbacks: list
+    callback_options: dict
+    copy_input: bool  # a user's encoder may write into what it gets
+    random_state: object
+    title: str  # what progress is shown of
+    verbose: int
+
+
+def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, title):
+    """Decide what the parameters of an estimator leave open.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of a network estimator by name, with those that are handed on.
+    targets : Targets
+        Labels in the order of Y's columns.
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
+        All training samples, or with ``partial`` some.
+    dropped : tuple of str
+        What the elements of ``dropout`` stand for.
+    n_encoded : int or None
+        Width of the user's encoder; None for the perceptron.
+    device : str
+        Name of a device that is there.
+    former : Former or None
+        What a former call left, if training goes on from its weights.
+    partial : bool
+        Whether X is one of several parts of the training data.
+    title : str
+        Name of the estimator.
+
+    Returns
+    -------
+    Settings
+    """
+    _check_encoder_options(params)
+    form, label_loss, leaf_prediction = _label_form(params, targets, former, partial)
+    many = isinstance(form, ManyPaths)
+    n_labels = form.hierarchy.n_labels
+    sizes = []  # of the perceptron, which an encoder takes the place of
+    if n_encoded is None:
+        sizes = positive_elements(params, "hidden_layer_sizes", Integral)
+        n_encoded = sizes[-1] if sizes else X.shape[1]
+    linear_head = _linear_head(params.get("linear_head"), n_labels, n_encoded)
+    aggregation, chunk = _aggregation(params.get("aggregation", 0.0))
+    n_sampled = _n_sampled_labels(params, n_labels, label_loss, aggregation)
+    optimizer, optimizer_options = _optimizer(params, device)
+    plain_adamw = _is_plain_adamw(params)
+    row_gradients = n_sampled is not None and plain_adamw
+    callbacks, callback_options = _callbacks(params)
+    learning_rates = positive_elements(params, "learning_rate_init", Real)
+    early_stopping = None
+    if params["early_stopping"]:
+        names = ("validation_fraction", "n_iter_no_change", "tol")
+        early_stopping = tuple(params[name] for name in names)
+    return Settings(
+        form=form,
+        label_loss=label_loss,
+        leaf_prediction=leaf_prediction,
+        class_weight=_class_weight(params["class_weight"]),
+        n_estimators=_n_estimators(params.get("n_estimators", 1), former),
+        hidden_layer_sizes=sizes,
+        dropout=_dropout(params["dropout"], dropped, many, X, partial),
+        sparse_input=_stays_sparse(X, former),
+        linear_head=linear_head,
+        normalize_features=_normalize_features(params, linear_head, many, former),
+        aggregation=aggregation,
+        chunk=chunk,
+        dtype=DTYPES[params["precision"]],
+        precision=params["precision"],
+        device=device,
+        learning_rates=learning_rates,
+        optimizer=RowAdamW if row_gradients else optimizer,
+        optimizer_options=optimizer_options,
+        # parts come one by one: nobody knows how many steps there will be
+        schedule="constant" if partial else params["schedule"],
+        schedule_options={} if partial else _schedule_options(params),
+        batch_size=params["batch_size"],
+        n_sampled_labels=n_sampled,
+        row_gradients=row_gradients,
+        max_iter=1 if partial else params["max_iter"],
+        early_stopping=early_stopping,
+        callbacks=callbacks,
+        callback_options=callback_options,
+        copy_input=params["encoder"] is not None,
+        random_state=params["random_state"],
+        title=title,
+        verbose=int(params["verbose"]),
+    )
+
+
+# -- labels ----------------------------------------------------------------------------
+
+
+def _label_form(params, targets, former, partial):
+    """Return how labels are scored, the name of their loss, and where paths end."""
+    label_loss = params.get("label_loss", "bce")
+    leaf_prediction = params.get("leaf_prediction", "auto")
+    if former is not None:
+        return _former_form(label_loss, leaf_prediction, targets, former)
+    hierarchy = targets.hierarchy
+    one_label = targets.classes is not None
+    if label_loss in ("auto", "softmax"):
+        single = is_single_path(targets.Y, hierarchy)
+    if label_loss == "auto":
+        # Indicators without an edge are a flat multi-label problem, also where by
+        # chance no sample has two labels; and later parts may have more than one.
+        structured = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
+        stays_single = one_label or not partial
+        paths = single and structured and stays_single
+        label_loss = "softmax" if paths else "bce"
+    if label_loss != "softmax":
+        if leaf_prediction == "mandatory":
+            raise ValueError(
+                "leaf_prediction='mandatory' needs labels that form single paths and "
+                "label_loss='softmax'; these labels are scored one by one. Use 'auto'."
+            )
+        return ManyPaths(hierarchy), label_loss, "optional"
+    if not single:
+        raise ValueError(
+            "label_loss='softmax' needs a tree, no unknown labels (NaN), and at most "
+            "one label per depth and sample, which these labels are not. Use 'auto' or "
+            "'bce'."
+        )
+    form, leaf_prediction = _single_path(targets, leaf_prediction, partial)
+    return form, label_loss, leaf_prediction
+
+
+def _single_path(targets, asked, partial):
+    """Return the form of single paths, and where they end."""
+    hierarchy = targets.hierarchy
+    one_label = targets.classes is not None
+    stops, empty = _stops(targets, partial)
+    some_stop = len(stops) > 0 or empty
+    leaf_prediction = asked
+    if asked == "auto":
+        leaf_prediction = "optional" if some_stop else "mandatory"
+    # Rows of indicators that stop early may still be scored by the leaves below; a
+    # class that is no leaf could never be predicted.
+    if leaf_prediction == "mandatory" and some_stop and one_label:
+        names = name_list(hierarchy.labels[i] for i in stops)
+        what = "classes hold" if partial else "y holds"
+        more = ", or name the leaves as classes" if partial else ""
+        raise ValueError(
+            f"leaf_prediction='mandatory', but {what} labels that are no leaves: "
+            f"{names}. Use 'auto' or 'optional'{more}."
+        )
+    if leaf_prediction == "mandatory":
+        return SinglePath(hierarchy), leaf_prediction
+    if asked == "optional":  # anywhere, and not only where samples of "auto" stop
+        stops = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
+    return SinglePath(hierarchy, stops, empty), leaf_prediction
+
+
+def _stops(targets, partial):
+    """Return where samples may stop, and if they may have no label."""
+    hierarchy = targets.hierarchy
+    if targets.classes is not None:
+        ends = [hierarchy.position(label) for label in targets.classes]
+        return np.setdiff1d(ends, hierarchy.leaves), False
+    if partial:
+        everywhere = np.arange(hierarchy.n_labels)
+        return np.setdiff1d(everywhere, hierarchy.leaves), True
+    return stopping_points(targets.Y, hierarchy)
+
+
+def _former_form(label_loss, leaf_prediction, targets, former):
+    """Return what training began with, in the order of the new columns."""
+    form = former.form.reordered(targets.hierarchy)
+    asked = former.label_loss if label_loss == "auto" else label_loss
+    if (asked == "softmax") != isinstance(form, SinglePath):
+        raise ValueError(
+            f"Training goes on with label_loss={former.label_loss!r}, but got "
+            f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
+        )
+    _check_kept("leaf_prediction", leaf_prediction, former.leaf_prediction)
+    form.check_targets(targets.Y, leaf_prediction)
+    return form, asked, former.leaf_prediction
+
+
+def _check_kept(name, given, began_with):
+    if given not in ("auto", began_with):
+        raise ValueError(
+            f"Training goes on with {name}={began_with!r}, but got {given!r}. "
+            f"Use 'auto', or start anew."
+        )
+
+
+def _class_weight(given):
+    """Return None, a dict, or the cap of balanced weights as a float."""
+    if given == "balanced":
+        return BALANCED_CAP
+    if not isinstance(given, tuple):
+        return given
+    right = len(given) == 2 and given[0] == "balanced" and _is_number(given[1])
+    if not right or given[1] < 1:
+        raise InvalidParameterError(
+            f"The 'class_weight' parameter must be None, a dict by label name, "
+            f"'balanced' or a pair ('balanced', cap) with a cap of at least 1, got "
+            f"{given!r}."
+        )
+    return float(given[1])
+
+
+# -- the network -----------------------------------------------------------------------
+
+
+def _check_encoder_options(params):
+    given = params["encoder"]
+    options = prefixed(params, "encoder")
+    if options and (given is None or isinstance(given, torch.nn.Module)):
+        raise InvalidParameterError(
+            f"encoder__{next(iter(options))} was given, but encoder={given!r} is no "
+            f"class or factory that could take it."
+        )
+
+
+def _n_estimators(given, former):
+    if former is not None:
+        module = former.net.module_
+        before = len(getattr(module, "members", [module]))
+        if given != before:
+            raise ValueError(
+                f"Training goes on with n_estimators={before}, but got "
+                f"n_estimators={given}. Set it back, or start anew."
+            )
+    return given
+
+
+def _dropout(given, dropped, many, X, partial):
+    """Return the shares that are dropped, one for each name in ``dropped``."""
+    shares = list(given) if isinstance(given, (tuple, list)) else [given] * len(dropped)
+    right = len(shares) == len(dropped)
+    for share in shares:
+        if isinstance(share, str):
+            right = right and share == "auto"
+        else:
+            right = right and _is_number(share) and 0 <= share < 1
+    if not right:
+        raise InvalidParameterError(
+            f"The 'dropout' parameter must be 'auto', a share from 0 up to but not 1, "
+            f"or a tuple of {len(dropped)} of these, for {', '.join(dropped)}; got "
+            f"{given!r}."
+        )
+    n_samples, n_features = X.shape[:2]
+    default = list(DROPOUT["many" if many else "single"])
+    if many and n_features > n_samples and not partial:
+        default[0] = WIDE_DROPOUT
+    if n_features < FEW_FEATURES:
+        default[0] = 0.0
+    pairs = zip(shares, default, strict=False)
+    return tuple(auto if share == "auto" else share for share, auto in pairs)
+
+
+def _stays_sparse(X, former):
+    """Tell whether batches of X stay sparse: where that is faster, or as it was.
+
+    By ``python -m benchmarks.tune sparse_input``.
+    """
+    if former is not None:  # the state of the optimizer goes with the weights
+        return former.net.module_.takes_sparse
+    if not sp.issparse(X) or X.shape[1] < WIDE:
+        return False
+    return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
+
+
+def _linear_head(given, n_labels, n_encoded):
+    if given != "auto":
+        return bool(given)
+    few_labels = n_labels <= MAX_LABELS_WITH_HEAD
+    return few_labels and n_labels * n_encoded <= MAX_HEAD_WEIGHTS
+
+
+def _normalize_features(params, linear_head, many, former):
+    given = params.get("normalize_features", False)
+    if former is not None:
+        _check_kept("normalize_features", given, former.normalize_features)
+        return former.normalize_features
+    return linear_head and not many if given == "auto" else bool(given)
+
+
+def _aggregation(given):
+    """Return the share of the aggregated loss, and the samples per class mean."""
+    pair = given if isinstance(given, (tuple, list)) else (given, CHUNK)
+    right = len(pair) == 2 and all(map(_is_number, pair)) and 0 <= pair[0] <= 1
+    if not right or not isinstance(pair[1], Integral) or pair[1] < 1:
+        raise InvalidParameterError(
+            f"The 'aggregation' parameter must be a share from 0 to 1, or a pair of a "
+            f"share and the number of samples per class mean, at least 1; got "
+            f"{given!r}."
+        )
+    return pair[0], pair[1]
+
+
+def _n_sampled_labels(params, n_labels, label_loss, aggregation):
+    """Return how many labels are sampled in every step; None where all are taken."""
+    given = params["n_sampled_labels"]
+    if given is None:
+        return None
+    needs_all = check_all_labels(label_loss, aggregation)
+    if given == "auto":
+        exact = needs_all or n_labels <= MAX_LABELS_EXACT
+        return None if exact else N_SAMPLED_LABELS
+    if needs_all:
+        raise ValueError(
+            f"n_sampled_labels={given!r} takes a sample of the labels in every step, "
+            f"but {needs_all} needs all of them. Use n_sampled_labels=None, or "
+            f"label_loss='bce' and no aggregation."
+        )
+    return given
+
+
+# -- training --------------------------------------------------------------------------
+
+
+def _optimizer(params, device):
+    """Return the class of the optimizer, and what its constructor gets."""
+    given = prefixed(params, "optimizer")
+    kind = params["optimizer"]
+    options = {}
+    if isinstance(kind, str):
+        name, (kind, defaults) = kind, OPTIMIZERS[kind]
+        options |= defaults
+        said = given.keys() & {"foreach", "differentiable"}
+        if name != "sgd" and device == "cpu" and not said:
+            # one pass over the parameters, which torch does not choose itself on a CPU
+            options["fused"] = True
+    more = ["param_groups"]
+    less = ["params"]
+    check_accepted("optimizer", given, kind, more=more, less=less)
+    return kind, options | given
+
+
+def _is_plain_adamw(params):
+    """Tell whether nothing but AdamW in its plain form sees the gradients."""
+    given = prefixed(params, "optimizer")
+    other = ("amsgrad", "maximize", "capturable", "differentiable")
+    plain = not any(given.get(name) for name in other)
+    return params["optimizer"] == "adamw" and plain and not params["callbacks"]
+
+
+def _schedule_options(params):
+    kind = params["schedule"]
+    given = prefixed(params, "schedule")
+    if kind == "constant" and given:
+        raise InvalidParameterError(
+            f"schedule='constant' takes no parameters, got schedule__{min(given)}."
+        )
+    if kind == "onecycle":
+        check_accepted("schedule", given, OneCycleLR, less=STEPS)
+    elif kind != "constant":
+        more = ["monitor", "step_every", "event_name"]  # of skorch
+        check_accepted("schedule", given, kind, more=more, less=["optimizer"])
+    return given
+
+
+def _callbacks(params):
+    """Return copies of the callbacks, and what they are given by name."""
+    items = params["callbacks"] or ()
+    names = set()
+    for item in items:
+        name, callback = item if isinstance(item, tuple) else (None, item)
+        if not hasattr(callback, "on_train_begin"):
+            raise InvalidParameterError(
+                f"callbacks holds {item!r}; expected instances or classes of "
+                f"skorch.callbacks.Callback, or pairs (name, callback)."
+            )
+        kind = callback if isinstance(callback, type) else type(callback)
+        names.add(name or kind.__name__)
+    given = prefixed(params, "callbacks")
+    for key in given:
+        if key.split("__")[0] not in names:
+            raise InvalidParameterError(
+                f"callbacks__{key} is for no callback that there is. Expected the name "
+                f"to be one of {sorted(names)}."
+            )
+    return [_copied(item) for item in items], given
+
+
+def _copied(item):
+    """Return a copy of a callback, so that a fit leaves the user's as it is."""
+    try:
+        return clone(item, safe=False)
+    except Exception:  # skorch asks less of a constructor than scikit-learn
+        pass
+    try:
+        return deepcopy(item)
+    except Exception as error:
+        raise InvalidParameterError(
+            f"callbacks holds {item!r}, which cannot be copied ({error}). Give its "
+            f"class, as a pair (name, class), and arguments as callbacks__name__*."
+        ) from error
+
+
+# -- reading parameters ----------------------------------------------------------------
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def positive_elements(params, name, kind):
+    """Return a parameter that is a number or a sequence of them as a list, checked."""
+    given = params[name]
+    values = np.atleast_1d(given).tolist()
+    if not all(isinstance(value, kind) and value > 0 for value in values):
+        raise InvalidParameterError(
+            f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
+            f"{given!r}."
+        )
+    return values
 
 
 PREFIXES = ("callbacks__", "encoder__", "optimizer__", "schedule__")
 
 
-def passed_on(estimator, name):
-    """Return what an estimator hands on to one of its parts, without the prefix."""
+def prefixed(params, name):
+    """Return the parameters with a prefix such as ``optimizer__``, without it."""
     prefix = f"{name}__"
     return {
         key.removeprefix(prefix): value
-        for key, value in vars(estimator).items()
+        for key, value in params.items()
         if key.startswith(prefix)
     }
 
@@ -50,22 +592,19 @@ def check_accepted(name, options, function, more=(), less=()):
     known = sorted({p.name for p in parameters} - set(less) | set(more))
     for key in options:
         if key not in known:
+            called = getattr(function, "__qualname__", repr(function))
             expected = ", ".join(f"{name}__{k}" for k in known) or "no such parameter"
             raise InvalidParameterError(
-                f"{name}__{key} is no parameter of {_called(function)}. Expected some "
-                f"of: {expected}."
+                f"{name}__{key} is no parameter of {called}. Expected some of: "
+                f"{expected}."
             )
 
 
-def _called(function):
-    return getattr(function, "__qualname__", repr(function))
+class PrefixedParams(BaseEstimator):
+    """Takes, shows and sets parameters with a prefix: ``optimizer__betas``, say.
 
-
-class PassThrough:
-    """Takes, shows and sets parameters that are handed on, known by their prefix.
-
-    Before scikit-learn's BaseEstimator in the bases of a class, whose constructor ends
-    with ``**passed_on`` and calls ``self._assign(locals())``, no more.
+    The constructor of a subclass ends with ``**prefixed`` and
+    ``self._set_prefixed(prefixed)``.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -76,21 +615,27 @@ class PassThrough:
         named = [p for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
         cls.__signature__ = signature.replace(parameters=named[1:])
 
-    def _assign(self, given):
-        """Set what the constructor was given, each parameter by its name."""
-        passed_on = given["passed_on"]
-        for key in passed_on:
+    def _set_prefixed(self, params):
+        """Set parameters by their full names; one without a prefix is an error."""
+        for key in params:
             if not key.startswith(PREFIXES):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword "
                     f"argument {key!r}; parameters that are handed on begin with "
                     f"{', '.join(PREFIXES)}."
                 )
-        no_parameters = ("self", "passed_on", "__class__")
-        own = {k: value for k, value in given.items() if k not in no_parameters}
-        vars(self).update(own | passed_on)
+        for name, value in params.items():
+            setattr(self, name, value)
 
-    def get_params(self, deep=True):
+    def _all_params(self):
+        """Return every parameter by name, also those that a subclass does not name."""
+        named = {name: getattr(self, name) for name in self._parameter_constraints}
+        return named | self._prefixed()
+
+    def _prefixed(self):
+        return {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name, with those that are handed on.
 
         Parameters
@@ -103,10 +648,9 @@ class PassThrough:
         dict
             Names and values.
         """
-        handed_on = {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
-        return super().get_params(deep) | handed_on
+        return super().get_params(deep) | self._prefixed()
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also any that are handed on, and return the estimator.
 
         Parameters
@@ -122,47 +666,6 @@ class PassThrough:
         """
         handed_on = {k: v for k, v in params.items() if k.startswith(PREFIXES)}
         super().set_params(**{k: v for k, v in params.items() if k not in handed_on})
-        vars(self).update(handed_on)
+        for name, value in handed_on.items():
+            setattr(self, name, value)
         return self
-
-
-_share = Interval(Real, 0, 1, closed="left")
-_positive = Interval(Real, 0, None, closed="neither")
-_count = Interval(Integral, 1, None, closed="left")
-
-NETWORK_CONSTRAINTS = {
-    "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
-    "encoder": [None, callable],
-    "hidden_layer_sizes": ["array-like", _count],
-    "input_dropout": [_share, StrOptions({"auto"})],
-    "dropout": [_share, StrOptions({"auto"})],
-    "class_weight": [None, dict, StrOptions({"balanced"})],
-    "class_weight_cap": [Interval(Real, 1, None, closed="left")],
-    "threshold": [None, Interval(Real, 0, 1, closed="both")],
-    "proba_format": [StrOptions({"array", "list"})],
-    "sparse_output": ["boolean"],
-    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-    "learning_rate_init": [_positive],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "schedule": [StrOptions({"onecycle", "constant"}), callable],
-    "batch_size": [None, _count],
-    "n_sampled_labels": [None, _count, StrOptions({"auto"})],
-    "max_iter": [_count],
-    "warm_start": ["boolean"],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [_count],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "callbacks": [None, list, tuple],
-    "dtype": [StrOptions({"float32", "float64"})],
-    "precision": [StrOptions({"full", "tf32", "mixed"})],
-    "device": "no_validation",  # resolve_device says what is wrong
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-COMMITTEE_CONSTRAINTS = {"n_networks": [_count]}  # of what need not be one network
-EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
-    "embedding_dim": [_count],
-    "embedding_dropout": [_share, StrOptions({"auto"})],
-}

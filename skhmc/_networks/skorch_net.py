@@ -3,7 +3,6 @@
 The only place that imports skorch.
 """
 
-import dis
 from contextlib import nullcontext
 from copy import deepcopy
 from threading import Lock
@@ -15,13 +14,11 @@ from skorch.callbacks import Callback, EpochTimer, LRScheduler
 from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches
-from skhmc._networks.optimizer_state import hand_on
+from skhmc._networks.optimizer_state import transfer_state
 
 __all__ = ["Net", "resolve_device"]
 
 
-OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-OPTIMIZERS["sgd"] = torch.optim.SGD
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
 # batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
 INFERENCE_ROWS = 64, 1000
@@ -129,10 +126,14 @@ class _BestWeights(Callback):
     """
 
     def __init__(self, score, patience, tol):
-        self.score, self.patience, self.tol = score, patience, tol
+        self.score = score
+        self.patience = patience
+        self.tol = tol
 
     def on_train_begin(self, net, **kwargs):
-        self.best_, self.weights_, self.waited_ = -np.inf, None, 0
+        self.best_ = -np.inf
+        self.weights_ = None
+        self.waited_ = 0
 
     def on_epoch_end(self, net, **kwargs):
         score = self.score(net)
@@ -147,7 +148,7 @@ class _BestWeights(Callback):
             self.weights_ = deepcopy(state)
             self.best_ = score
         if self.waited_ >= self.patience:
-            raise KeyboardInterrupt  # how skorch ends training early
+            raise _StopTraining
 
     def on_train_end(self, net, **kwargs):
         if self.weights_ is not None:
@@ -155,13 +156,22 @@ class _BestWeights(Callback):
         self.weights_ = self.score = None  # not into pickles
 
 
+class _StopTraining(KeyboardInterrupt):
+    """Ends training early: what skorch does on a KeyboardInterrupt is what is meant."""
+
+
 def _was_raised_on_purpose(stop):
-    """Tell a callback's ``raise KeyboardInterrupt`` from the user's Ctrl-C."""
+    """Tell a callback's stop from the user's Ctrl-C.
+
+    skorch's EarlyStopping raises the bare exception that Ctrl-C raises, too. But Ctrl-C
+    strikes in whatever code is being run, which callbacks of skorch hardly ever are.
+    """
+    if isinstance(stop, _StopTraining):
+        return True
     where = stop.__traceback__
     while where.tb_next:
         where = where.tb_next
-    code = where.tb_frame.f_code.co_code
-    return code[where.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks.")
 
 
 class _TensorFloat:
@@ -171,13 +181,16 @@ class _TensorFloat:
     the last one puts back what was there.
     """
 
-    lock, depth, before = Lock(), 0, None
+    lock = Lock()
+    depth = 0
+    before = None
     name = "fp32_precision"
     if not hasattr(torch.backends.cuda.matmul, name):  # before torch 2.9
         name = "allow_tf32"
 
     def __enter__(self):
-        kind, switch = type(self), torch.backends.cuda.matmul
+        kind = type(self)
+        switch = torch.backends.cuda.matmul
         with kind.lock:
             if kind.depth == 0:
                 kind.before = getattr(switch, kind.name)
@@ -279,7 +292,7 @@ class Net(NeuralNet):
         if former.resumable:
             before = dict(former.get_all_learnable_params())
             weights = self.get_all_learnable_params()
-            hand_on(former.optimizer_, before, self.optimizer_, weights)
+            transfer_state(former.optimizer_, before, self.optimizer_, weights)
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

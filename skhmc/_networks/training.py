@@ -1,40 +1,78 @@
-"""Training a network with an estimator's parameters: what all networks share."""
+"""Training a network: the problem, the parts of a network, and one way to train them.
+
+Nothing here knows an estimator: :func:`describe` and :func:`train` get what it resolved
+(:class:`Settings`), and return what there is to keep.
+"""
 
 import fnmatch
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import logit
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from torch.optim.lr_scheduler import OneCycleLR
 
 from skhmc._data.hold_out import hold_out
-from skhmc._data.weights import rates
+from skhmc._data.weights import balanced_weights, rates, read_class_weight
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
-from skhmc._networks.label_sampling import label_sampler
-from skhmc._networks.parameters import check_accepted, passed_on
-from skhmc._networks.skorch_net import OPTIMIZERS, Net, resolve_device
+from skhmc._networks.label_sampling import LabelSampler
+from skhmc._networks.skorch_net import Net
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
+from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import au_prc_score
-from skhmc.nn.modules import initialise
-from skhmc.nn.rows import RowAdamW
+from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
+from skhmc.nn.modules import MLPEncoder, initialise
 
-__all__ = ["Parts", "Problem", "draw_seeds", "train"]
+__all__ = [
+    "Encoder",
+    "Former",
+    "LabelCounts",
+    "Parts",
+    "Problem",
+    "Trained",
+    "describe",
+    "draw_seeds",
+    "perceptron",
+    "side_by_side",
+    "train",
+]
 
 
-# what the one cycle is told by the data, and not by the user
-STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
-STEPS |= {"last_epoch"}
+class LabelCounts(NamedTuple):
+    """How often labels of the network are positive and known, in all data so far."""
+
+    positive: np.ndarray  # (n_net_labels,), weighted
+    known: np.ndarray  # likewise
+    n_samples: int
+
+    def plus(self, other):
+        """Return the counts of both parts of the data."""
+        pairs = zip(self, other, strict=True)
+        return LabelCounts(*(mine + more for mine, more in pairs))
+
+
+@dataclass
+class Former:
+    """What a call of ``fit`` or ``partial_fit`` leaves for training that goes on."""
+
+    net: Net
+    form: ManyPaths | SinglePath
+    label_loss: object
+    leaf_prediction: str
+    normalize_features: bool
+    counts: LabelCounts
+    class_counts: np.ndarray | None  # samples of every class of a 1-D y
+    fixed: np.ndarray  # (n_net_labels,), bool: labels about which nothing was learnt
+    hierarchy: object  # the parameter, as it was given
+    extra: object  # what the estimator itself wants to find again
 
 
 @dataclass
@@ -42,21 +80,24 @@ class Problem:
     """What is to be learnt: the data, and how often every label of the net is there."""
 
     X: np.ndarray | sp.csr_matrix | FileRows  # (n_samples, ...)
-    Y: (
-        np.ndarray | sp.csr_matrix
-    )  # (n_samples, n_labels), closed, as the form's outside
+    # (n_samples, n_labels), closed, in the order of Y's columns
+    Y: np.ndarray | sp.csr_matrix
     weight: np.ndarray | None  # (n_samples, 1 or n_labels)
     sample_weight: np.ndarray | None  # likewise, without class weights of a 1-D y
     form: ManyPaths | SinglePath
-    positive: np.ndarray  # (n_net_labels,), of all training data so far
-    known: np.ndarray  # likewise
+    counts: LabelCounts
+    class_counts: np.ndarray | None
     fixed: np.ndarray  # (n_net_labels,), bool: nothing can be learnt about these
-    n_samples: int  # so far
-    partial: bool  # whether other parts of the training data follow
-    going_on: bool  # whether other parts came before
     class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
+    partial: bool  # whether other parts of the training data follow
+    former: Former | None
     seeds: list[int]  # of initial weights, batches, dropout and what is held out
     held_out: float | None  # share of the samples
+
+    @property
+    def n_net_labels(self):
+        """Number of labels that the network scores."""
+        return len(self.fixed)
 
     @cached_property
     def split(self):
@@ -66,12 +107,13 @@ class Problem:
         return hold_out(self.Y, self.held_out, self.seeds[3])
 
     def weighted_counts(self):
-        """Return ``positive`` and ``known`` as the class weights count them."""
+        """Return positive and known counts as the class weights count them."""
+        positive, known, _ = self.counts
         if self.class_weight is None:
-            return self.positive, self.known
+            return positive, known
         zeros, ones = self.class_weight
-        positive = self.positive * ones
-        return positive, positive + (self.known - self.positive) * zeros
+        heavy = positive * ones
+        return heavy, heavy + (known - positive) * zeros
 
     def frequencies(self):
         """Return every label's share of positives, as the class weights count them."""
@@ -79,8 +121,16 @@ class Problem:
 
     def log_odds(self):
         """Return where the logits of labels start; fixed ones stay there."""
-        prior = rates(self.positive, self.known)
+        positive, known, _ = self.counts
+        prior = rates(positive, known)
         return logit(np.where(self.fixed, prior, self.frequencies()))
+
+    def class_weight_tensors(self):
+        """Return ``class_weight`` as a criterion takes it."""
+        if self.class_weight is None:
+            return None
+        zeros, ones = self.class_weight
+        return torch.from_numpy(zeros), torch.from_numpy(ones)
 
 
 @dataclass
@@ -89,15 +139,172 @@ class Parts:
 
     module: torch.nn.Module
     criterion: torch.nn.Module
-    own: set = field(default_factory=set)  # modules of the user, left as they are
-    groups: list = field(default_factory=list)  # (pattern, dict) for the optimiser
+    user_modules: set = field(default_factory=set)  # left as they are
+    groups: list = field(default_factory=list)  # (pattern, dict) for the optimizer
+    extra: object = None  # what the estimator wants to find again, see Former
+
+
+class Encoder(NamedTuple):
+    """What maps a batch of X to features."""
+
+    module: torch.nn.Module
+    width: int  # of its flattened output
+    user_modules: set  # left out of our initialisation and random streams
+
+
+def perceptron(n_features, settings):
+    """Return the Encoder of estimators that are given none."""
+    module = MLPEncoder(
+        n_features,
+        settings.hidden_layer_sizes,
+        dropout=settings.dropout[1],
+        input_dropout=settings.dropout[0],
+        takes_sparse=settings.sparse_input,
+    )
+    return Encoder(module, module.n_outputs, set())
+
+
+class Trained(NamedTuple):
+    """A trained net and its record."""
+
+    net: Net
+    history: list  # a dict per epoch
+
+
+# -- the problem -----------------------------------------------------------------------
+
+
+def describe(X, targets, sample_weight, settings, former, partial):
+    """Count labels and weigh classes: return the Problem.
+
+    Parameters
+    ----------
+    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
+    targets : Targets
+    sample_weight : ndarray of shape (n_samples, 1 or n_labels) or None
+    settings : Settings
+    former : Former or None
+        What a former call left, if training goes on from its weights.
+    partial : bool
+        Whether X is one of several parts of the training data.
+    """
+    form = settings.form
+    before = former if partial else None  # whose samples count, too
+    weight = sample_weight
+    class_counts = None
+    if targets.classes is not None:
+        class_counts = np.bincount(targets.codes, minlength=len(targets.classes))
+        if before is not None:
+            class_counts = class_counts + before.class_counts
+        if settings.class_weight is not None:
+            each = _weight_of_classes(targets, settings.class_weight, class_counts)
+            weight = _weigh_classes(each[targets.codes], weight, settings, partial)
+    counts = LabelCounts(*form.count(targets.Y, weight), targets.Y.shape[0])
+    if before is not None:
+        counts = counts.plus(before.counts)
+    fixed = (counts.positive == 0) | (counts.positive == counts.known)
+    if former is not None:  # what was learnt once is not forgotten
+        fixed &= former.fixed
+    class_weight = None
+    if targets.classes is None:
+        class_weight = _weight_of_labels(form, settings.class_weight, counts)
+    held_out = settings.early_stopping[0] if settings.early_stopping else None
+    return Problem(
+        X=X,
+        Y=targets.Y,
+        weight=weight,
+        sample_weight=sample_weight,
+        form=form,
+        counts=counts,
+        class_counts=class_counts,
+        fixed=fixed,
+        class_weight=class_weight,
+        partial=partial,
+        former=former,
+        seeds=draw_seeds(settings.random_state, before),
+        held_out=held_out,
+    )
+
+
+def _weight_of_classes(targets, class_weight, counts):
+    """Return the weight of every class of a 1-D y."""
+    if isinstance(class_weight, dict):
+        return read_class_weight(class_weight, Hierarchy.flat(targets.classes))
+    return balanced_weights(counts, class_weight)
+
+
+def _weigh_classes(by_class, weight, settings, partial):
+    """Return sample weights times the class weights (n_samples,) of a 1-D y."""
+    weight = by_class[:, None] * (1 if weight is None else weight)
+    if not weight.any():
+        raise ValueError("All samples have a weight of 0 by class_weight.")
+    if not partial:  # a part may be of one class alone
+        weight = weight / weight.mean()
+    return weight.astype(_numpy_dtype(settings))
+
+
+def _weight_of_labels(form, class_weight, counts):
+    """Return the weights of the zeros and the ones of every label, or None."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, dict):
+        return form.balanced(counts.positive, counts.known, class_weight)
+    ones = read_class_weight(class_weight, form.hierarchy_of_Y)
+    return np.ones(len(counts.positive)), form.encode_class_weight(ones)
+
+
+def _numpy_dtype(settings):
+    return np.float64 if settings.dtype == torch.float64 else np.float32
+
+
+def draw_seeds(random_state, before):
+    """Return four seeds, other ones for every call that goes on with other data."""
+    rng = check_random_state(random_state)
+    if before is not None:  # a fit that is repeated in the same calls draws the same
+        rng = np.random.RandomState([rng.randint(2**31), len(before.net.history)])
+    return rng.randint(np.iinfo(np.int32).max, size=4).tolist()
+
+
+# -- several networks as one -----------------------------------------------------------
+
+
+def side_by_side(parts):
+    """Return the Parts of networks that are trained together, as one network.
+
+    Parameters
+    ----------
+    parts : list of Parts
+    """
+    if len(parts) == 1:
+        return parts[0]
+    user_modules = set().union(*(part.user_modules for part in parts))
+    if len(user_modules) < sum(len(part.user_modules) for part in parts):
+        raise ValueError(
+            f"encoder returned the same module twice, but n_estimators={len(parts)} "
+            f"networks need one each. Let it make a new one in every call, or give "
+            f"the module itself, which is copied."
+        )
+    groups = [
+        (f"members.{number}.{pattern}", options)
+        for number, part in enumerate(parts)
+        for pattern, options in part.groups
+    ]
+    module = Ensemble([part.module for part in parts])
+    criterion = EnsembleCriterion([part.criterion for part in parts])
+    return Parts(module, criterion, user_modules, groups, parts[0].extra)
+
+
+# -- training --------------------------------------------------------------------------
 
 
 class _CoherentScore:
     """Micro AU(PRC) of a net's coherent probabilities on validation rows."""
 
     def __init__(self, dataset, Y, weight, form):
-        self.dataset, self.Y, self.form = dataset, Y, form
+        self.dataset = dataset
+        self.Y = Y
+        self.form = form
+        self.rule = form.rule("auto")
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -110,213 +317,162 @@ class _CoherentScore:
 
     def __call__(self, net):
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        proba = blocks.map(lambda logits: self.form.proba(logits, "auto")).array()
+        proba = blocks.map(lambda logits: self.form.proba(logits, self.rule)).array()
         options = {"close": False, "sample_weight": self.weight}
         return au_prc_score(self.Y, proba, **options)
 
 
-def train(estimator, parts, problem, former=None, partial=False):
-    """Train a network and set ``net_``, ``history_`` and ``n_iter_`` of an estimator.
+def train(parts, problem, settings):
+    """Train a network from its first weights, or from those of a former one.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        With the parameters of ``NETWORK_CONSTRAINTS``.
     parts : Parts
     problem : Problem
-    former : Net or None
-        Whose weights to start from.
-    partial : bool, default=False
-        Whether to train one epoch more, at a constant learning rate.
-    """
-    going_on = former if partial else None
-    device, dtype = resolve_device(estimator.device), getattr(torch, estimator.dtype)
-    init, shuffle = (torch.Generator().manual_seed(seed) for seed in problem.seeds[:2])
-    draws = torch.Generator(device).manual_seed(problem.seeds[2])
-    module, criterion = parts.module.to(dtype), parts.criterion.to(dtype)
-    _initialise(module, criterion, former, init, draws, parts.own)
+        With a former net, the network starts from its weights; with one of several
+        parts of the data also from the state of its optimizer.
+    settings : Settings
 
-    sampler = label_sampler(estimator, len(problem.positive), shuffle)
-    by_row = sampler is not None and _steps_by_row(estimator)
-    for network in getattr(module, "members", [module]):
-        network.row_gradients = by_row
-    dataset, best = _set_apart(estimator, problem, module.takes_sparse, sampler)
+    Returns
+    -------
+    Trained
+    """
+    former = None if problem.former is None else problem.former.net
+    seeds = problem.seeds
+    init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
+    draws = torch.Generator(settings.device).manual_seed(seeds[2])
+    parts = _in_dtype(parts, settings.dtype)
+    _initialise(parts, former, init, draws)
+
+    sampler = None
+    if settings.n_sampled_labels is not None:
+        n_labels = problem.n_net_labels
+        sampler = LabelSampler(n_labels, settings.n_sampled_labels, shuffle)
+    dataset = _training_data(problem, settings, parts.module, sampler)
+    best = None
+    if settings.early_stopping is not None:
+        _, patience, tol = settings.early_stopping
+        best = _watched(problem, settings, parts.module), patience, tol
     net = Net(
-        module,
-        criterion=criterion,
+        parts.module,
+        criterion=parts.criterion,
         generator=shuffle,
-        schedule="constant" if partial else estimator.schedule,
-        schedule_options={} if partial else _schedule_options(estimator),
+        schedule=settings.schedule,
+        schedule_options=settings.schedule_options,
         best=best,
-        title=type(estimator).__name__,
-        resumable=partial,
-        precision=_precision(estimator),
-        lr=estimator.learning_rate_init,
-        max_epochs=1 if partial else estimator.max_iter,
-        batch_size=estimator.batch_size or len(dataset),
-        device=device,
-        verbose=int(estimator.verbose),
-        **_callback_options(estimator),
-        **_optimizer_options(estimator, device, parts),
+        title=settings.title,
+        resumable=problem.partial,
+        precision=settings.precision,
+        lr=settings.learning_rates[0],
+        max_epochs=settings.max_iter,
+        batch_size=settings.batch_size or len(dataset),
+        device=settings.device,
+        verbose=settings.verbose,
+        callbacks=settings.callbacks,
+        **_with_prefix("callbacks", settings.callback_options),
+        optimizer=settings.optimizer,
+        **_with_prefix("optimizer", _optimizer_options(settings, parts)),
     ).initialize()
-    if going_on is not None:
-        net.go_on_from(going_on)
+    if former is not None and problem.partial:
+        net.go_on_from(former)
     n_before = len(net.history)  # without epochs that were interrupted
     net.partial_fit(dataset, None)
     net.check_finite()
-    _record(estimator, net, n_before + net.max_epochs)
+    return _trained(net, n_before + net.max_epochs)
 
 
-def _initialise(module, criterion, former, init, draws, own):
-    """Draw the weights of a network, or take over those of a former one."""
-    initialise(module, init if former is None else None, draws, own)
-    initialise(criterion, None, draws, own)
+def _in_dtype(parts, dtype):
+    return replace(
+        parts, module=parts.module.to(dtype), criterion=parts.criterion.to(dtype)
+    )
+
+
+def _initialise(parts, former, init, draws):
+    """Draw the weights of a network, or take those of a former one."""
+    module = parts.module
+    criterion = parts.criterion
+    user_modules = parts.user_modules
+    initialise(module, init if former is None else None, draws, user_modules)
+    initialise(criterion, None, draws, user_modules)
     if former is not None:
         module.load_from(former.module_)
         criterion.load_from(former.criterion_)
     elif getattr(module, "all_alike", False):
         warn_user(
-            f"All n_networks={len(module.members)} networks start from the same "
+            f"All n_estimators={len(module.members)} networks start from the same "
             f"weights, so that they learn the same, or nearly. Give encoder as a class "
-            f"or factory that draws its weights, or set n_networks=1."
+            f"or factory that draws its weights, or set n_estimators=1."
         )
 
 
-def _precision(estimator):
-    if (estimator.precision, estimator.dtype) == ("mixed", "float64"):
-        raise ValueError(
-            "precision='mixed' is for dtype='float32', got dtype='float64'. Leave one "
-            "of them at its default."
-        )
-    return estimator.precision
-
-
-def draw_seeds(random_state, going_on):
-    """Return four seeds, other ones for every call that goes on."""
-    rng = check_random_state(random_state)
-    if going_on is not None:  # a fit that is repeated in the same calls draws the same
-        rng = np.random.RandomState([rng.randint(2**31), len(going_on.history)])
-    return rng.randint(np.iinfo(np.int32).max, size=4).tolist()
-
-
-def _set_apart(estimator, problem, sparse, sampler):
-    """Return the data to train on, and what early stopping needs if anything."""
-    data, form = (problem.X, problem.Y, problem.weight), problem.form
-    dtype, own = getattr(torch, estimator.dtype), estimator._many_dimensions
-    options, best = {"dtype": dtype, "copy": own, "sparse": sparse}, None
+def _training_data(problem, settings, module, sampler):
+    """Return what is trained on, without what early stopping holds out."""
+    X = problem.X
+    Y = problem.Y
+    weight = problem.weight
     rows, held_out = problem.split
     if held_out is not None:
-        data, apart = (
-            [None if a is None else a[part] for a in data] for part in (rows, held_out)
-        )
-        watched = SliceDataset(apart[0], **options)
-        score = _CoherentScore(watched, *apart[1:], form)
-        best = score, estimator.n_iter_no_change, estimator.tol
-    (Y, columns), weight = form.place(data[1]), form.encode_weight(data[2])
-    options |= {"columns": columns, "sampler": sampler}
-    return SliceDataset(data[0], Y, weight, **options), best
+        X = X[rows]
+        Y = Y[rows]
+        weight = None if weight is None else weight[rows]
+    Y, columns = problem.form.to_net_order(Y)
+    return SliceDataset(
+        X,
+        Y,
+        problem.form.encode_weight(weight),
+        dtype=settings.dtype,
+        copy=settings.copy_input,
+        sparse=module.takes_sparse,
+        columns=columns,
+        sampler=sampler,
+    )
 
 
-def _schedule_options(estimator):
-    kind, given = estimator.schedule, passed_on(estimator, "schedule")
-    if kind == "constant" and given:
-        raise InvalidParameterError(
-            f"schedule='constant' takes no parameters, got schedule__{min(given)}."
-        )
-    if kind == "onecycle":
-        check_accepted("schedule", given, OneCycleLR, less=STEPS)
-    elif kind != "constant":
-        more = ["monitor", "step_every", "event_name"]  # of skorch
-        check_accepted("schedule", given, kind, more=more, less=["optimizer"])
-    return given
+def _watched(problem, settings, module):
+    """Return the score that early stopping watches, of what it holds out."""
+    _, held_out = problem.split
+    weight = None if problem.weight is None else problem.weight[held_out]
+    dataset = SliceDataset(
+        problem.X[held_out],
+        dtype=settings.dtype,
+        copy=settings.copy_input,
+        sparse=module.takes_sparse,
+    )
+    return _CoherentScore(dataset, problem.Y[held_out], weight, problem.form)
 
 
-def _callback_options(estimator):
-    names, given = set(), passed_on(estimator, "callbacks")
-    for item in estimator.callbacks or ():
-        name, callback = item if isinstance(item, tuple) else (None, item)
-        if not hasattr(callback, "on_train_begin"):
-            raise InvalidParameterError(
-                f"callbacks holds {item!r}; expected instances or classes of "
-                f"skorch.callbacks.Callback, or pairs (name, callback)."
-            )
-        kind = callback if isinstance(callback, type) else type(callback)
-        names.add(name or kind.__name__)
-    for key in given:
-        if key.split("__")[0] not in names:
-            raise InvalidParameterError(
-                f"callbacks__{key} is for no callback that there is. Expected the name "
-                f"to be one of {sorted(names)}."
-            )
-    callbacks = [_copied(item) for item in estimator.callbacks or ()]
-    return {"callbacks": callbacks} | {f"callbacks__{k}": given[k] for k in given}
+def _with_prefix(name, options):
+    return {f"{name}__{key}": value for key, value in options.items()}
 
 
-def _copied(item):
-    """Return a copy of a callback, so that a fit leaves the user's as it is."""
-    try:
-        return clone(item, safe=False)
-    except Exception:  # skorch asks less of a constructor than scikit-learn
-        pass
-    try:
-        return deepcopy(item)
-    except Exception as error:
-        raise InvalidParameterError(
-            f"callbacks holds {item!r}, which cannot be copied ({error}). Give its "
-            f"class, as a pair (name, class), and arguments as callbacks__name__*."
-        ) from error
-
-
-def _steps_by_row(estimator):
-    """Tell whether nothing but AdamW in its plain form sees the gradients."""
-    given = passed_on(estimator, "optimizer")
-    other = ("amsgrad", "maximize", "capturable", "differentiable")
-    plain = not any(given.get(name) for name in other)
-    return estimator.optimizer == "adamw" and plain and not estimator.callbacks
-
-
-def _optimizer_options(estimator, device, parts):
-    given, kind = passed_on(estimator, "optimizer"), estimator.optimizer
-    options = {}
-    if isinstance(kind, str):
-        options["weight_decay"] = estimator.weight_decay
-        if kind == "sgd":
-            options["momentum"] = estimator.momentum
-        elif device == "cpu" and not given.keys() & {"foreach", "differentiable"}:
-            # one pass over the parameters, which torch does not choose itself on a CPU
-            options["fused"] = True
-        kind = OPTIMIZERS[kind]
-    more, less = ["param_groups"], ["params"]
-    check_accepted("optimizer", given, kind, more=more, less=less)
-    options |= given
-    names = [n for part in (parts.module, parts.criterion) for n in _names(part)]
-    for pattern, _ in given.get("param_groups", ()):
+def _optimizer_options(settings, parts):
+    """Return the optimizer's options, with the rates of parts of the network."""
+    options = dict(settings.optimizer_options)
+    given = options.get("param_groups", ())
+    modules = (parts.module, parts.criterion)
+    names = [name for m in modules for name, _ in m.named_parameters()]
+    for pattern, _ in given:
         if not fnmatch.filter(names, pattern):
             raise InvalidParameterError(
                 f"optimizer__param_groups has the pattern {pattern!r}, which no weight "
                 f"has. There are {name_list(names)}."
             )
-    options["param_groups"] = [*given.get("param_groups", ()), *parts.groups]
-    options = {f"optimizer__{name}": value for name, value in options.items()}
-    kind = RowAdamW if parts.module.row_gradients else kind
-    return options | {"optimizer": kind}
+    # the first pattern that fits a weight counts: what the user says goes first
+    options["param_groups"] = [*given, *parts.groups]
+    return options
 
 
-def _names(module):
-    return [name for name, _ in module.named_parameters()]
-
-
-def _record(estimator, net, n_expected):
-    estimator.net_ = net
-    estimator.history_ = [
+def _trained(net, n_expected):
+    """Return a net and its record; warn if it was interrupted."""
+    history = [
         {key: value for key, value in epoch.items() if key != "batches"}
         for epoch in net.history
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]
-    estimator.n_iter_ = len(estimator.history_)
-    if estimator.n_iter_ < n_expected and not net.stopped_early:
+    if len(history) < n_expected and not net.stopped_early:
         kept = "it had then" if net.best is None else "of its best epoch"
         warn_user(
-            f"Training was interrupted after {estimator.n_iter_} of {n_expected} "
+            f"Training was interrupted after {len(history)} of {n_expected} "
             f"epochs. The estimator is fitted with the weights {kept}."
         )
+    return Trained(net, history)

@@ -8,7 +8,7 @@ one level to (B,). Reduction, weights and unknown labels are left to the criteri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 
 import torch
@@ -202,34 +202,30 @@ def find_loss(loss: str | LabelLoss) -> Loss:
     return LOSSES[loss]
 
 
-class LossNames(Set):
-    """The names of the losses in ``LOSSES``, also of those that are added later.
+class LossNames(Set[str]):
+    """Names of losses that the table has, whenever they are asked for.
 
     Parameters
     ----------
-    *more : str
-        Names beside those of losses.
-    single_paths : bool, default=True
-        Whether losses of single paths are among them.
+    *others : str
+        Names that are allowed beside those of losses.
+    paths : bool, default=False
+        Whether losses count that need single paths.
 
     Examples
     --------
-    >>> "softmax" in LossNames("auto"), "softmax" in LossNames(single_paths=False)
-    (True, False)
+    >>> "softmax" in LossNames(), "softmax" in LossNames("auto", paths=True)
+    (False, True)
     """
 
-    def __init__(self, *more: str, single_paths: bool = True) -> None:
-        self.more = more
-        self.single_paths = single_paths
-
-    @classmethod
-    def _from_iterable(cls, names: Iterator[str]) -> set[str]:
-        return set(names)  # what differences and unions with other sets are
+    def __init__(self, *others: str, paths: bool = False) -> None:
+        self.others = others
+        self.paths = paths
 
     def __iter__(self) -> Iterator[str]:
-        yield from self.more
+        yield from self.others
         for name, loss in LOSSES.items():
-            if self.single_paths or not loss.single_paths:
+            if self.paths or not loss.single_paths:
                 yield name
 
     def __contains__(self, name: object) -> bool:
@@ -237,3 +233,8 @@ class LossNames(Set):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @classmethod
+    def _from_iterable(cls, names: Iterable) -> frozenset:
+        """Return what the operators of a set, such as a union, make of names."""
+        return frozenset(names)

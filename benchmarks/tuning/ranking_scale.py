@@ -1,37 +1,24 @@
-"""The ranking loss on 50,000 labels: seconds, memory, and which optimiser.
+"""The ranking loss on 50,000 labels: seconds, memory, and which optimiser."""
 
-Run as ``python -m benchmarks.ranking_scale``. Makes 100,000 samples of three paths each
-in a random forest of 50,000 labels (10 roots, 8 children each; about 15 labels per
-sample), counts which labels occur together, ranks them, and trains an embedding (32
-coordinates, hyperbolic) by the sampled loss alone for as many steps as an epoch in
-batches of 64 has, with 256 pairs and 10 candidates each per step. Every optimiser runs
-in a process of its own, one after the other, on one thread. Fails when one needs more
-than 4 GB. Writes ``benchmarks/results/ranking_scale.json``.
-
-With ``--estimator``, HyperbolicHMC itself is fitted with its defaults for one epoch on
-the same labels, with 20 random numbers as features, and then predicts 1,000 samples.
-Writes ``benchmarks/results/ranking_scale_estimator.json``.
-"""
-
-import argparse
 import json
-import multiprocessing
 import resource
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import versions
+from benchmarks.command import in_own_process
+from benchmarks.tuning.comparison import Comparison
 from skhmc import HyperbolicHMC
 from skhmc._networks.label_similarity import SIMILARITIES, similarity
 from skhmc.induction import cooccurrence
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import HYPERBOLIC, SampledRanking, ranking_loss
+
+__all__ = ["RankingScale", "RankingScaleEstimator"]
 
 N_SAMPLES, N_LABELS, BATCH_SIZE = 100_000, 50_000, 64
 N_ROOTS, N_CHILDREN, N_PATHS = 10, 8, 3
@@ -46,7 +33,98 @@ OPTIMIZERS = {
     "SparseAdam, float64": (torch.float64, torch.optim.SparseAdam, {}),
     "SparseAdam, float32": (torch.float32, torch.optim.SparseAdam, {}),
 }
-RESULTS = Path(__file__).parent / "results" / "ranking_scale.json"
+SETTINGS = ("n_samples", "n_labels", "similarity")
+
+
+class RankingScale(Comparison):
+    """The ranking loss on 50,000 labels: seconds, memory, and which optimiser.
+
+    Makes 100,000 samples of three paths each in a random forest of 50,000 labels (10
+    roots, 8 children each; about 15 labels per sample), counts which labels occur
+    together, ranks them, and trains an embedding (32 coordinates, hyperbolic) by the
+    sampled loss alone for as many steps as an epoch in batches of 64 has, with 256
+    pairs and 10 candidates each per step. Every optimiser runs in a process of its own,
+    one after the other. Fails when one needs more than 4 GB.
+    """
+
+    name = "ranking_scale"
+
+    def add_options(self, parser):
+        parser.add_argument("--optimizer", choices=list(OPTIMIZERS), action="append")
+        add_sizes(parser)
+
+    def measure(self, options):
+        settings = settings_of(options)
+        results = {"settings": settings, "runs": []}
+        for name in options.optimizer or OPTIMIZERS:
+            results["runs"].append(in_own_process(run, name, *settings.values()))
+            yield results
+
+    def lines(self, results, options):
+        n_samples, n_labels, kind = results["settings"].values()
+        lines = [
+            f"{n_samples:,} samples, {n_labels:,} labels, {kind}",
+            "optimizer                 nnz (M)  count s  similarity s  pairs s  "
+            "train s  (CPU)  loss: first  last  peak GB",
+        ]
+        return lines + [line(run) for run in results["runs"]]
+
+    def failure(self, results):
+        return too_much(*results["runs"])
+
+
+class RankingScaleEstimator(Comparison):
+    """One epoch of HyperbolicHMC with its defaults on the labels of ranking_scale.
+
+    X are 20 random numbers; 1,000 samples are predicted afterwards.
+    """
+
+    name = "ranking_scale_estimator"
+
+    def add_options(self, parser):
+        add_sizes(parser)
+
+    def measure(self, options):
+        settings = settings_of(options)
+        figures = in_own_process(fit, *settings.values())
+        del settings["similarity"]
+        yield {"settings": settings, "figures": figures}
+
+    def lines(self, results, options):
+        return json.dumps(results, indent=1).splitlines()
+
+    def failure(self, results):
+        return too_much(results["figures"])
+
+
+def add_sizes(parser):
+    """Add the options that say which labels are made."""
+    parser.add_argument("--similarity", choices=SIMILARITIES, default="cosine")
+    parser.add_argument("--samples", type=int, default=N_SAMPLES)
+    parser.add_argument("--labels", type=int, default=N_LABELS)
+
+
+def settings_of(options):
+    """Return the settings as they are stored."""
+    values = (options.samples, options.labels, options.similarity)
+    return dict(zip(SETTINGS, values, strict=True))
+
+
+def too_much(*runs):
+    """Return what to say where more than the limit was needed, or None."""
+    peak = max(run["peak_gb"] for run in runs)
+    return f"More than {LIMIT_GB} GB were needed." if peak > LIMIT_GB else None
+
+
+def line(run):
+    """Return the line of an optimiser."""
+    return (
+        f"{run['optimizer']:<24} {run['nnz'] / 1e6:>8.2f} "
+        f"{run['count_seconds']:>8.1f} {run['similarity_seconds']:>13.1f} "
+        f"{run['pairs_seconds']:>8.1f} {run['train_seconds']:>8.1f} "
+        f"{run['train_cpu_seconds']:>6.1f} {run['first_loss']:>12.2f} "
+        f"{run['last_loss']:>5.2f} {run['peak_gb']:>8.2f}"
+    )
 
 
 def make_labels(n_samples, n_labels, seed=0):
@@ -152,64 +230,3 @@ def fit(n_samples, n_labels, kind):
 def peak_gb():
     """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB, on Linux
-
-
-def in_own_process(function, *args):
-    """Run in a fresh process, so that its peak memory is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, args)
-
-
-def main_of_estimator(options):
-    """Fit the estimator, print the figures and write them."""
-    sizes = options.samples, options.labels
-    figures = in_own_process(fit, *sizes, options.similarity)
-    settings = dict(zip(("n_samples", "n_labels"), sizes, strict=True))
-    text = {"versions": versions(), "settings": settings, "figures": figures}
-    path = RESULTS.with_name("ranking_scale_estimator.json")
-    path.write_text(json.dumps(text, indent=1) + "\n")
-    print(json.dumps(text, indent=1))
-    if figures["peak_gb"] > LIMIT_GB:
-        raise SystemExit(f"More than {LIMIT_GB} GB were needed.")
-
-
-def main():
-    """Print the table and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--optimizer", choices=list(OPTIMIZERS), action="append")
-    parser.add_argument("--similarity", choices=SIMILARITIES, default="cosine")
-    parser.add_argument("--samples", type=int, default=N_SAMPLES)
-    parser.add_argument("--labels", type=int, default=N_LABELS)
-    parser.add_argument("--estimator", action="store_true")
-    options = parser.parse_args()
-    if options.estimator:
-        return main_of_estimator(options)
-    sizes = {"n_samples": options.samples, "n_labels": options.labels}
-    said = f"{options.samples:,} samples, {options.labels:,} labels"
-    print(
-        f"{said}, {options.similarity}\n"
-        "optimizer                 nnz (M)  count s  similarity s  pairs s  train s  "
-        "(CPU)  loss: first  last  peak GB"
-    )
-    runs = []
-    for name in options.optimizer or OPTIMIZERS:
-        r = in_own_process(run, name, *sizes.values(), options.similarity)
-        runs.append(r)
-        print(
-            f"{name:<24} {r['nnz'] / 1e6:>8.2f} {r['count_seconds']:>8.1f} "
-            f"{r['similarity_seconds']:>13.1f} {r['pairs_seconds']:>8.1f} "
-            f"{r['train_seconds']:>8.1f} {r['train_cpu_seconds']:>6.1f} "
-            f"{r['first_loss']:>12.2f} {r['last_loss']:>5.2f} {r['peak_gb']:>8.2f}",
-            flush=True,
-        )
-    RESULTS.parent.mkdir(exist_ok=True)
-    settings = sizes | {"similarity": options.similarity}
-    text = {"versions": versions(), "settings": settings, "runs": runs}
-    RESULTS.write_text(json.dumps(text, indent=1) + "\n")
-    print(f"Wrote {RESULTS}")
-    if max(r["peak_gb"] for r in runs) > LIMIT_GB:
-        raise SystemExit(f"More than {LIMIT_GB} GB were needed.")
-
-
-if __name__ == "__main__":
-    main()

@@ -54,7 +54,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier
-from skhmc._data.weights import rates
+from skhmc._data.weights import smoothed_rates
 from skhmc.coherence import (
     average_constraint,
     close_upward,
@@ -562,7 +562,7 @@ def test_constant_labels_get_their_prior(inner):
     with pytest.warns(UserWarning, match=message) as caught:
         clf.fit(X, Y)
     assert len(caught) == 1
-    prior = rates(Y.sum(axis=0), np.full(5, 60.0))
+    prior = smoothed_rates(Y.sum(axis=0), np.full(5, 60.0))
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(proba[:, [0, 4]], np.tile(prior[[0, 4]], (60, 1)))
     assert ((0 < prior) & (prior < 1)).all()

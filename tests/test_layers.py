@@ -122,6 +122,16 @@ def test_imports_point_down():
     )
 
 
+def test_private_modules_are_imported_by_their_package_only():
+    """``skhmc.package._module``; a package ``_package`` is open to all above it."""
+    wrong = []
+    for module, where, name in OWN:
+        private = any(part.startswith("_") for part in name.split(".")[2:])
+        if private and package_of(module) != package_of(name):
+            wrong.append(where)
+    assert not wrong, "import these from their package:\n" + "\n".join(wrong)
+
+
 def test_skhmc_itself_imports_the_hierarchy_only():
     """So that ``import skhmc`` stays light: estimators are resolved on demand."""
     found = {name for module, _, name in IMPORTS if module == "skhmc"}

@@ -76,10 +76,6 @@ def own_methods(kind):
             yield name
 
 
-# Public packages without all type hints; "" is the estimators of skhmc itself.
-UNHINTED = {"", "metrics", "model_selection", "induction", "preprocessing"}
-
-
 def own_members(kind):
     """Yield (name, function) of a class's methods and properties that skhmc defines."""
     for name in dir(kind):
@@ -113,11 +109,9 @@ def unhinted(function, name):
 def test_public_functions_have_type_hints():
     things = {}
     for module in public_modules():
-        package = module.__name__.split(".")[1] if "." in module.__name__ else ""
         for name in module.__all__:
             thing = getattr(module, name)
-            if package not in UNHINTED or thing is skhmc.Hierarchy:
-                things[f"{module.__name__}.{name}"] = thing
+            things[f"{module.__name__}.{name}"] = thing
     missing = []
     for path, thing in things.items():
         if inspect.isclass(thing):

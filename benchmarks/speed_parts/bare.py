@@ -6,7 +6,6 @@ import torch
 from sklearn.base import clone
 
 from benchmarks.speed_parts.common import quiet
-from skhmc._data.targets import read_fit_input
 from skhmc.nn.modules import initialise
 
 __all__ = ["BareLoop"]
@@ -31,7 +30,7 @@ class BareLoop:
         estimator = clone(estimator)
         with quiet():
             problem = estimator._describe(
-                *read_fit_input(estimator, X, Y, None, former=None), None
+                *estimator._read(X, Y, None, former=None), None
             )
             parts = estimator._build(problem)
         init, self.shuffle = (

@@ -1,5 +1,10 @@
 """What estimators around another classifier have in common."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 from sklearn.base import MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -17,18 +22,18 @@ class MetaClassifierMixin(MetaEstimatorMixin):
     """
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         return self.estimator_.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         return self.estimator_.feature_names_in_
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of samples whose known labels are all predicted right."""
         return subset_accuracy(self, X, y, sample_weight)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return which metadata ``fit`` hands on: to the estimator, and the splitter.
 
         Returns

@@ -1,8 +1,12 @@
 """CoherentClassifier: any probabilistic classifier, made coherent with a hierarchy."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils._param_validation import (
@@ -14,7 +18,12 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.targets import read_fit_labels
-from skhmc._data.weights import label_counts, match_weight, rates, warn_constant
+from skhmc._data.weights import (
+    label_counts,
+    match_weight,
+    smoothed_rates,
+    warn_constant,
+)
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, output_order, route_fit, with_columns
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
@@ -133,7 +142,7 @@ class CoherentClassifier(
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "coherence": [StrOptions(RuleNames()), None],
@@ -146,16 +155,16 @@ class CoherentClassifier(
 
     def __init__(
         self,
-        estimator,
-        hierarchy=None,
+        estimator: Any,
+        hierarchy: Any = None,
         *,
-        coherence="average",
-        strategy="auto",
-        threshold=None,
-        proba_format="array",
-        min_positives=1,
-        n_jobs=None,
-    ):
+        coherence: str | None = "average",
+        strategy: str = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        min_positives: int = 1,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
         self.coherence = coherence
@@ -166,7 +175,7 @@ class CoherentClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
-    def fit(self, X, y, **params):
+    def fit(self, X: Any, y: Any, **params: Any) -> Self:
         """Fit the estimator to the closed labels.
 
         Parameters
@@ -189,7 +198,7 @@ class CoherentClassifier(
             The fitted classifier.
         """
         self._check_estimator()
-        vars(self).pop("classes_", None)  # unfitted, should this fail
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
         params = self._route(params)
         targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
         if self.coherence is not None:
@@ -198,11 +207,11 @@ class CoherentClassifier(
             self.strategy_ = None
             self.estimator_ = self._fit_classes(X, targets, params)
         else:
-            if np.ndim(params.get("sample_weight")) == 2:
+            if np.ndim(params.get("sample_weight", 1)) == 2:
                 weights = np.asarray(match_weight(params["sample_weight"], y))
                 params = params | {"sample_weight": weights}
             positive, known = label_counts(targets.Y, weight)
-            self._priors = rates(positive, known)
+            self._priors = smoothed_rates(positive, known)
             if is_frozen(self.estimator):  # it has learnt all labels, in its own order
                 named = hasattr(y, "columns")
                 self._learnt = output_order(self.estimator, targets.hierarchy, named)
@@ -305,7 +314,7 @@ class CoherentClassifier(
         threshold = 0.5 if self.threshold is None else self.threshold
         return (proba > threshold).astype(np.int64)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
 
         Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
@@ -313,7 +322,7 @@ class CoherentClassifier(
         """
         return self._indicators(X, self.coherence)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
@@ -321,7 +330,7 @@ class CoherentClassifier(
         """
         return format_proba(self, self._proba_blocks(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
 
         After a 1-D y the log-probabilities of ``classes_``; of two classes, the
@@ -329,7 +338,7 @@ class CoherentClassifier(
         """
         return self._log_odds(self._proba(X, self.coherence))
 
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the log-odds (n_samples, n_labels) before the coherence step.
 
         After a 1-D y there is none: these are those of ``decision_function``.
@@ -344,14 +353,14 @@ class CoherentClassifier(
             return log_p[:, 1] - log_p[:, 0]
         return log_p
 
-    def raw_predict_proba(self, X):
+    def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.
 
         After a 1-D y there is none: these are those of ``predict_proba``.
         """
         return self._off_0_and_1(self._proba(X, None))
 
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) before coherence, if there is any."""
         return self._indicators(X, None)
 

@@ -1,7 +1,11 @@
 """HierarchicalThresholdClassifier: thresholds where a score is best."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skhmc._data.targets import Targets
-from skhmc._data.weights import check_sample_weight
+from skhmc._data.weights import check_sample_weight, to_mean_1
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     inner_has,
@@ -32,12 +36,12 @@ from skhmc._meta.f1_thresholds import (
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc._utils.warnings import warn_user
-from skhmc.metrics import hierarchical_f1_score
+from skhmc.metrics import METRICS, metric_names
 
 __all__ = ["HierarchicalThresholdClassifier"]
 
 
-AVERAGES = {"hierarchical_f1": "micro", "f1_micro": "micro", "f1_macro": "macro"}
+GOALS = {name: METRICS[name] for name in metric_names("tuning")}
 CLOSINGS = ("up", "down")
 
 
@@ -45,9 +49,9 @@ CLOSINGS = ("up", "down")
 class _Tuned:
     """Thresholds of all labels, how predictions are closed, and the score reached."""
 
-    thresholds: np.ndarray
-    closing: str
-    score: float
+    thresholds: np.ndarray | None
+    closing: str | None
+    score: float | None
 
 
 class HierarchicalThresholdClassifier(
@@ -156,11 +160,11 @@ class HierarchicalThresholdClassifier(
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "strategy": [StrOptions({"global", "level", "label"})],
-        "metric": [StrOptions(set(AVERAGES)), callable],
+        "metric": [StrOptions(set(GOALS)), callable],
         "cv": ["cv_object", StrOptions({"prefit"})],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "refit": ["boolean"],
@@ -169,16 +173,16 @@ class HierarchicalThresholdClassifier(
 
     def __init__(
         self,
-        estimator,
-        hierarchy=None,
+        estimator: Any,
+        hierarchy: Any = None,
         *,
-        strategy="global",
-        metric="hierarchical_f1",
-        cv=5,
-        shrinkage=10,
-        refit=True,
-        n_jobs=None,
-    ):
+        strategy: str = "global",
+        metric: str | Callable[..., Any] = "hierarchical_f1",
+        cv: Any = 5,
+        shrinkage: float | str = 10,
+        refit: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
         self.strategy = strategy
@@ -189,7 +193,7 @@ class HierarchicalThresholdClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Tune the thresholds and fit the estimator.
 
         Parameters
@@ -212,7 +216,7 @@ class HierarchicalThresholdClassifier(
         self
             The fitted classifier.
         """
-        vars(self).pop("classes_", None)  # unfitted, should this fail
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = self._is_prefit() or is_frozen(self.estimator)
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         routed = route_fit(self, sample_weight, params)
@@ -312,7 +316,8 @@ class HierarchicalThresholdClassifier(
             Y = Y.astype(int)
         weight = None
         if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, targets.Y.shape, np.float64)
+            weight = to_mean_1(check_sample_weight(sample_weight, *targets.Y.shape))
+            weight = weight.reshape(targets.Y.shape[0], -1)
             # that has a mean of 1, but here the scale counts: 2 is the sample twice
             scale = np.mean(np.asarray(sample_weight))
             weight = scale * weight.mean(axis=1)[rows]
@@ -333,10 +338,12 @@ class HierarchicalThresholdClassifier(
             return self._measure(Y, predicted.astype(int), hierarchy, weight)
 
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
-        if callable(self.metric):
+        average = None
+        if not callable(self.metric):
+            average = GOALS[self.metric].f1_average
+        if average is None:
             thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
-        else:
-            average = AVERAGES[self.metric]
+        else:  # of F1 the best thresholds are found exactly
             thresholds = f1_thresholds(
                 scores, Y, hierarchy, average=average, weight=weight, **options
             )
@@ -344,10 +351,7 @@ class HierarchicalThresholdClassifier(
 
     def _measure(self, Y, predicted, hierarchy, weight):
         if not callable(self.metric):
-            options = {"average": AVERAGES[self.metric], "sample_weight": weight}
-            return hierarchical_f1_score(
-                Y, predicted, hierarchy, close=False, **options
-            )
+            return GOALS[self.metric].measure(Y, predicted, hierarchy, weight)
         value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
         if not isinstance(value, Real) or not np.isfinite(value):
             raise ValueError(
@@ -357,7 +361,7 @@ class HierarchicalThresholdClassifier(
             )
         return float(value)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
 
         After a 1-D ``y`` classes (n_samples,).
@@ -371,7 +375,7 @@ class HierarchicalThresholdClassifier(
         )
         return predicted.astype(int)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
         After a 1-D ``y`` those of ``classes_``.
@@ -382,19 +386,19 @@ class HierarchicalThresholdClassifier(
         return positive_proba(self.estimator_, X, len(self.label_names_))
 
     @available_if(inner_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, which knows nothing of the thresholds."""
         check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 
     @available_if(inner_has("raw_decision_function"))
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, before its coherence step."""
         check_is_fitted(self, "classes_")
         return self.estimator_.raw_decision_function(X)
 
     @available_if(inner_has("predict_raw"))
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return that of the estimator, with its own threshold, before coherence."""
         check_is_fitted(self, "classes_")
         return self.estimator_.predict_raw(X)

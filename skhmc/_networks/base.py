@@ -7,11 +7,12 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.targets import read_fit_input
-from skhmc._data.weights import warn_constant
-from skhmc._data.X import check_X
+from skhmc._data.targets import match_former, read_targets, require_y
+from skhmc._data.weights import read_sample_weight, warn_constant
+from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoder
 from skhmc._networks.parameters import PrefixedParams, resolve
@@ -67,8 +68,11 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         former = self._former if self.warm_start and self._is_fitted else None
         if former is None:
             self._forget()
-        known = None if former is None else "features"
-        X, targets, weight = read_fit_input(self, X, y, sample_weight, former=known)
+        require_y(self, y)
+        X = self._check_X(X, reset=former is None)
+        targets = read_targets(y, self.hierarchy)
+        check_consistent_length(X, targets.Y)
+        weight = read_sample_weight(sample_weight, y, targets, self._dtype)
         return self._learn(X, targets, weight, former)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -115,10 +119,27 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
                 "The parameter hierarchy was changed since the first call. Start anew "
                 "with fit, or with a clone."
             )
-        known = None if former is None else "labels"
-        options = {"former": known, "classes": classes, "partial": True}
-        X, targets, weight = read_fit_input(self, X, y, sample_weight, **options)
+        require_y(self, y)
+        X = self._check_X(X, reset=former is None)
+        if former is None:
+            targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
+        else:
+            targets = read_targets(y, self.hierarchy_, classes=classes)
+        check_consistent_length(X, targets.Y)
+        weight = read_sample_weight(sample_weight, y, targets, self._dtype)
+        if former is not None:
+            before = (self.hierarchy_, self.classes_)
+            targets, weight = match_former(targets, weight, *before)
         return self._learn(X, targets, weight, former, partial=True)
+
+    def _check_X(self, X, reset):
+        """Return X as the network takes it; a new fit may have samples of any shape."""
+        many = self._many_dimensions
+        X = check_X(self, X, dtype=self._dtype, reset=reset, allow_nd=many)
+        if not reset:
+            name = type(self).__name__
+            check_sample_shape(name, X.shape[1:], self._sample_shape)
+        return X
 
     def _learn(self, X, targets, weight, former, partial=False):
         """Resolve, build, train: from checked data to a fitted estimator.
@@ -176,6 +197,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
             "net_": trained.net,
             "history_": trained.history,
             "n_iter_": len(trained.history),
+            "_sample_shape": problem.X.shape[1:],
             "hierarchy_": targets.hierarchy,
             "label_names_": targets.label_names,
             "classes_": targets.output_classes,
@@ -247,7 +269,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
 
     def _blocks(self, X, change):
         """Return what a function makes of the net's logits, block by block."""
-        X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
+        X = self._check_X(X, reset=False)
         data = SliceDataset(
             X,
             dtype=self.net_.dtype,

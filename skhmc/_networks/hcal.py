@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skhmc._data.weights import most_per_row
+from skhmc._data.weights import max_positives_per_row
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import (
     EMBEDDING_CONSTRAINTS,
@@ -387,7 +387,7 @@ def _max_means(problem, settings, tasks):
         return None
     positions = torch.arange(problem.n_net_labels)
     levels = [positions[classes].numpy() for classes in tasks.classes]
-    per_row = most_per_row(*problem.form.to_net_order(problem.Y), levels)
+    per_row = max_positives_per_row(*problem.form.to_net_order(problem.Y), levels)
     return [settings.chunk * n for n in per_row]
 
 

@@ -1,8 +1,14 @@
 """The most probable labels of every sample."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["TopKMixin", "top_k"]
 
@@ -58,12 +64,16 @@ class TopKMixin:
     returns ``Blocks`` of the probabilities of labels or, after a 1-D y, of classes.
     """
 
+    hierarchy_: Hierarchy
+    classes_: np.ndarray
+    _proba_blocks: Callable[[Any], Any]
+
     @property
     def _depth(self):
         """How deep labels are in the hierarchy that probabilities are coherent with."""
         return self.hierarchy_.depth
 
-    def predict_top_k(self, X, k):
+    def predict_top_k(self, X: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the k most probable labels of every sample.
 
         Parameters

@@ -90,7 +90,7 @@ def test_every_precision_learns(estimator, precision):
 def test_no_step_waits_for_the_gpu(estimator, case):
     clf, dataset = fitted(estimator, CASES[case], "cuda")
     if "aggregation" in CASES[case]:
-        assert min(clf.net_.criterion_.most) >= CHUNK
+        assert min(clf.net_.criterion_.max_means) >= CHUNK
     taken = steps(clf.net_, dataset.move_to("cuda"), "cuda")
     next(taken)  # the optimiser's memory, and the first that is pinned
     try:

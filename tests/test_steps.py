@@ -53,7 +53,7 @@ def test_no_step_waits_for_the_device(estimator, case, device):
             labels = np.arange(net.module_.n_labels)
             groups = [labels[c] for c in criterion.tasks.classes]
             per_row = max_positives_per_row(dataset.arrays[1], dataset.columns, groups)
-            criterion.most = [criterion.chunk * n for n in per_row]
+            criterion.max_means = [criterion.chunk * n for n in per_row]
     moved = dataset.move_to(device)
     assert moved.device.type == device
     assert len(list(steps(net, moved, device))) > 2
@@ -61,7 +61,7 @@ def test_no_step_waits_for_the_device(estimator, case, device):
 
 def test_what_stands_for_a_gpu_raises_when_it_is_waited_for(device):
     clf, dataset = fitted(HCALClassifier(hidden_layer_sizes=(4,)), {"aggregation": 0.5})
-    assert clf.net_.criterion_.most is None  # on a CPU, where it is counted
+    assert clf.net_.criterion_.max_means is None  # on a CPU, where it is counted
     with pytest.raises(RuntimeError, match="cannot be called on meta tensors"):
         list(steps(clf.net_, dataset.move_to(device), device))
 
@@ -271,8 +271,8 @@ def test_room_for_class_means_is_made_on_a_gpu_and_changes_no_result(monkeypatch
 
     monkeypatch.setattr(hcal, "_max_means", on_a_gpu)
     bounded, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
-    assert counted.net_.criterion_.most is None
-    assert bounded.net_.criterion_.most == [32, 32]  # one label per row and level
+    assert counted.net_.criterion_.max_means is None
+    assert bounded.net_.criterion_.max_means == [32, 32]  # one label per row and level
     _, X, _ = task("paths")
     expected = counted.decision_function(X)
     np.testing.assert_allclose(bounded.decision_function(X), expected, rtol=1e-4)

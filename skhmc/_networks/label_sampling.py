@@ -2,12 +2,10 @@
 
 import torch
 
-from skhmc.nn.tasks import LabelSample
+from skhmc.nn.criteria import LabelSample
+from skhmc.nn.losses import find_loss
 
 __all__ = ["LabelSampler", "check_all_labels"]
-
-
-WHOLE = ("softmax", "mcloss", "zlpr")  # losses of a label that ask for the others
 
 
 def check_all_labels(label_loss, aggregation):
@@ -21,9 +19,11 @@ def check_all_labels(label_loss, aggregation):
     """
     if aggregation > 0:
         return f"aggregation={aggregation!r}"
-    if callable(label_loss):  # it may know its columns
+    if not find_loss(label_loss).needs_all_labels:
+        return None
+    if callable(label_loss):
         return "a callable label_loss"
-    return f"label_loss={label_loss!r}" if label_loss in WHOLE else None
+    return f"label_loss={label_loss!r}"
 
 
 class LabelSampler:

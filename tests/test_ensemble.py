@@ -55,7 +55,7 @@ def test_each_network_is_trained_as_it_would_be_alone(plain, options, kind):
     for start, criterion, member in zip(*begin, members, strict=True):
         one = build(plain, hierarchy, **options).set_params(**STILL).fit(X, Y)
         one.net_.module_.load_state_dict(start.state_dict())
-        one.net_.criterion_.take_over(criterion)
+        one.net_.criterion_.load_from(criterion)
         one.set_params(**moving).fit(X, Y)
         torch.testing.assert_close(member.state_dict(), one.net_.module_.state_dict())
         scores.append(one.set_params(coherence=None).raw_decision_function(X))

@@ -3,27 +3,8 @@
 import torch
 
 from skhmc.nn.criteria import LabelSample
-from skhmc.nn.losses import find_loss
 
-__all__ = ["LabelSampler", "check_all_labels"]
-
-
-def check_all_labels(label_loss, aggregation):
-    """Return what needs all labels in every step, for a message; None if nothing does.
-
-    Parameters
-    ----------
-    label_loss : str or callable
-    aggregation : float
-        Share of the loss that is computed on means over classes.
-    """
-    if aggregation > 0:
-        return f"aggregation={aggregation!r}"
-    if not find_loss(label_loss).needs_all_labels:
-        return None
-    if callable(label_loss):
-        return "a callable label_loss"
-    return f"label_loss={label_loss!r}"
+__all__ = ["LabelSampler"]
 
 
 class LabelSampler:

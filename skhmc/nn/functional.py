@@ -8,6 +8,7 @@ L_k with weights lambda_k.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -208,3 +209,28 @@ def level_counts(labels: Tensor, level_sizes: Sequence[int]) -> list[int]:
     bounds = [0, *accumulate(level_sizes)]
     n_below = np.searchsorted(labels.numpy(), bounds)
     return np.diff(n_below).tolist()
+
+
+def draw_linear(
+    weight: Tensor, bias: Tensor | None, generator: torch.Generator
+) -> None:
+    """Initialise a linear layer as torch does, but from a generator: weight, then bias.
+
+    Parameters
+    ----------
+    weight : Tensor (width, n_features)
+    bias : Tensor (width,) or None
+    generator : torch.Generator
+        Source of the random numbers.
+
+    Examples
+    --------
+    >>> weight, bias = torch.zeros(2, 4), torch.zeros(2)
+    >>> draw_linear(weight, bias, torch.Generator().manual_seed(0))
+    >>> bool((weight.abs() <= 0.5).all()), bool((weight != 0).all())
+    (True, True)
+    """
+    torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+    if bias is not None:
+        bound = 1 / math.sqrt(max(weight.shape[1], 1))
+        torch.nn.init.uniform_(bias, -bound, bound, generator=generator)

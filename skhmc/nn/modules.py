@@ -10,9 +10,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from skhmc.nn.functional import level_counts, perturb, products, prototype_logits, unit
+from skhmc.nn.functional import (
+    draw_linear,
+    level_counts,
+    perturb,
+    products,
+    prototype_logits,
+    unit,
+)
 from skhmc.nn.rows import take_rows
-from skhmc.nn.sparse import SparseLinear, draw_linear, map_values
+from skhmc.nn.sparse import SparseLinear, map_values
 
 __all__ = ["LabelNetwork", "PrototypeNetwork", "initialise"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from skhmc.nn.functional import draw_linear
 
 __all__ = ["SparseLinear"]
 
@@ -64,31 +65,6 @@ def map_parts(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
             [0., 1.]])
     """
     return _coo(function(x.indices()), function(x.values()), tuple(x.shape))
-
-
-def draw_linear(
-    weight: Tensor, bias: Tensor | None, generator: torch.Generator
-) -> None:
-    """Initialise a linear layer as torch does, but from a generator: weight, then bias.
-
-    Parameters
-    ----------
-    weight : Tensor (width, n_features)
-    bias : Tensor (width,) or None
-    generator : torch.Generator
-        Source of the random numbers.
-
-    Examples
-    --------
-    >>> weight, bias = torch.zeros(2, 4), torch.zeros(2)
-    >>> draw_linear(weight, bias, torch.Generator().manual_seed(0))
-    >>> bool((weight.abs() <= 0.5).all()), bool((weight != 0).all())
-    (True, True)
-    """
-    nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
-    if bias is not None:
-        bound = 1 / math.sqrt(max(weight.shape[1], 1))
-        nn.init.uniform_(bias, -bound, bound, generator=generator)
 
 
 class SparseLinear(nn.Module):

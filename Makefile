@@ -20,7 +20,7 @@ help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
-	@echo "make lint   check style and formatting with ruff"
+	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
@@ -52,6 +52,7 @@ slow: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(PY) -m mypy
 
 docs: $(READY)
 	$(PY) -m sphinx -E -W --keep-going -b html docs docs/_build/html
@@ -64,6 +65,7 @@ wheel: $(READY)
 
 clean:
 	rm -rf build dist docs/_build docs/api/generated docs/auto_examples
-	rm -rf docs/sg_execution_times.rst demo_output .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/layers.svg docs/sg_execution_times.rst demo_output
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find skhmc tests benchmarks examples docs -name __pycache__ -type d -prune \
 	    -exec rm -rf {} +

@@ -1,6 +1,12 @@
 """Sphinx configuration; build with ``make docs``."""
 
+import sys
+from pathlib import Path
+
 import skhmc
+
+sys.path.insert(0, str(Path(__file__).parent))
+import draw_layers  # noqa: E402
 
 project = "skhmc"
 author = "the skhmc developers"
@@ -47,5 +53,11 @@ def skip_foreign(app, what, name, member, skip, options):
     return True if callable(member) and not module.startswith("skhmc") else skip
 
 
+def draw_pictures(app):
+    """Draw what pages show and no example makes."""
+    draw_layers.main()
+
+
 def setup(app):
+    app.connect("builder-inited", draw_pictures)
     app.connect("autodoc-skip-member", skip_foreign)

@@ -1,13 +1,21 @@
 """scikit-learn compatible hierarchical multi-label classification."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from skhmc.hierarchy import Hierarchy
+
+if TYPE_CHECKING:
+    from skhmc._meta.coherent import CoherentClassifier
+    from skhmc._meta.threshold import HierarchicalThresholdClassifier
+    from skhmc._networks.hcal import HCALClassifier
+    from skhmc._networks.hyperbolic import HyperbolicHMC
+    from skhmc._networks.max_constraint import MaxConstraintClassifier
 
 __version__ = "0.1.0"
 
 # Public names are resolved on first use, so that importing skhmc (or only its metrics)
-# does not load torch.
+# does not load torch. Type checkers and editors read the imports above instead.
 _ON_DEMAND = {
     "CoherentClassifier": "skhmc._meta.coherent",
     "HCALClassifier": "skhmc._networks.hcal",
@@ -16,14 +24,22 @@ _ON_DEMAND = {
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
 
-__all__ = [*_ON_DEMAND, "Hierarchy", "__version__"]
+__all__ = [
+    "CoherentClassifier",
+    "HCALClassifier",
+    "HierarchicalThresholdClassifier",
+    "Hierarchy",
+    "HyperbolicHMC",
+    "MaxConstraintClassifier",
+    "__version__",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _ON_DEMAND:
         return getattr(import_module(_ON_DEMAND[name]), name)
     raise AttributeError(f"module 'skhmc' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

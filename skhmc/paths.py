@@ -9,10 +9,14 @@ has exactly one label in each frontier, so that a softmax over every frontier sc
 whole path, and paths of different length compare.
 """
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
@@ -25,7 +29,7 @@ __all__ = ["PathSpace", "is_single_path", "stopping_points"]
 COARSE_WEIGHT = 0.1
 
 
-def is_single_path(Y, hierarchy):
+def is_single_path(Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy) -> bool:
     """Tell whether no sample has two labels at one depth, in a tree.
 
     Parameters
@@ -33,7 +37,7 @@ def is_single_path(Y, hierarchy):
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Closed indicators.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -56,11 +60,13 @@ def is_single_path(Y, hierarchy):
     return all(_row_sums(Y[:, level]).max(initial=0) <= 1 for level in hierarchy.levels)
 
 
-def _row_sums(Y):
+def _row_sums(Y: np.ndarray | sp.spmatrix) -> np.ndarray:
     return np.asarray(Y.sum(axis=1)).ravel()
 
 
-def stopping_points(Y, hierarchy):
+def stopping_points(
+    Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy
+) -> tuple[np.ndarray, bool]:
     """Return under which internal labels rows of Y stop, and if rows are empty.
 
     Parameters
@@ -68,7 +74,7 @@ def stopping_points(Y, hierarchy):
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Closed indicators of single paths.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -85,8 +91,9 @@ def stopping_points(Y, hierarchy):
     """
     Y = sp.csr_matrix(Y, dtype=np.int64)
     ends = np.asarray(most_specific(Y, hierarchy).sum(axis=0)).ravel() > 0
-    ends[hierarchy.leaves] = False
-    return np.flatnonzero(ends), bool((np.diff(Y.indptr) == 0).any())
+    ends[hierarchy.leaves] = False  # where every path ends anyway
+    some_empty = bool((np.diff(Y.indptr) == 0).any())
+    return np.flatnonzero(ends), some_empty
 
 
 class PathSpace:
@@ -104,7 +111,7 @@ class PathSpace:
     Attributes
     ----------
     extended : Hierarchy
-        The hierarchy, then a label for every stop.
+        Hierarchy of the labels, then of a label for every stop.
     outcomes : ndarray of int
         Positions in ``extended`` of its leaves.
     ends : ndarray of int
@@ -122,49 +129,59 @@ class PathSpace:
     array([[0.5 , 0.25, 0.25]])
     """
 
-    def __init__(self, hierarchy, stops=(), empty=False):
+    def __init__(
+        self, hierarchy: Hierarchy, stops: ArrayLike = (), empty: bool = False
+    ) -> None:
         self.hierarchy = hierarchy
         self.stops = np.asarray(stops, dtype=np.intp)
         self.empty = empty
-        n_labels, n_stops = hierarchy.n_labels, len(self.stops)
-        added = np.arange(n_labels, n_labels + n_stops)
-        names = [("stop", hierarchy.labels[k]) for k in self.stops]
-        names += [("stop", None)] * empty
-        self.extended = Hierarchy._from_positions(
-            hierarchy.labels + tuple(names),
-            np.vstack([hierarchy.edges, np.column_stack([self.stops, added])]),
-        )
+        self.extended = self._extended_hierarchy()
         self.outcomes = self.extended.leaves
-        ends = np.concatenate([np.arange(n_labels), self.stops, [-1] * empty])
-        self.ends = ends[self.outcomes].astype(np.intp)
-        depth = self.extended.depth
-        above = depth[self.outcomes]
+        # by position in the extended hierarchy: where a path that ends there stops
+        ends = [np.arange(hierarchy.n_labels), self.stops]
+        if empty:
+            ends.append(np.array([-1]))
+        self.ends = np.concatenate(ends)[self.outcomes].astype(np.intp)
+        outcome_depth = self.extended.depth[self.outcomes]
         self.frontiers = [
-            np.union1d(level, self.outcomes[above < k])
+            np.union1d(level, self.outcomes[outcome_depth < k])
             for k, level in enumerate(self.extended.levels)
         ]
 
+    def _extended_hierarchy(self) -> Hierarchy:
+        """Return the hierarchy with a leaf for every stop, behind its own labels."""
+        n_labels = self.hierarchy.n_labels
+        added = n_labels + np.arange(len(self.stops))
+        names = [("stop", self.hierarchy.labels[k]) for k in self.stops]
+        if self.empty:
+            names.append(("stop", None))  # a root: the path that has no label
+        edges = np.column_stack([self.stops, added])
+        return Hierarchy._from_positions(
+            self.hierarchy.labels + tuple(names),
+            np.vstack([self.hierarchy.edges, edges]),
+        )
+
     @cached_property
-    def members(self):
+    def members(self) -> sp.csr_matrix:
         """Ancestors-or-self in ``extended`` of every outcome: CSR (n_outcomes, n)."""
         eye = sp.identity(self.extended.n_labels, bool, "csr")
         return (self.extended.ancestors + eye)[self.outcomes]
 
     @cached_property
-    def _frontier_members(self):
+    def _frontier_members(self) -> list[sp.csr_matrix]:
         return [self.members[:, frontier] for frontier in self.frontiers]
 
-    def extend(self, Y):
+    def extend(self, Y: Any) -> Any:
         """Return closed indicators Y (n_samples, n_labels) with the stops' columns."""
-        sparse = sp.issparse(Y)
-        Y = sp.csr_matrix(Y)
-        parts = [Y, most_specific(Y, self.hierarchy)[:, self.stops]]
+        closed = sp.csr_matrix(Y)
+        parts = [closed, most_specific(closed, self.hierarchy)[:, self.stops]]
         if self.empty:
-            parts.append(sp.csr_matrix(_row_sums(Y)[:, None] == 0, dtype=Y.dtype))
-        Y = sp.hstack(parts, format="csr")
-        return Y if sparse else Y.toarray()
+            is_empty = _row_sums(closed)[:, None] == 0
+            parts.append(sp.csr_matrix(is_empty, dtype=closed.dtype))
+        extended = sp.hstack(parts, format="csr")
+        return extended if sp.issparse(Y) else extended.toarray()
 
-    def level_log_proba(self, logits):
+    def level_log_proba(self, logits: np.ndarray) -> np.ndarray:
         """Return log softmax of every level's own labels over its frontier."""
         log_p = np.empty_like(logits)
         for level, frontier in zip(self.extended.levels, self.frontiers, strict=True):
@@ -172,7 +189,7 @@ class PathSpace:
             log_p[:, level] = logits[:, level] - norm
         return log_p
 
-    def outcome_log_proba(self, logits):
+    def outcome_log_proba(self, logits: np.ndarray) -> np.ndarray:
         """Return the log-probabilities of the outcomes (n_samples, n_outcomes).
 
         An outcome's score is the log softmax of the deepest frontier, which holds all
@@ -182,12 +199,14 @@ class PathSpace:
         scores = np.zeros((len(logits), len(self.outcomes)), logits.dtype)
         for k, frontier in enumerate(self.frontiers):
             log_p = logits[:, frontier] - _log_sum_exp(logits[:, frontier])
-            mine = self._frontier_members[k].astype(logits.dtype)
-            deepest = k == len(self.frontiers) - 1
-            scores += (mine @ log_p.T).T * (1 if deepest else COARSE_WEIGHT)
+            # every row has a single 1: the outcome's one label in this frontier
+            members = self._frontier_members[k].astype(logits.dtype)
+            is_deepest = k == len(self.frontiers) - 1
+            weight = 1 if is_deepest else COARSE_WEIGHT
+            scores += (members @ log_p.T).T * weight
         return scores - _log_sum_exp(scores)
 
 
-def _log_sum_exp(x):
-    top = x.max(axis=1, keepdims=True)
+def _log_sum_exp(x: np.ndarray) -> np.ndarray:
+    top = x.max(axis=1, keepdims=True)  # taken out, so that no exp overflows
     return top + np.log(np.exp(x - top).sum(axis=1, keepdims=True))

@@ -54,7 +54,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier
-from skhmc._data.weights import rates
+from skhmc._data.weights import smoothed_rates
 from skhmc.coherence import (
     average_constraint,
     close_upward,
@@ -81,7 +81,7 @@ from tests.contract import (
 from tests.instances import FAST
 from tests.test_layers import LOADED, run_python
 
-METHODS = {
+CONSTRAINTS = {
     "max": max_constraint,
     "min": min_constraint,
     "isotonic": isotonic_constraint,
@@ -263,21 +263,21 @@ def test_many_labels_keep_their_columns_in_an_mlp():
     assert (clf.fit(Y - 0.5, Y).predict(Y - 0.5) == Y).mean() > 0.95  # it copies X
 
 
-# -- methods ---------------------------------------------------------------------------
+# -- rules -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inner", [logistic(), INNER[1]], ids=["logistic", "tree"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("coherence", CONSTRAINTS)
 @pytest.mark.parametrize("kind", ["many", "paths"])
-def test_the_method_may_change_after_fit(inner, method, kind):
+def test_the_rule_may_change_after_fit(inner, coherence, kind):
     hierarchy, X, Y = task(kind)
-    options = {"method": None, "strategy": "per_label"}
+    options = {"coherence": None, "strategy": "per_label"}
     clf = CoherentClassifier(inner, hierarchy, **options).fit(X, Y)
     raw = clf.raw_predict_proba(X)
     assert score_violations(raw, hierarchy).nnz > 0
     assert_same(clf.predict_proba(X), raw)
-    clf.set_params(method=method)
-    if (kind, method) == ("many", "isotonic"):
+    clf.set_params(coherence=coherence)
+    if (kind, coherence) == ("many", "isotonic"):
         for function in (clf.predict, clf.predict_proba):
             with pytest.raises(ValueError, match="needs a tree, but label"):
                 function(X)
@@ -285,23 +285,24 @@ def test_the_method_may_change_after_fit(inner, method, kind):
             clone(clf).fit(X, Y)
         return
     proba = clf.predict_proba(X)
-    np.testing.assert_allclose(proba, METHODS[method](raw, hierarchy), atol=1e-15)
+    expected = CONSTRAINTS[coherence](raw, hierarchy)
+    np.testing.assert_allclose(proba, expected, atol=1e-15)
     assert score_violations(proba, hierarchy).nnz == 0
     assert violations(clf.predict(X), hierarchy).nnz == 0
     assert_same(clf.raw_predict_proba(X), raw)
     assert_same(clf.predict_raw(X), (raw > 0.5).astype(int))
-    clf.method = "mean"
-    with pytest.raises(InvalidParameterError, match="'method' parameter .* 'mean'"):
+    clf.coherence = "mean"
+    with pytest.raises(InvalidParameterError, match="'coherence' parameter .* 'mean'"):
         clf.predict(X)
 
 
 @every_inner
-@pytest.mark.parametrize("method", [*METHODS, None])
+@pytest.mark.parametrize("coherence", [*CONSTRAINTS, None])
 @pytest.mark.parametrize("many", [True, False], ids=["labels", "classes"])
-def test_the_decision_is_the_log_odds(inner, method, many):
+def test_the_decision_is_the_log_odds(inner, coherence, many):
     hierarchy, X, Y = task("paths")
     y = Y if many else (Y[:, 0] + Y[:, 1] + Y[:, 2] * 2)
-    clf = CoherentClassifier(inner, hierarchy if many else None, method=method)
+    clf = CoherentClassifier(inner, hierarchy if many else None, coherence=coherence)
     clf.fit(X, y)
     pairs = [
         (clf.decision_function, clf.predict_proba),
@@ -314,7 +315,7 @@ def test_the_decision_is_the_log_odds(inner, method, many):
             np.testing.assert_array_equal(decision > 0, proba > 0.5)
         else:
             np.testing.assert_allclose(np.exp(decision), proba, atol=1e-300)
-    two = CoherentClassifier(inner, method=method).fit(X, Y[:, 0])
+    two = CoherentClassifier(inner, coherence=coherence).fit(X, Y[:, 0])
     odds, proba = two.decision_function(X), two.predict_proba(X)
     assert odds.shape == (len(X),)
     np.testing.assert_allclose(
@@ -323,10 +324,10 @@ def test_the_decision_is_the_log_odds(inner, method, many):
 
 
 @pytest.mark.parametrize("inner", [INNER[1], INNER[2], forest()])
-@pytest.mark.parametrize("method", ["max", "min", "product", "average"])
-def test_means_of_closed_labels_are_coherent_as_they_are(inner, method):
+@pytest.mark.parametrize("coherence", ["max", "min", "product", "average"])
+def test_means_of_closed_labels_are_coherent_as_they_are(inner, coherence):
     hierarchy, X, Y = task("many")
-    clf = CoherentClassifier(inner, hierarchy, method=method).fit(X, Y)
+    clf = CoherentClassifier(inner, hierarchy, coherence=coherence).fit(X, Y)
     np.testing.assert_allclose(clf.predict_proba(X), clf.raw_predict_proba(X))
 
 
@@ -405,7 +406,7 @@ def test_cross_val_predict_gives_what_each_fold_gives(n_labels, proba_format, me
 def test_searches_look_inside():
     hierarchy, X, Y = problem(5)
     clf = CoherentClassifier(logistic(), hierarchy)
-    grid = {"estimator__C": [0.01, 1.0], "method": ["max", "average"]}
+    grid = {"estimator__C": [0.01, 1.0], "coherence": ["max", "average"]}
     search = GridSearchCV(clf, grid, cv=2, scoring="average_precision").fit(X, Y)
     assert len(set(search.cv_results_["mean_test_score"])) > 2
     best = search.best_params_
@@ -430,7 +431,7 @@ def test_stacking(n_labels, proba_format):
 
 def test_clones_and_pickles():
     hierarchy, X, Y = task("many")
-    clf = CoherentClassifier(forest(), hierarchy, method="min").fit(X, Y)
+    clf = CoherentClassifier(forest(), hierarchy, coherence="min").fit(X, Y)
     other = pickle.loads(pickle.dumps(clf))
     assert_same(other.predict_proba(X), clf.predict_proba(X))
     copy = clone(clf)
@@ -554,18 +555,18 @@ def test_constant_labels_get_their_prior(inner):
     hierarchy, X, Y = problem(5)
     Y = Y.copy()
     Y[:, 4], Y[:, 0] = 0, 1
-    clf = CoherentClassifier(inner, hierarchy, method=None)
+    clf = CoherentClassifier(inner, hierarchy, coherence=None)
     message = (
         r"Of 5 labels, 1 with no positive row \(4\); 1 with only positive rows \(0\)"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         clf.fit(X, Y)
     assert len(caught) == 1
-    prior = rates(Y.sum(axis=0), np.full(5, 60.0))
+    prior = smoothed_rates(Y.sum(axis=0), np.full(5, 60.0))
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(proba[:, [0, 4]], np.tile(prior[[0, 4]], (60, 1)))
     assert ((0 < prior) & (prior < 1)).all()
-    inside = CoherentClassifier(inner, method=None).fit(X, Y[:, 1:4])
+    inside = CoherentClassifier(inner, coherence=None).fit(X, Y[:, 1:4])
     assert_same(proba[:, 1:4], inside.predict_proba(X))
     assert (clf.predict(X)[:, [0, 4]] == [1, 0]).all()
 
@@ -597,14 +598,14 @@ def test_a_label_without_weight_raises_no_ancestor():
     hierarchy, X, Y = task("many")
     leaf, weight = hierarchy.position("parrot"), np.ones(Y.shape)
     weight[:, leaf] = 0
-    clf = CoherentClassifier(logistic(), hierarchy, method="max")
+    clf = CoherentClassifier(logistic(), hierarchy, coherence="max")
     with pytest.warns(UserWarning, match=r"1 with no known value \('parrot'\)"):
         clf.fit(X, Y, sample_weight=weight)
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(proba[:, leaf], 1e-4, rtol=1e-3)
     rest = [k for k in range(Y.shape[1]) if k != leaf]
     names = [hierarchy.labels[k] for k in rest]
-    without = CoherentClassifier(logistic(), hierarchy.subset(names), method="max")
+    without = CoherentClassifier(logistic(), hierarchy.subset(names), coherence="max")
     expected = without.fit(X, Y[:, rest]).predict_proba(X)
     np.testing.assert_allclose(proba[:, rest], expected, atol=1.01e-4)
 
@@ -634,7 +635,7 @@ def test_labels_with_few_positives_or_negatives_get_their_prior(weighted):
     params = {"sample_weight": weight} if weighted else {}
     edges = hierarchy.edges.tolist()
     inner = CalibratedClassifierCV(logistic())  # five folds
-    clf = CoherentClassifier(inner, edges, min_positives=5, method=None)
+    clf = CoherentClassifier(inner, edges, min_positives=5, coherence=None)
     message = r"Of 7 labels, 2 with too few rows of one value \(5, 6\) .* their prior"
     with pytest.warns(UserWarning, match=message) as caught:
         clf.fit(X, Y, **params)
@@ -642,9 +643,9 @@ def test_labels_with_few_positives_or_negatives_get_their_prior(weighted):
     share = (weight[:, None] * Y).sum(axis=0) / weight.sum()
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(proba[:, 5:], np.tile(share[5:], (60, 1)), atol=1e-3)
-    fewer = CoherentClassifier(inner, method=None).fit(X, Y[:, :5], **params)
+    fewer = CoherentClassifier(inner, coherence=None).fit(X, Y[:, :5], **params)
     assert_same(proba[:, :5], fewer.predict_proba(X))
-    clf.set_params(method="average")
+    clf.set_params(coherence="average")
     assert score_violations(clf.predict_proba(X), clf.hierarchy_).nnz == 0
     with pytest.raises(InvalidParameterError, match="'min_positives' parameter"):
         clf.set_params(min_positives=0).fit(X, Y)
@@ -812,7 +813,7 @@ def test_our_own_estimators_take_unknown_labels(inner):
     hierarchy, X, Y = task("many")
     Y = close_upward(unknown(Y), hierarchy)
     assert np.isnan(Y).any()
-    clf = CoherentClassifier(inner, hierarchy, method="min").fit(X, Y)
+    clf = CoherentClassifier(inner, hierarchy, coherence="min").fit(X, Y)
     assert clf.strategy_ == "native"
     raw = clone(inner).fit(X, Y).predict_proba(X).astype(float)
     np.testing.assert_allclose(clf.predict_proba(X), min_constraint(raw, hierarchy))
@@ -927,10 +928,10 @@ def test_searches_route_to_the_score():
     assert_same(search.predict_proba(X), best.predict_proba(X))
 
 
-@pytest.mark.parametrize("method", [*METHODS, None])
-def test_what_is_impossible_or_certain_stays_so(method):
+@pytest.mark.parametrize("coherence", [*CONSTRAINTS, None])
+def test_what_is_impossible_or_certain_stays_so(coherence):
     hierarchy, X, Y = task("paths")
-    clf = CoherentClassifier(forest(), hierarchy, method=method).fit(X, Y)
+    clf = CoherentClassifier(forest(), hierarchy, coherence=coherence).fit(X, Y)
     expected = dense(forest().fit(X, Y).predict_proba(X))
     assert (expected == 0).any() and (expected == 1).any()
     np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-15)

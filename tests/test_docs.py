@@ -3,12 +3,15 @@
 import doctest
 import importlib
 import re
+import runpy
 import textwrap
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.demo import COLUMNS
+from tests.test_layers import LAYERS, OWN, package_of
 from tests.test_public_names import public_modules
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +56,31 @@ def test_readme_is_short_and_has_its_parts():
     assert len(text.replace(printed, "").splitlines()) <= 100
     for part in ("make demo", "make test", "<!-- demo -->", "<!-- /demo -->"):
         assert part in text
+
+
+def test_picture_of_the_layers():
+    path = ROOT / "docs" / "draw_layers.py"
+    draw_layers = runpy.run_path(str(path))
+    layers = draw_layers["read_layers"]()
+    assert layers == {name: layer for name, (layer, _) in LAYERS.items()}
+    imports = draw_layers["read_imports"](layers)
+    rows = [(package_of(module), package_of(name)) for module, _, name in OWN]
+    assert {(a, b) for a, others in imports.items() for b in others} == {
+        (a, b) for a, b in rows if "" not in (a, b) and a != b
+    }
+    picture = ElementTree.fromstring(draw_layers["draw"](layers, imports))
+    text = "".join(picture.itertext())
+    for name in layers:
+        assert name.rpartition("_")[2] in text
+    arrows = [part for part in picture if part.get("class") == "arrow"]
+    assert len(layers) <= len(arrows) < sum(map(len, imports.values()))
+
+
+def test_arrows_that_follow_from_others_are_left_out():
+    draw_layers = runpy.run_path(str(ROOT / "docs" / "draw_layers.py"))
+    chain = {"a": {"b", "c"}, "b": {"c"}, "c": set()}
+    kept = draw_layers["without_implied"](chain)
+    assert kept == {"a": {"b"}, "b": {"c"}, "c": set()}
 
 
 def read_api_page():

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import compute_class_weight
 
-from skhmc._data.weights import balanced_weights, label_counts, rates, warn_constant
+from skhmc._data.weights import (
+    balanced_weights,
+    label_counts,
+    smoothed_rates,
+    warn_constant,
+)
 
 counts = st.lists(st.integers(0, 1000), min_size=2, max_size=6).map(np.array)
 
@@ -53,8 +58,8 @@ def test_counting_many_sparse_labels_makes_few_rows_dense():
 
 def test_rates_are_kept_off_the_ends_and_do_not_depend_on_scale():
     positive, known = np.array([0.0, 2, 4, 0]), np.array([4.0, 4, 4, 0])
-    found = rates(positive, known)
-    np.testing.assert_allclose(found, rates(10 * positive, 10 * known))
+    found = smoothed_rates(positive, known)
+    np.testing.assert_allclose(found, smoothed_rates(10 * positive, 10 * known))
     assert found[0] == pytest.approx(1e-4, rel=1e-3) == 1 - found[2]
     assert found[1] == 0.5 and found[3] == found[0]  # unknown: as rare as can be
 

@@ -55,9 +55,9 @@ def test_labels_of_one_text_but_two_types_have_one_order():
 def test_later_rows_that_a_softmax_cannot_score_are_refused(rows, message):
     Y = np.array([[int(x in row) for x in TREE.labels] for row in rows])
     with pytest.raises(ValueError, match=message):
-        form().accepts(Y, "auto")
+        form().check_targets(Y, "auto")
     with pytest.raises(ValueError, match="stop at no label at all"):
-        form(empty=False).accepts(0 * Y, "auto")
-    form(empty=False).accepts(0 * Y, "mandatory")
-    form().accepts(0 * Y, "auto")
-    ManyPaths(TREE).accepts(Y, "auto")
+        form(empty=False).check_targets(0 * Y, "auto")
+    form(empty=False).check_targets(0 * Y, "mandatory")
+    form().check_targets(0 * Y, "auto")
+    ManyPaths(TREE).check_targets(Y, "auto")

@@ -76,17 +76,26 @@ def imported(node):
     return []
 
 
-def all_imports():
+def for_types_only(tree):
+    """Return the nodes under ``if TYPE_CHECKING:``, which never runs."""
+    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If)]
+    blocks = [n for n in blocks if getattr(n.test, "id", "") == "TYPE_CHECKING"]
+    return {below for block in blocks for n in block.body for below in ast.walk(n)}
+
+
+def all_imports(types=True):
     """Yield (module, where, imported module) of every import, in functions too."""
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            for name in imported(node):
+        tree = ast.parse(path.read_text())
+        left_out = set() if types else for_types_only(tree)
+        for node in ast.walk(tree):
+            for name in imported(node) if node not in left_out else []:
                 where = f"{path.relative_to(ROOT.parent)}:{node.lineno} imports {name}"
                 yield module_of(path), where, name
 
 
-IMPORTS = list(all_imports())
-OWN = [row for row in IMPORTS if row[2].split(".")[0] == "skhmc"]
+IMPORTS = list(all_imports(types=False))  # what runs
+OWN = [row for row in all_imports() if row[2].split(".")[0] == "skhmc"]
 
 
 # -- the layers ------------------------------------------------------------------------
@@ -113,9 +122,20 @@ def test_imports_point_down():
     )
 
 
+def test_private_modules_are_imported_by_their_package_only():
+    """``skhmc.package._module``; a package ``_package`` is open to all above it."""
+    wrong = []
+    for module, where, name in OWN:
+        private = any(part.startswith("_") for part in name.split(".")[2:])
+        if private and package_of(module) != package_of(name):
+            wrong.append(where)
+    assert not wrong, "import these from their package:\n" + "\n".join(wrong)
+
+
 def test_skhmc_itself_imports_the_hierarchy_only():
     """So that ``import skhmc`` stays light: estimators are resolved on demand."""
-    assert {name for module, _, name in OWN if module == "skhmc"} == {"skhmc.hierarchy"}
+    found = {name for module, _, name in IMPORTS if module == "skhmc"}
+    assert {n for n in found if n.startswith("skhmc")} == {"skhmc.hierarchy"}
 
 
 def test_networks_are_pure_torch():

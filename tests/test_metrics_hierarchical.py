@@ -192,8 +192,8 @@ Z = np.zeros((2, 6))
         ((Z, Z[:1], {}), "y_pred has 1 samples, but y_true has 2"),
         ((Z + 2, Z, {}), "y_true must hold 0 and 1, or NaN for unknown, got .* 2.0"),
         ((Z, Z * np.nan, {}), "y_pred must hold 0 and 1, got the value nan"),
-        ((Z, Z, {"sample_weight": [1]}), r"must have shape \(2,\).*got shape \(1,\)"),
-        ((Z, Z, {"sample_weight": [1, -1]}), "finite and not negative"),
+        ((Z, Z, {"sample_weight": [1]}), r"sample_weight of shape \(2,\).* got \(1,\)"),
+        ((Z, Z, {"sample_weight": [1, -1]}), r"at least 0, got -1.0 at \(1,\)"),
         ((Z, Z, {"exclude": ["x"]}), "exclude names labels .* 'x'"),
     ],
 )

@@ -289,7 +289,7 @@ def test_label_sets_as_lists_of_names():
     lists = [[NAMES[j] for j in np.flatnonzero(row)] for row in Y]
     for scorer in READY:
         assert scorer(FITTED, X, lists) == scorer(FITTED, X, Y)
-    with pytest.raises(ValueError, match="Expected labels of the hierarchy .*got 'z'"):
+    with pytest.raises(ValueError, match="y_true holds labels .* does not have: 'z'"):
         hierarchical_f1_scorer(FITTED, X, [["z"]] * len(X))
 
 

@@ -18,12 +18,13 @@ from skhmc import (
     HierarchicalThresholdClassifier,
     Hierarchy,
     MaxConstraintClassifier,
-    _net,
 )
+from skhmc._networks import skorch_net
 from skhmc._networks.batches import SliceDataset
-from skhmc._scoring.outputs import Blocks, above, format_proba, sigmoid, to_csr, top_k
+from skhmc._scoring.outputs import Blocks, above, format_proba, sigmoid, to_csr
+from skhmc._scoring.top_k import top_k
 from skhmc._utils.levels import transposed
-from skhmc.coherence import close_upward, max_constraint, violations
+from skhmc.coherence import RULES, close_upward, max_constraint, violations
 from skhmc.inspection import HierarchyDisplay
 from skhmc.metrics import get_scorer, get_scorer_names, hierarchical_violation_rate
 from tests.contract import KINDS, build, every_estimator, task
@@ -44,10 +45,10 @@ def fit(estimator, kind, one_label=False, **options):
 
 def coherences(clf):
     """Return the kinds of coherence that a fitted network can have."""
-    for kind in ("auto", "max", "path", "isotonic", "learned", None):
+    for kind in ("auto", "learned", *RULES, None):
         try:
             clone(clf).set_params(coherence=kind)._validate_params()
-            clf._form.check("max" if kind == "learned" else kind)
+            clf._form.rule("max" if kind == "learned" else kind)
         except ValueError:
             continue
         yield kind
@@ -134,16 +135,16 @@ def whole(clf, X, method):
     """Return what a method gives of all logits at once."""
     data = SliceDataset(X.astype(clf.dtype), dtype=clf.net_.dtype)
     logits = np.concatenate(list(clf.net_.logits(data)))
-    form, coherence = clf._scored()
+    form, rule = clf._scored()
     if method == "predict":
-        chosen = form.predict(logits, coherence, clf.threshold)
+        chosen = form.predict(logits, rule, clf.threshold)
         return clf.classes_[chosen] if clf.classes_.ndim == 1 else chosen
     if method == "predict_raw":
         return clf._form.predict(logits, None, clf.threshold)
     if method == "raw_decision_function":
         return clf._form.logits(logits, None)
     return {"predict_proba": form.proba, "decision_function": form.logits}[method](
-        logits, coherence
+        logits, rule
     )
 
 
@@ -158,7 +159,7 @@ def test_blocks_change_no_bit(estimator, kind, one_label, monkeypatch):
         for method, output in one.items():
             np.testing.assert_array_equal(output, whole(clf, X, method))
         with monkeypatch.context() as small:  # the same batches, in blocks of few rows
-            small.setattr(_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
+            small.setattr(skorch_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
             data = SliceDataset(X.astype(clf.dtype), dtype=clf.net_.dtype)
             assert len(list(clf.net_.logits(data))) > 5
             for method, output in one.items():
@@ -170,7 +171,7 @@ def test_blocks_change_no_bit(estimator, kind, one_label, monkeypatch):
 def test_batches_change_no_more_than_rounding_does(estimator, kind, monkeypatch):
     clf, X, _ = fit(estimator, kind)
     one = clf.predict_proba(X)
-    monkeypatch.setattr(_net, "INFERENCE_ROWS", (7, 7))
+    monkeypatch.setattr(skorch_net, "INFERENCE_ROWS", (7, 7))
     np.testing.assert_allclose(clf.predict_proba(X), one, rtol=1e-5)
 
 
@@ -185,7 +186,7 @@ def test_early_stopping_scores_all_held_out_rows(monkeypatch):
         random_state=0,
     )
     scores = [epoch["valid_score"] for epoch in clone(clf).fit(X, Y).history_]
-    monkeypatch.setattr(_net, "BLOCK_ENTRIES", 3 * hierarchy.n_labels)
+    monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 3 * hierarchy.n_labels)
     again = [epoch["valid_score"] for epoch in clone(clf).fit(X, Y).history_]
     assert again == scores
 
@@ -433,7 +434,7 @@ def test_networks_name_the_most_probable_labels(
     clf, X, _ = fit(estimator, kind, one_label)
     proba = clf.predict_proba(X)
     depth = np.zeros(proba.shape[1]) if one_label else clf.hierarchy_.depth
-    monkeypatch.setattr(_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
+    monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
     for k in (1, 3, proba.shape[1]):
         columns, best = clf.set_params(proba_format="list").predict_top_k(X, k)
         expected = naive_top_k(proba, k, depth)
@@ -446,11 +447,11 @@ def test_networks_name_the_most_probable_labels(
         assert set(clf.label_names_[columns[0]]) == set(clf.hierarchy_.labels)
 
 
-@pytest.mark.parametrize("method", ["average", "max", "min", "product"])
-def test_the_most_probable_labels_of_any_classifier(method):
+@pytest.mark.parametrize("coherence", ["average", "max", "min", "product"])
+def test_the_most_probable_labels_of_any_classifier(coherence):
     hierarchy, X, Y = task("many")
     inner = MaxConstraintClassifier(hidden_layer_sizes=(8,), max_iter=3, random_state=0)
-    clf = CoherentClassifier(inner, hierarchy, method=method).fit(X, Y)
+    clf = CoherentClassifier(inner, hierarchy, coherence=coherence).fit(X, Y)
     proba = clf.predict_proba(X)
     for got, expected in zip(
         clf.predict_top_k(X, 4), naive_top_k(proba, 4, hierarchy.depth), strict=True

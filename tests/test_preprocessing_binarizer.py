@@ -191,6 +191,10 @@ def test_errors_say_what_to_do():
         HierarchicalLabelBinarizer(unknown="drop").fit([["a"]])
     fitted = HierarchicalLabelBinarizer(H).fit(None)
     with pytest.raises(ValueError, match="indicators .* got shape"):
-        fitted.inverse_transform([("cat",), ("dog", "mammal")])
+        fitted.inverse_transform([1, 0])
+    assert fitted.inverse_transform([("cat",), ("dog", "mammal")]) == [
+        ("cat",),
+        ("dog",),
+    ]
     with pytest.raises(ValueError, match="0, 1 or NaN .* got 0.5 for label 'dog'"):
         fitted.inverse_transform([[0, 0, 0.5, 0]])

@@ -99,11 +99,22 @@ def test_clone_pickle_and_not_fitted():
 
 
 @pytest.mark.parametrize(
-    "Y", [["cat", "dog"], [["cat"], ["dog", "mammal"]], [["cat"], ["dog"]], [1, 0]]
+    "Y", [["cat", "dog"], [["cat"], ["dog", "mammal"]], [{"cat"}, {"dog"}]]
 )
-def test_label_names_are_refused_with_advice(Y):
+def test_label_names_become_closed_indicators(Y):
+    closure = AncestorClosure(H)
+    closed = closure.fit_transform(Y)
+    np.testing.assert_array_equal(closed, [[1, 1, 0], [1, 0, 1]], strict=True)
+    assert closure.n_features_in_ == 3 and closure.hierarchy_ == H
+    assert closure.inverse_transform(Y).tolist() == [[0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("Y", [[1, 0], np.array([["cat"], ["dog"]])])
+def test_what_could_be_names_or_not_is_refused_with_advice(Y):
     with pytest.raises(ValueError, match=r"indicators .* got shape .*LabelBinarizer"):
         AncestorClosure(H).fit(Y)
+    with pytest.raises(ValueError, match="hierarchy does not have: 'cow'"):
+        AncestorClosure(H).fit([["cow"]])
 
 
 def test_wrong_values_and_widths():

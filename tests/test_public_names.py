@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from functools import cached_property
 
 import pytest
 from numpydoc.validate import validate
@@ -35,6 +36,7 @@ def test_unknown_public_name():
     with pytest.raises(AttributeError, match="has no attribute 'HCALClasifier'"):
         skhmc.HCALClasifier  # noqa: B018
     assert set(skhmc.__all__) <= set(dir(skhmc))
+    assert set(skhmc.__all__) == {*skhmc._ON_DEMAND, "Hierarchy", "__version__"}
 
 
 # numpydoc's checks but for: an extended summary (ES01), examples (EX01) and "see also"
@@ -72,6 +74,53 @@ def own_methods(kind):
         module = getattr(function, "__module__", None) or ""
         if not name.startswith("_") and module.startswith("skhmc"):
             yield name
+
+
+def own_members(kind):
+    """Yield (name, function) of a class's methods and properties that skhmc defines."""
+    for name in dir(kind):
+        member = inspect.getattr_static(kind, name)
+        if isinstance(member, property):
+            member = member.fget
+        elif isinstance(member, cached_property):
+            member = member.func
+        else:
+            member = getattr(member, "__func__", member)  # of a class method
+        member = getattr(member, "fn", member)  # of sklearn's available_if
+        module = getattr(member, "__module__", None) or ""
+        is_public = not name.startswith("_") or name == "__init__"
+        if is_public and callable(member) and module.split(".")[0] == "skhmc":
+            yield name, member
+
+
+def unhinted(function, name):
+    """Yield what a function's signature says no type of."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    if parameters and parameters[0].name in ("self", "cls"):
+        parameters = parameters[1:]
+    for parameter in parameters:
+        if parameter.annotation is parameter.empty:
+            yield f"{name}: parameter {parameter.name}"
+    if signature.return_annotation is signature.empty:
+        yield f"{name}: what it returns"
+
+
+def test_public_functions_have_type_hints():
+    things = {}
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            things[f"{module.__name__}.{name}"] = thing
+    missing = []
+    for path, thing in things.items():
+        if inspect.isclass(thing):
+            for name, function in own_members(thing):
+                missing += unhinted(function, f"{path}.{name}")
+        elif inspect.isfunction(thing):
+            missing += unhinted(thing, path)
+    assert len(things) > 20
+    assert not missing, "\n".join(missing)
 
 
 def wrong_in(path):

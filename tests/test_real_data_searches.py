@@ -51,5 +51,5 @@ def test_a_search_is_coherent_where_its_raw_scores_are_not(load, n_rows, C, leas
     assert au_prc_scorer(search, X, Y) > least
     model = search.best_estimator_
     assert sp.issparse(model[:-1].transform(X)) == sp.issparse(data.data)
-    model.set_params(classify__method=None)  # the logistic regressions themselves
+    model.set_params(classify__coherence=None)  # the logistic regressions themselves
     assert hvr_scorer(model, X, Y) < -0.01

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import skhmc._networks.batches
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
-from skhmc._data.weights import most_per_row
+from skhmc._data.weights import max_positives_per_row
 from skhmc._networks import hcal
 from skhmc._networks.batches import SliceDataset
 from skhmc.coherence import close_upward
@@ -55,7 +55,7 @@ def test_no_step_waits_for_the_device(estimator, case, device):
         for criterion in getattr(net.criterion_, "members", [net.criterion_]):
             labels = np.arange(net.module_.n_labels)
             groups = [labels[c] for c in criterion.tasks.classes]
-            per_row = most_per_row(dataset.arrays[1], dataset.columns, groups)
+            per_row = max_positives_per_row(dataset.arrays[1], dataset.columns, groups)
             criterion.most = [criterion.chunk * n for n in per_row]
     moved = dataset.move_to(device)
     assert moved.device.type == device
@@ -80,9 +80,9 @@ def test_most_labels_of_a_row(permuted):
     inside[:, places] = Y
     groups = [np.arange(2), np.arange(2, 5), np.array([0, 3, 4])]
     expected = [2, 1, 2]
-    assert most_per_row(inside, None, groups) == expected
+    assert max_positives_per_row(inside, None, groups) == expected
     columns = places if permuted else None
-    assert most_per_row(sp.csr_matrix(Y), columns, groups) == expected
+    assert max_positives_per_row(sp.csr_matrix(Y), columns, groups) == expected
 
 
 @pytest.mark.parametrize("most", [4, 6, 100])

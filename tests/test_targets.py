@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from skhmc import Hierarchy
-from skhmc._data.targets import read_targets
-from skhmc._data.weights import check_sample_weight
+from skhmc._data.targets import Targets, read_targets
+from skhmc._data.weights import check_sample_weight, read_sample_weight, to_mean_1
 
 H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})  # mammal, cat, dog
 CLOSED = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]])
@@ -228,21 +228,53 @@ def test_one_label_per_sample_is_kept_sparse():
         ([1, 1, -0.5, 1], r"at least 0, got .*-0.5.* at \(2,\)"),
         ([1, np.nan, 1, 1], "finite sample_weight"),
         (np.zeros(4), "only zeros"),
+        (np.ma.array([1, 1, 1, 1], mask=[0, 0, 0, 1]), "finite sample_weight"),
+        (pd.Series([1, 1, 1, pd.NA], dtype="Int64"), "finite sample_weight"),
+        (pd.Series([1, 1, 1, pd.NA], dtype=object), "finite sample_weight"),
     ],
 )
 def test_wrong_weights(weight, message):
     with pytest.raises(ValueError, match=message):
-        check_sample_weight(weight, (4, 3), np.float64)
+        read_weight(weight)
+
+
+def read_weight(weight, dtype=np.float64):
+    """Read the weights of four samples and three labels as ``fit`` does."""
+    Y = np.zeros((4, 3), np.float32)
+    return read_sample_weight(weight, Y, Targets(Y, H), dtype)
 
 
 def test_weights_of_samples_and_of_labels():
-    assert check_sample_weight(None, (4, 3), np.float32) is None
-    assert check_sample_weight(2, (4, 3), np.float32).tolist() == [[1]] * 4
-    huge = check_sample_weight(np.full(4, 1e37), (4, 3), np.float32)
-    assert huge.tolist() == [[1]] * 4
-    weight = check_sample_weight([1, 3, 0, 4], (4, 3), np.float64)
-    assert weight.tolist() == [[0.5], [1.5], [0.0], [2.0]]
-    assert check_sample_weight(np.ones((4, 3)), (4, 3), np.float32).shape == (4, 3)
+    assert read_weight(None) is None
+    assert read_weight(2, np.float32).tolist() == [[1]] * 4
+    assert read_weight([1, 3, 0, 4]).tolist() == [[0.5], [1.5], [0.0], [2.0]]
+    of_labels = read_weight(np.ones((4, 3)), np.float32)
+    assert of_labels.shape == (4, 3) and of_labels.dtype == np.float32
+
+
+@pytest.mark.parametrize("scale", [1e37, 1e308, 1e-310, 5e-324])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_too_large_or_small_to_add_up_are_scaled_all_the_same(scale, dtype):
+    assert read_weight(np.full(4, scale), dtype).tolist() == [[1]] * 4
+    some = read_weight([scale, 0, scale, 0], dtype)
+    assert some.tolist() == [[2], [0], [2], [0]]
+
+
+def test_checked_weights_keep_their_scale():
+    assert check_sample_weight([1, 3, 0, 4], 4).tolist() == [1, 3, 0, 4]
+    assert check_sample_weight(2, 3).tolist() == [2, 2, 2]
+    np.testing.assert_array_equal(to_mean_1(np.array([1.0, 3])), [0.5, 1.5])
+    with pytest.raises(ValueError, match=r"shape \(4,\), one weight per sample, got"):
+        check_sample_weight(np.ones((4, 3)), 4)
+
+
+def test_weights_with_names_are_matched_to_the_columns_of_y():
+    frame = pd.DataFrame(CLOSED, columns=H.labels)
+    weight = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=H.labels)
+    expected = read_sample_weight(weight, frame, Targets(CLOSED, H), np.float64)
+    shuffled = weight[["dog", "mammal", "cat"]]
+    found = read_sample_weight(shuffled, frame, Targets(CLOSED, H), np.float64)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_object_arrays_may_hold_what_pandas_calls_missing():

@@ -6,9 +6,7 @@ import torch
 from sklearn.base import clone
 
 from benchmarks.speed_parts.common import quiet
-from skhmc._data.targets import read_fit_input
-from skhmc._networks.parameters import resolve
-from skhmc._networks.training import describe, perceptron
+from skhmc._data.targets import read_targets
 from skhmc.nn.modules import seed_module
 
 __all__ = ["BareLoop"]
@@ -32,21 +30,8 @@ class BareLoop:
     def __init__(self, estimator, X, Y, device="cpu"):
         estimator = clone(estimator)
         with quiet():
-            X, targets, weight = read_fit_input(estimator, X, Y, None, former=None)
-            settings = resolve(
-                estimator._all_params(),
-                targets,
-                X,
-                dropped=estimator._dropped,
-                n_encoded=None,
-                device=device,
-                former=None,
-                partial=False,
-                title="bare",
-            )
-            problem = describe(X, targets, weight, settings, None, False)
-            encoder = perceptron(X.shape[1], settings)
-            parts = estimator._build(problem, settings, encoder)
+            targets = read_targets(Y, estimator.hierarchy)
+            settings, problem, parts = estimator._plan(X, targets, None)
         init, self.shuffle = (
             torch.Generator().manual_seed(seed) for seed in problem.seeds[:2]
         )
@@ -58,7 +43,7 @@ class BareLoop:
         self.module.to(device).train()
         self.criterion.to(device).eval()  # keeps no record
         self.X = torch.as_tensor(problem.X, dtype=torch.float32).to(device)
-        Y, _ = problem.form.place(problem.Y)
+        Y, _ = problem.form.to_net_order(problem.Y)
         self.Y = torch.as_tensor(Y, dtype=torch.float32).to(device)
         n_samples = len(self.X)
         n_batches = -(-n_samples // estimator.batch_size)

@@ -22,7 +22,7 @@ from skhmc.metrics import au_prc_score, hierarchical_violation_rate
 
 __all__ = ["Coherent"]
 
-METHODS = ("max", "min", "isotonic", "product", "average")
+RULES = ("max", "min", "isotonic", "product", "average")
 ESTIMATORS = {
     "logistic": LogisticRegression(max_iter=200),
     "MLP": MLPClassifier((200,), max_iter=30, random_state=0),
@@ -32,11 +32,11 @@ ESTIMATORS = {
     "neighbours": KNeighborsClassifier(15),
 }
 TITLES = {
-    "validation": "Validation rows: AU(PRC), and what each method adds",
-    "test": "Test rows: AU(PRC), and what each method adds",
+    "validation": "Validation rows: AU(PRC), and what each rule adds",
+    "test": "Test rows: AU(PRC), and what each rule adds",
 }
-HEADS = ["data set", "estimator", "raw", *METHODS, "HVR raw", "HVR after"]
-WIDTHS = (14, 10, -8, *[-9] * len(METHODS), -8, -9)
+HEADS = ["data set", "estimator", "raw", *RULES, "HVR raw", "HVR after"]
+WIDTHS = (14, 10, -8, *[-9] * len(RULES), -8, -9)
 
 
 class Coherent(Comparison):
@@ -45,7 +45,7 @@ class Coherent(Comparison):
     CoherentClassifier around four classifiers, fitted first to the training rows to
     score validation rows (the set's own, or 20 % of the training part), by which the
     default method was chosen, then to both to score the test rows: micro AU(PRC) before
-    and after each method, and the violation rate of the labels more probable than one
+    and after each rule, and the violation rate of the labels more probable than one
     half.
     """
 
@@ -86,7 +86,7 @@ def preprocessing(name, kind):
 
 
 def fit_and_score(part, name, kind):
-    """Fit one classifier once; return its scores before and after each method."""
+    """Fit one classifier once; return its scores before and after each rule."""
     data = load(name)
     train, held_out = split(data, part)
     Y = data.target.toarray()
@@ -100,9 +100,9 @@ def fit_and_score(part, name, kind):
     seconds = time.perf_counter() - start
     raw = clf.raw_predict_proba(model[:-1].transform(data.data[held_out]))
     scores = {"raw": rate(Y[held_out], raw, data.hierarchy)}
-    for method in METHODS:
-        proba = getattr(coherence, f"{method}_constraint")(raw, data.hierarchy)
-        scores[method] = rate(Y[held_out], proba, data.hierarchy)
+    for rule in RULES:
+        proba = getattr(coherence, f"{rule}_constraint")(raw, data.hierarchy)
+        scores[rule] = rate(Y[held_out], proba, data.hierarchy)
     figures = {"name": name, "estimator": kind, "part": part, "seconds": seconds}
     return figures | {"scores": scores}
 
@@ -118,7 +118,7 @@ def rate(Y, proba, hierarchy):
 def row(run):
     """Return a table row: AU(PRC) raw, what every method adds, violations."""
     raw = run["scores"]["raw"]
-    lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in METHODS]
-    after = max(run["scores"][m]["hvr"] for m in METHODS)
+    lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in RULES]
+    after = max(run["scores"][m]["hvr"] for m in RULES)
     cells = [f"{raw['au_prc']:.4f}", *(f"{lift:+.4f}" for lift in lifts)]
     return [run["name"], run["estimator"], *cells, f"{raw['hvr']:.4f}", f"{after:.4f}"]

@@ -10,7 +10,14 @@ from contextlib import suppress
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-__all__ = ["FileRows", "check_X", "has_rows_in_file", "is_in_file", "row_blocks"]
+__all__ = [
+    "FileRows",
+    "check_X",
+    "check_sample_shape",
+    "has_rows_in_file",
+    "is_in_file",
+    "row_blocks",
+]
 
 
 ENTRIES_PER_BLOCK = 2**22
@@ -59,15 +66,17 @@ class FileRows:
     Parameters
     ----------
     array : ndarray of shape (n, ...)
-        For which :func:`has_rows_in_file` is true.
+        An array for which :func:`has_rows_in_file` is true.
     dtype : numpy dtype
-        Of what is read.
+        Dtype of the rows as they are read.
     rows : ndarray of int, default=None
-        Which rows, in which order; None for all.
+        Positions of the rows, in their order here; None for all.
     """
 
     def __init__(self, array, dtype, rows=None):
-        self.array, self.dtype, self.rows = np.asarray(array), np.dtype(dtype), rows
+        self.array = np.asarray(array)
+        self.dtype = np.dtype(dtype)
+        self.rows = rows
 
     @property
     def shape(self):
@@ -82,7 +91,9 @@ class FileRows:
         return FileRows(self.array, self.dtype, self._numbers(rows))
 
     def _numbers(self, rows):
-        return rows if self.rows is None else self.rows[rows]
+        if self.rows is None:
+            return rows
+        return self.rows[rows]
 
     def read(self, rows):
         """Return some rows as an array of their own, C-ordered and of ``dtype``."""
@@ -101,7 +112,8 @@ class FileRows:
         numbers = self._numbers(rows)
         if WILL_NEED is None or isinstance(numbers, slice):
             return
-        file, step = _owner(self.array), self.array.strides[0]
+        file = _owner(self.array)
+        step = self.array.strides[0]
         first = _address(self.array) - _address(np.frombuffer(file, np.uint8))
         size = self.array[0].nbytes
         with suppress(OSError):  # no file system has to listen
@@ -110,18 +122,22 @@ class FileRows:
                 file.madvise(WILL_NEED, start - before, before + size)
 
 
-def check_X(estimator, X, *, reset, allow_nd):
-    """Return X as a C-ordered array or CSR matrix of the estimator's ``_dtype``.
+def check_X(estimator, X, *, dtype, reset, allow_nd):
+    """Return X as a C-ordered array or CSR matrix of a dtype.
 
     What lies in a file stays there, whatever its dtype: FileRows are returned.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Has ``_dtype``; learns or is checked for ``n_features_in_``.
+        Estimator whose ``n_features_in_`` and ``feature_names_in_`` are compared with
+        X or, where ``reset``, set by scikit-learn's ``validate_data``.
     X : array-like or sparse matrix of shape (n_samples, n_features, ...)
+        What the user gave.
+    dtype : numpy dtype
+        Dtype of the result.
     reset : bool
-        True in ``fit``.
+        Whether this is a new fit.
     allow_nd : bool
         Whether X may have more than two dimensions.
 
@@ -129,15 +145,16 @@ def check_X(estimator, X, *, reset, allow_nd):
     -------
     ndarray, csr_matrix or FileRows
     """
-    options = {"accept_sparse": "csr", "dtype": estimator._dtype, "order": "C"}
-    options["allow_nd"] = allow_nd
+    options = {
+        "accept_sparse": "csr",
+        "dtype": np.dtype(dtype),
+        "order": "C",
+        "allow_nd": allow_nd,
+    }
     try:
         if has_rows_in_file(X):
-            X = _check_rows_in_file(estimator, X, reset, options)
-        else:
-            X = validate_data(estimator, X, reset=reset, **options)
-        _check_sample_shape(estimator, X.shape[1:], reset)
-        return X
+            return _check_rows_in_file(estimator, X, reset, options)
+        return validate_data(estimator, X, reset=reset, **options)
     except ValueError as error:
         if "while dim <= 2 is required" in str(error):
             raise ValueError(
@@ -164,12 +181,22 @@ def _check_rows_in_file(estimator, X, reset, options):
     return FileRows(X, options["dtype"])
 
 
-def _check_sample_shape(estimator, shape, reset):
-    """Learn the shape of one sample, or compare it; 2-D X is compared by its width."""
-    if reset:
-        estimator._sample_shape = shape
-    elif len(shape) > 1 and shape != estimator._sample_shape:
+def check_sample_shape(name, shape, fitted_shape):
+    """Raise where samples have another shape than those of the fit.
+
+    The width of 2-D X is compared by scikit-learn, in its own words.
+
+    Parameters
+    ----------
+    name : str
+        Name of the estimator's class, for the message.
+    shape : tuple of int
+        Shape of one sample.
+    fitted_shape : tuple of int
+        Shape of one sample of the fit.
+    """
+    if len(shape) > 1 and shape != fitted_shape:
         raise ValueError(
-            f"X holds samples of shape {shape}, but {type(estimator).__name__} was "
-            f"fitted with samples of shape {estimator._sample_shape}."
+            f"X holds samples of shape {shape}, but {name} was fitted with samples of "
+            f"shape {fitted_shape}."
         )

@@ -15,17 +15,24 @@ def hold_out(Y, fraction, random_state):
     Parameters
     ----------
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        Indicators: 0, 1 or NaN.
     fraction : float
+        Share of the rows to hold out.
     random_state : int
+        Seed of the draw.
 
     Returns
     -------
-    rows, held_out : ndarray of int
+    rows : ndarray of int
+        Rows to train on.
+    held_out : ndarray of int
+        Rows that are held out, sorted.
     """
     positive = sp.csr_matrix(Y == 1)
     rarity = 1 / np.maximum(np.asarray(positive.sum(axis=0)).ravel(), 1)
     rarest = positive.multiply(rarity).tocsr().argmax(axis=1)
-    n_samples, rng = Y.shape[0], np.random.RandomState(random_state)
+    n_samples = Y.shape[0]
+    rng = np.random.RandomState(random_state)
     order = np.lexsort((rng.random_sample(n_samples), np.asarray(rarest).ravel()))
     if n_samples < 2:
         raise ValueError(

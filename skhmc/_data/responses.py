@@ -3,8 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.indicators import align, is_frame
-from skhmc._data.targets import are_label_sets
+from skhmc._data.targets import align, are_label_sets, is_frame
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 
@@ -100,15 +99,6 @@ def n_dimensions(Y):
     return Y.ndim if hasattr(Y, "ndim") else 1 + np.ndim(Y[0])
 
 
-def _indicators(label_sets, names):
-    """Return lists of label names as an indicator whose columns are ``names``."""
-    columns = Hierarchy.flat(names)
-    positions = [_positions(columns, list(row)) for row in label_sets]
-    rows = np.repeat(np.arange(len(positions)), [len(p) for p in positions])
-    cells = (np.ones(len(rows), bool), (rows, np.concatenate(positions)))
-    return sp.csr_matrix(cells, shape=(len(positions), len(names)))
-
-
 def single_label(hierarchy, y, response, classes=None):
     """Turn a 1-D y, and labels or class probabilities, into the multi-label form.
 
@@ -170,9 +160,9 @@ def match_labels(estimator, hierarchy, y, response):
         names = given
     if names is None and is_frame(y):
         names = list(y.columns)
-    if are_label_sets(y, None if given is None else len(given)):
-        names = names or given or list(Hierarchy.build(hierarchy).labels)
-        y = _indicators(y, names)
-    arrays = {} if y is None else {"y_true": y}
-    hierarchy, *read = align(hierarchy, names=names, **arrays, y_pred=response)
-    return hierarchy, None if y is None else read[0], read[-1]
+    if y is None:
+        hierarchy, response = align(hierarchy, names=names, y_pred=response)
+        return hierarchy, None, response
+    if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
+        names = given  # the numbers that fit gave to columns
+    return align(hierarchy, names=names, y_true=y, y_pred=response)

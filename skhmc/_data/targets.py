@@ -1,5 +1,12 @@
-"""What a user hands over as ``y``: read, matched to the hierarchy, closed upward."""
+"""What a user hands over as labels: read, matched to the hierarchy, closed upward.
 
+Every function of skhmc that takes labels reads them here, in one of two ways:
+:func:`read_targets` reads the one ``y`` of a fit, a split or a transformer, and closes
+it upward; :func:`align` reads several arrays that a metric compares, and brings their
+columns into one order.
+"""
+
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,8 +14,8 @@ import scipy.sparse as sp
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from skhmc._data.weights import check_sample_weight, match_weight
-from skhmc._data.X import check_X, is_in_file, row_blocks
+from skhmc._data.weights import read_sample_weight
+from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_user
@@ -17,15 +24,62 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "Targets",
+    "align",
     "are_label_sets",
+    "as_label_sets",
+    "is_frame",
     "match_columns",
-    "read_fit_input",
+    "match_former",
     "read_fit_labels",
     "read_targets",
     "require_y",
-    "label_attributes",
-    "set_labels",
 ]
+
+
+# -- the containers --------------------------------------------------------------------
+
+
+def is_frame(Y):
+    """Return whether Y is a DataFrame, whose columns name the labels."""
+    return hasattr(Y, "columns")
+
+
+def _read_container(Y):
+    """Return an array or CSR matrix, and the names of its columns if it has any.
+
+    Missing values of DataFrames and masked cells become NaN. What is no number is left
+    as it is: callers say in their own words what they expected.
+    """
+    if is_frame(Y):
+        return _frame_values(Y), [plain(column) for column in Y.columns]
+    if np.ma.isMaskedArray(Y):
+        return Y.astype(np.float64).filled(np.nan), None
+    if sp.issparse(Y):
+        Y = sp.csr_matrix(Y, copy=True)
+        Y.sum_duplicates()
+        return Y, None
+    return np.asarray(Y), None
+
+
+def _frame_values(frame):
+    values = np.asarray(frame)
+    if values.dtype == object and hasattr(frame, "notna"):
+        # of pandas, whose missing values are not all floats
+        values = np.asarray(frame.astype(object).where(frame.notna(), np.nan))
+    return values
+
+
+def _to_floats(values):
+    """Return an array of objects as floats; text, also of digits, is a TypeError."""
+    if values.dtype.kind in "US" or any(isinstance(x, str) for x in values.flat):
+        raise TypeError
+    unknown = [type(x).__name__ == "NAType" for x in values.flat]  # pandas.NA
+    values = values.copy()
+    values[np.reshape(unknown, values.shape)] = np.nan
+    return values.astype(np.float64)
+
+
+# -- which column is which label -------------------------------------------------------
 
 
 def match_columns(source, names, n_labels):
@@ -97,12 +151,44 @@ def are_label_sets(y, n_labels=None):
         return False
     if any(isinstance(row, (set, frozenset)) for row in y):
         return True
-    values, lengths = {x for row in y for x in row}, {len(row) for row in y}
+    if not all(isinstance(x, Hashable) for row in y for x in row):
+        return False
+    values = {x for row in y for x in row}
+    lengths = {len(row) for row in y}
     if len(lengths) > 1 or lengths == {0} or any(isinstance(x, str) for x in values):
         return True
     if n_labels is None or lengths == {n_labels}:
         return False
     return lengths == {1} or any(x not in (0, 1) and x == x for x in values)
+
+
+def as_label_sets(y, n_labels=None):
+    """Return lists of label names, one per sample, or None where y is something else.
+
+    A 1-D y of strings holds one name per sample. Numbers in a 1-D y could as well be
+    one sample's indicators, and are never read as names here.
+
+    Parameters
+    ----------
+    y : object
+        Labels in any form.
+    n_labels : int, default=None
+        Number of labels; None when it is not known.
+
+    Returns
+    -------
+    list of list, or None
+    """
+    if are_label_sets(y, n_labels):
+        return [list(row) for row in y]
+    one_each = not isinstance(y, str) and not is_frame(y) and not sp.issparse(y)
+    if one_each and hasattr(y, "__len__") and len(y) and getattr(y, "ndim", 1) == 1:
+        if all(isinstance(name, str) for name in y):
+            return [[name] for name in y]
+    return None
+
+
+# -- the one y of a fit ----------------------------------------------------------------
 
 
 _CLASSES_NEEDED = (
@@ -123,6 +209,23 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+
+    @property
+    def label_names(self):
+        """The names of the columns (n_labels,): ``label_names_`` of an estimator."""
+        names = np.empty(self.hierarchy.n_labels, dtype=object)
+        names[:] = self.hierarchy.labels  # also where names are tuples
+        return names
+
+    @property
+    def output_classes(self):
+        """What every output may be: ``classes_`` of an estimator.
+
+        ``[[0, 1]] * n_labels`` of indicators, else the classes.
+        """
+        if self.classes is None:
+            return np.tile([0, 1], (self.hierarchy.n_labels, 1))
+        return self.classes
 
 
 def read_targets(
@@ -145,7 +248,8 @@ def read_targets(
     partial : bool, default=False
         Whether y is the first of several parts, so that it need not hold all classes.
     indicators : bool, default=False
-        Whether one column of other values than 0 and 1 is an error, and no 1-D y.
+        Whether anything but indicators and label sets is an error: neither a 1-D y nor
+        one column of values other than 0 and 1 is then read as classes.
 
     Returns
     -------
@@ -158,17 +262,15 @@ def read_targets(
         n_labels = Hierarchy.build(source).n_labels
     if are_label_sets(y, n_labels):
         return _read_label_sets(y, source, classes, partial)
-    names = [plain(c) for c in y.columns] if hasattr(y, "columns") else None
-    if names is not None and np.asarray(y).dtype == object:  # pandas.NA to NaN
-        y = y.astype(object).where(y.notna(), np.nan)
-    if np.ma.isMaskedArray(y):  # what is masked is unknown
-        y = y.astype(np.float64).filled(np.nan)
-    in_file = is_in_file(y)
-    if sp.issparse(y):
-        y = sp.csr_matrix(y, copy=True)
-        y.sum_duplicates()
-    else:
-        y = np.asarray(y)
+    y, names = _read_container(y)
+    if indicators and (y.ndim != 2 or y.dtype.kind in "US"):
+        raise ValueError(
+            f"Expected Y to be indicators of shape (n_samples, n_labels), got shape "
+            f"{y.shape} and dtype {y.dtype}. Label names are a list of lists, one per "
+            f"sample; skhmc.preprocessing.HierarchicalLabelBinarizer makes indicators "
+            f"of names and paths."
+        )
+    in_file = names is None and is_in_file(y)
     column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
     if column and not indicators and not _binary(y):
         y = column_or_1d(y, warn=True)
@@ -228,24 +330,31 @@ def _read_label_sets(rows, source, classes, partial):
             hierarchy = Hierarchy.flat(seen)
     else:
         hierarchy = Hierarchy.build(source)
-    _check_known(seen, hierarchy)
+    Y = _set_indicators(rows, hierarchy, "y")
+    return _close(Y, hierarchy, warn=False)  # the most specific names are enough
+
+
+def _set_indicators(rows, hierarchy, argument):
+    """Return label sets as a CSR matrix whose columns are a hierarchy's labels."""
+    rows = [[plain(label) for label in row] for row in rows]
+    _check_known(dict.fromkeys(x for row in rows for x in row), hierarchy, argument)
     if not hierarchy.n_labels:
-        raise ValueError("y holds no label at all, expected at least one.")
+        raise ValueError(f"{argument} holds no label at all, expected at least one.")
     positions = [hierarchy.position(label) for row in rows for label in row]
     starts = np.cumsum([0, *map(len, rows)])
     ones = np.ones(len(positions), np.float32)
     Y = sp.csr_matrix((ones, positions, starts), (len(rows), hierarchy.n_labels))
     Y.sum_duplicates()
     Y.data[:] = 1
-    return _close(Y, hierarchy, warn=False)  # the most specific names are enough
+    return Y
 
 
-def _check_known(labels, hierarchy):
+def _check_known(labels, hierarchy, argument="y"):
     unknown = [label for label in labels if label not in hierarchy]
     if unknown:
         raise ValueError(
-            f"y holds labels that the hierarchy does not have: {name_list(unknown)}. "
-            f"Add them to the hierarchy or correct the names."
+            f"{argument} holds labels that the hierarchy does not have: "
+            f"{name_list(unknown)}. Add them to the hierarchy or correct the names."
         )
 
 
@@ -273,15 +382,6 @@ def _read_classes(y, source, classes, partial):
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
     Y = close_upward(Y, hierarchy)
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
-
-
-def _to_floats(values):
-    if values.dtype.kind in "US" or any(isinstance(x, str) for x in values.flat):
-        raise TypeError
-    unknown = [type(x).__name__ == "NAType" for x in values.flat]  # pandas.NA
-    values = values.copy()
-    values[np.reshape(unknown, values.shape)] = np.nan
-    return values.astype(np.float64)
 
 
 def _check_indicators(Y, hierarchy):
@@ -356,40 +456,152 @@ def _warn_added(n_added, example):
     )
 
 
-def read_fit_input(
-    estimator, X, y, sample_weight, *, former=None, classes=None, partial=False
-):
-    """Read what ``fit`` or ``partial_fit`` was given.
+# -- several arrays that a metric compares ---------------------------------------------
+
+
+def align(hierarchy, *, names=None, **arrays):
+    """Bring the arrays that a metric compares into one order of labels.
+
+    The columns stand in the order of the first array that has columns: by name where
+    that is a DataFrame, else as :func:`match_columns` says. ``y_true`` and ``y_pred``
+    may be label sets, which have no columns; where nothing has any, the order is that
+    of the hierarchy.
 
     Parameters
     ----------
-    estimator : BaseEstimator
-    X, y, sample_weight
-        As documented in ``fit``.
-    former : {None, "features", "labels"}
-        What of a former fit must be the same: nothing, the features of X, or also the
-        labels, whose columns are then brought into its order.
-    classes : array-like or None
-        What y may hold, where y itself need not show it.
-    partial : bool, default=False
-        Whether other parts of the training data follow.
+    hierarchy : hierarchy-like or None
+        What :meth:`Hierarchy.build` takes; None is flat.
+    names : list, default=None
+        Labels of the columns; by default the columns of the first DataFrame.
+    **arrays : array-like, sparse matrix, DataFrame or label sets
+        What to read, by the name of the metric's argument.
 
     Returns
     -------
-    X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
-    targets : Targets
-    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+    hierarchy : Hierarchy
+        In the order of the columns.
+    *arrays : ndarray or csr_matrix of shape (n_samples, n_labels)
+        Numbers, in the order of the arguments. Their values are not checked.
+
+    Raises
+    ------
+    ValueError
+        When shapes or names do not match, or when nothing says in which order the
+        columns of an array stand.
     """
-    require_y(estimator, y)
-    many = estimator._many_dimensions
-    X = check_X(estimator, X, reset=former is None, allow_nd=many)
-    known = former == "labels"
-    source = estimator.hierarchy_ if known else estimator.hierarchy
-    targets = read_targets(y, source, classes=classes, partial=partial and not known)
-    weight = _read_weight(X, y, targets, sample_weight, estimator._dtype)
-    if known:
-        targets, weight = _as_before(estimator, targets, weight)
-    return X, targets, weight
+    if names is None:
+        frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
+        names = next(frames, None)
+    n_labels = _number_of_labels(hierarchy, names, arrays)
+    rows, columns = {}, {}
+    for argument, Y in arrays.items():
+        sets = None
+        if argument in LABEL_ARGUMENTS:
+            sets = as_label_sets(Y, n_labels)
+        if sets is None:
+            columns[argument] = _as_array(Y, names, argument)
+        else:
+            rows[argument] = sets
+    hierarchy = _order_of_columns(hierarchy, names, rows, columns)
+    for argument, sets in rows.items():
+        columns[argument] = _set_indicators(sets, hierarchy, argument)
+    read = [columns[argument] for argument in arrays]
+    _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
+    return hierarchy, *read
+
+
+# arguments that hold labels; the others hold scores, which are numbers only
+LABEL_ARGUMENTS = ("y_true", "y_pred")
+
+
+def _number_of_labels(hierarchy, names, arrays):
+    """Return how many labels there are, which tells lists of 0 and 1 from names."""
+    if names is not None:
+        return len(names)
+    for Y in arrays.values():
+        if len(getattr(Y, "shape", ())) == 2:
+            return Y.shape[1]
+    if hierarchy is not None:
+        return Hierarchy.build(hierarchy).n_labels
+    return None
+
+
+def _order_of_columns(hierarchy, names, rows, columns):
+    """Return the hierarchy in the order in which the columns of arrays stand."""
+    if columns:
+        n_labels = next(iter(columns.values())).shape[1]
+        if rows and names is None and hierarchy is None:
+            raise ValueError(
+                f"{next(iter(rows))} holds label names, but the columns of "
+                f"{next(iter(columns))} have no names and no hierarchy says in which "
+                f"order they stand. Pass a DataFrame, or hierarchy=Hierarchy.flat("
+                f"[names in the order of the columns])."
+            )
+        return match_columns(hierarchy, names, n_labels)
+    if names is not None:
+        return match_columns(hierarchy, names, len(names))
+    if hierarchy is None:
+        raise ValueError(
+            f"{' and '.join(rows)} hold label names, and no hierarchy says which "
+            f"labels there are. Pass a hierarchy, such as Hierarchy.flat(names)."
+        )
+    return Hierarchy.build(hierarchy)
+
+
+def _as_array(Y, names, argument):
+    """Return numbers with 2 dimensions; columns that have names in their order."""
+    try:
+        Y, own_names = _read_container(Y)
+        if Y.dtype == object:
+            Y = _to_floats(Y)
+    except (TypeError, ValueError):  # text, or rows of different lengths
+        Y = np.empty(0, object)
+        own_names = None
+    if Y.dtype.kind not in "biuf" or Y.ndim != 2:
+        raise ValueError(
+            f"{argument} must be a numeric array, CSR matrix or DataFrame of shape "
+            f"(n_samples, n_labels), got shape {Y.shape} and dtype {Y.dtype}. Label "
+            f"names are a list of lists, one per sample; "
+            f"skhmc.preprocessing.HierarchicalLabelBinarizer makes indicators of "
+            f"names and paths."
+        )
+    if own_names is None:
+        return Y
+    return np.asarray(Y[:, _find_columns(own_names, names, argument)], np.float64)
+
+
+def _find_columns(own_names, names, argument):
+    """Return where the columns that have ``names`` stand in a DataFrame."""
+    if len(own_names) != len(names) or set(own_names) != set(names):
+        only = [name for name in own_names if name not in set(names)]
+        missing = [name for name in names if name not in set(own_names)]
+        raise ValueError(
+            f"The columns of {argument} do not match the labels. Only in {argument}: "
+            f"{name_list(only) or 'none'}. Missing: {name_list(missing) or 'none'}. "
+            f"Correct the columns."
+        )
+    position = {name: k for k, name in enumerate(own_names)}
+    return [position[name] for name in names]
+
+
+def _check_shapes(arrays, hierarchy):
+    first = next(iter(arrays))
+    n_samples = arrays[first].shape[0]
+    for argument, Y in arrays.items():
+        if Y.shape[1] != hierarchy.n_labels:
+            raise ValueError(
+                f"{argument} has {Y.shape[1]} columns, expected {hierarchy.n_labels}, "
+                f"one per label of the hierarchy ({name_list(hierarchy.labels)}). Pass "
+                f"the hierarchy of exactly these columns, see Hierarchy.subset."
+            )
+        if Y.shape[0] != n_samples:
+            raise ValueError(
+                f"{argument} has {Y.shape[0]} samples, but {first} has {n_samples}. "
+                f"Pass one row per sample in both."
+            )
+
+
+# -- what fit was given ----------------------------------------------------------------
 
 
 def read_fit_labels(estimator, X, y, sample_weight):
@@ -412,7 +624,8 @@ def read_fit_labels(estimator, X, y, sample_weight):
     targets = read_targets(y, estimator.hierarchy)
     if not targets.Y.shape[0]:
         raise ValueError("Found 0 samples, expected at least one.")
-    return targets, _read_weight(X, y, targets, sample_weight, np.dtype(np.float64))
+    check_consistent_length(X, targets.Y)
+    return targets, read_sample_weight(sample_weight, y, targets, np.dtype(np.float64))
 
 
 def require_y(estimator, y):
@@ -424,59 +637,50 @@ def require_y(estimator, y):
         )
 
 
-def _read_weight(X, y, targets, sample_weight, dtype):
-    check_consistent_length(X, targets.Y)
-    shape = (targets.Y.shape[0], 1) if targets.classes is not None else targets.Y.shape
-    return check_sample_weight(match_weight(sample_weight, y), shape, dtype)
+def match_former(targets, weight, hierarchy, classes):
+    """Bring targets and weights into the order of those of a former fit.
 
+    Parameters
+    ----------
+    targets : Targets
+        New targets, whose labels are those of the former fit.
+    weight : ndarray of shape (n_samples, 1 or n_labels) or None
+        New weights, with columns as the targets have them.
+    hierarchy : Hierarchy
+        The former ``hierarchy_``.
+    classes : ndarray
+        The former ``classes_``: 1-D for one label per sample, else (n_labels, 2).
 
-def _as_before(estimator, targets, weight):
-    """Bring targets and weights into the order of ``estimator.hierarchy_``."""
-    former = estimator.classes_ if estimator.classes_.ndim == 1 else None
-    if (former is None) != (targets.classes is None):
-        shapes = ["(n_samples,)", "(n_samples, n_labels)"]
-        was, now = shapes if former is not None else shapes[::-1]
+    Returns
+    -------
+    targets : Targets
+    weight : ndarray or None
+
+    Raises
+    ------
+    ValueError
+        When y has another form than before, or classes that are new.
+    """
+    one_label = classes.ndim == 1
+    if one_label != (targets.classes is not None):
+        one, many = "(n_samples,)", "(n_samples, n_labels)"
+        before = one if one_label else many
+        now = many if one_label else one
         raise ValueError(
-            f"Expected y of shape {was} as before, got {now}. Start anew with fit, or "
-            f"with a clone."
+            f"Expected y of shape {before} as before, got {now}. Start anew with fit, "
+            f"or with a clone."
         )
-    if former is not None:
-        new = [x for x in targets.classes.tolist() if x not in set(former.tolist())]
+    if one_label:
+        former = set(classes.tolist())
+        new = [x for x in targets.classes.tolist() if x not in former]
         if new:
             raise ValueError(
                 f"y holds classes that were not there before: {name_list(new)}. Name "
                 f"all classes in the first call: partial_fit(X, y, classes=...)."
             )
-        codes = np.searchsorted(former, targets.classes)[targets.codes]
-        return replace(targets, classes=former, codes=codes), weight
-    hierarchy = estimator.hierarchy_
+        codes = np.searchsorted(classes, targets.classes)[targets.codes]
+        return replace(targets, classes=classes, codes=codes), weight
     order = [targets.hierarchy.position(x) for x in hierarchy.labels]
     if weight is not None and weight.shape[1] > 1:
         weight = weight[:, order]
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
-
-
-def label_attributes(targets):
-    """Return the fitted attributes of an estimator that say what its labels are.
-
-    Parameters
-    ----------
-    targets : Targets
-
-    Returns
-    -------
-    dict
-        ``hierarchy_``, ``label_names_`` and ``classes_``.
-    """
-    hierarchy = targets.hierarchy
-    names = np.empty(hierarchy.n_labels, dtype=object)
-    names[:] = hierarchy.labels
-    classes = targets.classes
-    if classes is None:
-        classes = np.tile([0, 1], (hierarchy.n_labels, 1))
-    return {"hierarchy_": hierarchy, "label_names_": names, "classes_": classes}
-
-
-def set_labels(estimator, targets):
-    """Set ``hierarchy_``, ``label_names_`` and ``classes_`` of an estimator."""
-    vars(estimator).update(label_attributes(targets))

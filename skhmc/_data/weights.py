@@ -11,11 +11,15 @@ from skhmc._utils.warnings import warn_user
 
 __all__ = [
     "balanced_weights",
+    "check_sample_weight",
     "label_counts",
     "match_weight",
-    "most_per_row",
-    "rates",
+    "max_positives_per_row",
     "read_class_weight",
+    "read_row_weights",
+    "read_sample_weight",
+    "smoothed_rates",
+    "to_mean_1",
     "warn_constant",
 ]
 
@@ -23,6 +27,10 @@ __all__ = [
 ROWS_PER_BLOCK = 1024
 CELLS_PER_BLOCK = 2**22  # what is made dense at a time
 SMOOTHING = 1e-4  # the rate of a label that no training row has
+TINY = np.finfo(np.float64).tiny
+
+
+# -- label counts ----------------------------------------------------------------------
 
 
 def label_counts(Y, weight):
@@ -31,17 +39,23 @@ def label_counts(Y, weight):
     Parameters
     ----------
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-        0, 1 or NaN.
+        Indicators: 0, 1 or NaN.
     weight : ndarray of shape (n_samples, 1 or n_labels) or None
+        Weights of samples; None weighs all alike.
 
     Returns
     -------
-    positive, known : ndarray of shape (n_labels,)
+    positive : ndarray of shape (n_labels,)
+        Weight of the rows that have a label.
+    known : ndarray of shape (n_labels,)
+        Weight of the rows in which a label is known.
     """
     if sp.issparse(Y) and weight is None and not np.isnan(Y.data).any():
         known = np.full(Y.shape[1], float(Y.shape[0]))
         return np.asarray(Y.sum(axis=0, dtype=np.float64)).ravel(), known
-    positive, known = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
+    positive = np.zeros(Y.shape[1])
+    known = np.zeros(Y.shape[1])
+    # block by block, because a sparse Y as a whole may not fit as a dense one
     step = min(ROWS_PER_BLOCK, CELLS_PER_BLOCK // Y.shape[1] + 1)
     for start in range(0, Y.shape[0], step):
         rows = slice(start, start + step)
@@ -53,17 +67,17 @@ def label_counts(Y, weight):
     return positive, known
 
 
-def most_per_row(Y, columns, groups):
-    """Return the most positive labels of a row, for every group of labels.
+def max_positives_per_row(Y, columns, groups):
+    """Return the greatest number of positive labels in a row, for groups of labels.
 
     Parameters
     ----------
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-        0, 1 or NaN.
+        Indicators: 0, 1 or NaN.
     columns : ndarray of int or None
-        Where every column of a CSR matrix Y stands; None is where it is.
+        New positions of the columns of a CSR matrix Y; None leaves them in place.
     groups : list of ndarray of int
-        Of columns.
+        Positions of the labels of every group, after the columns were moved.
 
     Returns
     -------
@@ -71,19 +85,19 @@ def most_per_row(Y, columns, groups):
     """
     positive = sp.csr_matrix(Y == 1)
     if columns is not None:
-        places = columns[positive.indices], positive.indptr
-        positive = sp.csr_matrix((positive.data, *places), positive.shape)
+        parts = (positive.data, columns[positive.indices], positive.indptr)
+        positive = sp.csr_matrix(parts, positive.shape)
     return [int(positive[:, group].sum(axis=1).max()) for group in groups]
 
 
-def rates(positive, known):
+def smoothed_rates(positive, known):
     """Return every label's share of positives, kept off 0 and 1.
 
     Unknown labels are taken for as rare as can be: anything more could be above their
     ancestors, which a coherence step would then raise. Neither the number of rows nor
     the scale of weights matters, so that weights and repeated rows are equivalent.
     """
-    share = positive / np.maximum(known, np.finfo(float).tiny)
+    share = positive / np.maximum(known, TINY)
     return (share + SMOOTHING) / (1 + 2 * SMOOTHING)
 
 
@@ -92,10 +106,14 @@ def warn_constant(positive, known, fixed, names, priors, few=None):
 
     Parameters
     ----------
-    positive, known : ndarray of shape (n_labels,)
+    positive : ndarray of shape (n_labels,)
+        Weight of the rows that have a label.
+    known : ndarray of shape (n_labels,)
+        Weight of the rows in which a label is known.
     fixed : ndarray of shape (n_labels,), bool
-        The labels it is about.
+        Labels to warn of.
     names : sequence
+        Names of all labels.
     priors : bool
         Whether such labels are predicted at their prior.
     few : ndarray of shape (n_labels,), bool, default=None
@@ -123,6 +141,9 @@ def warn_constant(positive, known, fixed, names, priors, few=None):
         )
 
 
+# -- class weights ---------------------------------------------------------------------
+
+
 def balanced_weights(counts, cap):
     """Return weights that make exclusive classes count alike, up to a cap.
 
@@ -133,9 +154,9 @@ def balanced_weights(counts, cap):
     Parameters
     ----------
     counts : ndarray of shape (..., n_classes)
-        Of the training samples; classes without a sample get the weight 1.
+        Numbers of training samples; classes without a sample get the weight 1.
     cap : float
-        At least 1.
+        Largest ratio of two weights, at least 1.
 
     Returns
     -------
@@ -148,12 +169,12 @@ def balanced_weights(counts, cap):
     >>> balanced_weights(np.array([30.0, 10.0]), cap=2.0)
     array([0.8, 1.6])
     """
-    there = counts > 0
+    present = counts > 0
     most = counts.max(axis=-1, keepdims=True)
-    ratio = np.minimum(most / np.where(there, counts, 1), cap)
+    ratio = np.minimum(most / np.where(present, counts, 1), cap)
     total = counts.sum(axis=-1, keepdims=True)
     weighted = (ratio * counts).sum(axis=-1, keepdims=True)
-    return np.where(there, ratio * total / np.where(weighted > 0, weighted, 1), 1.0)
+    return np.where(present, ratio * total / np.where(weighted > 0, weighted, 1), 1.0)
 
 
 def read_class_weight(class_weight, hierarchy):
@@ -162,8 +183,9 @@ def read_class_weight(class_weight, hierarchy):
     Parameters
     ----------
     class_weight : dict
-        Label name to a number of at least 0; other labels weigh 1.
+        Numbers of at least 0 by label name; other labels weigh 1.
     hierarchy : Hierarchy
+        Labels that there are, in the order of the result.
 
     Returns
     -------
@@ -187,6 +209,9 @@ def read_class_weight(class_weight, hierarchy):
     return weight
 
 
+# -- sample weights --------------------------------------------------------------------
+
+
 def match_weight(sample_weight, y):
     """Return weights with the columns in the order of y's, where both have names."""
     if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
@@ -195,29 +220,42 @@ def match_weight(sample_weight, y):
     return sample_weight
 
 
-def check_sample_weight(sample_weight, shape, dtype):
-    """Return weights as (n_samples, 1 or n_labels) with the mean 1, or None.
+def check_sample_weight(sample_weight, n_samples, n_labels=None):
+    """Return sample weights as floats, as large as they were given.
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels) or None
-    shape : tuple
-        Shape of Y; (n_samples, 1) where only one weight per sample makes sense.
-    dtype : numpy dtype
+    sample_weight : array-like, number or None
+        Weights of samples, or one for all.
+    n_samples : int
+        Number of samples.
+    n_labels : int, default=None
+        Number of labels, where every sample may weigh differently for each. None
+        allows one weight per sample only.
 
     Returns
     -------
-    ndarray or None
+    ndarray of shape (n_samples,) or (n_samples, n_labels), float64, or None
     """
     if sample_weight is None:
         return None
+    if np.ma.isMaskedArray(sample_weight):  # a masked weight is missing
+        sample_weight = sample_weight.astype(np.float64).filled(np.nan)
+    elif hasattr(sample_weight, "isna") and np.any(sample_weight.isna()):
+        # pandas, whose missing values are not all floats
+        raise ValueError("Expected finite sample_weight, got NaN or infinity.")
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.ndim == 0:
-        weight = np.full(shape[0], weight)
-    if weight.shape not in {(shape[0],), shape}:
+        weight = np.full(n_samples, weight)
+    shapes = {(n_samples,)}
+    if n_labels is not None:
+        shapes.add((n_samples, n_labels))
+    if weight.shape not in shapes:
+        expected = f"({n_samples},), one weight per sample"
+        if n_labels is not None:
+            expected = f"({n_samples},) or ({n_samples}, {n_labels})"
         raise ValueError(
-            f"Expected sample_weight of shape ({shape[0]},) or {shape}, got "
-            f"{weight.shape}."
+            f"Expected sample_weight of shape {expected}, got {weight.shape}."
         )
     if not np.isfinite(weight).all():
         raise ValueError("Expected finite sample_weight, got NaN or infinity.")
@@ -228,7 +266,76 @@ def check_sample_weight(sample_weight, shape, dtype):
             f"Expected sample_weight of at least 0, got {got!r} at {where}. Negative "
             f"weights have no meaning here; drop the samples instead."
         )
+    return weight
+
+
+def read_row_weights(sample_weight, n_samples):
+    """Return one weight per sample for sums whose scale matters, such as counts.
+
+    Parameters
+    ----------
+    sample_weight : array-like, number or None
+        Weights of samples, which are not scaled.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64, or None
+    """
+    weight = check_sample_weight(sample_weight, n_samples)
+    if weight is None:
+        return None
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if np.isinf(total):
+        raise ValueError(
+            f"Expected sample_weight whose sum is finite, got weights up to "
+            f"{weight.max().item()!r}. Divide them by the greatest."
+        )
+    return weight
+
+
+def to_mean_1(weight):
+    """Return checked weights scaled to a mean of 1; all zeros are an error.
+
+    A fit does so because the scale of weights means nothing, while losses of batches
+    are divided by the number of their samples.
+    """
     if not weight.any():
         raise ValueError("Expected some positive sample weight, got only zeros.")
-    # scaled to a mean of 1: their scale means nothing, and batches divide by their size
-    return (weight / weight.mean()).reshape(shape[0], -1).astype(dtype)
+    with np.errstate(over="ignore"):
+        mean = weight.mean()
+    if not TINY <= mean < np.inf:
+        # the sum is too large, or the mean too small, for a float: weights would all
+        # become 0 or infinity. Divided by the greatest first, none of both happens.
+        weight = weight / weight.max()
+        mean = weight.mean()
+    return weight / mean
+
+
+def read_sample_weight(sample_weight, y, targets, dtype):
+    """Return the weights that a fit was given, with a mean of 1.
+
+    Parameters
+    ----------
+    sample_weight : array-like, DataFrame, number or None
+        Weights as documented in ``fit``.
+    y : object
+        What was given as y. Weights with named columns are matched to its columns.
+    targets : Targets
+        What was read from y. Of a 1-D y only samples weigh, not labels.
+    dtype : numpy dtype
+        Dtype of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 1 or n_labels) or None
+    """
+    n_samples, n_labels = targets.Y.shape
+    if targets.classes is not None:
+        n_labels = 1
+    weight = check_sample_weight(match_weight(sample_weight, y), n_samples, n_labels)
+    if weight is None:
+        return None
+    return to_mean_1(weight).reshape(n_samples, -1).astype(dtype)

@@ -1,62 +1,48 @@
 """CoherentClassifier: any probabilistic classifier, made coherent with a hierarchy."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logit
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    _fit_context,
-    clone,
-)
-from sklearn.utils import get_tags
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     InvalidParameterError,
     StrOptions,
 )
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skhmc._data.targets import read_fit_labels, set_labels
-from skhmc._data.weights import label_counts, match_weight, rates, warn_constant
-from skhmc._meta.delegation import (
-    is_frozen,
-    output_order,
-    route_fit,
-    take_features,
-    with_columns,
+from skhmc._data.targets import read_fit_labels
+from skhmc._data.weights import (
+    label_counts,
+    match_weight,
+    smoothed_rates,
+    warn_constant,
 )
+from skhmc._meta.base import MetaClassifierMixin
+from skhmc._meta.delegation import is_frozen, output_order, route_fit, with_columns
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
-from skhmc._scoring.outputs import Blocks, TopK, format_proba
-from skhmc._scoring.subset_accuracy import subset_accuracy
-from skhmc.coherence import (
-    average_constraint,
-    check_tree,
-    isotonic_constraint,
-    max_constraint,
-    min_constraint,
-    product_constraint,
-)
+from skhmc._scoring.outputs import Blocks, format_proba
+from skhmc._scoring.top_k import TopKMixin
+from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
 
 
-METHODS = {
-    "max": max_constraint,
-    "min": min_constraint,
-    "isotonic": isotonic_constraint,
-    "product": product_constraint,
-    "average": average_constraint,
-}
-TINY, ALMOST_1 = np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg
+# the least and the greatest probability between 0 and 1
+TINY = np.finfo(np.float64).tiny
+ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 
 
-class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class CoherentClassifier(
+    TopKMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
     Fits a clone of a classifier of scikit-learn, or one per label, to the labels and
@@ -72,13 +58,13 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         the order of Y's columns, by name.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
-    method : {"average", "max", "min", "isotonic", "product"} or None, \
+    coherence : {"average", "max", "min", "product", "isotonic"} or None, \
             default="average"
-        How probabilities become coherent: labels are raised to their highest descendant
-        ("max") or lowered to their lowest ancestor ("min"), the mean of both
-        ("average"), the nearest coherent probabilities ("isotonic", trees only), or the
-        conditional probabilities that they imply, multiplied down ("product"). None
-        shows the raw probabilities. May change after ``fit``.
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
+        ("average"), the conditional probabilities that they imply, multiplied down
+        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
+        None shows the raw probabilities. May change after ``fit``.
     strategy : {"auto", "native", "per_label"}, default="auto"
         Whether ``estimator`` is fitted once to all labels ("native"), or a clone to
         each label ("per_label"). "auto" is "native" where the tags of ``estimator`` say
@@ -88,11 +74,11 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     min_positives : int, default=1
-        How many positive and how many negative rows a label needs to be fitted; others
-        are predicted at their prior. Estimators with a cross-validation of their own
-        need as many as it has folds, such as CalibratedClassifierCV.
+        Number of positive and of negative rows that a label needs to be fitted; others
+        are predicted at their prior. Estimators with a cross-validation of their own,
+        such as CalibratedClassifierCV, need as many as it has folds.
     n_jobs : int, default=None
-        How many labels to fit at a time, with one estimator per label.
+        Number of labels fitted at a time, with one estimator per label.
 
     Attributes
     ----------
@@ -103,14 +89,14 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     classes_ : ndarray
         ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
     strategy_ : str or None
-        What "auto" decided. None after a 1-D y.
+        Strategy that "auto" stands for. None after a 1-D y.
     estimator_ : estimator or None
-        The fitted estimator; with one per label, what holds them in ``estimators_``,
-        without those of labels at their prior. None when that are all.
+        The fitted estimator. With one per label it has the attribute ``estimators_``,
+        a list without those of labels at their prior. None when all labels are there.
     n_features_in_ : int
         Number of features seen in ``fit``, where ``estimator_`` knows it.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Their names, where X had names.
+        Names of the features, where X had names.
 
     Raises
     ------
@@ -120,7 +106,7 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     See Also
     --------
-    skhmc.coherence : The methods as functions of arrays.
+    skhmc.coherence : The rules as functions of arrays.
     sklearn.multioutput.MultiOutputClassifier : One classifier per label.
 
     Notes
@@ -151,15 +137,15 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     >>> proba = clf.fit(X[digits.train], Y[digits.train]).predict_proba(X[digits.test])
     >>> score_violations(proba, digits.hierarchy).nnz
     0
-    >>> clf.method = None  # as the estimator says
+    >>> clf.coherence = None  # as the estimator says
     >>> score_violations(clf.predict_proba(X[digits.test]), digits.hierarchy).nnz > 0
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
-        "method": [StrOptions(set(METHODS)), None],
+        "coherence": [StrOptions(RuleNames()), None],
         "strategy": [StrOptions({"auto", "native", "per_label"})],
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
@@ -169,19 +155,19 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     def __init__(
         self,
-        estimator,
-        hierarchy=None,
+        estimator: Any,
+        hierarchy: Any = None,
         *,
-        method="average",
-        strategy="auto",
-        threshold=None,
-        proba_format="array",
-        min_positives=1,
-        n_jobs=None,
-    ):
+        coherence: str | None = "average",
+        strategy: str = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        min_positives: int = 1,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
-        self.method = method
+        self.coherence = coherence
         self.strategy = strategy
         self.threshold = threshold
         self.proba_format = proba_format
@@ -189,13 +175,13 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
-    def fit(self, X, y, **params):
+    def fit(self, X: Any, y: Any, **params: Any) -> Self:
         """Fit the estimator to the closed labels.
 
         Parameters
         ----------
         X : object of n_samples rows
-            Whatever ``estimator`` takes, untouched.
+            Samples as ``estimator`` takes them; it gets them untouched.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1; closed upward here, with a warning. Or lists of label
             names; or (n_samples,) most specific labels. NaN (unknown) where
@@ -208,24 +194,37 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
         Returns
         -------
-        CoherentClassifier
-            The fitted estimator itself.
+        self
+            The fitted classifier.
         """
         self._check_estimator()
-        vars(self).pop("classes_", None)  # unfitted, should this fail
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
         params = self._route(params)
         targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
-        if self.method == "isotonic":
-            check_tree(targets.hierarchy)
-        if targets.classes is not None:
-            self._fit_classes(X, targets, params)
+        if self.coherence is not None:
+            RULES[self.coherence].check(targets.hierarchy)
+        if targets.classes is not None:  # they exclude each other: the estimator's task
+            self.strategy_ = None
+            self.estimator_ = self._fit_classes(X, targets, params)
         else:
-            if np.ndim(params.get("sample_weight")) == 2:
+            if np.ndim(params.get("sample_weight", 1)) == 2:
                 weights = np.asarray(match_weight(params["sample_weight"], y))
                 params = params | {"sample_weight": weights}
-            self._fit_labels(X, targets, weight, params, hasattr(y, "columns"))
-        set_labels(self, targets)
-        take_features(self)
+            positive, known = label_counts(targets.Y, weight)
+            self._priors = smoothed_rates(positive, known)
+            if is_frozen(self.estimator):  # it has learnt all labels, in its own order
+                named = hasattr(y, "columns")
+                self._learnt = output_order(self.estimator, targets.hierarchy, named)
+            else:
+                few = self._have_few_rows(targets.Y, weight)
+                names = targets.hierarchy.labels
+                warn_constant(positive, known, few, names, priors=True, few=few)
+                self._learnt = np.flatnonzero(~few)
+            self.strategy_ = self._chosen_strategy()
+            self.estimator_ = self._fit_labels(X, targets, params)
+        self.hierarchy_ = targets.hierarchy
+        self.label_names_ = targets.label_names
+        self.classes_ = targets.output_classes
         return self
 
     def _check_estimator(self):
@@ -238,60 +237,52 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
             )
 
     def _route(self, params):
+        """Return the parameters that ``fit`` of the estimator gets."""
         params = {name: value for name, value in params.items() if value is not None}
         weight = params.pop("sample_weight", None)
         return dict(route_fit(self, weight, params).estimator.fit)
 
+    def _chosen_strategy(self):
+        if self.strategy != "auto":
+            return self.strategy
+        return "native" if takes_many_labels(self.estimator) else "per_label"
+
     def _fit_classes(self, X, targets, params):
-        """Fit the estimator to one label per sample."""
-        classes, codes = targets.classes, targets.codes
-        self.strategy_ = self.estimator_ = None
-        if len(classes) != 1 or is_frozen(self.estimator):
-            self.estimator_ = clone(self.estimator).fit(X, classes[codes], **params)
-        else:
+        """Return the estimator fitted to one label per sample; None if there is one."""
+        classes = targets.classes
+        codes = targets.codes
+        if len(classes) == 1 and not is_frozen(self.estimator):
             n_samples = np.array([len(codes)])
             warn_constant(n_samples, n_samples, n_samples > 0, classes, priors=False)
+            return None
+        return clone(self.estimator).fit(X, classes[codes], **params)
 
-    def _fit_labels(self, X, targets, weight, params, named):
-        """Fit the estimator to the labels that it can learn."""
-        self._choose_labels(targets, weight, named)
-        many = takes_many_labels(self.estimator)
-        self.strategy_ = {"auto": "native" if many else "per_label"}.get(
-            self.strategy, self.strategy
-        )
-        self.estimator_ = None
+    def _have_few_rows(self, Y, weight):
+        """Tell which labels have too few rows of a value to be fitted (n_labels,)."""
+        # rows count, whatever they weigh, but for those that weigh nothing
+        counted = None if weight is None else weight > 0
+        positive, known = label_counts(Y, counted)
+        return np.minimum(positive, known - positive) < self.min_positives
+
+    def _fit_labels(self, X, targets, params):
+        """Return the estimator fitted to the labels that it can learn; None without."""
         if not len(self._learnt):
-            return
-        Y, names = targets.Y[:, self._learnt], targets.hierarchy.labels
+            return None
+        Y = targets.Y[:, self._learnt]
+        names = targets.hierarchy.labels
         if np.ndim(params.get("sample_weight")) == 2:
             chosen = params["sample_weight"][:, self._learnt]
             params = params | {"sample_weight": chosen}
         if self.strategy_ == "native":
             inner = with_columns(self.estimator, names, self._learnt)
-            self.estimator_ = fit_native(inner, X, Y, params)
-        else:
-            names = [names[k] for k in self._learnt]
-            inner = PerLabel(self.estimator, n_jobs=self.n_jobs)
-            self.estimator_ = inner.fit(X, Y, names, **params)
-
-    def _choose_labels(self, targets, weight, named):
-        """Set which labels are fitted, in which order, and the priors of the others."""
-        hierarchy = targets.hierarchy
-        positive, known = label_counts(targets.Y, weight)
-        self._priors = rates(positive, known)
-        if is_frozen(self.estimator):
-            self._learnt = np.array(output_order(self.estimator, hierarchy, named))
-            return
-        rows, all_rows = label_counts(targets.Y, None if weight is None else weight > 0)
-        fixed = np.minimum(rows, all_rows - rows) < self.min_positives
-        names = hierarchy.labels
-        warn_constant(positive, known, fixed, names, priors=True, few=fixed)
-        self._learnt = np.flatnonzero(~fixed)
+            return fit_native(inner, X, Y, params)
+        inner = PerLabel(self.estimator, n_jobs=self.n_jobs)
+        return inner.fit(X, Y, [names[k] for k in self._learnt], **params)
 
     # -- predictions -------------------------------------------------------------------
 
-    def _proba(self, X, method):
-        """Return probabilities of labels made coherent, or those of classes."""
+    def _proba(self, X, coherence):
+        """Return probabilities of labels under a rule, or those of classes."""
         check_is_fitted(self, "classes_")
         self._validate_params()  # some may change after fit
         if self.classes_.ndim == 1:
@@ -302,34 +293,36 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         if len(self._learnt):
             n_learnt = len(self._learnt)
             proba[:, self._learnt] = positive_proba(self.estimator_, X, n_learnt)
-        if method is not None:
-            proba = METHODS[method](proba, self.hierarchy_)
+        if coherence is not None:
+            proba = RULES[coherence].apply(proba, self.hierarchy_)
         return proba
 
-    def _inside(self, proba):
+    def _off_0_and_1(self, proba):
         """Keep probabilities of labels off 0 and 1, as scikit-learn's checks ask."""
-        return proba if self.classes_.ndim == 1 else np.clip(proba, TINY, ALMOST_1)
+        if self.classes_.ndim == 1:
+            return proba
+        return np.clip(proba, TINY, ALMOST_1)
 
     def _proba_blocks(self, X):
-        proba = self._inside(self._proba(X, self.method))
+        proba = self._off_0_and_1(self._proba(X, self.coherence))
         return Blocks([proba], len(proba))
 
-    def _indicators(self, X, method):
-        proba = self._proba(X, method)
+    def _indicators(self, X, coherence):
+        proba = self._proba(X, coherence)
         if self.classes_.ndim == 1:
             return self.classes_[proba.argmax(axis=1)]
         threshold = 0.5 if self.threshold is None else self.threshold
         return (proba > threshold).astype(np.int64)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
 
-        Coherent with ``hierarchy_`` unless ``method=None``. After a 1-D y the most
+        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
         probable class of every sample (n_samples,).
         """
-        return self._indicators(X, self.method)
+        return self._indicators(X, self.coherence)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
@@ -337,15 +330,15 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         """
         return format_proba(self, self._proba_blocks(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
 
         After a 1-D y the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
         """
-        return self._log_odds(self._proba(X, self.method))
+        return self._log_odds(self._proba(X, self.coherence))
 
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the log-odds (n_samples, n_labels) before the coherence step.
 
         After a 1-D y there is none: these are those of ``decision_function``.
@@ -354,45 +347,24 @@ class CoherentClassifier(TopK, ClassifierMixin, MetaEstimatorMixin, BaseEstimato
 
     def _log_odds(self, proba):
         if self.classes_.ndim == 2:
-            return logit(self._inside(proba))
+            return logit(self._off_0_and_1(proba))
         log_p = np.log(np.maximum(np.float64(proba), TINY))
-        return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
+        if log_p.shape[1] == 2:
+            return log_p[:, 1] - log_p[:, 0]
+        return log_p
 
-    def raw_predict_proba(self, X):
+    def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.
 
         After a 1-D y there is none: these are those of ``predict_proba``.
         """
-        return self._inside(self._proba(X, None))
+        return self._off_0_and_1(self._proba(X, None))
 
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) before coherence, if there is any."""
         return self._indicators(X, None)
 
-    def score(self, X, y, sample_weight=None):
-        """Return the share of samples whose known labels are all predicted right."""
-        return subset_accuracy(self, X, y, sample_weight)
-
-    # -- scikit-learn's protocols ------------------------------------------------------
-
-    def get_metadata_routing(self):
-        """Return which metadata the estimator asks for, and where.
-
-        Returns
-        -------
-        MetadataRouter
-            Scikit-learn's description of requests.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=mapping)
-
     def __sklearn_tags__(self):
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.non_deterministic = inner.non_deterministic
-        tags.target_tags.single_output = inner.target_tags.single_output
-        if inner.classifier_tags is not None:
-            tags.classifier_tags = inner.classifier_tags
-        tags.classifier_tags.multi_label = True
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True  # also around those of one label
         return tags

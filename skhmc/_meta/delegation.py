@@ -22,7 +22,6 @@ __all__ = [
     "output_order",
     "read_for_inner",
     "route_fit",
-    "take_features",
     "with_columns",
 ]
 
@@ -55,14 +54,6 @@ def metric_options(metric, hierarchy):
     except (TypeError, ValueError):  # built-in functions may not say
         takes = False
     return {"hierarchy": hierarchy} if takes else {}
-
-
-def take_features(estimator):
-    """Set ``n_features_in_`` and ``feature_names_in_`` if ``estimator_`` has them."""
-    for name in ("n_features_in_", "feature_names_in_"):
-        vars(estimator).pop(name, None)
-        if hasattr(estimator.estimator_, name):
-            setattr(estimator, name, getattr(estimator.estimator_, name))
 
 
 # -- the hierarchies of classifiers inside ---------------------------------------------
@@ -112,27 +103,33 @@ def with_columns(estimator, labels, kept=None):
     Parameters
     ----------
     estimator : estimator
+        A classifier, perhaps with a hierarchy of its own or inside of it.
     labels : sequence
-        What the columns are called, or their positions.
+        Names of the columns, or their positions.
     kept : ndarray of int or None
-        Which of them the clone gets to see; None is all.
+        Columns that the clone gets to see; None is all.
 
     Returns
     -------
     estimator
     """
-    inner, n_labels = clone(estimator), len(labels)
+    inner = clone(estimator)
+    n_labels = len(labels)
+    only_counted = list(labels) == list(range(n_labels))
     for name, source in list(_hierarchies(inner)):
-        own = set(Hierarchy.build(source).labels)
-        numbered = list(labels) == list(range(n_labels)) and not own.issuperset(labels)
-        own = match_columns(source, None if numbered else labels, n_labels)
-        if own.n_labels != n_labels:
+        known = set(Hierarchy.build(source).labels)
+        numbered = only_counted and not known.issuperset(labels)
+        hierarchy = match_columns(source, None if numbered else labels, n_labels)
+        if hierarchy.n_labels != n_labels:
             raise ValueError(
-                f"{name} of {type(inner).__name__} has {own.n_labels} labels, but Y "
-                f"has {n_labels} columns. Leave it None, or give it one per column."
+                f"{name} of {type(inner).__name__} has {hierarchy.n_labels} labels, "
+                f"but Y has {n_labels} columns. Leave it None, or give it one per "
+                f"column."
             )
-        chosen = own.labels if kept is None else [own.labels[k] for k in kept]
-        inner.set_params(**{name: own.subset(chosen)})
+        chosen = hierarchy.labels
+        if kept is not None:
+            chosen = [chosen[k] for k in kept]
+        inner.set_params(**{name: hierarchy.subset(chosen)})
     return inner
 
 
@@ -142,7 +139,7 @@ def output_order(estimator, hierarchy, named):
     Parameters
     ----------
     estimator : estimator
-        Fitted before, perhaps to labels in another order.
+        A classifier that was fitted before, perhaps to labels in another order.
     hierarchy : Hierarchy
         The labels.
     named : bool
@@ -150,14 +147,15 @@ def output_order(estimator, hierarchy, named):
 
     Returns
     -------
-    list of int
+    ndarray of int
     """
-    every = list(range(hierarchy.n_labels))
+    by_position = list(range(hierarchy.n_labels))
     names = find(estimator, "label_names_")
-    names = every if names is None else list(names)
-    if set(names) != set(hierarchy.labels) or (names == every and not named):
-        return every
-    return [hierarchy.position(name) for name in names]
+    names = by_position if names is None else list(names)
+    only_counted = names == by_position and not named
+    if only_counted or set(names) != set(hierarchy.labels):
+        return np.array(by_position)
+    return np.array([hierarchy.position(name) for name in names])
 
 
 # -- fit -------------------------------------------------------------------------------
@@ -169,9 +167,9 @@ def read_for_inner(estimator, X, y, *, fitted):
     Parameters
     ----------
     estimator : BaseEstimator
-        With ``hierarchy`` and ``estimator``.
+        The meta-estimator, which has ``hierarchy`` and ``estimator``.
     X, y
-        As documented in ``fit``.
+        Samples and labels, as documented in ``fit``.
     fitted : bool
         Whether the classifier inside is, and stays as it is.
 
@@ -179,8 +177,8 @@ def read_for_inner(estimator, X, y, *, fitted):
     -------
     X : array-like or csr_matrix
     y : array-like, csr_matrix or list
-        As given, but closed upward by ``hierarchy``, or else by that of the classifier
-        inside. Lists of label names become indicators.
+        Labels closed upward by ``hierarchy``, or else by that of the classifier inside.
+        Lists of label names become indicators; else they are of the kind given.
     targets : Targets
     """
     require_y(estimator, y)
@@ -189,29 +187,41 @@ def read_for_inner(estimator, X, y, *, fitted):
     if source is None:
         source = _known_hierarchy(estimator.estimator, fitted)
     targets = read_targets(y, source)
+    return X, _closed_y(y, targets, source), targets
+
+
+def _closed_y(y, targets, source):
+    """Return the labels of targets in the kind of container that y is."""
     if targets.classes is not None:
-        return X, y if np.ndim(y) == 1 else np.ravel(y), targets
-    if are_label_sets(y, None if source is None else targets.hierarchy.n_labels):
-        return X, _like(np.empty(0), targets.Y), targets
-    if source is None:
-        return X, np.asarray(y) if isinstance(y, list) else y, targets
-    return X, _like(y, targets.Y), targets
+        return y if np.ndim(y) == 1 else np.ravel(y)
+    n_labels = None if source is None else targets.hierarchy.n_labels
+    if are_label_sets(y, n_labels):
+        return _as_array(targets.Y)
+    if source is None:  # nothing was closed
+        return np.asarray(y) if isinstance(y, list) else y
+    if sp.issparse(y):
+        return _integers(targets.Y)
+    Y = _as_array(targets.Y)
+    if hasattr(y, "iloc"):
+        return type(y)(Y, index=y.index, columns=y.columns)
+    return Y
 
 
-def _like(y, Y):
-    """Return Y (0, 1 and NaN) in the kind of container that y is."""
+def _integers(Y):
+    """Return 0 and 1 as integers, which every classifier takes; with NaN as floats."""
     values = Y.data if sp.issparse(Y) else Y
-    Y = Y if np.isnan(values).any() else Y.astype(int)
-    if sp.issparse(Y):
-        return Y if sp.issparse(y) else Y.toarray()
-    return type(y)(Y, index=y.index, columns=y.columns) if hasattr(y, "iloc") else Y
+    return Y if np.isnan(values).any() else Y.astype(int)
 
 
-def _takes_weights(estimator):
+def _as_array(Y):
+    Y = _integers(Y)
+    return Y.toarray() if sp.issparse(Y) else Y
+
+
+def _may_take_weights(estimator):
+    """Tell whether ``fit`` has sample_weight, or takes any and checks it itself."""
     parameters = signature(estimator.fit).parameters.values()
-    names = (p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
-    others = any(p.kind is p.VAR_KEYWORD for p in parameters)  # says no itself
-    return others or "sample_weight" in names
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def route_fit(estimator, sample_weight, params):
@@ -220,22 +230,24 @@ def route_fit(estimator, sample_weight, params):
     Parameters
     ----------
     estimator : BaseEstimator
-        With ``estimator``, and a router with the names "estimator" and, where it has
-        ``cv``, "splitter".
+        The meta-estimator, which has ``estimator`` and a router with the names
+        "estimator" and, where it has ``cv``, "splitter".
     sample_weight : array-like or None
+        Weights of the samples.
     params : dict
+        Other parameters, by name.
 
     Returns
     -------
     Bunch
-        With ``estimator.fit`` and ``splitter.split``, dicts.
+        The dicts ``estimator.fit`` and ``splitter.split``.
     """
     if sample_weight is not None:
         params = {**params, "sample_weight": sample_weight}
     if get_config()["enable_metadata_routing"]:
         return process_routing(estimator, "fit", **params)
     inner = estimator.estimator
-    if sample_weight is not None and not _takes_weights(inner):
+    if sample_weight is not None and not _may_take_weights(inner):
         raise ValueError(
             f"sample_weight was given, but {type(inner).__name__}.fit takes none. "
             f"Leave it out, or route it: sklearn.set_config("

@@ -1,14 +1,14 @@
-r"""Thresholds of scores: coherent cuts, and the thresholds that score best.
+r"""Thresholds of scores: applied coherently, and chosen to score best.
 
 The best thresholds of an F1 are found by sorting the scores once. Micro-averaged,
 
 .. math:: F = \frac{2 TP}{P + T}
 
 (P predicted and T true cells) is at least :math:`\lambda` when :math:`2 TP - \lambda P
-\ge \lambda T`, a sum over cells, so every group of labels may choose for itself the cut
-that makes its sum largest; with the F reached as the next :math:`\lambda` this ends at
-the best F within a few rounds (Dinkelbach, "On Nonlinear Fractional Programming",
-Management Science, 1967). Macro-averaged, F is a sum over labels anyway.
+\ge \lambda T`, a sum over cells, so every group of labels may choose for itself the
+threshold that makes its sum largest. With the F reached as the next :math:`\lambda`
+this ends at the best F within a few rounds (Dinkelbach, "On Nonlinear Fractional
+Programming", Management Science, 1967). Macro-averaged, F is a sum over labels anyway.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,13 @@ import numpy as np
 
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 
-__all__ = ["coherent", "cut", "f1_thresholds", "group_labels", "search_thresholds"]
+__all__ = [
+    "apply_thresholds",
+    "constrain",
+    "f1_thresholds",
+    "group_labels",
+    "search_thresholds",
+]
 
 
 STRATEGIES = ("global", "level", "label")  # from coarse to fine
@@ -26,14 +32,17 @@ CLOSE_TO = 1e-9  # sums that differ by less are equal
 TINY = np.finfo(float).tiny
 
 
-def coherent(scores, hierarchy, closing):
+def constrain(scores, hierarchy, closing):
     """Raise labels to their descendants ("up") or lower them to their ancestors.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_labels)
+        Any scores.
     hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
     closing : {"up", "down"}
+        Whether to raise or to lower.
 
     Returns
     -------
@@ -44,15 +53,17 @@ def coherent(scores, hierarchy, closing):
     return min_constraint(scores, hierarchy)
 
 
-def cut(scores, thresholds, hierarchy, closing):
+def apply_thresholds(scores, thresholds, hierarchy, closing):
     """Return the labels whose score is above their threshold, as coherent sets.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_labels)
-        As :func:`coherent` returns them.
+        Scores as :func:`constrain` returns them.
     thresholds : ndarray of shape (n_labels,)
+        The threshold of every label.
     hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
     closing : {"up", "down"}
         Whether ancestors of labels above their threshold are added, or labels taken
         away that have an ancestor below.
@@ -68,7 +79,10 @@ def cut(scores, thresholds, hierarchy, closing):
 
 
 def group_labels(hierarchy, strategy):
-    """Return the group of every label (n_labels,), numbered from 0: who share a cut."""
+    """Return the group of every label (n_labels,), numbered from 0.
+
+    The labels of a group share a threshold.
+    """
     if strategy == "global":
         return np.zeros(hierarchy.n_labels, dtype=np.intp)
     if strategy == "level":
@@ -76,12 +90,21 @@ def group_labels(hierarchy, strategy):
     return np.arange(hierarchy.n_labels)
 
 
-def _shrunk(own, coarse, groups, positive, shrinkage):
+def _shrunk(thresholds, coarse, groups, positive, shrinkage):
     """Return thresholds of labels: those of their groups, drawn to coarser ones."""
     n_positive = np.bincount(groups, positive)[groups]
     share = n_positive / np.maximum(n_positive + shrinkage, TINY)
-    own = np.where(np.isnan(own), coarse, own)
-    return share * own + (1 - share) * coarse
+    thresholds = np.where(np.isnan(thresholds), coarse, thresholds)
+    return share * thresholds + (1 - share) * coarse
+
+
+def _levels_of(strategy, shrinkage):
+    """Return the strategies from coarse to this one, and how much each is shrunk.
+
+    One threshold of all labels has nothing coarser to be drawn to.
+    """
+    names = STRATEGIES[: STRATEGIES.index(strategy) + 1]
+    return [(name, 0.0 if name == "global" else shrinkage) for name in names]
 
 
 # -- the built-in metrics --------------------------------------------------------------
@@ -100,36 +123,53 @@ class _Cells:
 
 def _read_cells(scores, Y, weight):
     known = ~np.isnan(Y) if Y.dtype.kind == "f" else np.ones(Y.shape, bool)
-    every = np.ones(len(Y)) if weight is None else weight
-    rows, labels = np.nonzero(known & (scores > 0) & (every > 0)[:, None])
-    each = every[rows]
+    row_weight = np.ones(len(Y)) if weight is None else weight
+    rows, labels = np.nonzero(known & (scores > 0) & (row_weight > 0)[:, None])
     return _Cells(
-        scores[rows, labels],
-        labels,
-        each * (Y[rows, labels] == 1),
-        each,
-        every @ (Y == 1),
+        score=scores[rows, labels],
+        label=labels,
+        positive=row_weight[rows] * (Y[rows, labels] == 1),
+        weight=row_weight[rows],
+        n_positive=row_weight @ (Y == 1),
     )
 
 
-class _Sweep:
-    """All cuts of groups of labels: one behind every distinct score, one above all."""
+class _Candidates:
+    """All thresholds of groups of labels that tell cells apart.
+
+    One lies below every distinct score of a group, halfway to the next lower one, and
+    one above all. Cells are sorted by group and, within it, by falling score, so that
+    a threshold predicts a run of cells that begins where its group begins.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_cells,)
+        The sorted cells.
+    first : ndarray of shape (n_groups_present,)
+        Place of every group's first cell in ``order``.
+    last, start : ndarray of shape (n_below,)
+        Places of the last and the first cell that are above a threshold, without those
+        thresholds that are above all cells.
+    group, threshold : ndarray of shape (n_below + n_groups_present,)
+        The group and the value of every threshold, those above all cells at the end.
+    """
 
     def __init__(self, cells, groups):
         group = groups[cells.label]
         self.order = np.lexsort((-cells.score, group))
-        score, group = cells.score[self.order].astype(np.float64), group[self.order]
+        score = cells.score[self.order].astype(np.float64)
+        group = group[self.order]
         present, self.first, size = np.unique(
             group, return_index=True, return_counts=True
         )
-        below = np.append(score, 0.0)[1:]
-        below[self.first[1:] - 1] = 0.0  # the last of every group but the last one
-        below[len(score) - 1 :] = 0.0
-        self.last = np.flatnonzero(score > below)
+        next_lower = np.append(score, 0.0)[1:]
+        next_lower[self.first[1:] - 1] = 0.0  # the last of every group but the last one
+        next_lower[len(score) - 1 :] = 0.0
+        self.last = np.flatnonzero(score > next_lower)
         self.start = np.repeat(self.first, size)[self.last]
         self.group = np.append(group[self.last], present)
-        top = (1 + score[self.first]) / 2
-        self.threshold = np.append((score + below)[self.last] / 2, top)
+        above_all = (1 + score[self.first]) / 2
+        self.threshold = np.append((score + next_lower)[self.last] / 2, above_all)
         self.n_groups = groups.max() + 1
 
     def best(self, gain):
@@ -145,16 +185,19 @@ class _Sweep:
         good = np.flatnonzero(value >= highest[self.group] - CLOSE_TO)
         good = good[np.argsort(-np.abs(self.threshold[good] - DEFAULT), kind="stable")]
         found = np.full(self.n_groups, np.nan)
-        found[self.group[good]] = self.threshold[good]  # the last one stays
+        # of several thresholds of a group the last one written stays: the nearest
+        found[self.group[good]] = self.threshold[good]
         return found
 
 
 def _micro_thresholds(cells, groups):
     """Return the thresholds of groups that have the best micro-averaged F1."""
-    sweep, reached, f1 = _Sweep(cells, groups), -1.0, 0.0
+    candidates = _Candidates(cells, groups)
+    reached = -1.0
+    f1 = 0.0
     while f1 > reached + CLOSE_TO:
         reached = f1
-        found = sweep.best(2 * cells.positive - reached * cells.weight)
+        found = candidates.best(2 * cells.positive - reached * cells.weight)
         on = cells.score > found[groups[cells.label]]
         whole = cells.weight[on].sum() + cells.n_positive.sum()
         f1 = 2 * cells.positive[on].sum() / max(whole, TINY)
@@ -163,18 +206,24 @@ def _micro_thresholds(cells, groups):
 
 def _macro_gains(cells):
     """Return what every cell adds to the F1 of its label, when predicted in order."""
-    sweep = _Sweep(cells, np.arange(len(cells.n_positive)))
-    order, end, start = sweep.order, sweep.last + 1, sweep.start
-    label = cells.label[order][sweep.last]
-    both, whole = (
-        np.append(0.0, np.cumsum(w[order])) for w in (cells.positive, cells.weight)
-    )
-    whole = whole[end] - whole[start] + cells.n_positive[label]
-    f1 = 2 * (both[end] - both[start]) / np.maximum(whole, TINY)
+    candidates = _Candidates(cells, np.arange(len(cells.n_positive)))
+    order = candidates.order
+    start = candidates.start
+    end = candidates.last + 1
+    label = cells.label[order][candidates.last]
+    # sums over the cells above every threshold: differences of cumulated ones
+    true_up_to = np.append(0.0, np.cumsum(cells.positive[order]))
+    predicted_up_to = np.append(0.0, np.cumsum(cells.weight[order]))
+    true_positive = true_up_to[end] - true_up_to[start]
+    predicted = predicted_up_to[end] - predicted_up_to[start]
+    whole = predicted + cells.n_positive[label]
+    f1 = 2 * true_positive / np.maximum(whole, TINY)
+    # the last cell above a threshold gets what it adds to the threshold before, if that
+    # is the same label's
     before = np.append(0.0, f1)[:-1]
     before[np.append(-1, label)[:-1] != label] = 0.0
     gain = np.zeros(len(order))
-    gain[order[sweep.last]] = f1 - before
+    gain[order[candidates.last]] = f1 - before
     return gain
 
 
@@ -184,15 +233,21 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_labels)
-        Between 0 and 1.
+        Scores between 0 and 1.
     Y : ndarray of shape (n_samples, n_labels)
-        0, 1 or NaN.
+        True labels: 0, 1 or NaN.
     hierarchy : Hierarchy
+        Its labels are the columns.
     strategy : {"global", "level", "label"}
+        Labels that share a threshold.
     average : {"micro", "macro"}
+        The F1 that is to be best.
     shrinkage : float
+        Number of positives with which a group's own threshold weighs as much as the
+        coarser one.
     weight : ndarray of shape (n_samples,) or None
-        Not scaled: a sample of weight 2 is two samples, also for the shrinkage.
+        Weights of the samples, not scaled: a sample of weight 2 is two samples, also
+        for the shrinkage.
 
     Returns
     -------
@@ -200,15 +255,16 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     """
     cells = _read_cells(scores, Y, weight)
     gains = _macro_gains(cells) if average == "macro" else None
-    positive, thresholds = cells.n_positive, np.full(Y.shape[1], DEFAULT)
-    for level in STRATEGIES[: STRATEGIES.index(strategy) + 1]:
+    thresholds = np.full(Y.shape[1], DEFAULT)
+    for level, much in _levels_of(strategy, shrinkage):
         groups = group_labels(hierarchy, level)
-        if gains is None:
-            own = _micro_thresholds(cells, groups)
+        if average == "macro":
+            of_groups = _Candidates(cells, groups).best(gains)
         else:
-            own = _Sweep(cells, groups).best(gains)
-        much = 0.0 if level == "global" else shrinkage
-        thresholds = _shrunk(own[groups], thresholds, groups, positive, much)
+            of_groups = _micro_thresholds(cells, groups)
+        thresholds = _shrunk(
+            of_groups[groups], thresholds, groups, cells.n_positive, much
+        )
     return thresholds
 
 
@@ -221,37 +277,45 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     Parameters
     ----------
     score : callable
-        ``score(thresholds) -> float``, greater is better.
+        Function ``score(thresholds) -> float`` of the thresholds of all labels; greater
+        is better.
     scores : ndarray of shape (n_samples, n_labels)
-        Whose quantiles are tried.
+        Scores, whose quantiles are tried.
     Y : ndarray of shape (n_samples, n_labels)
-        0, 1 or NaN.
+        True labels: 0, 1 or NaN.
     hierarchy : Hierarchy
+        Its labels are the columns.
     strategy : {"global", "level", "label"}
+        Labels that share a threshold.
     shrinkage : float
+        Number of positives with which a group's own threshold weighs as much as the
+        coarser one.
     n_tried : int, default=20
-        Thresholds tried per group.
+        Number of thresholds tried per group.
 
     Returns
     -------
     ndarray of shape (n_labels,)
     """
-    positive, thresholds = (Y == 1).sum(axis=0), np.full(Y.shape[1], DEFAULT)
-    for level in STRATEGIES[: STRATEGIES.index(strategy) + 1]:
-        groups, own = group_labels(hierarchy, level), thresholds.copy()
-        best = score(own)
+    positive = (Y == 1).sum(axis=0)
+    thresholds = np.full(Y.shape[1], DEFAULT)
+    for level, much in _levels_of(strategy, shrinkage):
+        groups = group_labels(hierarchy, level)
+        best_thresholds = thresholds.copy()
+        best = score(best_thresholds)
         for group in np.unique(groups):
             labels = groups == group
-            for value in _candidates(scores[:, labels], n_tried):
-                tried = np.where(labels, value, own)
-                if (reached := score(tried)) > best:
-                    best, own = reached, tried
-        much = 0.0 if level == "global" else shrinkage
-        thresholds = _shrunk(own, thresholds, groups, positive, much)
+            for value in _quantiles(scores[:, labels], n_tried):
+                tried = np.where(labels, value, best_thresholds)
+                reached = score(tried)
+                if reached > best:
+                    best = reached
+                    best_thresholds = tried
+        thresholds = _shrunk(best_thresholds, thresholds, groups, positive, much)
     return thresholds
 
 
-def _candidates(scores, n_tried):
+def _quantiles(scores, n_tried):
     """Return thresholds spread over the positive scores, those near 0.5 first."""
     scores = scores[scores > 0].astype(np.float64)
     if not len(scores):

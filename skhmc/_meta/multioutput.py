@@ -15,8 +15,9 @@ __all__ = ["PerLabel", "fit_as_is", "fit_native", "takes_many_labels"]
 def takes_many_labels(estimator):
     """Tell from its tags whether an estimator takes a 2-D y."""
     tags = get_tags(estimator)
-    kind = tags.classifier_tags
-    return bool(tags.target_tags.multi_output or (kind and kind.multi_label))
+    if tags.target_tags.multi_output:
+        return True
+    return tags.classifier_tags is not None and tags.classifier_tags.multi_label
 
 
 def fit_as_is(estimator, X, y, params):
@@ -59,7 +60,7 @@ def fit_native(estimator, X, Y, params):
         return _fit_weighted(estimator, X, Y.astype(np.int64), params)
     Y = Y.astype(np.int64)  # of smaller integers MLPClassifier mixes up many labels
     if Y.shape[1] == 1 and get_tags(estimator).target_tags.single_output:
-        Y, params = Y.ravel(), _params_of(params, 0)
+        return estimator.fit(X, Y.ravel(), **_params_of(params, 0))
     return estimator.fit(X, Y, **params)
 
 
@@ -84,7 +85,7 @@ class PerLabel(BaseEstimator):
     estimator : estimator
         A classifier with ``predict_proba``, for 1-D y.
     n_jobs : int, default=None
-        Fits at a time.
+        Number of fits at a time.
     """
 
     def __init__(self, estimator, *, n_jobs=None):
@@ -97,17 +98,17 @@ class PerLabel(BaseEstimator):
         Parameters
         ----------
         X : object of n_samples rows
-            Handed on as it is, or some of its rows.
+            Samples, handed on as they are, or some of their rows.
         Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-            0, 1 or NaN; every column holds both 0 and 1.
+            Indicators 0, 1 or NaN; every column holds both 0 and 1.
         names : sequence
             Names of the labels.
         **params
-            Handed on to every ``fit``; a 2-D ``sample_weight`` column by column.
+            Parameters of every ``fit``; a 2-D ``sample_weight`` column by column.
 
         Returns
         -------
-        PerLabel
+        self
         """
         Y = sp.csc_matrix(Y) if sp.issparse(Y) else Y
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(
@@ -133,10 +134,13 @@ class PerLabel(BaseEstimator):
 
 
 def _column(Y, k):
-    return (Y[:, [k]].toarray() if sp.issparse(Y) else Y[:, k]).ravel()
+    if sp.issparse(Y):
+        return Y[:, [k]].toarray().ravel()
+    return Y[:, k].ravel()
 
 
 def _params_of(params, k):
+    """Return the parameters of one label's fit: with its column of weights."""
     weight = params.get("sample_weight")
     if np.ndim(weight) == 2:
         return params | {"sample_weight": weight[:, k]}
@@ -144,10 +148,11 @@ def _params_of(params, k):
 
 
 def _fit_label(estimator, X, y, name, params):
-    rows = np.flatnonzero(~np.isnan(y))
-    if len(rows) < len(y):
-        params = _check_method_params(X, params, rows)
-        X, y = _safe_indexing(X, rows), y[rows]
+    known = np.flatnonzero(~np.isnan(y))
+    if len(known) < len(y):
+        params = _check_method_params(X, params, known)
+        X = _safe_indexing(X, known)
+        y = y[known]
     try:
         return estimator.fit(X, y.astype(np.int64), **params)
     except Exception as error:

@@ -30,10 +30,12 @@ def positive_proba(estimator, X, n_labels):
     Parameters
     ----------
     estimator : estimator
-        Fitted; its ``predict_proba`` returns (n_samples, n_labels), or a list of
-        arrays (n_samples, n_classes), of which a label may have one.
+        A fitted classifier, whose ``predict_proba`` returns (n_samples, n_labels), or a
+        list of arrays (n_samples, n_classes), of which a label may have one.
     X : array-like of shape (n_samples, ...)
+        Samples as the estimator takes them.
     n_labels : int
+        Number of labels.
 
     Returns
     -------
@@ -61,18 +63,19 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
     Parameters
     ----------
     estimator : estimator
-        Cloned for every split.
+        A classifier, cloned for every split.
     X : array-like of shape (n_samples, ...)
+        Samples as the estimator takes them.
     y : array-like of shape (n_samples, n_labels) or list
-        What the estimator is fitted with.
+        Labels as the estimator is fitted with them.
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
         The same labels as 0, 1 or NaN, in the order of the estimator's output.
     splits : list of (train, test)
-        Rows.
+        Rows of every training and test part.
     params : dict
-        Of ``fit``; what has one row per sample is split, too.
+        Parameters of ``fit``; what has one row per sample is split, too.
     n_jobs : int, default=None
-        Splits that run at a time.
+        Number of splits that run at a time.
 
     Returns
     -------
@@ -93,8 +96,10 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
 
 
 def _fit_and_predict(estimator, X, y, Y, train, test, params):
-    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
-    y_train, params = _safe_indexing(y, train), _check_method_params(X, params, train)
+    X_train = _safe_indexing(X, train)
+    X_test = _safe_indexing(X, test)
+    y_train = _safe_indexing(y, train)
+    params = _check_method_params(X, params, train)
     n_labels = Y.shape[1]
     try:
         estimator.fit(X_train, y_train, **params)
@@ -114,6 +119,8 @@ def _fit_and_predict(estimator, X, y, Y, train, test, params):
 
 def _only_value(Y):
     """Return the value of every label that has only one, NaN for the others."""
-    Y = Y.toarray() if sp.issparse(Y) else Y
-    some, other = (Y == 1).any(axis=0), (Y == 0).any(axis=0)
-    return np.where(some & other, np.nan, some.astype(float))
+    if sp.issparse(Y):
+        Y = Y.toarray()
+    has_ones = (Y == 1).any(axis=0)
+    has_zeros = (Y == 0).any(axis=0)
+    return np.where(has_ones & has_zeros, np.nan, has_ones.astype(float))

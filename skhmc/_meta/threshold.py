@@ -1,23 +1,23 @@
-"""HierarchicalThresholdClassifier: cuts probabilities where a score is best."""
+"""HierarchicalThresholdClassifier: thresholds where a score is best."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    _fit_context,
-)
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from skhmc._data.targets import Targets, set_labels
-from skhmc._data.weights import check_sample_weight
+from skhmc._data.targets import Targets
+from skhmc._data.weights import check_sample_weight, to_mean_1
+from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     inner_has,
     is_frozen,
@@ -25,30 +25,41 @@ from skhmc._meta.delegation import (
     output_order,
     read_for_inner,
     route_fit,
-    take_features,
     with_columns,
 )
-from skhmc._meta.f1_thresholds import coherent, cut, f1_thresholds, search_thresholds
+from skhmc._meta.f1_thresholds import (
+    apply_thresholds,
+    constrain,
+    f1_thresholds,
+    search_thresholds,
+)
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
-from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._utils.warnings import warn_user
-from skhmc.metrics import hierarchical_f1_score
+from skhmc.metrics import METRICS, metric_names
 
 __all__ = ["HierarchicalThresholdClassifier"]
 
 
-AVERAGES = {"hierarchical_f1": "micro", "f1_micro": "micro", "f1_macro": "macro"}
+GOALS = {name: METRICS[name] for name in metric_names("tuning")}
 CLOSINGS = ("up", "down")
-CALLEES = ("fit", "split")
+
+
+@dataclass
+class _Tuned:
+    """Thresholds of all labels, how predictions are closed, and the score reached."""
+
+    thresholds: np.ndarray | None
+    closing: str | None
+    score: float | None
 
 
 class HierarchicalThresholdClassifier(
-    MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+    MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
-    r"""Cuts the probabilities of any multi-label classifier where a score is best.
+    r"""Sets the thresholds of any multi-label classifier where a score is best.
 
-    The cut at 0.5 is right for few scores: of rare labels hardly any probability is
+    The threshold 0.5 is right for few scores: of rare labels hardly any probability is
     above it. Thresholds are chosen by cross-validation, one for all labels, one per
     level of the hierarchy or one per label. Predictions are coherent with the hierarchy
     whatever the thresholds and the probabilities are.
@@ -59,46 +70,47 @@ class HierarchicalThresholdClassifier(
         A classifier of several labels with ``predict_proba``: one of this package, or
         of scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        None is that of ``estimator``, or flat where it has none. Where both have one,
-        that of ``estimator`` is put in the order of this one, by name.
+        The label hierarchy. None is that of ``estimator``, or flat where it has none.
+        Where both have one, that of ``estimator`` is put in the order of this one, by
+        name.
     strategy : {"global", "level", "label"}, default="global"
-        Which labels share a threshold: all, those of one depth, or none.
+        Labels that share a threshold: all, those of one depth, or none.
     metric : str or callable, default="hierarchical_f1"
-        What is to be best: "hierarchical_f1", "f1_micro" (the same here, where all
-        label sets hold their ancestors), "f1_macro", or a callable
-        ``metric(Y_true, Y_pred) -> float``, which is called for 20 thresholds of every
-        group of labels (with ``hierarchy``, if it has this parameter) and takes its
-        time with ``strategy="label"``.
+        Score that is to be best: "hierarchical_f1", "f1_micro" (the same here, where
+        all label sets hold their ancestors), "f1_macro", or a callable
+        ``metric(Y_true, Y_pred) -> float``. A callable is called for 20 thresholds of
+        every group of labels, with ``hierarchy`` if it has this parameter, and takes
+        its time with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
         Number of folds of :class:`MultilabelStratifiedKFold` (None: 5), or how else to
         split. "prefit" takes ``estimator`` as it is, and all samples given to tune.
     shrinkage : float, default=10
-        :math:`m`, see Notes: with so many positives a label's own best threshold
-        weighs as much as its level's.
+        Number of positives, :math:`m` in the Notes, with which a label's own best
+        threshold weighs as much as its level's.
     refit : bool, default=True
         Whether ``estimator_`` is fitted with all samples. False takes that of the only
         split of ``cv``. Without effect on "prefit".
     n_jobs : int, default=None
-        Folds fitted at a time.
+        Number of folds fitted at a time.
 
     Attributes
     ----------
     thresholds_ : ndarray of shape (n_labels,)
-        A label is predicted when its probability is above. None after a 1-D ``y``.
+        Probabilities above which labels are predicted. None after a 1-D ``y``.
     closing_ : {"up", "down"}
-        How predictions are made coherent. None after a 1-D ``y``.
+        Way in which predictions are made coherent. None after a 1-D ``y``.
     best_score_ : float
-        The score that they have in cross-validation. None after a 1-D ``y``.
+        Score of the thresholds in cross-validation. None after a 1-D ``y``.
     estimator_ : estimator
         The fitted classifier.
     hierarchy_ : Hierarchy
-        In the order of Y's columns.
+        The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,)
         Names of the columns of Y and of all outputs.
     classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
         ``[0, 1]`` per label; the classes of a 1-D ``y``.
     n_features_in_, feature_names_in_
-        Those of ``estimator_``, where it has them.
+        Number and names of the features, where ``estimator_`` has them.
 
     See Also
     --------
@@ -108,11 +120,11 @@ class HierarchicalThresholdClassifier(
     Notes
     -----
     Probabilities are made coherent, upward (a label is as probable as the most probable
-    label below it) or downward (not more probable than its parents), and cut. Then
-    label sets are closed the same way: upward, ancestors of predicted labels are added;
-    downward, labels with an ancestor missing are taken away. Both are tuned, and the
-    better one is kept (``closing_``). Where probabilities are coherent already and
-    there is one threshold, nothing has to be closed.
+    label below it) or downward (not more probable than its parents), and compared
+    with the thresholds. Then label sets are closed the same way: upward, ancestors of
+    predicted labels are added; downward, labels with an ancestor missing are taken
+    away. Both are tuned, and the better one is kept (``closing_``). Where probabilities
+    are coherent already and there is one threshold, nothing has to be closed.
 
     Of all thresholds the best are found exactly by sorting once, for label sets before
     they are closed; :math:`F_1 = 2 TP / (P + T)` is maximised over many thresholds by
@@ -148,11 +160,11 @@ class HierarchicalThresholdClassifier(
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "strategy": [StrOptions({"global", "level", "label"})],
-        "metric": [StrOptions(set(AVERAGES)), callable],
+        "metric": [StrOptions(set(GOALS)), callable],
         "cv": ["cv_object", StrOptions({"prefit"})],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "refit": ["boolean"],
@@ -161,16 +173,16 @@ class HierarchicalThresholdClassifier(
 
     def __init__(
         self,
-        estimator,
-        hierarchy=None,
+        estimator: Any,
+        hierarchy: Any = None,
         *,
-        strategy="global",
-        metric="hierarchical_f1",
-        cv=5,
-        shrinkage=10,
-        refit=True,
-        n_jobs=None,
-    ):
+        strategy: str = "global",
+        metric: str | Callable[..., Any] = "hierarchical_f1",
+        cv: Any = 5,
+        shrinkage: float | str = 10,
+        refit: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
         self.strategy = strategy
@@ -181,48 +193,59 @@ class HierarchicalThresholdClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Tune the thresholds and fit the estimator.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, ...)
-            As ``estimator`` takes it.
+            Samples as ``estimator`` takes them.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here by ``hierarchy``,
             with a warning. Or lists of label names; or classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Handed to ``estimator``; in tuning with a built-in metric samples weigh as
-            much, too: a weight of 2 is as the sample twice.
+            Weights, handed to ``estimator``. In tuning with a built-in metric samples
+            weigh as much, too: a weight of 2 is as the sample twice.
         **params : dict
-            Handed to ``fit`` of ``estimator``, and ``groups`` to ``cv``; with metadata
-            routing, to those who ask for it.
+            Parameters of ``fit`` of ``estimator``, and ``groups`` of ``cv``; with
+            metadata routing, of those who ask for them.
 
         Returns
         -------
-        HierarchicalThresholdClassifier
-            The fitted classifier itself.
+        self
+            The fitted classifier.
         """
-        vars(self).pop("classes_", None)  # unfitted, should this fail
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = self._is_prefit() or is_frozen(self.estimator)
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         routed = route_fit(self, sample_weight, params)
+        params = routed.estimator.fit
         splits = self._split(X, y, targets, routed.splitter.split)
-        inner = self._inner(y, targets)
-        given = (inner, X, y, splits, routed.estimator.fit)
-        self.estimator_, unseen = self._fitted(*given)
-        self.thresholds_ = self.closing_ = self.best_score_ = None
+        inner = self._with_columns(y, targets)
+        self.estimator_, unseen = self._fit_estimator(inner, X, y, splits, params)
+        tuned = _Tuned(None, None, None)  # after a 1-D y, nothing is
         if targets.classes is None:
-            targets = self._as_fitted(y, targets) if fitted else targets
-            self._warn_flat(targets.hierarchy)
-            rows, proba = self._probabilities(*given, targets.Y, unseen)
-            self._tune(rows, proba, targets, sample_weight)
-        set_labels(self, targets)
-        take_features(self)
+            if fitted:
+                targets = self._in_order_of_outputs(y, targets)
+            self._warn_without_levels(targets.hierarchy)
+            if unseen is None:
+                rows, proba = out_of_fold(
+                    inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
+                )
+            else:
+                rows = unseen
+                proba = self._proba_of_rows(X, rows, targets.hierarchy.n_labels)
+            tuned = self._tune(rows, proba, targets, sample_weight)
+        self.thresholds_ = tuned.thresholds
+        self.closing_ = tuned.closing
+        self.best_score_ = tuned.score
+        self.hierarchy_ = targets.hierarchy
+        self.label_names_ = targets.label_names
+        self.classes_ = targets.output_classes
         return self
 
-    def _warn_flat(self, hierarchy):
+    def _warn_without_levels(self, hierarchy):
         missing = self.hierarchy is None and not len(hierarchy.edges)
         if self.strategy == "level" and missing:
             name = type(self.estimator).__name__
@@ -241,15 +264,18 @@ class HierarchicalThresholdClassifier(
         Y = y if hasattr(y, "columns") else targets.Y  # with names, where it has
         return list(read_cv(self.cv).split(X, Y, **params))
 
-    def _inner(self, y, targets):
+    def _with_columns(self, y, targets):
         """Return the estimator, which knows the columns of y by name or by order."""
         named = targets.classes is not None or hasattr(y, "columns")
         if self._is_prefit() or named:
             return self.estimator
         return with_columns(self.estimator, targets.hierarchy.labels)
 
-    def _fitted(self, inner, X, y, splits, params):
-        """Return the fitted estimator, and rows to tune on that it has not seen."""
+    def _fit_estimator(self, inner, X, y, splits, params):
+        """Return the fitted estimator, and the rows to tune on if it has not seen them.
+
+        That is None where thresholds are tuned on other estimators, out of fold.
+        """
         if self._is_prefit():
             check_is_fitted(inner)
             return inner, slice(None)
@@ -263,58 +289,69 @@ class HierarchicalThresholdClassifier(
             )
         train, test = splits[0]
         params = _check_method_params(X, params, train)
-        X, y = _safe_indexing(X, train), _safe_indexing(y, train)
-        return fit_as_is(inner, X, y, params), test
+        X_train = _safe_indexing(X, train)
+        y_train = _safe_indexing(y, train)
+        return fit_as_is(inner, X_train, y_train, params), test
 
-    def _as_fitted(self, y, targets):
+    def _in_order_of_outputs(self, y, targets):
         """Return the labels in the order in which ``estimator_`` predicts them."""
         hierarchy = targets.hierarchy
         order = output_order(self.estimator_, hierarchy, hasattr(y, "columns"))
         names = [hierarchy.labels[k] for k in order]
         return Targets(targets.Y[:, order], hierarchy.subset(names))
 
-    def _probabilities(self, inner, X, y, splits, params, Y, unseen):
-        """Return rows, and probabilities from estimators that have not seen them."""
-        if unseen is None:
-            options = {"params": params, "n_jobs": self.n_jobs}
-            return out_of_fold(inner, X, y, Y, splits, **options)
-        X = X if isinstance(unseen, slice) else _safe_indexing(X, unseen)
-        return unseen, positive_proba(self.estimator_, X, Y.shape[1])
+    def _proba_of_rows(self, X, rows, n_labels):
+        """Return the probabilities by ``estimator_``; rows may be a slice of all."""
+        if not isinstance(rows, slice):  # which X need not support
+            X = _safe_indexing(X, rows)
+        return positive_proba(self.estimator_, X, n_labels)
 
     def _tune(self, rows, proba, targets, sample_weight):
-        """Choose the thresholds and how predictions are closed."""
-        hierarchy, Y, weight = targets.hierarchy, targets.Y[rows], None
-        Y = Y.toarray() if sp.issparse(Y) else Y
-        Y = Y if np.isnan(Y).any() else Y.astype(int)
+        """Return the best thresholds, closing label sets in the better way."""
+        hierarchy = targets.hierarchy
+        Y = targets.Y[rows]
+        if sp.issparse(Y):
+            Y = Y.toarray()
+        if not np.isnan(Y).any():  # of which any metric may be asked
+            Y = Y.astype(int)
+        weight = None
         if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, targets.Y.shape, np.float64)
-            given = np.mean(np.asarray(sample_weight))  # their scale counts
-            weight = given * weight.mean(axis=1)[rows]
+            weight = to_mean_1(check_sample_weight(sample_weight, *targets.Y.shape))
+            weight = weight.reshape(targets.Y.shape[0], -1)
+            # that has a mean of 1, but here the scale counts: 2 is the sample twice
+            scale = np.mean(np.asarray(sample_weight))
+            weight = scale * weight.mean(axis=1)[rows]
+        # without an edge both ways to close are the same
+        closings = CLOSINGS if len(hierarchy.edges) else CLOSINGS[:1]
+        found = [
+            self._tune_closing(closing, proba, Y, hierarchy, weight)
+            for closing in closings
+        ]
+        return max(found, key=lambda tuned: tuned.score)  # of equal ones the first
+
+    def _tune_closing(self, closing, proba, Y, hierarchy, weight):
+        """Return the best thresholds where label sets are closed in one way."""
+        scores = constrain(proba, hierarchy, closing)
+
+        def measure(thresholds):
+            predicted = apply_thresholds(scores, thresholds, hierarchy, closing)
+            return self._measure(Y, predicted.astype(int), hierarchy, weight)
+
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
-        self.best_score_ = -np.inf
-        for closing in CLOSINGS if len(hierarchy.edges) else CLOSINGS[:1]:
-            scores = coherent(proba, hierarchy, closing)
-
-            def score(thresholds, scores=scores, closing=closing):
-                predicted = cut(scores, thresholds, hierarchy, closing).astype(int)
-                return self._measure(Y, predicted, hierarchy, weight)
-
-            data = (scores, Y, hierarchy)
-            if callable(self.metric):
-                thresholds = search_thresholds(score, *data, **options)
-            else:
-                options |= {"average": AVERAGES[self.metric], "weight": weight}
-                thresholds = f1_thresholds(*data, **options)
-            if (reached := score(thresholds)) > self.best_score_:
-                self.best_score_, self.closing_ = reached, closing
-                self.thresholds_ = thresholds
+        average = None
+        if not callable(self.metric):
+            average = GOALS[self.metric].f1_average
+        if average is None:
+            thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
+        else:  # of F1 the best thresholds are found exactly
+            thresholds = f1_thresholds(
+                scores, Y, hierarchy, average=average, weight=weight, **options
+            )
+        return _Tuned(thresholds, closing, measure(thresholds))
 
     def _measure(self, Y, predicted, hierarchy, weight):
         if not callable(self.metric):
-            options = {"average": AVERAGES[self.metric], "sample_weight": weight}
-            return hierarchical_f1_score(
-                Y, predicted, hierarchy, close=False, **options
-            )
+            return GOALS[self.metric].measure(Y, predicted, hierarchy, weight)
         value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
         if not isinstance(value, Real) or not np.isfinite(value):
             raise ValueError(
@@ -324,7 +361,7 @@ class HierarchicalThresholdClassifier(
             )
         return float(value)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
 
         After a 1-D ``y`` classes (n_samples,).
@@ -332,10 +369,13 @@ class HierarchicalThresholdClassifier(
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
             return self.estimator_.predict(X)
-        scores = coherent(self.predict_proba(X), self.hierarchy_, self.closing_)
-        return cut(scores, self.thresholds_, self.hierarchy_, self.closing_).astype(int)
+        scores = constrain(self.predict_proba(X), self.hierarchy_, self.closing_)
+        predicted = apply_thresholds(
+            scores, self.thresholds_, self.hierarchy_, self.closing_
+        )
+        return predicted.astype(int)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
         After a 1-D ``y`` those of ``classes_``.
@@ -346,46 +386,25 @@ class HierarchicalThresholdClassifier(
         return positive_proba(self.estimator_, X, len(self.label_names_))
 
     @available_if(inner_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, which knows nothing of the thresholds."""
         check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 
     @available_if(inner_has("raw_decision_function"))
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return that of the estimator, before its coherence step."""
         check_is_fitted(self, "classes_")
         return self.estimator_.raw_decision_function(X)
 
     @available_if(inner_has("predict_raw"))
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return that of the estimator, with its own threshold, before coherence."""
         check_is_fitted(self, "classes_")
         return self.estimator_.predict_raw(X)
 
-    def score(self, X, y, sample_weight=None):
-        """Return the share of samples whose known labels are all predicted right."""
-        return subset_accuracy(self, X, y, sample_weight)
-
-    def get_metadata_routing(self):
-        """Return who asks for which metadata: the estimator, and the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-            Scikit-learn's description of the routing.
-        """
-        fit, split = (MethodMapping().add(caller="fit", callee=c) for c in CALLEES)
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router = router.add(estimator=self.estimator, method_mapping=fit)
-        return router.add(splitter=self.cv, method_mapping=split)
-
     def __sklearn_tags__(self):
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.non_deterministic = inner.non_deterministic
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
         tags.target_tags.multi_output = inner.target_tags.multi_output
-        tags.target_tags.single_output = inner.target_tags.single_output
-        if inner.classifier_tags is not None:
-            tags.classifier_tags = inner.classifier_tags
         return tags

@@ -1,27 +1,34 @@
 """``fit``, ``partial_fit`` and the predictions that all network estimators share."""
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.targets import label_attributes, read_fit_input
-from skhmc._data.weights import warn_constant
-from skhmc._data.X import check_X
+from skhmc._data.targets import match_former, read_targets, require_y
+from skhmc._data.weights import read_sample_weight, warn_constant
+from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoder
 from skhmc._networks.parameters import PrefixedParams, resolve
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
-from skhmc._scoring.outputs import Blocks, TopK, format_proba
+from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc._scoring.top_k import TopKMixin
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
 
-class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
+class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     """Fits what a subclass builds, and predicts from it block by block.
 
     A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
@@ -38,7 +45,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
     # -- fit ---------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network.
 
         Parameters
@@ -61,12 +68,17 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         former = self._former if self.warm_start and self._is_fitted else None
         if former is None:
             self._forget()
-        known = None if former is None else "features"
-        data = read_fit_input(self, X, y, sample_weight, former=known)
-        return self._learn(*data, former)
+        require_y(self, y)
+        X = self._check_X(X, reset=former is None)
+        targets = read_targets(y, self.hierarchy)
+        check_consistent_length(X, targets.Y)
+        weight = read_sample_weight(sample_weight, y, targets, self._dtype)
+        return self._learn(X, targets, weight, former)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Train one epoch on a part of the training data, at a constant learning rate.
 
         The first call decides which labels there are: the columns of ``y``, or the
@@ -107,20 +119,43 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
                 "The parameter hierarchy was changed since the first call. Start anew "
                 "with fit, or with a clone."
             )
-        known = None if former is None else "labels"
-        options = {"former": known, "classes": classes, "partial": True}
-        data = read_fit_input(self, X, y, sample_weight, **options)
-        return self._learn(*data, former, partial=True)
+        require_y(self, y)
+        X = self._check_X(X, reset=former is None)
+        if former is None:
+            targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
+        else:
+            targets = read_targets(y, self.hierarchy_, classes=classes)
+        check_consistent_length(X, targets.Y)
+        weight = read_sample_weight(sample_weight, y, targets, self._dtype)
+        if former is not None:
+            before = (self.hierarchy_, self.classes_)
+            targets, weight = match_former(targets, weight, *before)
+        return self._learn(X, targets, weight, former, partial=True)
+
+    def _check_X(self, X, reset):
+        """Return X as the network takes it; a new fit may have samples of any shape."""
+        many = self._many_dimensions
+        X = check_X(self, X, dtype=self._dtype, reset=reset, allow_nd=many)
+        if not reset:
+            name = type(self).__name__
+            check_sample_shape(name, X.shape[1:], self._sample_shape)
+        return X
 
     def _learn(self, X, targets, weight, former, partial=False):
-        """Resolve, build, train: from checked data to a fitted estimator.
+        """Plan, train, keep: from checked data to a fitted estimator.
 
         Nothing of the estimator is written before the network is trained, so that what
         was fitted stays fitted if training that goes on fails.
         """
-        params = self._all_params()
         if former is not None:
             self._check_same_labels(targets)
+        settings, problem, parts = self._plan(X, targets, weight, former, partial)
+        trained = train(parts, problem, settings)
+        return self._set_fitted(trained, targets, settings, problem, parts)
+
+    def _plan(self, X, targets, weight, former=None, partial=False):
+        """Return the Settings, the Problem and the Parts of the network to train."""
+        params = self._all_params()
         encoders = []
         if self.encoder is not None:  # made first: their width decides what fits
             n_networks = params.get("n_estimators", 1)
@@ -144,9 +179,7 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             n_networks = settings.n_estimators
             encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
-        parts = side_by_side(networks)
-        trained = train(parts, problem, settings)
-        return self._set_fitted(trained, targets, settings, problem, parts)
+        return settings, problem, side_by_side(networks)
 
     def _set_fitted(self, trained, targets, settings, problem, parts):
         """Set every fitted attribute: here, and nowhere else."""
@@ -168,11 +201,14 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
             "net_": trained.net,
             "history_": trained.history,
             "n_iter_": len(trained.history),
+            "_sample_shape": problem.X.shape[1:],
+            "hierarchy_": targets.hierarchy,
+            "label_names_": targets.label_names,
+            "classes_": targets.output_classes,
             "dropout_": settings.dropout,
             "n_sampled_labels_": settings.n_sampled_labels,
         }
-        fitted |= label_attributes(targets)
-        fitted |= self._fitted(former, settings, fitted["label_names_"])
+        fitted |= self._fitted(former, settings, targets.label_names)
         for name, value in fitted.items():
             setattr(self, name, value)
         return self
@@ -222,20 +258,22 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
 
     def _check_coherence(self, form):
         """Raise when labels in this form cannot have the coherence asked for."""
-        form.check(self.coherence)
+        form.rule(self.coherence)
 
     # -- predictions -------------------------------------------------------------------
 
     @property
-    def coherence_(self):
+    def coherence_(self) -> str | None:
         """How probabilities become coherent, where "auto" is decided."""
-        return self._form.auto if self.coherence == "auto" else self.coherence
+        return self._form.default_rule if self.coherence == "auto" else self.coherence
+
+    def _check_ready(self):
+        check_is_fitted(self, "net_")
+        self._validate_params()  # some may change after fit
 
     def _blocks(self, X, change):
         """Return what a function makes of the net's logits, block by block."""
-        check_is_fitted(self, "net_")
-        self._validate_params()  # some may change after fit
-        X = check_X(self, X, reset=False, allow_nd=self._many_dimensions)
+        X = self._check_X(X, reset=False)
         data = SliceDataset(
             X,
             dtype=self.net_.dtype,
@@ -249,24 +287,25 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         return getattr(self, "encoder", None) is not None
 
     def _scored_by(self):
-        return self._form, self.coherence
+        """Return how labels are scored, and the rule that makes scores coherent."""
+        return self._form, self._form.rule(self.coherence)
 
     def _scored(self):
-        check_is_fitted(self, "net_")
+        self._check_ready()
         if self.classes_.ndim == 2:
             return self._scored_by()
         return OneClass(self._form, self.classes_), None
 
-    def _indicators(self, X, form, coherence):
+    def _indicators(self, X, form, rule):
         sparse = self.sparse_output and self.classes_.ndim == 2
-        how = coherence, self.threshold, sparse
+        how = rule, self.threshold, sparse
         return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
 
     def _proba_blocks(self, X):
-        form, coherence = self._scored()
-        return self._blocks(X, lambda logits: form.proba(logits, coherence))
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.proba(logits, rule))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
 
         Coherent with ``hierarchy_`` unless ``coherence=None``.
@@ -274,35 +313,36 @@ class NetworkHMC(PrefixedParams, TopK, ClassifierMixin, BaseEstimator):
         found = self._indicators(X, *self._scored())
         return self.classes_[found] if self.classes_.ndim == 1 else found
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
         With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
         """
         return format_proba(self, self._proba_blocks(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent logits (n_samples, n_labels); positive: more likely than not.
 
         After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
         """
-        form, kind = self._scored()
-        return self._blocks(X, lambda logits: form.logits(logits, kind)).array()
+        form, rule = self._scored()
+        return self._blocks(X, lambda logits: form.logits(logits, rule)).array()
 
-    def raw_decision_function(self, X):
+    def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the logits (n_samples, n_labels) before the coherence step."""
+        self._check_ready()
         return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
-    def predict_raw(self, X):
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
 
         Of single paths, without ``threshold``: every level's most probable label.
         """
-        check_is_fitted(self, "net_")
+        self._check_ready()
         return self._indicators(X, self._form, None)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of samples whose known labels are all predicted right."""
         return subset_accuracy(self, X, y, sample_weight)
 

@@ -1,12 +1,16 @@
 """HCALClassifier: prototypes, aggregation, perturbation and adaptive task weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skhmc._data.weights import most_per_row
+from skhmc._data.weights import max_positives_per_row
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import (
     EMBEDDING_CONSTRAINTS,
@@ -15,6 +19,7 @@ from skhmc._networks.parameters import (
 )
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion
 from skhmc.nn.losses import softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
@@ -77,12 +82,14 @@ class HCALClassifier(NetworkHMC):
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "max", "path", "isotonic", None}, default="auto"
-        Rule that makes probabilities coherent: parents are raised to their highest
-        child ("max"), paths are scored as wholes ("path", single paths only), or the
-        nearest coherent probabilities are taken ("isotonic", trees only). "auto" is
-        "path" for single paths, else "max". None shows the raw scores. May change after
-        ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path"} or \
+            None, default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
+        ("average"), conditional probabilities multiplied down ("product"), the nearest
+        coherent probabilities ("isotonic", trees only), or paths scored as wholes
+        ("path", single paths only). "auto" is "path" for single paths, else "max". None
+        shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
         is the most probable path ("path") or label of every level (None).
@@ -218,7 +225,7 @@ class HCALClassifier(NetworkHMC):
         "batch_size": 32,
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
@@ -234,51 +241,51 @@ class HCALClassifier(NetworkHMC):
             callable,
         ],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
-        "coherence": [StrOptions({"auto", "max", "path", "isotonic"}), None],
+        "coherence": [StrOptions(RuleNames("auto", paths=True)), None],
     }
     _dropped = ("the input", "the hidden layers", "the embedding")
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000, 1000),
-        embedding_dim=256,
-        dropout="auto",
-        temperature=0.3,
-        normalize_features="auto",
-        linear_head="auto",
-        perturbation=0.01,
-        aggregation=0.0,
-        task_weighting="adaptive",
-        gamma=0.5,
-        label_loss="auto",
-        leaf_prediction="auto",
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        n_estimators=1,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        embedding_dim: int = 256,
+        dropout: float | str | tuple[float | str, ...] = "auto",
+        temperature: float = 0.3,
+        normalize_features: bool | str = "auto",
+        linear_head: bool | str = "auto",
+        perturbation: float = 0.01,
+        aggregation: float | tuple[float, int] = 0.0,
+        task_weighting: str = "adaptive",
+        gamma: float = 0.5,
+        label_loss: str | Callable[..., Any] = "auto",
+        leaf_prediction: str = "auto",
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float | tuple[float, ...] = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        n_estimators: int = 1,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -385,7 +392,7 @@ def _max_means(problem, settings, tasks):
         return None
     positions = torch.arange(problem.n_net_labels)
     levels = [positions[classes].numpy() for classes in tasks.classes]
-    per_row = most_per_row(*problem.form.place(problem.Y), levels)
+    per_row = max_positives_per_row(*problem.form.to_net_order(problem.Y), levels)
     return [settings.chunk * n for n in per_row]
 
 

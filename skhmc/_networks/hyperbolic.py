@@ -1,10 +1,13 @@
 """HyperbolicHMC: a classifier that learns the hierarchy of its labels."""
 
-from copy import copy
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +23,7 @@ from skhmc._networks.label_embedding import (
 from skhmc._networks.label_similarity import SIMILARITIES
 from skhmc._networks.parameters import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
+from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
 from skhmc.nn.criteria import EmbeddingCriterion
 from skhmc.nn.hyperbolic import log0, radius_penalty
@@ -83,10 +87,11 @@ class HyperbolicHMC(NetworkHMC):
         Kind of hierarchy that is learnt: labels have one parent, or several.
     parent_threshold : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
-    coherence : {"auto", "max", "isotonic", "learned", None}, default="auto"
+    coherence : {"auto", "learned", "average", "max", "min", "product", "isotonic"} \
+            or None, default="auto"
         Rule that makes probabilities coherent with ``hierarchy``, see
-        :class:`HCALClassifier`; "learned" is "max" with ``learned_hierarchy_``. May
-        change after ``fit``.
+        :class:`HCALClassifier`; "auto" is "max", and "learned" is "max" with
+        ``learned_hierarchy_``. None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -209,7 +214,7 @@ class HyperbolicHMC(NetworkHMC):
         "schedule": "constant",
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **EMBEDDING_CONSTRAINTS,
         "mode": [StrOptions({"joint", "cascade", "flat"})],
@@ -222,51 +227,51 @@ class HyperbolicHMC(NetworkHMC):
         "tangent_scores": ["boolean"],
         "structure": [StrOptions({"tree", "dag"})],
         "parent_threshold": [Interval(Real, 0, 1, closed="right")],
-        "coherence": [StrOptions({"auto", "max", "isotonic", "learned"}), None],
+        "coherence": [StrOptions(RuleNames("auto", "learned")), None],
     }
     _dropped = ("the input", "the hidden layers", "the embedding")
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000,),
-        embedding_dim=64,
-        dropout=("auto", "auto", 0.2),
-        mode="joint",
-        embedding_weight=0.03,
-        geometry="hyperbolic",
-        similarity="cosine",
-        ranking_sample=(256, 20),
-        temperature=0.1,
-        max_radius=8.0,
-        tangent_scores=True,
-        structure="tree",
-        parent_threshold=0.8,
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000,),
+        embedding_dim: int = 64,
+        dropout: float | str | tuple[float | str, ...] = ("auto", "auto", 0.2),
+        mode: str = "joint",
+        embedding_weight: float = 0.03,
+        geometry: str = "hyperbolic",
+        similarity: str = "cosine",
+        ranking_sample: tuple[int, int] = (256, 20),
+        temperature: float = 0.1,
+        max_radius: float | None = 8.0,
+        tangent_scores: bool = True,
+        structure: str = "tree",
+        parent_threshold: float = 0.8,
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float | tuple[float, ...] = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -306,18 +311,17 @@ class HyperbolicHMC(NetworkHMC):
         self._set_prefixed(prefixed)
 
     def _check_coherence(self, form):
-        form.check("max" if self.coherence == "learned" else self.coherence)
+        form.rule("max" if self.coherence == "learned" else self.coherence)
 
     def _scored_by(self):
         if self.coherence != "learned":
             return super()._scored_by()
-        form = copy(self._form)
-        form.outside = self.learned_hierarchy_
-        return form, "max"
+        form = self._form.with_hierarchy(self.learned_hierarchy_)
+        return form, form.rule("max")
 
     @property
     def _depth(self):
-        return self._scored_by()[0].outside.depth
+        return self._scored_by()[0].hierarchy_of_Y.depth
 
     def _build(self, problem, settings, encoder):
         """Return points of labels, and the loss of labels plus that of their points."""
@@ -421,14 +425,14 @@ class HyperbolicHMC(NetworkHMC):
         return LabelPoints(table, self._former.extra.geometry)
 
     @property
-    def label_embeddings_(self):
+    def label_embeddings_(self) -> np.ndarray:
         return self._points.positions
 
     @property
-    def label_radius_(self):
+    def label_radius_(self) -> np.ndarray:
         return self._points.radius
 
-    def label_distances(self, labels=None):
+    def label_distances(self, labels: Any = None) -> np.ndarray:
         """Return the distances of labels from all labels (n_labels, n_labels).
 
         Parameters

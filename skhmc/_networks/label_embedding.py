@@ -7,10 +7,10 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
+from skhmc._data.cooccurrence import count_together, count_unknown_beside
 from skhmc._networks.label_similarity import ancestry
 from skhmc._networks.label_similarity import similarity as label_similarity
-from skhmc.induction import cooccurrence, rates_of_counts
-from skhmc.induction._rates import unknown_beside
+from skhmc.induction import rates_of_counts
 from skhmc.nn.hyperbolic import radius, to_ball
 from skhmc.nn.pairs import RankedPairs
 from skhmc.nn.ranking import (
@@ -74,8 +74,9 @@ def count_pairs(problem):
             Y = np.where(seen, Y.toarray() if sp.issparse(Y) else Y, np.nan)
         weight = weight.sum(axis=1, dtype=np.float64) / np.maximum(seen.sum(axis=1), 1)
         n_samples = weight.sum()
-    counts = cooccurrence(Y, weight)
-    unknown = unknown_beside(Y, weight, None if problem.partial else counts)
+    counts = count_together(Y, weight)
+    pairs = None if problem.partial else counts
+    unknown = count_unknown_beside(Y, weight, pairs)
     return PairCounts(counts, *unknown, n_samples)
 
 

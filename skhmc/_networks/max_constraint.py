@@ -1,11 +1,18 @@
 """MaxConstraintClassifier: a sigmoid per label, and the max constraint."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
 
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
+from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import LabelCriterion
 from skhmc.nn.modules import LabelNetwork
 from skhmc.nn.tasks import label_tasks
@@ -38,10 +45,13 @@ class MaxConstraintClassifier(NetworkHMC):
         Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the
         scores after the max constraint. A callable maps logits and targets (B, L) to
         losses (B, L).
-    coherence : {"auto", "max", "isotonic", None}, default="auto"
-        Rule that makes probabilities coherent: parents are raised to their highest
-        child ("max", which is "auto"), or the nearest coherent probabilities are taken
-        ("isotonic", trees only). None shows the raw scores. May change after ``fit``.
+    coherence : {"auto", "average", "max", "min", "product", "isotonic"} or None, \
+            default="auto"
+        Rule that makes probabilities coherent: labels are raised to their highest
+        descendant ("max", which is "auto") or lowered to their lowest ancestor ("min"),
+        the mean of both ("average"), conditional probabilities multiplied down
+        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
+        None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -158,46 +168,46 @@ class MaxConstraintClassifier(NetworkHMC):
         "batch_size": 4,
     }
 
-    _parameter_constraints = {
+    _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
         "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
-        "coherence": [StrOptions({"auto", "max", "isotonic"}), None],
+        "coherence": [StrOptions(RuleNames("auto")), None],
     }
     _dropped = ("the input", "the hidden layers")
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        encoder=None,
-        hidden_layer_sizes=(1000, 1000),
-        dropout="auto",
-        label_loss="bce",
-        coherence="auto",
-        threshold=None,
-        proba_format="array",
-        sparse_output=False,
-        class_weight=None,
-        optimizer="adamw",
-        learning_rate_init=1e-3,
-        schedule="onecycle",
-        batch_size=64,
-        n_sampled_labels="auto",
-        max_iter=60,
-        n_estimators=1,
-        warm_start=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-        **prefixed,
-    ):
+        encoder: Callable[..., Any] | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        dropout: float | str | tuple[float | str, ...] = "auto",
+        label_loss: str | Callable[..., Any] = "bce",
+        coherence: str | None = "auto",
+        threshold: float | None = None,
+        proba_format: str = "array",
+        sparse_output: bool = False,
+        class_weight: dict | str | tuple[str, float] | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate_init: float = 1e-3,
+        schedule: str | Callable[..., Any] = "onecycle",
+        batch_size: int | None = 64,
+        n_sampled_labels: int | str | None = "auto",
+        max_iter: int = 60,
+        n_estimators: int = 1,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **prefixed: Any,
+    ) -> None:
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -5,15 +5,18 @@ parameters and data and writes nothing; what it returns, :class:`Settings`, is a
 building and training a network look at.
 """
 
+from __future__ import annotations
+
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -248,9 +251,12 @@ def _label_form(params, targets, former, partial):
     if label_loss in ("auto", "softmax"):
         single = is_single_path(targets.Y, hierarchy)
     if label_loss == "auto":
-        tree = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
-        sure = one_label or not partial  # later parts may hold other sets of labels
-        label_loss = "softmax" if single and tree and sure else "bce"
+        # Indicators without an edge are a flat multi-label problem, also where by
+        # chance no sample has two labels; and later parts may have more than one.
+        structured = hierarchy.is_tree and (one_label or len(hierarchy.edges) > 0)
+        stays_single = one_label or not partial
+        paths = single and structured and stays_single
+        label_loss = "softmax" if paths else "bce"
     if label_loss != "softmax":
         if leaf_prediction == "mandatory":
             raise ValueError(
@@ -277,6 +283,8 @@ def _single_path(targets, asked, partial):
     leaf_prediction = asked
     if asked == "auto":
         leaf_prediction = "optional" if some_stop else "mandatory"
+    # Rows of indicators that stop early may still be scored by the leaves below; a
+    # class that is no leaf could never be predicted.
     if leaf_prediction == "mandatory" and some_stop and one_label:
         names = name_list(hierarchy.labels[i] for i in stops)
         what = "classes hold" if partial else "y holds"
@@ -287,7 +295,7 @@ def _single_path(targets, asked, partial):
         )
     if leaf_prediction == "mandatory":
         return SinglePath(hierarchy), leaf_prediction
-    if asked == "optional":  # also where no training sample stops
+    if asked == "optional":  # anywhere, and not only where samples of "auto" stop
         stops = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
     return SinglePath(hierarchy, stops, empty), leaf_prediction
 
@@ -314,7 +322,7 @@ def _former_form(label_loss, leaf_prediction, targets, former):
             f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
         )
     _check_kept("leaf_prediction", leaf_prediction, former.leaf_prediction)
-    form.accepts(targets.Y, leaf_prediction)
+    form.check_targets(targets.Y, leaf_prediction)
     return form, asked, former.leaf_prediction
 
 
@@ -605,11 +613,11 @@ def check_accepted(name, options, function, more=(), less=()):
             )
 
 
-class PrefixedParams:
+class PrefixedParams(BaseEstimator):
     """Takes, shows and sets parameters with a prefix: ``optimizer__betas``, say.
 
-    Before scikit-learn's BaseEstimator in the bases of a class, whose constructor ends
-    with ``**prefixed`` and ``self._set_prefixed(prefixed)``.
+    The constructor of a subclass ends with ``**prefixed`` and
+    ``self._set_prefixed(prefixed)``.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -629,7 +637,8 @@ class PrefixedParams:
                     f"argument {key!r}; parameters that are handed on begin with "
                     f"{', '.join(PREFIXES)}."
                 )
-        vars(self).update(params)
+        for name, value in params.items():
+            setattr(self, name, value)
 
     def _all_params(self):
         """Return every parameter by name, also those that a subclass does not name."""
@@ -639,7 +648,7 @@ class PrefixedParams:
     def _prefixed(self):
         return {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name, with those that are handed on.
 
         Parameters
@@ -654,7 +663,7 @@ class PrefixedParams:
         """
         return super().get_params(deep) | self._prefixed()
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also any that are handed on, and return the estimator.
 
         Parameters
@@ -670,5 +679,6 @@ class PrefixedParams:
         """
         handed_on = {k: v for k, v in params.items() if k.startswith(PREFIXES)}
         super().set_params(**{k: v for k, v in params.items() if k not in handed_on})
-        vars(self).update(handed_on)
+        for name, value in handed_on.items():
+            setattr(self, name, value)
         return self

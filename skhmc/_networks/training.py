@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._data.hold_out import hold_out
-from skhmc._data.weights import balanced_weights, rates, read_class_weight
+from skhmc._data.weights import balanced_weights, read_class_weight, smoothed_rates
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.label_sampling import LabelSampler
@@ -27,7 +27,7 @@ from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
-from skhmc.metrics import au_prc_score
+from skhmc.metrics import find_metric
 from skhmc.nn.committee import Committee, CommitteeCriterion
 from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.modules import seed_module
@@ -118,12 +118,12 @@ class Problem:
 
     def frequencies(self):
         """Return every label's share of positives, as the class weights count them."""
-        return rates(*self.weighted_counts())
+        return smoothed_rates(*self.weighted_counts())
 
     def log_odds(self):
         """Return where the logits of labels start; fixed ones stay there."""
         positive, known, _ = self.counts
-        prior = rates(positive, known)
+        prior = smoothed_rates(positive, known)
         return logit(np.where(self.fixed, prior, self.frequencies()))
 
     def class_weight_tensors(self):
@@ -250,7 +250,7 @@ def _weight_of_labels(form, class_weight, counts):
         return None
     if not isinstance(class_weight, dict):
         return form.balanced(counts.positive, counts.known, class_weight)
-    ones = read_class_weight(class_weight, form.outside)
+    ones = read_class_weight(class_weight, form.hierarchy_of_Y)
     return np.ones(len(counts.positive)), form.encode_class_weight(ones)
 
 
@@ -305,6 +305,8 @@ class _CoherentScore:
         self.dataset = dataset
         self.Y = Y
         self.form = form
+        self.rule = form.rule("auto")
+        self.metric = find_metric("au_prc", "stopping")
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -317,9 +319,9 @@ class _CoherentScore:
 
     def __call__(self, net):
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        proba = blocks.map(lambda logits: self.form.proba(logits, "auto")).array()
-        options = {"close": False, "sample_weight": self.weight}
-        return au_prc_score(self.Y, proba, **options)
+        proba = blocks.map(lambda logits: self.form.proba(logits, self.rule)).array()
+        hierarchy = self.form.hierarchy_of_Y
+        return self.metric.measure(self.Y, proba, hierarchy, self.weight)
 
 
 def train(parts, problem, settings):
@@ -415,7 +417,7 @@ def _training_data(problem, settings, module, sampler):
         X = X[rows]
         Y = Y[rows]
         weight = None if weight is None else weight[rows]
-    Y, columns = problem.form.place(Y)
+    Y, columns = problem.form.to_net_order(Y)
     return SliceDataset(
         X,
         Y,

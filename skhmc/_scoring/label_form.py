@@ -1,9 +1,12 @@
 """How labels enter a network and how its logits become coherent scores.
 
-Inside, labels stand in level order (roots first, then by name); outside, in the order
-of Y's columns. :class:`ManyPaths` scores every label by a sigmoid, :class:`SinglePath`
-every level by a softmax. Both have the same methods, so estimators need not ask.
+A network has the labels in level order (roots first, then by name), and everybody else
+in the order of Y's columns. :class:`ManyPaths` scores every label by a sigmoid,
+:class:`SinglePath` every level by a softmax. Both have the same methods, so estimators
+need not ask.
 """
+
+from copy import copy
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,32 +14,64 @@ from scipy.special import log_softmax
 
 from skhmc._data.weights import balanced_weights, label_counts
 from skhmc._scoring.outputs import above, sigmoid, to_csr
-from skhmc._utils.levels import sweep, transposed
+from skhmc._utils.levels import transposed
 from skhmc._utils.messages import name_list
-from skhmc.coherence import (
-    check_tree,
-    close_upward,
-    isotonic_constraint,
-    max_constraint,
-)
+from skhmc.coherence import RULES, RuleNames, close_upward, max_constraint
 from skhmc.paths import PathSpace, is_single_path, stopping_points
 
 __all__ = ["ManyPaths", "OneClass", "SinglePath"]
 
 
 class _LevelOrder:
-    """Level order inside, Y's order outside."""
+    """The order of a network's labels, and the rules that its scores can have.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        Of Y's columns, in their order.
+    extended : Hierarchy
+        The same labels, then those that only the network has.
+    """
+
+    has_paths = False  # whether probabilities of whole paths can be had
+    default_rule = "max"  # what coherence="auto" is
 
     def __init__(self, hierarchy, extended):
-        self.outside = hierarchy
+        self.hierarchy_of_Y = hierarchy
         names = [str(label) for label in extended.labels]
-        kinds = [type(label).__name__ for label in extended.labels]  # 1 and "1"
+        # the type tells 1 from "1", so that they have one order
+        kinds = [type(label).__name__ for label in extended.labels]
+        # the column of every label of the network, and the network's of every column
         self.order = np.lexsort((kinds, names, extended.depth))
-        self.hierarchy = extended.subset([extended.labels[i] for i in self.order])
         self.inverse = np.argsort(self.order)
+        self.hierarchy = extended.subset([extended.labels[i] for i in self.order])
         self.level_sizes = [len(level) for level in self.hierarchy.levels]
 
-    def accepts(self, Y, leaf_prediction):
+    def rule(self, coherence):
+        """Return the rule that a value of ``coherence`` means here, None for none.
+
+        Raises
+        ------
+        ValueError
+            When scores of this form, or of this hierarchy, cannot follow it.
+        """
+        if coherence is None:
+            return None
+        name = self.default_rule if coherence == "auto" else coherence
+        names = RuleNames(paths=self.has_paths)
+        if name not in names:
+            expected = ", ".join(map(repr, ["auto", *names]))
+            known = RULES.get(name)
+            only_paths = known is not None and known.needs_paths
+            why = f"; {name!r} needs single paths and a softmax" if only_paths else ""
+            raise ValueError(
+                f"Got coherence={coherence!r}, expected {expected} or None{why}."
+            )
+        found = RULES[name]
+        found.check(self.hierarchy_of_Y)
+        return found
+
+    def check_targets(self, Y, leaf_prediction):
         """Raise when closed labels Y cannot be scored in this form."""
 
     def encode_class_weight(self, weight):
@@ -50,13 +85,16 @@ class _LevelOrder:
         positive, known = label_counts(self._extend(Y), weight)
         return positive[self.order], known[self.order]
 
-    def place(self, Y):
-        """Return targets, and where their columns stand in the network (None: there).
+    def to_net_order(self, Y):
+        """Return targets, and where their columns stand in the network.
 
-        A sparse Y is not copied if no column is added.
+        That is None for an array, whose columns are put there. A sparse Y is left in
+        its order, so that it is not copied if no column is added.
         """
         Y = self._extend(Y)
-        return (Y, self.inverse) if sp.issparse(Y) else (Y[:, self.order], None)
+        if sp.issparse(Y):
+            return Y, self.inverse
+        return Y[:, self.order], None
 
     def encode_weight(self, weight):
         """Return sample weights (n_samples, 1 or n_net_labels), or None."""
@@ -64,33 +102,37 @@ class _LevelOrder:
             return weight
         return self._extend_weight(weight)[:, self.order]
 
-    def check(self, coherence):
-        """Raise when scores of this form cannot have this kind of coherence."""
-        if coherence is not None and coherence not in self.coherences:
-            raise ValueError(
-                f"Got coherence={coherence!r}, expected {self.needs}, 'auto' or None."
-            )
+    def to_Y_order(self, logits):
+        """Return columns of the net in Y's order: a new array, in F order."""
+        return self._by_label(logits).T
 
-    def outward(self, logits):
-        """Return columns of the net in the order outside, in F order, a new array."""
-        return transposed(logits).take(self.inverse, axis=0).T
+    def _by_label(self, logits):
+        """Return logits as (n_labels, n_samples) in Y's order, in C order."""
+        return transposed(logits).take(self.inverse, axis=0)
 
 
 class ManyPaths(_LevelOrder):
     """Any set of labels: a sigmoid per label."""
 
-    auto = "max"  # what coherence="auto" means
-    coherences = ("auto", "max", "isotonic")
-    needs = "'max' or 'isotonic' ('path' needs single paths and a softmax)"
-
     def __init__(self, hierarchy):
         super().__init__(hierarchy, hierarchy)
 
-    def check(self, coherence):
-        """Raise when scores of this form cannot have this kind of coherence."""
-        super().check(coherence)
-        if coherence == "isotonic":
-            check_tree(self.outside)
+    def with_hierarchy(self, hierarchy):
+        """Return this form with scores that are coherent with another hierarchy.
+
+        Parameters
+        ----------
+        hierarchy : Hierarchy
+            Of the same labels, in the order of Y's columns. The order of the network's
+            labels stays what it was.
+
+        Returns
+        -------
+        ManyPaths
+        """
+        form = copy(self)
+        form.hierarchy_of_Y = hierarchy
+        return form
 
     def reordered(self, hierarchy):
         """Return this form for the same labels in the order of another hierarchy."""
@@ -109,55 +151,53 @@ class ManyPaths(_LevelOrder):
 
     _extend_weight = _extend
 
-    def logits(self, logits, coherence):
-        """Return logits (n_samples, n_labels) under a kind of coherence."""
-        self.check(coherence)
-        if coherence is None:
+    def logits(self, logits, rule):
+        """Return logits (n_samples, n_labels) under a rule, or without."""
+        if rule is None:
             return logits.take(self.inverse, axis=1)
-        logits = self.outward(logits)
-        if coherence == "isotonic":
-            return _logit(isotonic_constraint(sigmoid(logits), self.outside))
-        sweep(logits.T, self.outside.upward_plan, np.maximum)  # the max constraint
-        return logits
+        values = self._by_label(logits)
+        if rule.takes_logits:
+            return rule.constrain(values, self.hierarchy_of_Y).T
+        proba = rule.constrain(sigmoid(values), self.hierarchy_of_Y).T
+        return _coherent_log_odds(proba, self.hierarchy_of_Y)
 
-    def proba(self, logits, coherence):
-        """Return probabilities (n_samples, n_labels) under a kind of coherence."""
-        self.check(coherence)
-        proba = sigmoid(logits.T).take(self.inverse, axis=0).T
-        if coherence == "isotonic":
-            return isotonic_constraint(proba, self.outside)
-        if coherence is not None:  # the max constraint
-            sweep(proba.T, self.outside.upward_plan, np.maximum)
-        return proba
+    def proba(self, logits, rule):
+        """Return probabilities (n_samples, n_labels) under a rule, or without."""
+        values = sigmoid(logits.T).take(self.inverse, axis=0)
+        if rule is not None:
+            values = rule.constrain(values, self.hierarchy_of_Y)
+        return values.T
 
-    def predict(self, logits, coherence, threshold, sparse=False):
+    def predict(self, logits, rule, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix."""
         threshold = 0.5 if threshold is None else threshold
-        if coherence == "isotonic":
-            return _as(self.proba(logits, coherence) > threshold, sparse)
-        self.check(coherence)
+        if rule is not None and not rule.closes_predictions:
+            return _as(self.proba(logits, rule) > threshold, sparse)
         if sparse:
             chosen = above(logits, threshold)[:, self.inverse]
         else:
             chosen = (sigmoid(logits.T) > threshold).take(self.inverse, axis=0).T
-        return chosen if coherence is None else close_upward(chosen, self.outside)
+        return chosen if rule is None else close_upward(chosen, self.hierarchy_of_Y)
 
     def class_scores(self, positions):
         """Return a function of logits that scores classes, of which there is one.
 
         By the log-likelihood ratio of a class and its ancestors being the labels.
         """
-        eye = sp.identity(self.outside.n_labels, bool, "csr")
-        members = (self.outside.ancestors + eye)[positions]
-        return lambda x: (members.astype(x.dtype) @ self.outward(x).T).T
+        eye = sp.identity(self.hierarchy_of_Y.n_labels, bool, "csr")
+        members = (self.hierarchy_of_Y.ancestors + eye)[positions]
+
+        def scores(logits):
+            return (members.astype(logits.dtype) @ self._by_label(logits)).T
+
+        return scores
 
 
 class SinglePath(_LevelOrder):
     """One label per level: a softmax per level, and the paths they make up."""
 
-    auto = "path"  # what coherence="auto" means
-    coherences = ("auto", "path", "max", "isotonic")
-    needs = "'path', 'max' or 'isotonic'"
+    has_paths = True
+    default_rule = "path"
 
     def __init__(self, hierarchy, stops=(), empty=False):
         self.space = PathSpace(hierarchy, stops, empty)
@@ -165,7 +205,7 @@ class SinglePath(_LevelOrder):
 
     def reordered(self, hierarchy):
         """Return this form for the same labels in the order of another hierarchy."""
-        stops = [self.outside.labels[k] for k in self.space.stops]
+        stops = [self.hierarchy_of_Y.labels[k] for k in self.space.stops]
         stops = [hierarchy.position(label) for label in stops]
         return type(self)(hierarchy, stops, self.space.empty)
 
@@ -185,18 +225,19 @@ class SinglePath(_LevelOrder):
         parts = [weight, weight[self.space.stops], np.ones(int(self.space.empty))]
         return np.concatenate(parts)[self.order]
 
-    def accepts(self, Y, leaf_prediction):
+    def check_targets(self, Y, leaf_prediction):
         """Raise when closed labels Y cannot be scored in this form."""
-        if not is_single_path(Y, self.outside):
+        if not is_single_path(Y, self.hierarchy_of_Y):
             raise ValueError(
                 "These labels form no single paths as the former ones did: some are "
                 "unknown (NaN), or a sample has several of one depth. Train with "
                 "label_loss='bce' from the start."
             )
-        stops, empty = stopping_points(Y, self.outside)
+        stops, empty = stopping_points(Y, self.hierarchy_of_Y)
         new = np.setdiff1d(stops, self.space.stops)
         if leaf_prediction != "mandatory" and (len(new) or empty > self.space.empty):
-            where = name_list(self.outside.labels[k] for k in new) or "no label at all"
+            labels = self.hierarchy_of_Y.labels
+            where = name_list(labels[k] for k in new) or "no label at all"
             raise ValueError(
                 f"Samples stop at {where}, where none did before, and this could not "
                 f"be predicted. Train with leaf_prediction='optional' from the start, "
@@ -209,7 +250,8 @@ class SinglePath(_LevelOrder):
     def _extend_weight(self, weight):
         # a stop weighs what the label weighs under which it is
         parts = [weight, weight[:, self.space.stops]]
-        parts += [weight.mean(axis=1, keepdims=True)] * self.space.empty
+        if self.space.empty:
+            parts.append(weight.mean(axis=1, keepdims=True))
         return np.hstack(parts)
 
     @property
@@ -217,48 +259,55 @@ class SinglePath(_LevelOrder):
         """Every level's exclusive labels, as positions in the network's order."""
         return [np.sort(self.inverse[f]) for f in self.space.frontiers]
 
-    def proba(self, logits, coherence):
-        """Return probabilities (n_samples, n_labels) under a kind of coherence."""
-        self.check(coherence)
-        logits = self.outward(logits)
-        if coherence in ("auto", "path"):
-            outcomes = np.exp(self.space.outcome_log_proba(logits))
-            labels = self.space.members[:, : self.outside.n_labels]
-            proba = np.minimum(outcomes @ labels.astype(logits.dtype), 1)
-            return max_constraint(proba, self.outside)  # what rounding broke
-        proba = np.exp(self.space.level_log_proba(logits))[:, : self.outside.n_labels]
-        if coherence == "max":
-            return max_constraint(proba, self.outside)
-        if coherence == "isotonic":
-            return isotonic_constraint(proba, self.outside)
-        return np.ascontiguousarray(proba)
+    def proba(self, logits, rule):
+        """Return probabilities (n_samples, n_labels) under a rule, or without."""
+        logits = self.to_Y_order(logits)
+        if rule is not None and rule.needs_paths:
+            proba = self._sums_over_paths(logits)
+        else:
+            proba = np.exp(self.space.level_log_proba(logits))
+            proba = proba[:, : self.hierarchy_of_Y.n_labels]
+        if rule is None:
+            return np.ascontiguousarray(proba)
+        return rule.apply(proba, self.hierarchy_of_Y)
 
-    def logits(self, logits, coherence):
-        """Return log-odds (n_samples, n_labels) under a kind of coherence."""
-        return _logit(self.proba(logits, coherence))
+    def _sums_over_paths(self, logits):
+        """Return for every label the probability of the paths that it is on."""
+        outcomes = np.exp(self.space.outcome_log_proba(logits))
+        labels = self.space.members[:, : self.hierarchy_of_Y.n_labels]
+        return np.minimum(outcomes @ labels.astype(logits.dtype), 1)
 
-    def predict(self, logits, coherence, threshold, sparse=False):
+    def logits(self, logits, rule):
+        """Return log-odds (n_samples, n_labels) under a rule, or without."""
+        proba = self.proba(logits, rule)
+        if rule is None:
+            return _logit(proba)
+        return _coherent_log_odds(proba, self.hierarchy_of_Y)
+
+    def predict(self, logits, rule, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix.
 
         Without a threshold: the most probable path or, without coherence, the most
-        probable label of every level.
+        probable label of every level. Other rules have no such choice, and 0.5.
         """
-        self.check(coherence)
-        if threshold is not None or coherence in ("max", "isotonic"):
-            threshold = 0.5 if threshold is None else threshold
-            return _as(self.proba(logits, coherence) > threshold, sparse)
-        logits, space = self.outward(logits), self.space
-        if coherence in ("auto", "path"):
-            best = space.outcome_log_proba(logits).argmax(axis=1)
-            chosen = space.members[best]
+        if threshold is None and rule is None:
+            chosen = self._best_of_levels(self.to_Y_order(logits))
+        elif threshold is None and rule.needs_paths:
+            best = self.space.outcome_log_proba(self.to_Y_order(logits)).argmax(axis=1)
+            chosen = self.space.members[best]
             chosen = chosen if sparse else chosen.toarray()
         else:
-            chosen = np.zeros(logits.shape, bool)
-            for k, frontier in enumerate(space.frontiers):
-                best = frontier[logits[:, frontier].argmax(axis=1)]
-                here = space.extended.depth[best] == k  # else the path ended above
-                chosen[here, best[here]] = True
-        return _as(chosen[:, : self.outside.n_labels], sparse)
+            threshold = 0.5 if threshold is None else threshold
+            return _as(self.proba(logits, rule) > threshold, sparse)
+        return _as(chosen[:, : self.hierarchy_of_Y.n_labels], sparse)
+
+    def _best_of_levels(self, logits):
+        chosen = np.zeros(logits.shape, bool)
+        for k, frontier in enumerate(self.space.frontiers):
+            best = frontier[logits[:, frontier].argmax(axis=1)]
+            here = self.space.extended.depth[best] == k  # else the path ended above
+            chosen[here, best[here]] = True
+        return chosen
 
     def class_scores(self, positions):
         """Return a function of logits that scores classes, of which there is one.
@@ -267,45 +316,60 @@ class SinglePath(_LevelOrder):
         """
         column = {end: k for k, end in enumerate(self.space.ends)}
         columns = [column[position] for position in positions]
-        return lambda x: self.space.outcome_log_proba(self.outward(x))[:, columns]
+
+        def scores(logits):
+            return self.space.outcome_log_proba(self.to_Y_order(logits))[:, columns]
+
+        return scores
 
 
 class OneClass:
     """Exactly one class per sample, scored as a form scores the classes' labels.
 
-    It has the methods of a form, but for what comes in; ``coherence`` and the like mean
-    nothing, since classes exclude each other.
+    It has the methods of a form, but for what comes in. Classes exclude each other, so
+    that rules, thresholds and sparse outputs mean nothing.
 
     Parameters
     ----------
     form : ManyPaths or SinglePath
+        How the labels are scored.
     classes : ndarray of shape (n_classes,)
         Labels of the form.
     """
 
     def __init__(self, form, classes):
-        positions = [form.outside.position(label) for label in classes]
+        positions = [form.hierarchy_of_Y.position(label) for label in classes]
         self.scores = form.class_scores(positions)
 
     def _log_proba(self, logits):
         return log_softmax(self.scores(logits), axis=1)
 
-    def logits(self, logits, coherence=None):
+    def logits(self, logits, rule=None):
         """Return log-probabilities (n_samples, n_classes), log-odds of two classes."""
         log_p = self._log_proba(logits)
-        return log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p
+        if log_p.shape[1] == 2:
+            return log_p[:, 1] - log_p[:, 0]
+        return log_p
 
-    def proba(self, logits, coherence=None):
+    def proba(self, logits, rule=None):
         """Return probabilities (n_samples, n_classes)."""
         return np.exp(self._log_proba(logits))
 
-    def predict(self, logits, coherence=None, threshold=None, sparse=False):
+    def predict(self, logits, rule=None, threshold=None, sparse=False):
         """Return the most probable classes (n_samples,), by number."""
         return self._log_proba(logits).argmax(axis=1)
 
 
 def _as(chosen, sparse):
-    return to_csr(chosen) if sparse and not sp.issparse(chosen) else chosen
+    """Return indicators as a csr_matrix where one is asked for."""
+    if sparse and not sp.issparse(chosen):
+        return to_csr(chosen)
+    return chosen
+
+
+def _coherent_log_odds(proba, hierarchy):
+    # a logarithm may fall by the last bit where its argument rises
+    return max_constraint(_logit(proba), hierarchy)
 
 
 def _logit(p):

@@ -3,15 +3,13 @@
 Nothing here holds more than the output and what one block of samples takes.
 """
 
-from numbers import Integral
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import logit
 
 from skhmc._utils.levels import copy_rows
 
-__all__ = ["Blocks", "TopK", "above", "format_proba", "sigmoid", "to_csr", "top_k"]
+__all__ = ["Blocks", "above", "format_proba", "sigmoid", "to_csr"]
 
 
 CHUNK = 2**15  # numbers that stay in a fast cache
@@ -29,7 +27,8 @@ class Blocks:
     """
 
     def __init__(self, blocks, n_samples):
-        self.blocks, self.n_samples = blocks, n_samples
+        self.blocks = blocks
+        self.n_samples = n_samples
 
     def map(self, change):
         """Return what a function makes of every block."""
@@ -40,9 +39,10 @@ class Blocks:
 
         ``dtype`` is by default that of the blocks.
         """
-        output, start = None, 0
+        output = None
+        start = 0
         for block in self.blocks:
-            alone = block.shape[axis] == self.n_samples
+            alone = block.shape[axis] == self.n_samples  # and need not be copied
             if alone and block.flags.c_contiguous:
                 return block.astype(dtype or block.dtype, copy=False)
             if output is None:
@@ -84,7 +84,8 @@ def sigmoid(logits):
     """
     logits = np.ascontiguousarray(logits)
     proba = np.empty_like(logits)
-    given, made = logits.reshape(-1), proba.reshape(-1)
+    given = logits.reshape(-1)
+    made = proba.reshape(-1)
     with np.errstate(over="ignore", under="ignore"):  # exp(-logits) may be infinite
         for start in range(0, given.size, CHUNK):
             part = made[start : start + CHUNK]
@@ -101,9 +102,11 @@ def to_csr(chosen):
 
 def above(logits, threshold):
     """Return as a csr_matrix of bool where ``sigmoid(logits) > threshold``."""
-    # only near the threshold, and above, is the probability itself needed: 1 below it
-    # covers what rounding does next to 1
-    least = logit(np.clip(threshold, 1e-300, 1 - 1e-16)) - 1 if threshold else -np.inf
+    # The probability itself is needed only where the logit is near the threshold's, or
+    # above. A distance of 1 below it covers what rounding does to a sigmoid next to 1.
+    least = -np.inf
+    if threshold:
+        least = logit(np.clip(threshold, 1e-300, 1 - 1e-16)) - 1
     logits = np.ascontiguousarray(logits)
     cells = np.flatnonzero(logits > least)
     cells = cells[sigmoid(logits.ravel()[cells]) > threshold]
@@ -113,94 +116,3 @@ def above(logits, threshold):
 def _cells_to_csr(cells, shape):
     starts = np.searchsorted(cells, np.arange(shape[0] + 1) * shape[1])
     return sp.csr_matrix((np.ones(len(cells), bool), cells % shape[1], starts), shape)
-
-
-# -- the most probable labels ----------------------------------------------------------
-
-
-def top_k(scores, k, depth):
-    """Return the columns of the k highest scores of every row, and these scores.
-
-    Of equal scores that of less depth comes first, then that of the lower column: of
-    coherent scores the first labels of a row, however many, hold their ancestors.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_labels)
-    k : int
-        At most ``n_labels``.
-    depth : ndarray of shape (n_labels,)
-        Of every label; a parent's is less than its child's.
-
-    Returns
-    -------
-    columns : ndarray of shape (n_samples, k), int
-    scores : ndarray of shape (n_samples, k)
-    """
-    scores = np.ascontiguousarray(scores)
-    cells = np.flatnonzero(scores >= _at_most_kth(scores, k))
-    rows, columns = np.divmod(cells, scores.shape[1])
-    best = scores.ravel()[cells]
-    order = np.lexsort((columns, depth[columns], -best, rows))
-    first = np.searchsorted(rows, np.arange(len(scores)))
-    order = order[first[:, None] + np.arange(k)]
-    return columns[order], best[order]
-
-
-def _at_most_kth(scores, k):
-    """Return a value of every row (n_samples, 1) that at least k scores reach.
-
-    The k-th highest of the maxima of some groups of labels: most often few more reach
-    it, and it takes one pass.
-    """
-    n_groups = 8 * k
-    width = scores.shape[1] // n_groups
-    if width > 1:
-        scores = scores[:, : n_groups * width].reshape(len(scores), n_groups, width)
-        scores = scores.max(axis=2)
-    return np.partition(scores, -k, axis=1)[:, [-k]]
-
-
-class TopK:
-    """Gives an estimator ``predict_top_k``.
-
-    It has ``_proba_blocks(X)``, which returns :class:`Blocks` of the probabilities of
-    labels or, after a 1-D y, of classes; and ``hierarchy_`` and ``classes_``.
-    """
-
-    @property
-    def _depth(self):
-        """How deep labels are in the hierarchy that probabilities are coherent with."""
-        return self.hierarchy_.depth
-
-    def predict_top_k(self, X, k):
-        """Return the k most probable labels of every sample.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, ...)
-            As in ``predict``.
-        k : int
-            How many, at most as many as there are labels.
-
-        Returns
-        -------
-        columns : ndarray of shape (n_samples, k), int
-            Positions in ``label_names_``, the most probable label first; after a 1-D y
-            in ``classes_``. Of equally probable labels the ancestors come first, so
-            that the first labels of a row, however many, are a coherent set, unless
-            the coherence step is switched off.
-        proba : ndarray of shape (n_samples, k)
-            Their probabilities.
-        """
-        blocks = self._proba_blocks(X)
-        single = self.classes_.ndim == 1
-        depth = np.zeros(len(self.classes_), int) if single else self._depth
-        if not isinstance(k, Integral) or not 1 <= k <= len(depth):
-            what = "classes" if single else "labels"
-            raise ValueError(
-                f"Got k={k!r}, expected an integer from 1 to {len(depth)}, the number "
-                f"of {what}. Ask for fewer."
-            )
-        parts = [top_k(block, k, depth) for block in blocks.blocks]
-        return tuple(map(np.concatenate, zip(*parts, strict=True)))

@@ -25,9 +25,12 @@ def subset_accuracy(estimator, X, y, sample_weight):
     targets = read_targets(y, estimator.hierarchy_, warn=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)
-    wrong, n_samples = [], targets.Y.shape[0]
-    step = CELLS // len(order) + 1 if sp.issparse(targets.Y) else n_samples
-    for start in range(0, n_samples, step):  # predictions of all rows may be dense
+    n_samples = targets.Y.shape[0]
+    step = n_samples
+    if sp.issparse(targets.Y):  # predictions of all rows may be dense, and too large
+        step = CELLS // len(order) + 1
+    wrong = []
+    for start in range(0, n_samples, step):
         rows = slice(start, start + step)
         part = X if step >= n_samples else _safe_indexing(X, rows)
         wrong.append(_differ(targets.Y[rows], estimator.predict(part)[:, order]))

@@ -14,6 +14,6 @@ def is_matrix(source: Any) -> bool:
     """Tell whether a source is read as an adjacency matrix: square, of numbers."""
     if sp.issparse(source):
         return True
-    shape = getattr(source, "shape", ())
+    shape: tuple[int, ...] = getattr(source, "shape", ())
     square = len(shape) == 2 and shape[0] == shape[1]
     return square and np.asarray(source).dtype.kind in "biuf"

@@ -6,7 +6,8 @@ Everything here works on positions and on ``edges``, an (n_edges, 2) array of
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -38,7 +39,7 @@ class PlanStep(NamedTuple):
     sources: np.ndarray  # (n_targets, fan), fan a power of two
 
 
-def frozen(values):
+def frozen(values: Any) -> Any:
     """Return an array or CSR matrix after making it read-only."""
     arrays = [values]
     if sp.issparse(values):
@@ -57,8 +58,10 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
     depth = np.zeros(n_labels, dtype=np.intp)
     waiting = np.bincount(edges[:, 1], minlength=n_labels)
     starts = np.searchsorted(edges[:, 0], np.arange(n_labels + 1))
-    front, level = np.flatnonzero(waiting == 0), 0
+    front = np.flatnonzero(waiting == 0)
+    level = 0
     while len(front):
+        # a label comes when the last of its parents has come: by its longest path
         depth[front] = level
         level += 1
         child = edges[_ranges(starts[front], starts[front + 1]), 1]
@@ -67,6 +70,7 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
         front = child[waiting[child] == 0]
     if not waiting.any():
         return depth, []
+    # what still waits is in a cycle or below one; edges among these hold the cycle
     within = edges[(waiting > 0)[edges].all(axis=1)].tolist()
     cycle = [u for u, _ in nx.find_cycle(nx.DiGraph(within))]
     return depth, [*cycle, cycle[0]]
@@ -103,10 +107,12 @@ def plan_steps(
         np.sort(target), return_index=True, return_counts=True
     )
     width = 2 ** np.ceil(np.log2(fan)).astype(np.intp)
+    # steps are cut where the sorted targets change level or width
     order = np.lexsort((width, level[targets]))
     changes = np.diff(level[targets[order]]) | np.diff(width[order])
     steps = []
     for part in np.split(order, np.flatnonzero(changes) + 1):
+        # slots beyond a target's own sources repeat its last one
         slot = np.minimum(np.arange(width[part[0]]), fan[part, None] - 1)
         sources = source[starts[part, None] + slot]
         steps.append(PlanStep(frozen(targets[part]), frozen(sources)))
@@ -116,6 +122,7 @@ def plan_steps(
 def _ranges(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Return ``concatenate([arange(a, b) for a, b in zip(starts, stops)])``."""
     counts = stops - starts
+    # what each range adds to the running number of its entries
     offsets = np.repeat(stops - np.cumsum(counts), counts)
     return offsets + np.arange(counts.sum())
 
@@ -125,11 +132,12 @@ CELLS_PER_BLOCK = 2**22  # of sparse labels, made dense at a time
 TILE = 128  # columns that stay in a cache
 
 
-def copy_rows(target, values):
+def copy_rows(target: np.ndarray, values: np.ndarray) -> None:
     """Write ``values`` (n_rows, ...) into an array in C order.
 
-    What is in F order goes piece by piece: numpy's own copy takes many times as long
-    for some lengths (powers of two), of which columns share few places in a cache.
+    An array in F order is copied piece by piece: numpy's own copy takes many times as
+    long for some lengths (powers of two), because the columns of such an array share
+    few places in the processor's cache.
     """
     if values.ndim != 2 or not values.flags.f_contiguous:
         target[:] = values
@@ -138,23 +146,30 @@ def copy_rows(target, values):
         target[:, start : start + TILE] = values[:, start : start + TILE]
 
 
-def transposed(values):
+def transposed(values: np.ndarray) -> np.ndarray:
     """Return a copy of the transpose, in C order."""
     result = np.empty(values.shape[::-1], values.dtype)
     copy_rows(result, values.T)
     return result
 
 
-def sweep(values, plan, reduce):
-    """Update rows of ``values`` (n_labels, n_samples) in place along a plan."""
+def sweep(values: np.ndarray, plan: Iterable[PlanStep], reduce: np.ufunc) -> np.ndarray:
+    """Update rows of ``values`` (n_labels, n_samples) in place along a plan.
+
+    The order of the steps carries values over any number of levels: what is a target
+    of one step is a source of later ones only.
+    """
     for targets, sources in plan:
         best = values.take(sources, axis=0)
-        best = best[:, 0] if sources.shape[1] == 1 else reduce.reduce(best, axis=1)
+        if sources.shape[1] == 1:
+            best = best[:, 0]  # nothing to reduce, and no copy
+        else:
+            best = reduce.reduce(best, axis=1)
         values[targets] = reduce(values.take(targets, axis=0), best, out=best)
     return values
 
 
-def check_width(Y, hierarchy):
+def check_width(Y: Any, hierarchy: Any) -> None:
     """Raise unless ``Y`` has one column per label."""
     if not hasattr(hierarchy, "upward_plan"):
         raise TypeError(

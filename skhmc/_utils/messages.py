@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_missing", "name_list", "plain"]
-
+__all__ = ["is_missing", "name_list", "plain", "repeated"]
 
 MAX_NAMES = 8  # names printed in a message before "..."
 
@@ -17,7 +16,20 @@ def name_list(names: Iterable[Any]) -> str:
     """Return the first few names as text for a message."""
     names = list(names)
     text = ", ".join(repr(plain(name)) for name in names[:MAX_NAMES])
-    return text + (f", ... ({len(names)} in all)" if len(names) > MAX_NAMES else "")
+    if len(names) > MAX_NAMES:
+        text += f", ... ({len(names)} in all)"
+    return text
+
+
+def repeated(names: Iterable[Hashable]) -> list[Hashable]:
+    """Return the names that stand more than once, as they are met again."""
+    seen: set[Hashable] = set()
+    again: dict[Hashable, None] = {}  # a set that keeps the order
+    for name in names:
+        if name in seen:
+            again[name] = None
+        seen.add(name)
+    return list(again)
 
 
 def plain(label: Any) -> Hashable:
@@ -26,9 +38,8 @@ def plain(label: Any) -> Hashable:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell NaN, NaT and pandas.NA (of which a comparison is no bool) from labels."""
-    return (
-        value is not None
-        and not isinstance(value != value, (bool, np.bool_))
-        or (bool(value != value))
-    )
+    """Tell NaN, NaT and pandas.NA from labels: they do not equal themselves."""
+    differs = value != value
+    if isinstance(differs, (bool, np.bool_)):
+        return bool(differs)
+    return True  # pandas.NA, of which every comparison is NA and has no truth value

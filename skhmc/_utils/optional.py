@@ -1,11 +1,12 @@
 """Optional packages, imported where they are used."""
 
 from importlib import import_module
+from types import ModuleType
 
 __all__ = ["import_optional"]
 
 
-def import_optional(module, caller, extra):
+def import_optional(module: str, caller: str, extra: str) -> ModuleType:
     """Import a module of an optional package, or say how to install it.
 
     Parameters
@@ -13,7 +14,7 @@ def import_optional(module, caller, extra):
     module : str
         Full name of the module, such as ``"matplotlib.pyplot"``.
     caller : str
-        What needs it, for the message, such as ``"HierarchyDisplay.plot"``.
+        Name of what needs it, for the message, such as ``"HierarchyDisplay.plot"``.
     extra : str
         The extra of skhmc that installs the package.
 
@@ -38,7 +39,7 @@ def import_optional(module, caller, extra):
     try:
         import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if error.name != package:  # the package is there, what it needs is not
             raise
         raise ImportError(
             f"{caller} needs the package {package}, which is not installed. Install "

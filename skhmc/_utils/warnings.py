@@ -2,20 +2,26 @@
 
 import sys
 import warnings
+from types import FrameType
 
 __all__ = ["warn_user"]
 
+OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
 
-OURS = {"skhmc", "sklearn", "joblib"}
 
-
-def warn_user(message, category=UserWarning):
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn from the nearest line outside this package and scikit-learn.
 
     Whatever wraps an estimator, a Pipeline say, the line shown is the one that called
     it.
     """
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in OURS:
-        frame, level = frame.f_back, level + 1
+    frame = sys._getframe()
+    level = 1
+    while frame.f_back is not None and _package_of(frame) in OURS:
+        frame = frame.f_back
+        level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def _package_of(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").split(".")[0]

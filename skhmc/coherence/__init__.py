@@ -11,9 +11,10 @@ follows from the rest; :func:`violations` and :func:`score_violations` say where
 edges are broken.
 """
 
-from skhmc.coherence._isotonic import check_tree as check_tree
 from skhmc.coherence._isotonic import isotonic_constraint
 from skhmc.coherence._labels import close_upward, most_specific, violations
+from skhmc.coherence._rules import RULES as RULES
+from skhmc.coherence._rules import RuleNames as RuleNames
 from skhmc.coherence._scores import (
     average_constraint,
     max_constraint,

@@ -2,14 +2,19 @@
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
-from skhmc._utils.levels import ROWS_PER_BLOCK, check_width
-from skhmc.coherence._scores import max_constraint
+from skhmc._utils.levels import ROWS_PER_BLOCK
+from skhmc.coherence._scores import apply_by_label, raise_to_descendants
+from skhmc.hierarchy import Hierarchy
 
-__all__ = ["check_tree", "isotonic_constraint"]
+__all__ = ["check_tree", "fit_isotonic", "isotonic_constraint"]
+
+# Halvings of a bracket, so that what is left of it is below the last bit of a float64.
+N_BISECTIONS = 52
 
 
-def check_tree(hierarchy):
+def check_tree(hierarchy: Hierarchy) -> None:
     """Raise when a label has several parents, which isotonic coherence cannot have.
 
     Parameters
@@ -25,7 +30,7 @@ def check_tree(hierarchy):
         )
 
 
-def isotonic_constraint(scores, hierarchy):
+def isotonic_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Return the coherent scores closest to ``scores`` in least squares, on a tree.
 
     Every label's value is bracketed by bisection. With a threshold t per label, the
@@ -60,49 +65,66 @@ def isotonic_constraint(scores, hierarchy):
     >>> isotonic_constraint(np.array([[0.2, 0.6]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.4, 0.4]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
+    return apply_by_label(fit_isotonic, scores, hierarchy)
+
+
+def fit_isotonic(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`isotonic_constraint` does with values (n_labels, n_samples)."""
     check_tree(hierarchy)
-    dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
+    dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    n_samples = values.shape[1]
     blocks = np.split(
-        scores.T.astype(np.float64),
-        range(ROWS_PER_BLOCK, len(scores), ROWS_PER_BLOCK),
-        axis=1,
+        values.astype(np.float64), range(ROWS_PER_BLOCK, n_samples, ROWS_PER_BLOCK), 1
     )
-    blocks = [_isotonic_block(block, hierarchy) for block in blocks]
-    fitted = np.concatenate(blocks, axis=1).T.astype(dtype)
-    return max_constraint(fitted, hierarchy)  # what rounding broke
+    fitted = np.concatenate([_fit_block(block, hierarchy) for block in blocks], axis=1)
+    # rounding may put a child above its parent by the last bit
+    return raise_to_descendants(fitted.astype(dtype), hierarchy)
 
 
-def _isotonic_block(s, hierarchy):
+def _fit_block(s: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     """Bisect the isotonic regression of ``s`` (n_labels, n_samples)."""
-    parent = np.full(len(s), -1)
+    n_labels = len(s)
+    parent = np.full(n_labels, -1)
     parent[hierarchy.edges[:, 1]] = hierarchy.edges[:, 0]
-    child_levels = [(level, parent[level]) for level in hierarchy.levels[1:]]
-    sums = [
-        sp.csr_matrix((np.ones(len(c)), (p, np.arange(len(c)))), (len(s), len(c)))
-        for c, p in child_levels
-    ]
-    low, high = (np.tile(f(s, axis=0), (len(s), 1)) for f in (np.min, np.max))
-    for _ in range(52):
+    # of every level but the roots: its labels, their parents, and a matrix that adds
+    # what the labels have to their parents
+    steps = []
+    for child in hierarchy.levels[1:]:
+        above = parent[child]
+        cells = (np.ones(len(child)), (above, np.arange(len(child))))
+        steps.append((child, above, sp.csr_matrix(cells, (n_labels, len(child)))))
+    low = np.tile(np.min(s, axis=0), (n_labels, 1))
+    high = np.tile(np.max(s, axis=0), (n_labels, 1))
+    for _ in range(N_BISECTIONS):
         middle = (low + high) / 2
         gain = s - middle
-        for (child, above), add in zip(child_levels[::-1], sums[::-1], strict=True):
+        # A label adds to its parent what the labels at and below it would gain, where
+        # that is more than nothing and both are still in one bracket.
+        for child, above, add in reversed(steps):
             together = low[child] == low[above]
             gain += add @ np.where(together, np.maximum(gain[child], 0), 0)
         upper = gain > 0
-        for child, above in child_levels:
+        for child, above, _ in steps:
             upper[child] &= upper[above] | (low[child] != low[above])
-        low, high = np.where(upper, middle, low), np.where(upper, high, middle)
-    # labels that share a bracket form a pool, whose value is its mean (taken above the
-    # bracket's foot, where equal scores have it without rounding)
-    pools = [low[child] == low[above] for child, above in child_levels]
-    total, size = s - low, np.ones_like(s)
-    steps = list(zip(child_levels, sums, pools, strict=True))
-    for (child, _), add, pooled in steps[::-1]:
+        low = np.where(upper, middle, low)
+        high = np.where(upper, high, middle)
+    return _pool_means(s, low, steps)
+
+
+def _pool_means(s: np.ndarray, low: np.ndarray, steps: list) -> np.ndarray:
+    """Return the mean of every pool: labels that are linked and share a bracket.
+
+    It is taken above the bracket's foot ``low``, where equal scores have it without
+    rounding.
+    """
+    total = s - low
+    size = np.ones_like(s)
+    for child, above, add in reversed(steps):
+        pooled = low[child] == low[above]
         total += add @ np.where(pooled, total[child], 0)
         size += add @ np.where(pooled, size[child], 0)
     fitted = low + total / size
-    for (child, above), _, pooled in steps:
+    for child, above, _ in steps:
+        pooled = low[child] == low[above]
         fitted[child] = np.where(pooled, fitted[above], fitted[child])
     return fitted

@@ -1,5 +1,7 @@
 """Label sets: what follows from them, and where they break edges."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -10,11 +12,12 @@ from skhmc._utils.levels import (
     sweep,
     transposed,
 )
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["close_upward", "most_specific", "violations"]
 
 
-def close_upward(Y, hierarchy):
+def close_upward(Y: Any, hierarchy: Hierarchy) -> Any:
     """Add to every label set the ancestors of its labels.
 
     Parameters
@@ -22,7 +25,7 @@ def close_upward(Y, hierarchy):
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators 0 and 1; NaN is unknown (dense or stored).
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def close_upward(Y, hierarchy):
     return closed
 
 
-def _close_dense(Y, hierarchy):
+def _close_dense(Y: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     positive = sweep(transposed(Y == 1), hierarchy.upward_plan, np.logical_or)
     positive = transposed(positive)
     if Y.dtype == bool:
@@ -65,7 +68,7 @@ def _close_dense(Y, hierarchy):
     return closed
 
 
-def most_specific(Y, hierarchy):
+def most_specific(Y: Any, hierarchy: Hierarchy) -> Any:
     """Take from every label set the labels that are ancestors of others in it.
 
     Parameters
@@ -73,7 +76,7 @@ def most_specific(Y, hierarchy):
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators 0 and 1; NaN is unknown (dense or stored).
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def most_specific(Y, hierarchy):
     return kept.astype(Y.dtype)
 
 
-def violations(Y, hierarchy):
+def violations(Y: Any, hierarchy: Hierarchy) -> sp.csr_matrix:
     """Mark the edges whose child is predicted and whose parent is not.
 
     Parameters
@@ -114,7 +117,7 @@ def violations(Y, hierarchy):
     Y : ndarray or sparse matrix of shape (n_samples, n_labels)
         Indicators; any nonzero entry counts as predicted.
     hierarchy : Hierarchy
-        Its labels are the columns of Y.
+        Hierarchy whose labels are the columns of Y.
 
     Returns
     -------
@@ -132,7 +135,6 @@ def violations(Y, hierarchy):
     check_width(Y, hierarchy)
     Y = sp.csc_matrix(Y, dtype=bool)
     parent, child = hierarchy.edges.T
-    child, parent = Y[:, child].tocsr(), Y[:, parent].tocsr()
-    broken = child > parent
+    broken = Y[:, child].tocsr() > Y[:, parent].tocsr()
     broken.eliminate_zeros()
     return broken

@@ -1,20 +1,104 @@
-"""Scores: what makes them coherent, and where they break edges."""
+"""Scores: what makes them coherent, and where they break edges.
+
+Every constraint has two forms. The public one takes scores (n_samples, n_labels). The
+other one, which the table of rules holds, works on values (n_labels, n_samples) in C
+order: a label's scores lie side by side there, so that a sweep over the levels reads
+and writes whole rows. It may overwrite what it is given.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import ROWS_PER_BLOCK, check_width, sweep, transposed
+from skhmc.hierarchy import Hierarchy
 
 __all__ = [
+    "apply_by_label",
     "average_constraint",
+    "average_of_both",
+    "lower_to_ancestors",
     "max_constraint",
     "min_constraint",
+    "multiply_conditionals",
     "product_constraint",
+    "raise_to_descendants",
     "score_violations",
 ]
 
 
-def max_constraint(scores, hierarchy):
+def apply_by_label(
+    constrain: Callable[[np.ndarray, Hierarchy], np.ndarray],
+    scores: ArrayLike,
+    hierarchy: Hierarchy,
+) -> np.ndarray:
+    """Return scores (n_samples, n_labels) changed by a function of values by label.
+
+    Parameters
+    ----------
+    constrain : callable
+        Function of values (n_labels, n_samples), which it may overwrite, and of the
+        hierarchy; returns the changed values.
+    scores : array-like of shape (n_samples, n_labels)
+        Scores, which stay as they are.
+    hierarchy : Hierarchy
+        Hierarchy whose labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+    """
+    scores = np.asarray(scores)
+    check_width(scores, hierarchy)
+    return transposed(constrain(transposed(scores), hierarchy))
+
+
+# -- on values by label ----------------------------------------------------------------
+
+
+def raise_to_descendants(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`max_constraint` does, in place."""
+    return sweep(values, hierarchy.upward_plan, np.maximum)
+
+
+def lower_to_ancestors(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`min_constraint` does, in place."""
+    return sweep(values, hierarchy.downward_plan, np.minimum)
+
+
+def average_of_both(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`average_constraint` does."""
+    raised = raise_to_descendants(values.copy(), hierarchy)
+    lowered = lower_to_ancestors(values, hierarchy)
+    return (raised + lowered) / 2
+
+
+def multiply_conditionals(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Do what :func:`product_constraint` does."""
+    if (values < 0).any():
+        raise ValueError(
+            f"The product needs probabilities, got the score {values.min()}. Turn "
+            f"logits into probabilities first, or use another constraint."
+        )
+    dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    given = values.astype(dtype, copy=False)
+    result = given.copy()
+    for targets, sources in hierarchy.downward_plan:
+        child = given[targets][:, None]
+        parent = result[sources]
+        most = np.maximum(given[sources], child)
+        share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
+        # in this order coherent scores stay as they are, to the last bit
+        result[targets] = np.minimum(share * child, parent).min(axis=1)
+    return result
+
+
+# -- on scores by sample ---------------------------------------------------------------
+
+
+def max_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Raise every label's score to the highest score among its descendants.
 
     Parameters
@@ -22,7 +106,7 @@ def max_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -41,13 +125,10 @@ def max_constraint(scores, hierarchy):
     >>> max_constraint(np.array([[0.2, 0.7]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.7, 0.7]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    values = sweep(transposed(scores), hierarchy.upward_plan, np.maximum)
-    return transposed(values)
+    return apply_by_label(raise_to_descendants, scores, hierarchy)
 
 
-def min_constraint(scores, hierarchy):
+def min_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Lower every label's score to the lowest score among its ancestors.
 
     Parameters
@@ -55,7 +136,7 @@ def min_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores: probabilities, logits, negative values, -inf.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -69,13 +150,10 @@ def min_constraint(scores, hierarchy):
     >>> min_constraint(np.array([[0.2, 0.7]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.2, 0.2]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    values = sweep(transposed(scores), hierarchy.downward_plan, np.minimum)
-    return transposed(values)
+    return apply_by_label(lower_to_ancestors, scores, hierarchy)
 
 
-def average_constraint(scores, hierarchy):
+def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Return the mean of :func:`max_constraint` and :func:`min_constraint`.
 
     Parameters
@@ -83,7 +161,7 @@ def average_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Finite scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -96,10 +174,10 @@ def average_constraint(scores, hierarchy):
     >>> average_constraint(np.array([[0.25, 0.75]]), Hierarchy.from_edges([(0, 1)]))
     array([[0.5, 0.5]])
     """
-    return (max_constraint(scores, hierarchy) + min_constraint(scores, hierarchy)) / 2
+    return apply_by_label(average_of_both, scores, hierarchy)
 
 
-def product_constraint(scores, hierarchy):
+def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
     r"""Multiply the conditional probabilities that scores imply down the hierarchy.
 
     Parameters
@@ -107,7 +185,7 @@ def product_constraint(scores, hierarchy):
     scores : ndarray of shape (n_samples, n_labels)
         Probabilities, or other scores of at least 0.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
 
     Returns
     -------
@@ -137,26 +215,12 @@ def product_constraint(scores, hierarchy):
     >>> product_constraint(np.array([[0.25, 0.5, 0.25]]), chain)  # P(2 | 1) = 1/2
     array([[0.25 , 0.25 , 0.125]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
-    if (scores < 0).any():
-        raise ValueError(
-            f"The product needs probabilities, got the score {scores.min()}. Turn "
-            f"logits into probabilities first, or use another constraint."
-        )
-    dtype = scores.dtype if scores.dtype.kind == "f" else np.float64
-    given = transposed(scores.astype(dtype, copy=False))
-    values = given.copy()
-    for targets, sources in hierarchy.downward_plan:
-        child, parent = given[targets][:, None], values[sources]
-        most = np.maximum(given[sources], child)
-        share = np.divide(parent, most, out=np.zeros_like(parent), where=most > 0)
-        # in this order coherent scores stay as they are, to the last bit
-        values[targets] = np.minimum(share * child, parent).min(axis=1)
-    return transposed(values)
+    return apply_by_label(multiply_conditionals, scores, hierarchy)
 
 
-def score_violations(scores, hierarchy, tol=0.0):
+def score_violations(
+    scores: ArrayLike, hierarchy: Hierarchy, tol: float = 0.0
+) -> sp.csr_matrix:
     """Mark the edges whose child scores above its parent by more than ``tol``.
 
     Parameters
@@ -164,7 +228,7 @@ def score_violations(scores, hierarchy, tol=0.0):
     scores : ndarray of shape (n_samples, n_labels)
         Any scores.
     hierarchy : Hierarchy
-        Its labels are the columns of ``scores``.
+        Hierarchy whose labels are the columns of ``scores``.
     tol : float, default=0.0
         Excess, in the unit of the scores, that still counts as coherent.
 

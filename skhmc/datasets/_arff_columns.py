@@ -1,26 +1,30 @@
 """From the fields of ARFF rows to columns of numbers."""
 
+from __future__ import annotations
+
 import re
 
 import numpy as np
+
+from skhmc.datasets._arff_text import ArffText, Attribute
 
 __all__ = ["feature_names", "read_features"]
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def _is_one_column(attribute):
+def _is_one_column(attribute: Attribute) -> bool:
     return attribute.kind == "numeric" or set(attribute.values) == {"0", "1"}
 
 
-def feature_names(attribute):
+def feature_names(attribute: Attribute) -> list[str]:
     """Return the names of an attribute's columns."""
     if _is_one_column(attribute):
         return [attribute.name]
     return [f"{attribute.name}={value}" for value in attribute.values]
 
 
-def read_features(text):
+def read_features(text: ArffText) -> np.ndarray:
     """Return the features of one file, shape (n_rows, n_features)."""
     blocks = []
     columns = zip(*text.rows, strict=True)
@@ -32,15 +36,20 @@ def read_features(text):
     return np.concatenate(blocks, axis=1)
 
 
-def _numbers(column, attribute, text):
+def _numbers(
+    column: tuple[str, ...], attribute: Attribute, text: ArffText
+) -> np.ndarray:
+    """Return a column of numbers; fast where all is well, slow to find what is not."""
     try:
         values = np.array([np.nan if x == "?" else float(x) for x in column])
         joined = "".join(column)
-        plain = joined.isascii() and "_" not in joined  # float() reads 1_0 as 10
-        if plain and np.isfinite(values).sum() == len(column) - column.count("?"):
+        # float() reads more than ARFF has: 1_0 as 10, and digits of other scripts
+        is_plain = joined.isascii() and "_" not in joined
+        n_known = len(column) - column.count("?")
+        if is_plain and np.isfinite(values).sum() == n_known:
             return values
     except ValueError:
-        pass
+        pass  # the field at fault is found below
     bad = next(i for i, x in enumerate(column) if x != "?" and not _is_finite(x))
     raise ValueError(
         f"{text.file}, line {text.lines[bad]}: attribute {attribute.name!r} got "
@@ -48,13 +57,14 @@ def _numbers(column, attribute, text):
     )
 
 
-def _is_finite(field):
-    return NUMBER.fullmatch(field) and np.isfinite(float(field))
+def _is_finite(field: str) -> bool:
+    return NUMBER.fullmatch(field) is not None and bool(np.isfinite(float(field)))
 
 
-def _codes(column, attribute, text):
+def _codes(column: tuple[str, ...], attribute: Attribute, text: ArffText) -> np.ndarray:
     """Encode a nominal column one-hot, or as one column when its values are 0, 1."""
     values = attribute.values
+    # the row behind those of the values is what is missing; a value "?" goes first
     code = {"?": len(values)} | {value: i for i, value in enumerate(values)}
     try:
         codes = [code[field] for field in column]
@@ -66,5 +76,7 @@ def _codes(column, attribute, text):
             f"value."
         ) from None
     if _is_one_column(attribute):
-        return np.array([*map(float, values), np.nan])[codes][:, None]
-    return np.vstack([np.eye(len(values)), np.full(len(values), np.nan)])[codes]
+        table = np.array([*map(float, values), np.nan])[:, None]
+    else:
+        table = np.vstack([np.eye(len(values)), np.full(len(values), np.nan)])
+    return table[codes]

@@ -3,10 +3,16 @@
 ``scipy.io.arff`` (tried: 1.17) raises on the ``hierarchical`` attribute of these files.
 """
 
+from __future__ import annotations
+
 import gzip
+import os
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from skhmc._utils.messages import repeated
 
 __all__ = ["ArffText", "Attribute", "parse_arff", "read_bytes", "unpack"]
 
@@ -23,7 +29,7 @@ class Attribute:
 
     name: str
     kind: str  # "numeric", "nominal" or "hierarchical"
-    values: tuple = ()
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,23 +38,23 @@ class ArffText:
 
     file: str
     relation: str
-    attributes: tuple
-    rows: list
-    lines: list
+    attributes: tuple[Attribute, ...]
+    rows: list[list[str]]
+    lines: list[int]
 
     @property
-    def class_position(self):
+    def class_position(self) -> int:
         kinds = [attribute.kind for attribute in self.attributes]
         return kinds.index("hierarchical")
 
 
-def read_bytes(path):
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a file, unpacked when they are gzip."""
     with open(path, "rb") as file:
         return unpack(file.read(), path)
 
 
-def unpack(content, file):
+def unpack(content: bytes, file: str | os.PathLike[str]) -> bytes:
     """Unpack gzip, which is told by its first bytes, not by the file's name."""
     if not content.startswith(b"\x1f\x8b"):
         return content
@@ -61,7 +67,7 @@ def unpack(content, file):
         ) from error
 
 
-def parse_arff(content, file):
+def parse_arff(content: bytes, file: str) -> ArffText:
     """Split ARFF text into attributes and rows of fields.
 
     Parameters
@@ -77,7 +83,8 @@ def parse_arff(content, file):
     """
     lines = _numbered_lines(content)
     relation, attributes = _header(lines, file)
-    rows, numbers = [], []
+    rows = []
+    numbers = []
     for number, line in lines:
         fields = split_fields(line)
         if len(fields) != len(attributes) or line[0] == "{":
@@ -91,7 +98,7 @@ def parse_arff(content, file):
     return ArffText(file, relation, attributes, rows, numbers)
 
 
-def _numbered_lines(content):
+def _numbered_lines(content: bytes) -> Iterator[tuple[int, str]]:
     """Yield (number, text) of the lines that hold more than a comment."""
     try:
         text = content.decode("utf-8-sig")
@@ -99,14 +106,22 @@ def _numbered_lines(content):
         text = content.decode("latin-1")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for number, line in enumerate(text.split("\n"), start=1):
-        line = (CODE.match(line)[0] if "%" in line else line).strip()
+        if "%" in line:
+            code = CODE.match(line)
+            assert code is not None  # the pattern also matches nothing
+            line = code[0]
+        line = line.strip()
         if line:
             yield number, line
 
 
-def _header(lines, file):
+def _header(
+    lines: Iterator[tuple[int, str]], file: str
+) -> tuple[str, tuple[Attribute, ...]]:
     """Consume the lines up to @DATA; return the relation and the attributes."""
-    relation, attributes, number = "", [], 0
+    relation = ""
+    attributes: list[Attribute] = []
+    number = 0  # where there is no line at all
     for number, line in lines:
         keyword, *rest = line.split(None, 1)
         keyword = keyword.lower()
@@ -127,14 +142,15 @@ def _header(lines, file):
     )
 
 
-def _attribute(line, where):
+def _attribute(line: str, where: str) -> Attribute:
     match = ATTRIBUTE.fullmatch(line)
     if not match:
         raise ValueError(
             f"{where}: got {_short(line)}, expected '@ATTRIBUTE name type'. Quote "
             f"names that hold spaces or %."
         )
-    name, text = unquote(match[1]), match[2].strip()
+    name = unquote(match[1])
+    text = match[2].strip()
     kind, *rest = text.split(None, 1)
     if kind.lower() in NUMERIC and not rest:
         return Attribute(name, "numeric")
@@ -149,12 +165,11 @@ def _attribute(line, where):
     )
 
 
-def _values(text, name, where):
+def _values(text: str, name: str, where: str) -> tuple[str, ...]:
     values = split_fields(text)
-    seen = set()
-    repeated = [value for value in values if value in seen or seen.add(value)]
-    if "" in values or repeated:
-        what = f"{repeated[0]!r} twice" if repeated else "an empty value"
+    again = repeated(values)
+    if "" in values or again:
+        what = f"{again[0]!r} twice" if again else "an empty value"
         raise ValueError(
             f"{where}: attribute {name!r} got {what}, expected distinct values "
             f"separated by commas."
@@ -162,7 +177,7 @@ def _values(text, name, where):
     return tuple(values)
 
 
-def _with_one_class(attributes, file):
+def _with_one_class(attributes: list[Attribute], file: str) -> tuple[Attribute, ...]:
     classes = [a.name for a in attributes if a.kind == "hierarchical"]
     if len(classes) != 1:
         raise ValueError(
@@ -176,7 +191,9 @@ def _with_one_class(attributes, file):
     return tuple(attributes)
 
 
-def _wrong_row(line, fields, attributes, where):
+def _wrong_row(
+    line: str, fields: list[str], attributes: tuple[Attribute, ...], where: str
+) -> ValueError:
     if line.startswith("{"):
         return ValueError(
             f"{where}: got a sparse row {_short(line)}, expected one field per "
@@ -189,24 +206,29 @@ def _wrong_row(line, fields, attributes, where):
     )
 
 
-def split_fields(text):
+def split_fields(text: str) -> list[str]:
     """Split at commas outside quotes, without the quotes."""
     if "'" not in text and '"' not in text:
         return [field.strip() for field in text.split(",")]
-    fields, position, separator = [], 0, ","
-    while separator:
+    fields = []
+    position = 0
+    separator = ","
+    while separator:  # empty behind the last field
         match = FIELD.match(text, position)
+        assert match is not None  # the pattern also matches an empty field
         fields.append(unquote(match[1].strip()))
-        position, separator = match.end(), match[2]
+        position = match.end()
+        separator = match[2]
     return fields
 
 
-def unquote(text):
+def unquote(text: str) -> str:
     """Remove the quotes around a text, and the backslashes within."""
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+    is_quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
+    if is_quoted:
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return text
 
 
-def _short(text):
+def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,6 +1,9 @@
 """Loading of the ARFF files of Clus, whose class attribute is a hierarchy."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterable
 from itertools import zip_longest
 
 import numpy as np
@@ -9,7 +12,7 @@ from sklearn.utils import Bunch
 
 from skhmc.coherence import close_upward
 from skhmc.datasets._arff_columns import feature_names, read_features
-from skhmc.datasets._arff_text import parse_arff, read_bytes
+from skhmc.datasets._arff_text import ArffText, Attribute, parse_arff, read_bytes
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["bunch_of", "load_clus_arff"]
@@ -17,7 +20,9 @@ __all__ = ["bunch_of", "load_clus_arff"]
 ROOT = "root"  # where the pairs of a DAG start; no label
 
 
-def load_clus_arff(paths):
+def load_clus_arff(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> Bunch:
     """Load one or more ARFF files with a hierarchical class attribute.
 
     Parameters
@@ -34,18 +39,18 @@ def load_clus_arff(paths):
         target : csr_matrix of shape (n_samples, n_labels), int64
             Indicators, closed upward.
         hierarchy : Hierarchy
-            Its labels are the columns of ``target``.
+            Hierarchy whose labels are the columns of ``target``.
         label_names : list of str
             The labels, in the order in which the header first names them, parents
             before the paths that hold them.
         feature_names : list of str
             The attribute's name, or ``name=value`` for a one-hot column.
         feature_group : list of str
-            For every feature the attribute it comes from.
+            Attribute that every feature comes from.
         relation : str
             Name after ``@RELATION`` in the first file.
         file_rows : list of slice
-            For every file its rows in ``data``.
+            Rows of every file in ``data``.
 
     Raises
     ------
@@ -99,13 +104,15 @@ def load_clus_arff(paths):
     array([[0, 1, 1],
            [1, 0, 0]])
     """
-    paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    paths = list(paths)
     if not paths:
         raise ValueError("Got no paths, expected at least one ARFF file.")
     return bunch_of([parse_arff(read_bytes(path), str(path)) for path in paths])
 
 
-def bunch_of(texts):
+def bunch_of(texts: list[ArffText]) -> Bunch:
     """Turn parsed files of one data set into a Bunch."""
     first = texts[0]
     for other in texts[1:]:
@@ -114,7 +121,8 @@ def bunch_of(texts):
     hierarchy, no_label = _hierarchy(first.attributes[position], first.file)
     kept = [a for i, a in enumerate(first.attributes) if i != position]
     names = [(a.name, name) for a in kept for name in feature_names(a)]
-    ends = np.cumsum([0, *(len(text.rows) for text in texts)]).tolist()
+    ends = np.cumsum([len(text.rows) for text in texts]).tolist()
+    starts = [0, *ends[:-1]]
     return Bunch(
         data=np.concatenate([read_features(text) for text in texts]),
         target=sp.vstack([_target(t, hierarchy, no_label) for t in texts], "csr"),
@@ -123,14 +131,14 @@ def bunch_of(texts):
         feature_names=[name for _, name in names],
         feature_group=[group for group, _ in names],
         relation=first.relation,
-        file_rows=[slice(*pair) for pair in zip(ends, ends[1:], strict=False)],
+        file_rows=[slice(i, j) for i, j in zip(starts, ends, strict=True)],
     )
 
 
 # -- header ------------------------------------------------------------------------
 
 
-def _check_headers(first, other):
+def _check_headers(first: ArffText, other: ArffText) -> None:
     pairs = zip_longest(first.attributes, other.attributes)
     for number, (ours, theirs) in enumerate(pairs, start=1):
         if ours == theirs:
@@ -150,14 +158,14 @@ def _check_headers(first, other):
         )
 
 
-def _said(attribute):
+def _said(attribute: Attribute | None) -> str:
     if attribute is None:
         return "missing"
     values = f" {list(attribute.values)}" if attribute.kind == "nominal" else ""
     return f"{attribute.name!r} {attribute.kind}{values}"
 
 
-def _hierarchy(attribute, file):
+def _hierarchy(attribute: Attribute, file: str) -> tuple[Hierarchy, tuple[str, ...]]:
     """Return the hierarchy, and the names that rows may hold but are no labels."""
     classes = attribute.values
     is_tree = ROOT in classes or not any(c.startswith(ROOT + "/") for c in classes)
@@ -178,24 +186,27 @@ def _hierarchy(attribute, file):
         raise ValueError(f"{file}, attribute {attribute.name!r}: {error}") from error
 
 
-def _pair(name):
-    parts = tuple(name.split("/"))
+def _pair(name: str) -> tuple[str, str]:
+    parts = name.split("/")
     if len(parts) != 2 or "" in parts or parts[1] == ROOT:
         raise ValueError(
             f"got the class {name!r}, expected a pair 'parent/child', since other "
             f"entries start with '{ROOT}/'. For a tree list {ROOT!r} itself as a class."
         )
-    return parts
+    return parts[0], parts[1]
 
 
 # -- rows --------------------------------------------------------------------------
 
 
-def _target(text, hierarchy, no_label):
+def _target(
+    text: ArffText, hierarchy: Hierarchy, no_label: tuple[str, ...]
+) -> sp.csr_matrix:
     """Return the labels of one file, closed upward."""
     index = {label: i for i, label in enumerate(hierarchy.labels)}
     position = text.class_position
-    rows, columns = [], []
+    rows = []
+    columns = []
     for number, fields in enumerate(text.rows):
         for name in fields[position].split("@"):
             name = name.strip()
@@ -205,12 +216,15 @@ def _target(text, hierarchy, no_label):
                 raise _unknown_class(name, text, number, hierarchy.labels[0])
             rows.append(number)
             columns.append(index[name])
-    ones, shape = np.ones(len(rows), bool), (len(text.rows), len(index))
+    ones = np.ones(len(rows), bool)
+    shape = (len(text.rows), len(index))
     direct = sp.csr_matrix((ones, (rows, columns)), shape=shape)
     return close_upward(direct, hierarchy).astype(np.int64)
 
 
-def _unknown_class(name, text, number, example):
+def _unknown_class(
+    name: str, text: ArffText, number: int, example: object
+) -> ValueError:
     attribute = text.attributes[text.class_position]
     start = f"{text.file}, line {text.lines[number]}: attribute {attribute.name!r} got"
     if name in ("", "?"):

@@ -1,5 +1,7 @@
 """Where data files lie on disk."""
 
+from __future__ import annotations
+
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +11,7 @@ from skhmc.datasets._clus_files import SHA256
 __all__ = ["arff_names", "clear_data_home", "get_data_home"]
 
 
-def get_data_home(data_home=None):
+def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
     """Return the folder where data sets are kept.
 
     Nothing is created; :func:`fetch_clus` creates the folder when it has a file to
@@ -37,7 +39,7 @@ def get_data_home(data_home=None):
     return os.path.expanduser(data_home)
 
 
-def clear_data_home(data_home=None):
+def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     """Delete the data files that skhmc keeps in its folder.
 
     In the folder's ``clus`` those files are deleted that have a name under which
@@ -57,16 +59,16 @@ def clear_data_home(data_home=None):
     >>> clear_data_home(folder)
     """
     home = Path(get_data_home(data_home))
-    names = (arff for name in SHA256 for arff in arff_names(name))
+    names = [arff for name in SHA256 for arff in arff_names(name)]
     for arff in names:
         for pattern in (arff, f"{arff}.gz", f"{arff}*.part"):
             for path in (home / "clus").glob(pattern):
                 path.unlink()
     for folder in (home / "clus", home):
-        with suppress(OSError):
-            folder.rmdir()  # only where empty
+        with suppress(OSError):  # which it raises unless the folder is empty
+            folder.rmdir()
 
 
-def arff_names(name):
+def arff_names(name: str) -> list[str]:
     """Return the file names of a data set, without ``.gz``."""
     return [f"{name}.{split}.arff" for split in SHA256[name]]

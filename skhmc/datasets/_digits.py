@@ -1,5 +1,7 @@
 """Handwritten digits, labelled with the properties of the number they show."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -11,7 +13,7 @@ from skhmc.hierarchy import Hierarchy
 __all__ = ["load_digit_properties"]
 
 # Every property, general ones first, with the most specific properties it implies.
-PROPERTIES = {
+PROPERTIES: dict[str, list[str]] = {
     "even": [],
     "odd": [],
     "multiple of 3": [],
@@ -53,7 +55,9 @@ composite. 0 is a multiple of every number, a square and a cube; 1 is a power of
 """
 
 
-def load_digit_properties(*, return_X_y=False):
+def load_digit_properties(
+    *, return_X_y: bool = False
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load handwritten digits labelled with a DAG of number properties.
 
     Real, small and part of scikit-learn, so that nothing is downloaded.
@@ -71,7 +75,7 @@ def load_digit_properties(*, return_X_y=False):
         target : ndarray of shape (1797, 22), int
             Indicators of all labels that hold for the sample's digit.
         hierarchy : Hierarchy
-            Its labels are the columns of ``target``.
+            Hierarchy whose labels are the columns of ``target``.
         label_names, target_names : list of str
             Names of the labels: properties, then ``"digit 0"`` to ``"digit 9"``.
         feature_names : list of str

@@ -1,5 +1,7 @@
 """Download of one data file: verified, then moved into place in one step."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import uuid
@@ -16,7 +18,7 @@ TIMEOUT = 30  # seconds without an answer
 SUFFIXES = (".gz", "")  # what to look for, in this order
 
 
-def check_hash(text, expected, file):
+def check_hash(text: bytes, expected: str, file: str | os.PathLike[str]) -> None:
     """Raise an OSError when the SHA-256 of ``text`` is not the expected one."""
     got = hashlib.sha256(text).hexdigest()
     if got != expected:
@@ -26,7 +28,9 @@ def check_hash(text, expected, file):
         )
 
 
-def download(base_url, arff, folder, sha256):
+def download(
+    base_url: str, arff: str, folder: str | os.PathLike[str], sha256: str
+) -> bytes:
     """Download a file, gzipped or plain, and return its ARFF text.
 
     Parameters
@@ -36,13 +40,14 @@ def download(base_url, arff, folder, sha256):
     arff : str
         Name of the file without ``.gz``.
     folder : path-like
-        Where to keep the file; created when missing.
+        Folder to keep the file in; created when missing.
     sha256 : str
         Hash of the ARFF text.
 
     Returns
     -------
     bytes
+        The ARFF text.
 
     Raises
     ------
@@ -61,26 +66,32 @@ def download(base_url, arff, folder, sha256):
             return text
         except (OSError, HTTPException, ValueError) as error:
             reasons.append(f"{url} ({_reason(error)})")
-            if not (isinstance(error, HTTPError) and error.code == 404):
+            is_absent = isinstance(error, HTTPError) and error.code == 404
+            if not is_absent:  # the other suffix would fare no better
                 break
     raise OSError("Could not download " + ", nor ".join(reasons))
 
 
-def _get(url):
+def _get(url: str) -> bytes:
     """Return what an address holds; a broken connection is tried once more."""
-    for is_last in (False, True):
-        try:
-            with urlopen(url, timeout=TIMEOUT) as response:
-                return response.read()
-        except HTTPError as error:
-            error.close()
-            raise
-        except (OSError, HTTPException):
-            if is_last:
-                raise
+    try:
+        return _read(url)
+    except HTTPError:
+        raise  # an answer, which would be the same again
+    except (OSError, HTTPException):
+        return _read(url)
 
 
-def _write(path, content):
+def _read(url: str) -> bytes:
+    try:
+        with urlopen(url, timeout=TIMEOUT) as response:
+            return response.read()
+    except HTTPError as error:
+        error.close()
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
     """Write beside the target and rename, so that no reader meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
@@ -91,6 +102,9 @@ def _write(path, content):
         part.unlink(missing_ok=True)
 
 
-def _reason(error):
-    is_wrapper = isinstance(error, URLError) and not isinstance(error, HTTPError)
-    return str(error.reason if is_wrapper else error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    text = str(error)
+    # an URLError wraps what went wrong; an HTTPError, its subclass, says it itself
+    if isinstance(error, URLError) and not isinstance(error, HTTPError):
+        text = str(error.reason)
+    return text or type(error).__name__

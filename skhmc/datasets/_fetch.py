@@ -1,9 +1,13 @@
 """The Clus benchmark data sets by name: from the data home, else by download."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import Bunch
 
 from skhmc.datasets._arff_text import parse_arff, read_bytes
 from skhmc.datasets._clus_arff import bunch_of
@@ -30,13 +34,13 @@ ABOUT = {
 
 
 def fetch_clus(
-    name,
-    data_home=None,
-    download_if_missing=True,
+    name: str,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
     *,
-    base_url=None,
-    return_X_y=False,
-):
+    base_url: str | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, sp.csr_matrix]:
     """Load a data set of the Clus benchmark, downloading it when it is missing.
 
     Parameters
@@ -116,8 +120,10 @@ def fetch_clus(
     texts = []
     for arff, sha256 in zip(arff_names(name), SHA256[name].values(), strict=True):
         paths = _find(arff, home)
+        file = arff  # what messages call a downloaded one
         if paths:
             path, content = _first_verified(paths, sha256)
+            file = str(path)
         elif download_if_missing:
             content = _download(name, arff, home, sha256, base_url)
         else:
@@ -125,19 +131,19 @@ def fetch_clus(
                 f"{arff}.gz is missing and download_if_missing=False. "
                 f"{_by_hand(name, home)}"
             )
-        texts.append(parse_arff(content, str(path) if paths else arff))
+        texts.append(parse_arff(content, file))
     bunch = _with_split(bunch_of(texts), name)
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def _find(arff, home):
+def _find(arff: str, home: Path) -> list[Path]:
     """Return the paths of a file in the data home, the preferred one first."""
-    places = (folder / arff for folder in (home / "clus", home))
-    paths = (path.with_name(path.name + s) for path in places for s in (".gz", ""))
+    folders = (home / "clus", home)
+    paths = [folder / f"{arff}{end}" for folder in folders for end in (".gz", "")]
     return [path for path in paths if path.is_file()]
 
 
-def _first_verified(paths, sha256):
+def _first_verified(paths: list[Path], sha256: str) -> tuple[Path, bytes]:
     """Return the first path with the right content, and it; else say what is wrong."""
     errors = []
     for path in paths:
@@ -148,7 +154,7 @@ def _first_verified(paths, sha256):
     raise errors[0]
 
 
-def _read_verified(path, sha256):
+def _read_verified(path: Path, sha256: str) -> bytes:
     try:
         text = read_bytes(path)
         check_hash(text, sha256, path)
@@ -160,7 +166,9 @@ def _read_verified(path, sha256):
     return text
 
 
-def _download(name, arff, home, sha256, base_url):
+def _download(
+    name: str, arff: str, home: Path, sha256: str, base_url: str | None
+) -> bytes:
     if base_url is None and not name.endswith(("_FUN", "_GO")):
         raise OSError(
             f"{arff}.gz is missing, and no public address of {name} is known. "
@@ -172,7 +180,7 @@ def _download(name, arff, home, sha256, base_url):
         raise OSError(f"{error}. {_by_hand(name, home)}") from error
 
 
-def _by_hand(name, home):
+def _by_hand(name: str, home: Path) -> str:
     """Say how to get the files of a data set without a download."""
     files = ", ".join(f"{arff}.gz" for arff in arff_names(name))
     page = f" from {BASE_URL}" if name.endswith(("_FUN", "_GO")) else ""
@@ -182,7 +190,7 @@ def _by_hand(name, home):
     )
 
 
-def _with_split(bunch, name):
+def _with_split(bunch: Bunch, name: str) -> Bunch:
     """Add the published split, the scored labels and a description."""
     rows = {split: np.arange(0) for split in ("train", "valid", "test")}
     for split, part in zip(SHA256[name], bunch.file_rows, strict=True):
@@ -192,13 +200,13 @@ def _with_split(bunch, name):
     return bunch
 
 
-def _describe(bunch, name):
+def _describe(bunch: Bunch, name: str) -> str:
+    about = ABOUT[name if name in ABOUT else name.rpartition("_")[2]]
     sizes = ", ".join(f"{len(bunch[split])} {split}" for split in SHA256[name])
     shape = "tree" if bunch.hierarchy.is_tree else "directed acyclic graph"
     levels = len(bunch.hierarchy.levels)
     return (
-        f"{name}, a data set of the Clus benchmark: "
-        f"{ABOUT[name if name in ABOUT else name.rpartition('_')[2]]}\n\n"
+        f"{name}, a data set of the Clus benchmark: {about}\n\n"
         f"Rows: {sizes}. Features: {bunch.data.shape[1]}. Labels: "
         f"{bunch.target.shape[1]}, a {shape} of {levels} levels. "
         f"Missing feature values are NaN.\n"

@@ -1,5 +1,8 @@
 """Points in the plane whose labels form a hierarchy that is to be discovered."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -39,15 +42,15 @@ Hierarchical Multi-label Classification", EACL 2021.
     prefer_skip_nested_validation=True,
 )
 def make_hidden_hierarchy(
-    n_samples=12000,
-    drop_probability=0.0,
-    random_state=None,
+    n_samples: int = 12000,
+    drop_probability: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
     *,
-    branching=(4, 4),
-    cluster_std=0.1,
-    test_size=0.2,
-    return_X_y=False,
-):
+    branching: Sequence[int] = (4, 4),
+    cluster_std: float = 0.1,
+    test_size: float = 0.2,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Make points in the plane whose labels form a hidden tree.
 
     A benchmark for methods that learn a hierarchy from labels that occur together: the
@@ -175,7 +178,7 @@ def make_hidden_hierarchy(
     return bunch
 
 
-def _check_branching(branching):
+def _check_branching(branching: Sequence[int]) -> tuple[int, ...]:
     """Return the numbers of children as a tuple of ints."""
     numbers = tuple(branching)
     if not numbers or not all(isinstance(b, Integral) and b >= 2 for b in numbers):
@@ -186,9 +189,10 @@ def _check_branching(branching):
     return tuple(int(b) for b in numbers)
 
 
-def _tree(branching):
+def _tree(branching: tuple[int, ...]) -> tuple[Hierarchy, np.ndarray]:
     """Return the hierarchy, and for each leaf its labels from the root (n, levels)."""
-    names, above = ["root"], [0]
+    names = ["root"]
+    above: Iterable[int] = [0]  # the last level so far
     paths = np.zeros((1, 1), dtype=int)
     for n_children in branching:
         n_above = len(names)
@@ -198,8 +202,9 @@ def _tree(branching):
     return Hierarchy.from_paths(names, labels=names), paths
 
 
-def _centers(branching):
+def _centers(branching: tuple[int, ...]) -> np.ndarray:
     """Place the leaves on a unit grid, the children of a label in one block of it."""
+    # long sides alternate, so that the whole stays as square as it can
     shapes = [_block(b, wide=k % 2 == 0) for k, b in enumerate(branching)]
     cells = np.zeros((1, 2), dtype=int)
     for n_children, shape in zip(branching, shapes, strict=True):
@@ -208,14 +213,16 @@ def _centers(branching):
     return (cells - np.prod(shapes, axis=0) // 2).astype(float)
 
 
-def _block(n_children, wide):
+def _block(n_children: int, wide: bool) -> tuple[int, int]:
     """Return the sides of the squarest grid that holds the children of one label."""
     long = int(np.ceil(np.sqrt(n_children)))
-    short = -(-n_children // long)
+    short = -(-n_children // long)  # rounded up
     return (long, short) if wide else (short, long)
 
 
-def _describe(bunch, cluster_std, drop_probability, n_dropped):
+def _describe(
+    bunch: Bunch, cluster_std: float, drop_probability: float, n_dropped: int
+) -> str:
     return DESCR.format(
         n_samples=len(bunch.data),
         n_leaves=len(bunch.centers),

@@ -77,6 +77,10 @@ class Hierarchy:
     ['cat', 'dog']
     """
 
+    labels: tuple[Hashable, ...]
+    edges: np.ndarray
+    depth: np.ndarray
+
     def __init__(
         self, labels: Iterable[Any], edges: Iterable[tuple[Any, Any]] = ()
     ) -> None:
@@ -97,16 +101,20 @@ class Hierarchy:
             raise ValueError(
                 f"The hierarchy has a cycle: {names}. Remove one of these edges."
             )
+        # not by assignment, which __setattr__ refuses
         self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
 
     @classmethod
     def _from_positions(cls, labels: tuple, edges: np.ndarray) -> Hierarchy:
+        """Build from labels that index_labels has read, and edges by position."""
         hierarchy = cls.__new__(cls)
         hierarchy._set(labels, edges)
         return hierarchy
 
     @classmethod
-    def _from_read(cls, read: tuple[Iterable, list], labels: Iterable | None):
+    def _from_read(
+        cls, read: tuple[Iterable, list], labels: Iterable | None
+    ) -> Hierarchy:
         names, edges = read
         return cls(names if labels is None else labels, edges)
 
@@ -137,9 +145,10 @@ class Hierarchy:
         Parameters
         ----------
         parents : mapping
-            For every child one parent, a list (tuple, set) of parents, or None.
+            Parents by child: one parent, a list (tuple, set) of parents, or None.
         labels : iterable, default=None
-            As in :meth:`from_edges`.
+            All labels, in the order of Y's columns. By default those of the mapping:
+            sorted when all are integers, else in order of appearance.
         """
         return cls._from_read(_sources.read_parents(parents), labels)
 
@@ -160,7 +169,7 @@ class Hierarchy:
             All labels, in the order of Y's columns; by default each path after its
             prefixes, in order of appearance.
         sep : str, default="/"
-            What separates the parts.
+            Text between the parts.
         """
         return cls._from_read(_sources.read_paths(paths, sep), labels)
 
@@ -173,9 +182,9 @@ class Hierarchy:
         Parameters
         ----------
         graph : networkx.DiGraph
-            Its nodes are the labels.
+            Graph whose nodes are the labels.
         labels : iterable, default=None
-            As in :meth:`from_edges`, but by default in the graph's order.
+            All labels, in the order of Y's columns; by default in the graph's order.
         """
         return cls._from_read(_sources.read_networkx(graph), labels)
 
@@ -199,7 +208,9 @@ class Hierarchy:
 
         ``labels`` are the labels, or how many (named 0, 1, ...).
         """
-        return cls(range(labels) if isinstance(labels, (int, np.integer)) else labels)
+        if isinstance(labels, (int, np.integer)):
+            labels = range(labels)
+        return cls(labels)
 
     @classmethod
     def build(cls, source: Any, labels: Iterable | None = None) -> Hierarchy:
@@ -208,9 +219,10 @@ class Hierarchy:
         Parameters
         ----------
         source : Hierarchy, networkx.DiGraph, mapping, square matrix, edges, paths, None
-            A mapping is read as ``{child: parents}``; a sparse matrix, a DataFrame or
-            a square array as an adjacency matrix; an iterable of strings as paths
-            (separator "/"), of pairs as edges. None is flat and needs ``labels``.
+            Description of the hierarchy. A mapping is read as ``{child: parents}``; a
+            sparse matrix, a DataFrame or a square array as an adjacency matrix; an
+            iterable of strings as paths (separator "/"), of pairs as edges. None is
+            flat and needs ``labels``.
         labels : iterable, default=None
             All labels in the order of Y's columns. A ``Hierarchy`` is returned in this
             order; it must have exactly these labels.
@@ -242,7 +254,7 @@ class Hierarchy:
                 f"{name_list(missing) or 'none'}. Correct the names, or use "
                 f"hierarchy.subset(labels) to keep only some labels."
             )
-        return self if tuple(index) == self.labels else self.subset(index)
+        return self if tuple(index) == self.labels else self._subset(tuple(index))
 
     # -- what it says ------------------------------------------------------------
 
@@ -257,7 +269,8 @@ class Hierarchy:
     @cached_property
     def children(self) -> sp.csr_matrix:
         ones = np.ones(len(self.edges), bool)
-        return frozen(sp.csr_matrix((ones, self.edges.T), shape=(self.n_labels,) * 2))
+        shape = (self.n_labels, self.n_labels)
+        return frozen(sp.csr_matrix((ones, self.edges.T), shape=shape))
 
     @cached_property
     def parents(self) -> sp.csr_matrix:
@@ -265,9 +278,11 @@ class Hierarchy:
 
     @cached_property
     def levels(self) -> tuple[np.ndarray, ...]:
+        if not self.n_labels:
+            return ()
         order = np.argsort(self.depth, kind="stable")
         cuts = np.cumsum(np.bincount(self.depth))[:-1]
-        return tuple(np.split(frozen(order), cuts)) if self.n_labels else ()
+        return tuple(np.split(frozen(order), cuts))
 
     @cached_property
     def roots(self) -> np.ndarray:
@@ -342,17 +357,24 @@ class Hierarchy:
         index = index_labels(labels)
         unknown = [label for label in index if label not in self._index]
         if unknown:
-            unknown = name_list(unknown)
-            raise ValueError(f"The hierarchy does not have: {unknown}.")
-        keep = np.array([self._index[label] for label in index], dtype=np.intp)
+            raise ValueError(f"The hierarchy does not have: {name_list(unknown)}.")
+        return self._subset(tuple(index))
+
+    def _subset(self, labels: tuple) -> Hierarchy:
+        """Return the hierarchy of some labels, which index_labels has read."""
+        keep = np.array([self._index[label] for label in labels], dtype=np.intp)
+        if len(keep) == self.n_labels:  # another order, and the same edges
+            position = np.empty(self.n_labels, dtype=np.intp)
+            position[keep] = np.arange(self.n_labels)
+            return self._from_positions(labels, position[self.edges])
         drop = np.setdiff1d(np.arange(self.n_labels), keep)
-        edges, step = self.children[keep][:, keep], self.children[keep][:, drop]
+        edges = self.children[keep][:, keep]
+        step = self.children[keep][:, drop]
         while step.nnz:  # walk on through left-out labels until none is left
             edges = edges + step @ self.children[drop][:, keep]
             step = step @ self.children[drop][:, drop]
-        return self._from_positions(
-            tuple(index), np.column_stack(edges.nonzero()).astype(np.intp)
-        )
+        positions = np.column_stack(edges.nonzero()).astype(np.intp)
+        return self._from_positions(labels, positions)
 
     def to_networkx(self) -> nx.DiGraph:
         """Return a ``networkx.DiGraph`` of the labels, edges parent -> child."""
@@ -382,7 +404,8 @@ class Hierarchy:
     def __hash__(self) -> int:
         return self._hash
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
+        # what is derived from labels and edges is not pickled but made again
         return type(self)._from_positions, (self.labels, np.array(self.edges))
 
     def __deepcopy__(self, memo: dict) -> Hierarchy:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.kinds import is_matrix
-from skhmc._utils.messages import is_missing, name_list, plain
+from skhmc._utils.messages import is_missing, name_list, plain, repeated
 
 __all__ = [
     "edge_positions",
@@ -35,11 +35,8 @@ def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
         )
     index = {label: position for position, label in enumerate(labels)}
     if len(index) < len(labels):
-        seen: set[Hashable] = set()
-        again = dict.fromkeys(x for x in labels if x in seen or seen.add(x))
-        raise ValueError(
-            f"Labels must be unique; these stand more than once: {name_list(again)}."
-        )
+        again = name_list(repeated(labels))
+        raise ValueError(f"Labels must be unique; these stand more than once: {again}.")
     return index
 
 
@@ -73,7 +70,8 @@ def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
 
 def _first_seen(groups: Iterable[Iterable[Any]]) -> list[Hashable]:
     """Return the labels: sorted if all are integers, else in order of appearance."""
-    labels = list(dict.fromkeys(plain(label) for group in groups for label in group))
+    every: Iterable[Any] = (plain(label) for group in groups for label in group)
+    labels = list(dict.fromkeys(every))  # each once, in order
     if all(isinstance(x, int) and not isinstance(x, bool) for x in labels):
         labels.sort()
     return labels
@@ -87,14 +85,22 @@ def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
 
 def read_parents(parents: Mapping) -> tuple[Iterable, list]:
     """Read ``{child: parent}`` or ``{child: [parents]}``; None or NaN means a root."""
-    edges, names = [], []
-    for child, above in parents.items():
-        several = isinstance(above, (list, tuple, set, frozenset, np.ndarray))
-        missing = not several and (above is None or is_missing(above))
-        above = above if several else [] if missing else [above]
+    edges = []
+    names = []
+    for child, given in parents.items():
+        above = _as_list(given)
         edges += [(parent, child) for parent in above]
         names.append((*above, child))
     return _first_seen(names), edges
+
+
+def _as_list(parents: Any) -> list:
+    """Return one parent, several, or none (None or NaN) as a list."""
+    if isinstance(parents, (list, tuple, set, frozenset, np.ndarray)):
+        return list(parents)
+    if parents is None or is_missing(parents):
+        return []
+    return [parents]
 
 
 def read_paths(paths: Iterable[str], sep: str = "/") -> tuple[Iterable, list]:
@@ -110,7 +116,7 @@ def read_paths(paths: Iterable[str], sep: str = "/") -> tuple[Iterable, list]:
                 f"{sep!r}, such as 'a{sep}b'."
             )
         prefixes = (sep.join(parts[: i + 1]) for i in range(len(parts)))
-        names.update(dict.fromkeys(prefixes))
+        names.update(dict.fromkeys(prefixes))  # a set that keeps the order
     return names, [(name.rpartition(sep)[0], name) for name in names if sep in name]
 
 
@@ -131,7 +137,8 @@ def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, 
     ``labels`` names both.
     """
     if hasattr(matrix, "columns"):
-        labels, rows = list(matrix.columns), list(matrix.index)
+        labels = list(matrix.columns)
+        rows = list(matrix.index)
         if rows != list(range(len(rows))):
             if len(rows) != len(labels) or set(rows) != set(labels):
                 raise ValueError(

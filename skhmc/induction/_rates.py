@@ -1,19 +1,29 @@
 """How often labels occur, alone and together."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
+
+from skhmc._data.cooccurrence import count_together, count_unknown_beside
+from skhmc._data.targets import as_label_sets, is_frame, read_targets
+from skhmc._data.weights import read_row_weights
+from skhmc._utils.messages import plain
+from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "LabelRates",
     "cooccurrence",
     "label_rates",
     "rates_of_counts",
-    "unknown_beside",
+    "rates_of_rows",
+    "read_labels",
 ]
 
-CELLS_PER_BLOCK = 2**24
 TINY = np.finfo(np.float64).tiny
 
 
@@ -33,15 +43,59 @@ class LabelRates(NamedTuple):
     frequency: np.ndarray
 
 
-def cooccurrence(Y, sample_weight=None):
+def read_labels(
+    Y: Any, labels: Iterable[Hashable] | None
+) -> tuple[np.ndarray | sp.csr_matrix, tuple[Hashable, ...]]:
+    """Return indicators, and the labels that their columns are.
+
+    Columns of a DataFrame are brought into the order of labels that are the same, and
+    else renamed, as columns without names are named.
+    """
+    if labels is not None:
+        labels = [plain(label) for label in labels]
+    sets = as_label_sets(Y, None if labels is None else len(labels))
+    if sets is not None:
+        source = None if labels is None else Hierarchy.flat(labels)
+        targets = read_targets(sets, source, warn=False)
+        return targets.Y, targets.hierarchy.labels
+    if labels is not None and is_frame(Y) and set(labels) == set(Y.columns):
+        Y = Y[labels]
+    targets = read_targets(Y, None, warn=False, indicators=True)
+    return targets.Y, targets.hierarchy.labels if labels is None else tuple(labels)
+
+
+def _read_nameless(
+    Y: Any, labels: Iterable[Hashable] | None
+) -> np.ndarray | sp.csr_matrix:
+    """Return indicators for a result that names no labels."""
+    if labels is None and as_label_sets(Y) is not None:
+        raise ValueError(
+            "Y holds label names, and the result would not say which row and column is "
+            "which label. Pass labels=[names in the order of the result]; see also "
+            "subsumption_hierarchy, whose result has names."
+        )
+    return read_labels(Y, labels)[0]
+
+
+def cooccurrence(
+    Y: Any,
+    sample_weight: ArrayLike | None = None,
+    *,
+    labels: Iterable[Hashable] | None = None,
+) -> sp.csr_matrix:
     r"""Count the rows that have two labels both.
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Indicators 0 and 1; NaN is unknown and does not count.
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Indicators 0 and 1; NaN is unknown and does not count. Or lists of label names,
+        one per sample, with ``labels``.
     sample_weight : array-like of shape (n_samples,), default=None
-        How much every row counts.
+        Weights of rows, not scaled. None counts every row once.
+    labels : iterable, default=None
+        Names of the labels in the order of the result. Lists of names need them; the
+        columns of a DataFrame with the same names are brought into this order.
 
     Returns
     -------
@@ -57,22 +111,28 @@ def cooccurrence(Y, sample_weight=None):
            [1, 1, 0],
            [1, 0, 1]])
     """
-    positive, _, weight = _read(Y, sample_weight)
-    counts = _together(positive, weight, positive)
-    counts.eliminate_zeros()
-    counts.sort_indices()
-    return counts
+    read = _read_nameless(Y, labels)
+    return count_together(read, read_row_weights(sample_weight, read.shape[0]))
 
 
-def label_rates(Y, sample_weight=None):
+def label_rates(
+    Y: Any,
+    sample_weight: ArrayLike | None = None,
+    *,
+    labels: Iterable[Hashable] | None = None,
+) -> LabelRates:
     r"""Return how often labels occur, alone and together.
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Indicators 0 and 1; NaN is unknown.
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Indicators 0 and 1; NaN is unknown. Or lists of label names, one per sample,
+        with ``labels``.
     sample_weight : array-like of shape (n_samples,), default=None
-        How much every row counts.
+        Weights of rows. None counts every row once.
+    labels : iterable, default=None
+        Names of the labels in the order of the result, as in :func:`cooccurrence`.
 
     Returns
     -------
@@ -90,42 +150,23 @@ def label_rates(Y, sample_weight=None):
     array([[0. , 0.5],
            [1. , 0. ]])
     """
-    counts = cooccurrence(Y, sample_weight)
-    return rates_of_counts(counts, *unknown_beside(Y, sample_weight, counts))
+    read = _read_nameless(Y, labels)
+    return rates_of_rows(read, read_row_weights(sample_weight, read.shape[0]))
 
 
-def unknown_beside(Y, sample_weight=None, counts=None):
-    """Count the rows that have a label and do not know another.
-
-    Parameters
-    ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Indicators 0 and 1; NaN is unknown.
-    sample_weight : array-like of shape (n_samples,), default=None
-        How much every row counts.
-    counts : csr_matrix of shape (n_labels, n_labels), default=None
-        The pairs to count; None for all.
-
-    Returns
-    -------
-    unknown : csr_matrix of shape (n_labels, n_labels)
-        Entry (l, k) is of the rows that have l and where k is unknown.
-    known : ndarray of shape (n_labels,)
-        Of the rows where every label is known.
-    """
-    positive, unknown, weight = _read(Y, sample_weight)
-    shape, known = (positive.shape[1],) * 2, np.full(positive.shape[1], weight.sum())
-    if unknown is None:
-        return sp.csr_matrix(shape), known
-    known = known - unknown.T @ weight
-    if counts is None:
-        return _together(positive, weight, unknown), known
-    pairs = counts.tocoo()
-    found = _together_at(positive, weight, unknown, pairs.row, pairs.col)
-    return sp.csr_matrix((found, (pairs.row, pairs.col)), shape), known
+def rates_of_rows(
+    Y: np.ndarray | sp.csr_matrix, weight: np.ndarray | None
+) -> LabelRates:
+    """Return how often labels occur in indicators and weights that were read."""
+    counts = count_together(Y, weight)
+    return rates_of_counts(counts, *count_unknown_beside(Y, weight, counts))
 
 
-def rates_of_counts(counts, unknown=None, known=None):
+def rates_of_counts(
+    counts: Any,
+    unknown: sp.csr_matrix | None = None,
+    known: np.ndarray | None = None,
+) -> LabelRates:
     r"""Return how often labels occur, from what :func:`cooccurrence` counted.
 
     Parameters
@@ -159,7 +200,9 @@ def rates_of_counts(counts, unknown=None, known=None):
         )
     size = counts.tocsr().diagonal()
     apart = (counts.row != counts.col) & (counts.data != 0)
-    row, column, together = counts.row[apart], counts.col[apart], counts.data[apart]
+    row = counts.row[apart]
+    column = counts.col[apart]
+    together = counts.data[apart]
     if not ((together > 0) & (together <= size[row])).all() or (size < 0).any():
         raise ValueError(
             "Expected counts that are not negative, and on the diagonal those of the "
@@ -170,68 +213,6 @@ def rates_of_counts(counts, unknown=None, known=None):
         rows -= np.asarray(unknown[row, column]).ravel()
     share = np.minimum(together / rows, 1)
     given = sp.csr_matrix((share, (row, column)), counts.shape)
-    return LabelRates(given, size if known is None else size / np.maximum(known, TINY))
-
-
-def _read(Y, sample_weight):
-    """Return positive and unknown (None without any) cells and the rows' weights."""
-    if hasattr(Y, "iloc"):  # pandas, whose missing values are not all floats
-        Y = Y.to_numpy(dtype=np.float64, na_value=np.nan)
-    if sp.issparse(Y):
-        Y = sp.csr_matrix(Y, copy=True)
-        Y.sum_duplicates()
-    else:
-        Y = np.asarray(Y)
-    if Y.ndim != 2 or Y.dtype.kind not in "biuf":
-        raise ValueError(
-            f"Expected Y as an indicator array of shape (n_samples, n_labels), got "
-            f"shape {Y.shape} and dtype {Y.dtype}."
-        )
-    values = Y.data if sp.issparse(Y) else Y
-    missing = np.isnan(values)
-    wrong = ~((values == 0) | (values == 1) | missing)
-    if wrong.any():
-        got = values[wrong].ravel()[0].item()
-        raise ValueError(
-            f"Y must hold 0, 1 and NaN for unknown, got the value {got!r}."
-        )
-    weight = np.ones(Y.shape[0], np.int64)
-    if sample_weight is not None:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        good = weight.shape == (Y.shape[0],)
-        if not good or not (np.isfinite(weight) & (weight >= 0)).all():
-            raise ValueError(
-                f"sample_weight must be finite, not negative and of shape "
-                f"({Y.shape[0]},), got shape {weight.shape}."
-            )
-    unknown = _cells(Y, missing, weight.dtype) if missing.any() else None
-    return _cells(Y, values == 1, weight.dtype), unknown, weight
-
-
-def _cells(Y, mask, dtype):
-    """Return the cells of Y that a mask of its values marks, as ones (csr)."""
-    if sp.issparse(Y):
-        mask = sp.csr_matrix((mask, Y.indices, Y.indptr), Y.shape, copy=True)
-    cells = sp.csr_matrix(mask)
-    cells.eliminate_zeros()
-    return cells.astype(dtype)
-
-
-def _together(positive, weight, other):
-    """Return the weight of the rows that have a cell in both columns, sparse."""
-    return (positive.multiply(weight[:, None]).T.tocsr() @ other).tocsr()
-
-
-def _together_at(positive, weight, other, row, column):
-    """Return :func:`_together` at sorted pairs of columns only."""
-    n_labels = positive.shape[1]
-    step = max(1, CELLS_PER_BLOCK // n_labels)
-    positive, found = positive.tocsc(), np.zeros(len(row))
-    for start in range(0, n_labels, step):
-        block = positive[:, start : start + step]
-        part = slice(*np.searchsorted(row, [start, start + step]))
-        if part.start == part.stop:
-            continue
-        there = _together(block, weight, other)[row[part] - start, column[part]]
-        found[part] = np.asarray(there).ravel()
-    return found
+    if known is None:
+        return LabelRates(given, size)
+    return LabelRates(given, size / np.maximum(known, TINY))

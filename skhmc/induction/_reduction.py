@@ -1,5 +1,7 @@
 """Leaving out the edges that follow from others."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skhmc.hierarchy import Hierarchy
@@ -9,7 +11,7 @@ __all__ = ["from_pairs", "transitive_reduction"]
 CELLS_PER_BLOCK = 2**24
 
 
-def transitive_reduction(hierarchy):
+def transitive_reduction(hierarchy: Hierarchy) -> Hierarchy:
     """Leave out the edges that follow from others.
 
     Parameters

@@ -1,11 +1,17 @@
 """Which of the labels that occur together is whose parent."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from skhmc._utils.messages import name_list
+from skhmc.hierarchy import Hierarchy
 from skhmc.induction._rates import LabelRates
 from skhmc.induction._reduction import from_pairs, transitive_reduction
 
@@ -15,7 +21,14 @@ PAIRS_PER_BLOCK = 2**18  # how many distances are asked for at a time
 ROUNDING = 2e-7  # relative, of sums of weights in float32: what differs less is equal
 
 
-def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None):
+def learn_tree(
+    rates: LabelRates,
+    labels: Iterable[Hashable] | None = None,
+    *,
+    threshold: float = 0.8,
+    distances: Any = None,
+    radius: ArrayLike | None = None,
+) -> Hierarchy:
     r"""Give every label one parent among the more general labels it occurs with.
 
     Parameters
@@ -32,8 +45,8 @@ def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None
         (n_labels, n_labels) hold them; sparse ones must store every pair that is
         looked up. Without, the rarest candidate becomes the parent.
     radius : array-like of shape (n_labels,), default=None
-        Of labels that are equally frequent, the one of smaller radius is the more
-        general. Without, none is.
+        Radii that decide between labels that are equally frequent: the smaller is the
+        more general. Without, none is.
 
     Returns
     -------
@@ -71,18 +84,25 @@ def learn_tree(rates, labels=None, *, threshold=0.8, distances=None, radius=None
     >>> tree.parents_of("cat"), tree.parents_of("bird")
     (['mammal'], ['animal'])
     """
-    rates, labels = _check_rates(rates, labels)
-    radius = _check_radius(radius, len(labels))
-    child, parent, share = _candidates(rates, threshold, radius)
-    distance = _pair_distances(distances, child, parent, labels)
+    rates, names = _check_rates(rates, labels)
+    radii = _check_radius(radius, len(names))
+    child, parent, share = _candidates(rates, threshold, radii)
+    distance = _pair_distances(distances, child, parent, names)
     frequency = _steps(rates.frequency)[parent]
-    tie_breaks = (parent, -share.round(6), -radius[parent], frequency)
+    tie_breaks = (parent, -share.round(6), -radii[parent], frequency)
     order = np.lexsort((*tie_breaks, distance, child))
+    # the first pair of every child is that of its parent
     first = order[np.unique(child[order], return_index=True)[1]]
-    return from_pairs(labels, parent[first], child[first])
+    return from_pairs(names, parent[first], child[first])
 
 
-def learn_dag(rates, labels=None, *, threshold=0.8, radius=None):
+def learn_dag(
+    rates: LabelRates,
+    labels: Iterable[Hashable] | None = None,
+    *,
+    threshold: float = 0.8,
+    radius: ArrayLike | None = None,
+) -> Hierarchy:
     r"""Give every label all more general labels it occurs with, less what follows.
 
     Parameters
@@ -94,8 +114,8 @@ def learn_dag(rates, labels=None, *, threshold=0.8, radius=None):
     threshold : float, default=0.8
         Share of a label's rows that must have an ancestor too, above 0 and at most 1.
     radius : array-like of shape (n_labels,), default=None
-        Of labels that are equally frequent, the one of smaller radius is the more
-        general. Without, none is.
+        Radii that decide between labels that are equally frequent: the smaller is the
+        more general. Without, none is.
 
     Returns
     -------
@@ -120,10 +140,10 @@ def learn_dag(rates, labels=None, *, threshold=0.8, radius=None):
     >>> learn_dag(label_rates(Y), ["pet", "mammal", "cat"]).parents_of("cat")
     ['pet', 'mammal']
     """
-    rates, labels = _check_rates(rates, labels)
-    radius = _check_radius(radius, len(labels))
-    child, parent, _ = _candidates(rates, threshold, radius)
-    return transitive_reduction(from_pairs(labels, parent, child))
+    rates, names = _check_rates(rates, labels)
+    radii = _check_radius(radius, len(names))
+    child, parent, _ = _candidates(rates, threshold, radii)
+    return transitive_reduction(from_pairs(names, parent, child))
 
 
 def _candidates(rates, threshold, radius):
@@ -132,10 +152,13 @@ def _candidates(rates, threshold, radius):
         raise ValueError(
             f"threshold must be a number above 0 and at most 1, got {threshold!r}."
         )
-    given, frequency = sp.coo_matrix(rates.given), _steps(rates.frequency)
+    given = sp.coo_matrix(rates.given)
+    frequency = _steps(rates.frequency)
     often = given.data >= threshold * (1 - ROUNDING)
     often &= given.row != given.col
-    child, parent, share = given.row[often], given.col[often], given.data[often]
+    child = given.row[often]
+    parent = given.col[often]
+    share = given.data[often]
     general = frequency[parent] > frequency[child]
     equal = frequency[parent] == frequency[child]
     general |= equal & (radius[parent] < radius[child])
@@ -181,7 +204,10 @@ def _pair_distances(distances, child, parent, labels):
 def _looked_up(distances, child, parent, n_labels):
     """Return entries of a matrix; those that a sparse one does not store are NaN."""
     sparse = sp.issparse(distances)
-    distances = distances.tocsr() if sparse else np.asarray(distances, np.float64)
+    if sparse:
+        distances = distances.tocsr()
+    else:
+        distances = np.asarray(distances, np.float64)
     if distances.shape != (n_labels, n_labels):
         raise ValueError(
             f"distances must have shape ({n_labels}, {n_labels}), one row and column "
@@ -195,22 +221,27 @@ def _looked_up(distances, child, parent, n_labels):
     return found
 
 
-def _check_rates(rates, labels):
+def _check_rates(
+    rates: LabelRates, labels: Iterable[Hashable] | None
+) -> tuple[LabelRates, tuple[Hashable, ...]]:
     """Return rates with arrays of fitting shapes, and a tuple of labels."""
-    given, frequency = sp.csr_matrix(rates.given), np.asarray(rates.frequency)
-    labels = tuple(range(len(frequency)) if labels is None else labels)
-    n_labels = len(labels)
+    given = sp.csr_matrix(rates.given)
+    frequency = np.asarray(rates.frequency)
+    names = tuple(range(len(frequency)) if labels is None else labels)
+    n_labels = len(names)
     if given.shape != (n_labels, n_labels) or frequency.shape != (n_labels,):
         raise ValueError(
             f"Expected rates of the {n_labels} labels, got given of shape "
             f"{given.shape} and frequency of shape {frequency.shape}."
         )
-    return LabelRates(given, frequency), labels
+    return LabelRates(given, frequency), names
 
 
-def _check_radius(radius, n_labels):
+def _check_radius(radius: ArrayLike | None, n_labels: int) -> np.ndarray:
     """Return every label's radius; without any all are equal."""
-    radius = np.zeros(n_labels) if radius is None else np.asarray(radius, np.float64)
+    if radius is None:
+        return np.zeros(n_labels)
+    radius = np.asarray(radius, np.float64)
     if radius.shape != (n_labels,) or np.isnan(radius).any():
         raise ValueError(
             f"radius must hold one number per label, {n_labels} of them and none NaN, "

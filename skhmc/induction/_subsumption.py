@@ -1,14 +1,29 @@
 """The count-only baseline."""
 
-from skhmc.induction._rates import label_rates, rates_of_counts
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from skhmc._data.weights import read_row_weights
+from skhmc.hierarchy import Hierarchy
+from skhmc.induction._rates import rates_of_counts, rates_of_rows, read_labels
 from skhmc.induction._rules import learn_dag, learn_tree
 
 __all__ = ["subsumption_hierarchy"]
 
 
 def subsumption_hierarchy(
-    Y, labels=None, *, threshold=0.8, rule="tree", counts=None, sample_weight=None
-):
+    Y: Any,
+    labels: Iterable[Hashable] | None = None,
+    *,
+    threshold: float = 0.8,
+    rule: str = "tree",
+    counts: Any = None,
+    sample_weight: ArrayLike | None = None,
+) -> Hierarchy:
     r"""Learn a hierarchy by counting: a parent subsumes its children.
 
     The baseline for whatever else learns a hierarchy: there are no parameters to train,
@@ -16,20 +31,23 @@ def subsumption_hierarchy(
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), or None
-        Indicators 0 and 1; NaN is unknown. None with ``counts``.
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            list of label sets, or None
+        Indicators 0 and 1; NaN is unknown. Or lists of label names, one per sample.
+        None with ``counts``.
     labels : iterable, default=None
-        Names of the labels; by default the columns of a DataFrame, else
-        0 ... n_labels - 1.
+        Names of the labels, in the order of the columns; by default the columns of a
+        DataFrame, the sorted names of label sets, else 0 ... n_labels - 1. The columns
+        of a DataFrame with the same names are brought into this order.
     threshold : float, default=0.8
         Share of a label's rows that must have its parent too, above 0 and at most 1.
     rule : {"tree", "dag"}, default="tree"
-        Whether a label has the rarest of its candidates for a parent, or all but those
-        that are ancestors of others.
+        Kind of the result: in a tree a label has the rarest of its candidates for a
+        parent, in a DAG all but those that are ancestors of others.
     counts : sparse matrix or ndarray of shape (n_labels, n_labels), default=None
-        What :func:`cooccurrence` returns, in place of Y.
+        Counts as :func:`cooccurrence` returns them, in place of Y.
     sample_weight : array-like of shape (n_samples,), default=None
-        How much every row of Y counts.
+        Weights of the rows of Y. None counts every row once.
 
     Returns
     -------
@@ -77,8 +95,11 @@ def subsumption_hierarchy(
         raise ValueError(f"Expected one of Y and counts, got {got}.")
     if Y is None and sample_weight is not None:
         raise ValueError("sample_weight goes with Y; give cooccurrence the weights.")
-    if labels is None and hasattr(Y, "columns"):
-        labels = list(Y.columns)
-    rates = label_rates(Y, sample_weight) if counts is None else rates_of_counts(counts)
+    if counts is not None:
+        rates = rates_of_counts(counts)
+    else:
+        read, labels = read_labels(Y, labels)
+        weight = read_row_weights(sample_weight, read.shape[0])
+        rates = rates_of_rows(read, weight)
     learn = learn_tree if rule == "tree" else learn_dag
     return learn(rates, labels, threshold=threshold)

@@ -1,13 +1,17 @@
 """HierarchyDisplay: one sample's predictions drawn on the hierarchy."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
-from skhmc._data.indicators import align
 from skhmc._data.responses import (
     find,
     match_labels,
@@ -15,10 +19,15 @@ from skhmc._data.responses import (
     positive_scores,
     single_label,
 )
+from skhmc._data.targets import align
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._drawing import Scene
 from skhmc.inspection._layout import layered_layout
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 __all__ = ["HierarchyDisplay"]
 
@@ -26,8 +35,8 @@ TITLE = 0.4  # inches above the labels in a figure of our own
 SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
 
 
-def _check_length(values, name, n_labels):
-    values = np.asarray(values)
+def _check_length(given: ArrayLike, name: str, n_labels: int) -> np.ndarray:
+    values = np.asarray(given)
     if values.shape != (n_labels,):
         raise ValueError(
             f"{name} must have shape ({n_labels},), one value per label of the "
@@ -37,8 +46,8 @@ def _check_length(values, name, n_labels):
     return values
 
 
-def _check_proba(proba, n_labels):
-    proba = _check_length(proba, "proba", n_labels).astype(np.float64)
+def _check_proba(given: ArrayLike, n_labels: int) -> np.ndarray:
+    proba = _check_length(given, "proba", n_labels).astype(np.float64)
     wrong = ~((proba >= -SLACK) & (proba <= 1 + SLACK))
     if wrong.any():
         raise ValueError(
@@ -49,10 +58,12 @@ def _check_proba(proba, n_labels):
     return proba.clip(0, 1)
 
 
-def _check_indicator(values, name, n_labels):
-    if values is None:
+def _check_indicator(
+    given: ArrayLike | None, name: str, n_labels: int
+) -> np.ndarray | None:
+    if given is None:
         return None
-    values = _check_length(values, name, n_labels).astype(np.float64)
+    values = _check_length(given, name, n_labels).astype(np.float64)
     known = values[~np.isnan(values)]
     wrong = known[(known != 0) & (known != 1)]
     if len(wrong):
@@ -63,7 +74,8 @@ def _check_indicator(values, name, n_labels):
     return values
 
 
-def _check_sample(sample, n_samples):
+def _check_sample(sample: int, n_samples: int) -> int:
+    """Return the position of a row from 0, also of one counted from the end."""
     is_int = isinstance(sample, Integral) and not isinstance(sample, bool)
     if not is_int or not -n_samples <= sample < n_samples:
         raise ValueError(
@@ -73,17 +85,27 @@ def _check_sample(sample, n_samples):
     return int(sample) % n_samples
 
 
-def _row(Y, sample):
+def _row(Y: Any, sample: int) -> Any:
     """Return a row of an array or sparse matrix as (n_labels,); None stays None."""
     if Y is None:
         return None
     return Y[[sample]].toarray()[0] if sp.issparse(Y) else Y[sample]
 
 
-def _respond(estimator, X, y_true, hierarchy):
+def _as_bools(Y: np.ndarray | None, n_labels: int) -> list[bool | None]:
+    """Return indicators as bools, what is not known as None."""
+    if Y is None:
+        return [None] * n_labels
+    return [{0.0: False, 1.0: True}.get(value) for value in Y.tolist()]
+
+
+def _respond(
+    estimator: Any, X: Any, y_true: Any, hierarchy: Any
+) -> tuple[Hierarchy, Any, Any, Any]:
     """Return the hierarchy, y_true, predictions and probabilities in its order."""
     name = type(estimator).__name__
-    hierarchy = find(estimator, "hierarchy_") if hierarchy is None else hierarchy
+    if hierarchy is None:
+        hierarchy = find(estimator, "hierarchy_")
     if hierarchy is None:
         raise ValueError(
             f"{name} has no hierarchy_, expected an estimator fitted with a hierarchy. "
@@ -94,8 +116,9 @@ def _respond(estimator, X, y_true, hierarchy):
             f"{name} has no predict_proba, expected probabilities of labels. Use an "
             f"estimator that has it, or HierarchyDisplay.from_predictions."
         )
-    proba, y_pred = positive_scores(estimator, X), estimator.predict(X)
-    if n_dimensions(y_pred) == 1:
+    proba = positive_scores(estimator, X)
+    y_pred = estimator.predict(X)
+    if n_dimensions(y_pred) == 1:  # most specific labels, not indicators
         hierarchy = Hierarchy.build(hierarchy)
         classes = find(estimator, "classes_")
         _, _, proba = single_label(hierarchy, None, proba, classes)
@@ -158,7 +181,18 @@ class HierarchyDisplay:
     >>> display.figure_.savefig("cat.png")  # doctest: +SKIP
     """
 
-    def __init__(self, hierarchy, proba, *, y_true=None, y_pred=None, label_names=None):
+    ax_: Axes
+    figure_: Any
+
+    def __init__(
+        self,
+        hierarchy: Any,
+        proba: ArrayLike,
+        *,
+        y_true: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
+        label_names: Sequence[Any] | None = None,
+    ) -> None:
         self.hierarchy = Hierarchy.build(hierarchy)
         n_labels = self.hierarchy.n_labels
         self.proba = _check_proba(proba, n_labels)
@@ -176,16 +210,16 @@ class HierarchyDisplay:
     @classmethod
     def from_predictions(
         cls,
-        hierarchy,
-        proba,
+        hierarchy: Any,
+        proba: Any,
         *,
-        y_true=None,
-        y_pred=None,
-        sample=0,
-        threshold=0.5,
-        label_names=None,
-        **plot_options,
-    ):
+        y_true: Any = None,
+        y_pred: Any = None,
+        sample: int = 0,
+        threshold: float = 0.5,
+        label_names: Sequence[Any] | None = None,
+        **plot_options: Any,
+    ) -> HierarchyDisplay:
         """Draw one row of the predictions of many samples.
 
         Parameters
@@ -204,22 +238,26 @@ class HierarchyDisplay:
         sample : int, default=0
             Position of the row to draw.
         threshold : float, default=0.5
-            Used without ``y_pred``.
+            Probability above which a label counts as predicted; used without
+            ``y_pred``.
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of the columns.
         **plot_options
-            Passed to :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+            Options of :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
 
         Returns
         -------
         HierarchyDisplay
             The display, drawn.
         """
-        given = {"proba": proba, "y_true": y_true, "y_pred": y_pred}
-        given = {name: Y for name, Y in given.items() if Y is not None}
+        given = {"proba": proba}
+        if y_true is not None:
+            given["y_true"] = y_true
+        if y_pred is not None:
+            given["y_pred"] = y_pred
         hierarchy, *read = align(hierarchy, **given)
         sample = _check_sample(sample, read[0].shape[0])
-        rows = {k: _row(Y, sample) for k, Y in zip(given, read, strict=True)}
+        rows = {name: _row(Y, sample) for name, Y in zip(given, read, strict=True)}
         if y_pred is None:
             rows["y_pred"] = rows["proba"] > threshold
         display = cls(hierarchy, **rows, label_names=label_names)
@@ -228,22 +266,23 @@ class HierarchyDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: Any,
         *,
-        y_true=None,
-        sample=0,
-        hierarchy=None,
-        label_names=None,
-        **plot_options,
-    ):
+        y_true: Any = None,
+        sample: int = 0,
+        hierarchy: Any = None,
+        label_names: Sequence[Any] | None = None,
+        **plot_options: Any,
+    ) -> HierarchyDisplay:
         """Draw what a fitted classifier predicts for one row of X.
 
         Parameters
         ----------
         estimator : fitted classifier
-            With ``predict`` and ``predict_proba``: one of skhmc, a Pipeline or search
-            that ends in one or, with ``hierarchy``, any multi-label classifier.
+            Classifier with ``predict`` and ``predict_proba``: one of skhmc, a Pipeline
+            or search that ends in one or, with ``hierarchy``, any other that predicts
+            several labels.
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples; only the row drawn is predicted.
         y_true : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
@@ -255,7 +294,7 @@ class HierarchyDisplay:
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of Y's columns.
         **plot_options
-            Passed to :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+            Options of :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
 
         Returns
         -------
@@ -279,16 +318,23 @@ class HierarchyDisplay:
         )
         return display.plot(**plot_options)
 
-    def plot(self, *, ax=None, max_labels=40, cmap="Blues", colorbar=True):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        max_labels: int = 40,
+        cmap: str | Colormap = "Blues",
+        colorbar: bool = True,
+    ) -> HierarchyDisplay:
         """Draw the sample.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; everything is scaled to fit. None makes a figure of the size
-            that the labels need.
+            Axes to draw on; everything is scaled to fit. None makes a figure of the
+            size that the labels need.
         max_labels : int, default=40
-            How many labels to draw at most. Of a larger hierarchy those that are
+            Greatest number of labels to draw. Of a larger hierarchy those that are
             predicted or true are drawn first, then the most probable others, each with
             all its ancestors; a line says how many are not shown.
         cmap : str or matplotlib Colormap, default="Blues"
@@ -323,20 +369,26 @@ class HierarchyDisplay:
             share = scene.height / (scene.height + TITLE)
             ax = figure.add_axes((0, 0, 1, share))
         scene.draw(ax, cmap, colorbar)
-        self.ax_, self.figure_ = ax, ax.get_figure(root=True)
+        self.ax_ = ax
+        self.figure_ = ax.get_figure(root=True)
         return self
 
-    def _marked(self):
+    def _marked(self) -> np.ndarray:
         """Return which labels are predicted or true."""
-        given = [Y == 1 for Y in (self.y_true, self.y_pred) if Y is not None]
-        return np.logical_or.reduce(given) if given else np.zeros(len(self.proba), bool)
+        marked = np.zeros(len(self.proba), bool)
+        for Y in (self.y_true, self.y_pred):
+            if Y is not None:
+                marked |= Y == 1
+        return marked
 
-    def _choose(self, marked, max_labels):
+    def _choose(self, marked: np.ndarray, max_labels: int) -> np.ndarray:
         """Return the positions of the labels to draw, in the hierarchy's order."""
         n_labels = self.hierarchy.n_labels
         if n_labels <= max_labels:
             return np.arange(n_labels)
-        kept = set()
+        kept: set[int] = set()
+        # marked labels first, then by probability; one whose ancestors do not all fit
+        # is passed over, a later one may fit
         for label in np.lexsort((-self.proba, ~marked)).tolist():
             above = self.hierarchy.ancestors[[label]].indices.tolist()
             wanted = kept.union(above, [label])
@@ -346,16 +398,13 @@ class HierarchyDisplay:
                 break
         return np.array(sorted(kept), dtype=np.intp)
 
-    def _kinds(self):
+    def _kinds(self) -> list[tuple[bool | None, bool | None]]:
         """Return for every label whether it is predicted, and true; None: unknown."""
-        unknown = np.full(len(self.proba), np.nan)
-        columns = [unknown if Y is None else Y for Y in (self.y_pred, self.y_true)]
-        read = {0.0: False, 1.0: True}
-        return [
-            tuple(read.get(v) for v in pair) for pair in np.stack(columns, 1).tolist()
-        ]
+        predicted = _as_bools(self.y_pred, len(self.proba))
+        true = _as_bools(self.y_true, len(self.proba))
+        return list(zip(predicted, true, strict=True))
 
-    def _note(self, marked, kept):
+    def _note(self, marked: np.ndarray, kept: np.ndarray) -> str:
         n_hidden = len(marked) - len(kept)
         if not n_hidden:
             return ""

@@ -1,8 +1,14 @@
 """LabelEmbeddingDisplay: labels as points of the Poincaré disk."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
@@ -10,29 +16,37 @@ from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
 from skhmc.inspection._drawing import shorten
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.transforms import BboxBase
+
 __all__ = ["LabelEmbeddingDisplay"]
 
 RINGS = range(1, 6)  # hyperbolic radii that are drawn as circles
-PLACES = [(x, y) for x in (1, -1, 0) for y in (0, 1, -1) if x or y]  # of names
+# Where a name is tried beside its point: right, left, then above and below.
+PLACES = [(x, y) for x in (1, -1, 0) for y in (0, 1, -1) if x or y]
+ALIGN: dict[int, tuple[Any, Any]]
 ALIGN = {1: ("left", "bottom"), 0: ("center", "center"), -1: ("right", "top")}
 GEOMETRIES = ("hyperbolic", "euclidean")
 
 
-def _load(module):
+def _load(module: str) -> ModuleType:
     return import_optional(module, "LabelEmbeddingDisplay.plot", "plot")
 
 
-def _check_embeddings(embeddings, geometry):
+def _check_embeddings(given: ArrayLike, geometry: str) -> np.ndarray:
     if geometry not in GEOMETRIES:
         raise ValueError(f"geometry must be one of {GEOMETRIES}, got {geometry!r}.")
-    embeddings = np.asarray(embeddings, dtype=np.float64)
+    embeddings = np.asarray(given, dtype=np.float64)
     if embeddings.ndim != 2 or not embeddings.shape[1]:
         raise ValueError(
             f"embeddings must have shape (n_labels, d), got shape {embeddings.shape}. "
             f"Pass one row per label, with at least one coordinate."
         )
     norm = np.linalg.norm(embeddings, axis=1)
-    wrong = ~(norm < (1 if geometry == "hyperbolic" else np.inf))
+    most = 1 if geometry == "hyperbolic" else np.inf
+    wrong = ~(norm < most)  # so that NaN is wrong too
     if wrong.any():
         raise ValueError(
             f"embeddings must lie in the open unit ball, got the norm "
@@ -69,7 +83,7 @@ class LabelEmbeddingDisplay:
     Attributes
     ----------
     positions_ : ndarray of shape (n_labels, 2)
-        Where the labels are drawn.
+        Points at which the labels are drawn.
     explained_ : float
         Share of the tangent vectors' squared lengths (Euclidean: of the variance) that
         lies in the plane drawn; 1 up to two dimensions.
@@ -99,15 +113,23 @@ class LabelEmbeddingDisplay:
     >>> display.figure_.savefig("labels.png")  # doctest: +SKIP
     """
 
+    ax_: Axes
+    figure_: Any
+
     def __init__(
-        self, embeddings, hierarchy, *, geometry="hyperbolic", label_names=None
-    ):
+        self,
+        embeddings: ArrayLike,
+        hierarchy: Any,
+        *,
+        geometry: str = "hyperbolic",
+        label_names: Sequence[Any] | None = None,
+    ) -> None:
         self.embeddings = _check_embeddings(embeddings, geometry)
         self.geometry = geometry
         self.hierarchy = Hierarchy.build(hierarchy)
         names = self.hierarchy.labels if label_names is None else label_names
         self.label_names = [str(name) for name in names]
-        sizes = len(self.embeddings), self.hierarchy.n_labels, len(self.label_names)
+        sizes = (len(self.embeddings), self.hierarchy.n_labels, len(self.label_names))
         if len(set(sizes)) > 1:
             raise ValueError(
                 f"embeddings, hierarchy and label_names must have one length, got "
@@ -117,20 +139,25 @@ class LabelEmbeddingDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, hierarchy=None, label_names=None, **plot_options
-    ):
+        cls,
+        estimator: Any,
+        *,
+        hierarchy: Any = None,
+        label_names: Sequence[Any] | None = None,
+        **plot_options: Any,
+    ) -> LabelEmbeddingDisplay:
         """Draw the labels of a fitted :class:`skhmc.HyperbolicHMC`.
 
         Parameters
         ----------
         estimator : HyperbolicHMC
-            Fitted, also at the end of a Pipeline or in a search.
+            Fitted estimator, alone, at the end of a Pipeline or in a search.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
             Edges between the estimator's labels; None is its ``learned_hierarchy_``.
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of Y's columns.
         **plot_options
-            Passed to :meth:`plot`: ``ax``, ``max_names``, ``cmap``, ``zoom``.
+            Options of :meth:`plot`: ``ax``, ``max_names``, ``cmap``, ``zoom``.
 
         Returns
         -------
@@ -143,24 +170,31 @@ class LabelEmbeddingDisplay:
                 f"{type(estimator).__name__} has no label_embeddings_, expected a "
                 f"fitted HyperbolicHMC. Fit it, or draw points by the constructor."
             )
-        learned = find(estimator, "learned_hierarchy_")
+        edges = find(estimator, "learned_hierarchy_")
         if hierarchy is not None:
-            learned = Hierarchy.build(hierarchy, labels=learned.labels)
-        # of the points, which the parameter need not be any more
+            edges = Hierarchy.build(hierarchy, labels=edges.labels)
+        # the geometry of the fit, from which the parameter may have been changed since
         geometry = find(estimator, "_geometry")
-        options = {"geometry": geometry, "label_names": label_names}
-        return cls(embeddings, learned, **options).plot(**plot_options)
+        display = cls(embeddings, edges, geometry=geometry, label_names=label_names)
+        return display.plot(**plot_options)
 
-    def plot(self, *, ax=None, max_names=30, cmap="viridis", zoom=False):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        max_names: int = 30,
+        cmap: str | Colormap = "viridis",
+        zoom: bool = False,
+    ) -> LabelEmbeddingDisplay:
         """Draw the labels.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         max_names : int, default=30
-            How many names to write at most: of general labels first, by depth and then
-            by number of descendants. Those that find no free place are left out.
+            Greatest number of names to write: of general labels first, by depth and
+            then by number of descendants. Those that find no free place are left out.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the depths.
         zoom : bool, default=False
@@ -179,16 +213,19 @@ class LabelEmbeddingDisplay:
         if ax is None:
             plt = _load("matplotlib.pyplot")
             ax = plt.subplots(figsize=(7, 7), layout="constrained")[1]
-        self.ax_, self.figure_ = ax, ax.get_figure(root=True)
+        self.ax_ = ax
+        self.figure_ = ax.get_figure(root=True)
         self._draw_space(zoom)
         self._draw_edges()
         self._draw_points(cmap)
         self._write_names(max_names)
         return self
 
-    def _draw_space(self, zoom):
+    def _draw_space(self, zoom: bool) -> None:
         """Draw the disk, set the limits and say what the plane keeps."""
-        ax, d, kept = self.ax_, self.embeddings.shape[1], "variance"
+        ax = self.ax_
+        d = self.embeddings.shape[1]
+        kept = "variance"
         ax.set_aspect("equal", adjustable="datalim" if zoom else "box")
         if self.geometry == "hyperbolic":
             kept = "squared tangent lengths"
@@ -203,39 +240,64 @@ class LabelEmbeddingDisplay:
             share = f"{self.explained_:.0%} of the {kept}"
             ax.set_title(f"2 of {d} dimensions hold {share}", size=10)
 
-    def _draw_edges(self):
+    def _draw_edges(self) -> None:
         parents, children = self.hierarchy.edges.T
-        ends = self.positions_[parents], self.positions_[children]
-        hyperbolic = self.geometry == "hyperbolic"
-        lines = geodesic(*ends) if hyperbolic else np.stack(ends, axis=1)
+        starts = self.positions_[parents]
+        ends = self.positions_[children]
+        if self.geometry == "hyperbolic":
+            lines = geodesic(starts, ends)
+        else:
+            lines = np.stack([starts, ends], axis=1)
         style = {"colors": "#8a8a8a", "linewidths": 0.9, "zorder": 2}
         collection = _load("matplotlib.collections").LineCollection
         self.ax_.add_collection(collection(lines, **style))
 
-    def _draw_points(self, cmap):
+    def _draw_points(self, cmap: str | Colormap) -> None:
         """Draw the labels, general ones on top, and what the colours mean."""
         depth = self.hierarchy.depth
         order = np.argsort(-depth, kind="stable")
-        style = {"cmap": cmap, "vmin": 0, "vmax": max(1, depth.max(initial=0))}
-        style |= {"s": 36, "ec": "white", "lw": 0.6, "zorder": 3}
-        points = self.ax_.scatter(*self.positions_[order].T, c=depth[order], **style)
+        x, y = self.positions_[order].T
+        points = self.ax_.scatter(
+            x,
+            y,
+            c=depth[order],
+            cmap=cmap,
+            vmin=0,
+            vmax=max(1, depth.max(initial=0)),
+            s=36,
+            ec="white",
+            lw=0.6,
+            zorder=3,
+        )
         if depth.any():
-            style = {"loc": "upper right", "frameon": False, "fontsize": 9}
-            self.ax_.legend(*points.legend_elements(), title="depth", **style)
+            handles, texts = points.legend_elements()
+            self.ax_.legend(
+                handles,
+                texts,
+                title="depth",
+                loc="upper right",
+                frameon=False,
+                fontsize=9,
+            )
 
-    def _write_names(self, max_names):
+    def _write_names(self, max_names: int) -> None:
         """Write names beside their points, where they cover no other name."""
         n_below = np.diff(self.hierarchy.descendants.indptr)
         chosen = np.lexsort((-n_below, self.hierarchy.depth))[:max_names]
         stroke = _load("matplotlib.patheffects").withStroke
-        style = {"size": 8, "parse_math": False, "zorder": 4}
-        style["path_effects"] = [stroke(linewidth=2, foreground="white")]
-        style |= {"xytext": (0, 0), "textcoords": "offset points"}
+        style: dict[str, Any] = {
+            "size": 8,
+            "parse_math": False,
+            "zorder": 4,
+            "path_effects": [stroke(linewidth=2, foreground="white")],
+            "xytext": (0, 0),
+            "textcoords": "offset points",
+        }
         self.figure_.draw_without_rendering()  # places the axes
-        taken = []
+        taken: list[BboxBase] = []
         for label in chosen.tolist():
-            name, at = shorten(self.label_names[label]), self.positions_[label]
-            text = self.ax_.annotate(name, at, **style)
+            name = shorten(self.label_names[label])
+            text = self.ax_.annotate(name, self.positions_[label], **style)
             for x, y in PLACES:
                 text.set(position=(5 * x, 5 * y), ha=ALIGN[x][0], va=ALIGN[y][1])
                 extent = text.get_window_extent()

@@ -1,5 +1,7 @@
 """Metrics and scorers for hierarchical multi-label classification."""
 
+# the registry is for packages of skhmc: thresholds and early stopping look names up
+
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_fbeta_score,
@@ -15,6 +17,9 @@ from skhmc.metrics._ready import (
     hvr_scorer,
 )
 from skhmc.metrics._recovery import hierarchy_recovery_report
+from skhmc.metrics._registry import METRICS as METRICS
+from skhmc.metrics._registry import find_metric as find_metric
+from skhmc.metrics._registry import metric_names as metric_names
 from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
 from skhmc.metrics._violation import hierarchical_violation_rate
 

@@ -1,18 +1,25 @@
 """Hierarchical precision, recall and F-measures."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
-from skhmc._data.indicators import (
-    align,
+from skhmc._data.targets import align
+from skhmc.coherence import close_upward
+from skhmc.hierarchy import Hierarchy
+from skhmc.metrics._inputs import (
     check_indicator,
-    check_weights,
     kept_labels,
+    metric_weights,
     positives,
     truth,
 )
-from skhmc.coherence import close_upward
 
 __all__ = [
     "hierarchical_f1_score",
@@ -25,17 +32,17 @@ AVERAGES = ("micro", "samples", "macro")
 
 
 def hierarchical_fbeta_score(
-    y_true,
-    y_pred,
-    hierarchy,
+    y_true: Any,
+    y_pred: Any,
+    hierarchy: Any,
     *,
-    beta,
-    average="micro",
-    exclude=None,
-    close=True,
-    sample_weight=None,
-    zero_division=0.0,
-):
+    beta: float,
+    average: str = "micro",
+    exclude: str | Iterable[Hashable] | None = None,
+    close: bool = True,
+    sample_weight: ArrayLike | None = None,
+    zero_division: float = 0.0,
+) -> float:
     r"""Hierarchical F-measure: F-beta of label sets that hold all their ancestors.
 
     A wrong label costs less the closer it is to the truth, because the two then share
@@ -43,19 +50,23 @@ def hierarchical_fbeta_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        True indicators 0 and 1; NaN is unknown and does not count. The columns of
-        DataFrames are matched to the labels by name; other columns follow the
-        DataFrame given beside them, else the hierarchy (integer labels number them).
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Predicted indicators 0 and 1.
+    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
+        names, one per sample. The columns of DataFrames are matched to the labels by
+        name; other columns follow the DataFrame given beside them, else the hierarchy
+        (integer labels number them).
+    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     beta : float
         How much recall weighs against precision: 0 is precision, 1 the harmonic mean,
         ``float("inf")`` recall.
     average : {"micro", "samples", "macro"}, default="micro"
-        Pool all decisions, average over samples, or average over labels. Samples and
+        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        and "macro" over labels. Samples and
         labels without any known cell are left out of the averages.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; they still pass labels up when the sets are closed.
@@ -114,44 +125,64 @@ def hierarchical_fbeta_score(
         raise ValueError(f"average must be one of {AVERAGES}, got {average!r}.")
     if not isinstance(beta, numbers.Real) or not beta >= 0:
         raise ValueError(f"beta must be a number that is not negative, got {beta!r}.")
-    if zero_division not in (0, 1) and zero_division == zero_division:
+    if not (zero_division in (0, 1) or np.isnan(zero_division)):
         raise ValueError(f"zero_division must be 0, 1 or NaN, got {zero_division!r}.")
-    T, P, n_known = _label_sets(y_true, y_pred, hierarchy, exclude, close)
-    weights = check_weights(sample_weight, T.shape[0])
-    both, T, P = (_sums(sets, weights, average) for sets in (P.multiply(T), T, P))
+    true, predicted, n_known = _label_sets(y_true, y_pred, hierarchy, exclude, close)
+    weights = metric_weights(sample_weight, true.shape[0])
+    both = _sums(predicted.multiply(true), weights, average)
+    n_true = _sums(true, weights, average)
+    n_predicted = _sums(predicted, weights, average)
     if np.isinf(beta):
-        part, whole = both, T
+        part = both
+        whole = n_true
     else:
-        part, whole = (1 + beta**2) * both, beta**2 * T + P
+        part = (1 + beta**2) * both
+        whole = beta**2 * n_true + n_predicted
     ratio = np.full(np.shape(whole), float(zero_division))
     np.divide(part, whole, out=ratio, where=whole > 0)
     if average == "micro":
         return float(ratio)
-    n_known, share = n_known[average], weights if average == "samples" else 1.0
-    share = np.where((n_known > 0) & ~np.isnan(ratio), share, 0.0)
+    # labels were weighed by the samples in their sums already
+    share = weights if average == "samples" else 1.0
+    # what nothing is known of, and ratios that are to be left out, count nothing
+    share = np.where((n_known[average] > 0) & ~np.isnan(ratio), share, 0.0)
     total = share.sum()
-    return (
-        float(share @ np.nan_to_num(ratio) / total) if total else float(zero_division)
-    )
+    if not total:
+        return float(zero_division)
+    return float(share @ np.nan_to_num(ratio) / total)
 
 
-def _label_sets(y_true, y_pred, hierarchy, exclude, close):
-    """Return true and predicted cells that count (csr), and how many are known."""
-    hierarchy, y_true, y_pred = align(hierarchy, y_true=y_true, y_pred=y_pred)
+def _label_sets(
+    y_true: Any,
+    y_pred: Any,
+    hierarchy: Any,
+    exclude: str | Iterable[Hashable] | None,
+    close: bool,
+) -> tuple[sp.csr_matrix, sp.csr_matrix, dict[str, np.ndarray]]:
+    """Return true and predicted cells that count, and how many cells are known."""
+    built: Hierarchy
+    built, y_true, y_pred = align(hierarchy, y_true=y_true, y_pred=y_pred)
     check_indicator(y_pred, "y_pred")
-    keep = np.flatnonzero(kept_labels(hierarchy, exclude))
-    T, unknown = truth(y_true, hierarchy, close)
-    P = positives(y_pred)
-    P = positives(close_upward(P, hierarchy)) if close else P
-    T, P, unknown = T[:, keep], P[:, keep], unknown[:, keep]
+    keep = np.flatnonzero(kept_labels(built, exclude))
+    true, unknown = truth(y_true, built, close)
+    predicted = positives(y_pred)
+    if close:
+        predicted = positives(close_upward(predicted, built))
+    true = true[:, keep]
+    predicted = predicted[:, keep]
+    unknown = unknown[:, keep]
     n_known = {
         "samples": len(keep) - np.diff(unknown.indptr),
-        "macro": T.shape[0] - np.bincount(unknown.indices, minlength=len(keep)),
+        "macro": true.shape[0] - np.bincount(unknown.indices, minlength=len(keep)),
     }
-    return T, P > unknown if unknown.nnz else P, n_known
+    if unknown.nnz:  # what is predicted where the truth is unknown does not count
+        predicted = predicted > unknown
+    return true, predicted, n_known
 
 
-def _sums(sets, weights, average):
+def _sums(
+    sets: sp.spmatrix, weights: np.ndarray, average: str
+) -> np.ndarray | np.floating:
     """Return the sizes of label sets: one number, per sample, or per label."""
     sets = sets.tocsr().astype(np.float64)
     sets.eliminate_zeros()
@@ -162,28 +193,32 @@ def _sums(sets, weights, average):
 
 
 def hierarchical_precision_score(
-    y_true,
-    y_pred,
-    hierarchy,
+    y_true: Any,
+    y_pred: Any,
+    hierarchy: Any,
     *,
-    average="micro",
-    exclude=None,
-    close=True,
-    sample_weight=None,
-    zero_division=0.0,
-):
+    average: str = "micro",
+    exclude: str | Iterable[Hashable] | None = None,
+    close: bool = True,
+    sample_weight: ArrayLike | None = None,
+    zero_division: float = 0.0,
+) -> float:
     r"""Hierarchical precision: the share of predicted labels, with ancestors, true.
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        True indicators 0 and 1; NaN is unknown and does not count.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Predicted indicators 0 and 1.
+    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
+        names, one per sample.
+    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        Pool all decisions, average over samples, or average over labels.
+        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count, see :func:`hierarchical_fbeta_score`.
     close : bool, default=True
@@ -224,28 +259,32 @@ def hierarchical_precision_score(
 
 
 def hierarchical_recall_score(
-    y_true,
-    y_pred,
-    hierarchy,
+    y_true: Any,
+    y_pred: Any,
+    hierarchy: Any,
     *,
-    average="micro",
-    exclude=None,
-    close=True,
-    sample_weight=None,
-    zero_division=0.0,
-):
+    average: str = "micro",
+    exclude: str | Iterable[Hashable] | None = None,
+    close: bool = True,
+    sample_weight: ArrayLike | None = None,
+    zero_division: float = 0.0,
+) -> float:
     r"""Hierarchical recall: the share of true labels, with ancestors, predicted.
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        True indicators 0 and 1; NaN is unknown and does not count.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Predicted indicators 0 and 1.
+    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
+        names, one per sample.
+    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        Pool all decisions, average over samples, or average over labels.
+        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count, see :func:`hierarchical_fbeta_score`.
     close : bool, default=True
@@ -286,28 +325,32 @@ def hierarchical_recall_score(
 
 
 def hierarchical_f1_score(
-    y_true,
-    y_pred,
-    hierarchy,
+    y_true: Any,
+    y_pred: Any,
+    hierarchy: Any,
     *,
-    average="micro",
-    exclude=None,
-    close=True,
-    sample_weight=None,
-    zero_division=0.0,
-):
+    average: str = "micro",
+    exclude: str | Iterable[Hashable] | None = None,
+    close: bool = True,
+    sample_weight: ArrayLike | None = None,
+    zero_division: float = 0.0,
+) -> float:
     r"""Hierarchical F1: the harmonic mean of hierarchical precision and recall.
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        True indicators 0 and 1; NaN is unknown and does not count.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Predicted indicators 0 and 1.
+    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
+        names, one per sample.
+    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        Pool all decisions, average over samples, or average over labels.
+        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count, see :func:`hierarchical_fbeta_score`.
     close : bool, default=True

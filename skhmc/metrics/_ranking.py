@@ -1,18 +1,19 @@
 """The area under the precision-recall curve."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skhmc._data.indicators import (
-    align,
-    check_scores,
-    check_weights,
-    kept_labels,
-    truth,
-)
+from skhmc._data.targets import align
 from skhmc._utils.messages import name_list
+from skhmc.metrics._inputs import check_scores, kept_labels, metric_weights, truth
 
 __all__ = ["au_prc_score"]
 
@@ -21,31 +22,33 @@ CELLS_PER_BLOCK = 2**21
 
 
 def au_prc_score(
-    y_true,
-    y_score,
+    y_true: Any,
+    y_score: Any,
     *,
-    hierarchy=None,
-    average="micro",
-    exclude=None,
-    close=True,
-    sample_weight=None,
-):
+    hierarchy: Any = None,
+    average: str = "micro",
+    exclude: str | Iterable[Hashable] | None = None,
+    close: bool = True,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     r"""Area under the precision-recall curve, AU(PRC), of hierarchical scores.
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        True indicators 0 and 1; NaN is unknown and does not count. The columns of
-        DataFrames are matched to the labels by name; other columns follow the
-        DataFrame given beside them, else the hierarchy (integer labels number them).
+    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
+        names, one per sample. The columns of DataFrames are matched to the labels by
+        name; other columns follow the DataFrame given beside them, else the hierarchy
+        (integer labels number them).
     y_score : array-like or DataFrame of shape (n_samples, n_labels)
         Scores: probabilities, logits, any numbers that rank.
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat: nothing is closed.
     average : {"micro", "macro", "weighted"}, default="micro"
-        Area under the one curve of all (sample, label) decisions; mean of the areas
-        of the labels; or their mean weighted by numbers of positives. The last two
-        skip the labels without positives.
+        What is averaged: "micro" is the area under the one curve of all (sample,
+        label) decisions, "macro" the mean of the areas of the labels, "weighted" their
+        mean by numbers of positives. The last two skip labels without positives.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; without hierarchy and DataFrame, positions of
         columns. Leave out an artificial root that every sample holds.
@@ -99,16 +102,19 @@ def au_prc_score(
     scores = check_scores(y_score)
     keep = np.flatnonzero(kept_labels(hierarchy, exclude))
     hits, unknown = truth(y_true, hierarchy, close)
-    hits, unknown = hits[:, keep], unknown[:, keep]
-    scores = scores if len(keep) == hierarchy.n_labels else scores[:, keep]
-    weights = check_weights(sample_weight, len(scores))
-    if sample_weight is None:
-        weights = None
-    else:
+    hits = hits[:, keep]
+    unknown = unknown[:, keep]
+    if len(keep) < hierarchy.n_labels:
+        scores = scores[:, keep]
+    weights = None
+    if sample_weight is not None:
+        weights = metric_weights(sample_weight, len(scores))
+        # a threshold at a sample without weight may retrieve nothing: 0 / 0
         use = weights > 0
-        hits, unknown, scores, weights = (
-            x[use] for x in (hits, unknown, scores, weights)
-        )
+        hits = hits[use]
+        unknown = unknown[use]
+        scores = scores[use]
+        weights = weights[use]
     if not hits.nnz:
         warnings.warn(
             "No known cell of y_true is positive, so AU(PRC) is undefined: NaN.",
@@ -132,10 +138,16 @@ def au_prc_score(
     return float(np.average(areas, weights=share))
 
 
-def _pooled(hits, unknown, scores, weights):
+def _pooled(
+    hits: sp.csr_matrix,
+    unknown: sp.csr_matrix,
+    scores: np.ndarray,
+    weights: np.ndarray | None,
+) -> float:
     """Return the average precision of all known (sample, label) decisions."""
     row, column = hits.nonzero()
-    hit_scores, hit_weights = scores[row, column], None
+    hit_scores = scores[row, column]
+    hit_weights = None
     if weights is not None:
         hit_weights = weights[row]
         weights = np.repeat(weights, scores.shape[1])
@@ -143,14 +155,21 @@ def _pooled(hits, unknown, scores, weights):
         known = np.ones(scores.shape, dtype=bool)
         known[unknown.nonzero()] = False
         scores = scores[known]
-        weights = None if weights is None else weights[known.ravel()]
+        if weights is not None:
+            weights = weights[known.ravel()]
     return _average_precision(hit_scores, hit_weights, scores.ravel(), weights)
 
 
-def _per_label(hits, unknown, scores, weights):
+def _per_label(
+    hits: sp.csc_matrix,
+    unknown: sp.csc_matrix,
+    scores: np.ndarray,
+    weights: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return every label's average precision (0 where undefined) and positives."""
     n_samples, n_labels = scores.shape
-    areas, support = np.zeros(n_labels), np.zeros(n_labels)
+    areas = np.zeros(n_labels)
+    support = np.zeros(n_labels)
     step = max(1, CELLS_PER_BLOCK // n_samples)
     for start in range(0, n_labels, step):
         block = np.ascontiguousarray(scores[:, start : start + step].T)
@@ -159,18 +178,23 @@ def _per_label(hits, unknown, scores, weights):
             off = unknown.indices[unknown.indptr[j] : unknown.indptr[j + 1]]
             if not len(on):
                 continue
-            on_weights = None if weights is None else weights[on]
-            support[j] = len(on) if weights is None else on_weights.sum()
-            areas[j] = _average_precision(
-                column[on],
-                on_weights,
-                np.delete(column, off),
-                None if weights is None else np.delete(weights, off),
-            )
+            known = np.delete(column, off)
+            if weights is None:
+                support[j] = len(on)
+                areas[j] = _average_precision(column[on], None, known, None)
+            else:
+                support[j] = weights[on].sum()
+                rest = np.delete(weights, off)
+                areas[j] = _average_precision(column[on], weights[on], known, rest)
     return areas, support
 
 
-def _average_precision(hit_scores, hit_weights, scores, weights):
+def _average_precision(
+    hit_scores: np.ndarray,
+    hit_weights: np.ndarray | None,
+    scores: np.ndarray,
+    weights: np.ndarray | None,
+) -> float:
     """Return the average precision, from the positives' scores and all scores.
 
     Only thresholds at the score of a positive add to the recall, so that one sort of

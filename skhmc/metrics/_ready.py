@@ -1,14 +1,9 @@
 """Ready scorers, and their names."""
 
-import copy
+from __future__ import annotations
 
-from skhmc.metrics._hierarchical import (
-    hierarchical_f1_score,
-    hierarchical_precision_score,
-    hierarchical_recall_score,
-)
-from skhmc.metrics._ranking import au_prc_score
-from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
+from skhmc.metrics._registry import METRICS, metric_names
+from skhmc.metrics._scorers import HierarchicalScorer
 
 __all__ = [
     "au_prc_scorer",
@@ -18,21 +13,12 @@ __all__ = [
     "hvr_scorer",
 ]
 
-hvr_scorer = HierarchicalViolationRate()
-au_prc_scorer = HierarchicalScorer(au_prc_score)
-hierarchical_f1_scorer = HierarchicalScorer(hierarchical_f1_score)
-
-_SCORERS = {
-    "au_prc": au_prc_scorer,
-    "hierarchical_f1": hierarchical_f1_scorer,
-    "hierarchical_precision": HierarchicalScorer(hierarchical_precision_score),
-    "hierarchical_recall": HierarchicalScorer(hierarchical_recall_score),
-    "hvr": hvr_scorer,
-    "hvr_raw": HierarchicalViolationRate(raw=True),
-}
+au_prc_scorer = METRICS["au_prc"].make_scorer()
+hierarchical_f1_scorer = METRICS["hierarchical_f1"].make_scorer()
+hvr_scorer = METRICS["hvr"].make_scorer()
 
 
-def get_scorer_names():
+def get_scorer_names() -> list[str]:
     """Return the names of the ready scorers.
 
     Returns
@@ -46,16 +32,16 @@ def get_scorer_names():
     >>> get_scorer_names()[:2]
     ['au_prc', 'hierarchical_f1']
     """
-    return sorted(_SCORERS)
+    return metric_names("scorer")
 
 
-def get_scorer(name):
+def get_scorer(name: str) -> HierarchicalScorer:
     """Return a ready scorer by its name.
 
     Parameters
     ----------
     name : str
-        One of :func:`get_scorer_names`.
+        Name of the scorer, one of :func:`get_scorer_names`.
 
     Returns
     -------
@@ -73,9 +59,9 @@ def get_scorer(name):
     >>> get_scorer("hvr")
     HierarchicalViolationRate()
     """
-    if name not in _SCORERS:
+    if name not in metric_names("scorer"):
         raise ValueError(
             f"{name!r} is not a scorer of skhmc, expected one of {get_scorer_names()}. "
             f"Scikit-learn's own are named in sklearn.metrics.get_scorer_names()."
         )
-    return copy.deepcopy(_SCORERS[name])
+    return METRICS[name].make_scorer()

@@ -1,9 +1,13 @@
 """How well a learnt hierarchy recovers the true one."""
 
+from __future__ import annotations
+
 import numbers
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import dijkstra
 from scipy.stats import rankdata
 from sklearn.utils import Bunch, check_random_state
@@ -17,14 +21,14 @@ CELLS_PER_BLOCK = 2**21
 
 
 def hierarchy_recovery_report(
-    true,
-    learnt,
+    true: Any,
+    learnt: Any,
     *,
-    distances=None,
-    radius=None,
-    max_pairs=10_000_000,
-    random_state=0,
-):
+    distances: Any = None,
+    radius: ArrayLike | None = None,
+    max_pairs: int = 10_000_000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Bunch:
     r"""Compare a learnt hierarchy, and distances between its labels, with the true one.
 
     Parameters

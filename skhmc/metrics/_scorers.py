@@ -1,7 +1,11 @@
 """Scorers: metrics that ask the fitted estimator for its hierarchy."""
 
+from __future__ import annotations
+
 import inspect
 import warnings
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -80,14 +84,14 @@ class HierarchicalScorer:
 
     def __init__(
         self,
-        metric,
-        hierarchy=None,
+        metric: Callable[..., float],
+        hierarchy: Any = None,
         *,
-        response_method="auto",
-        raw=False,
-        greater_is_better=True,
-        **kwargs,
-    ):
+        response_method: str = "auto",
+        raw: bool = False,
+        greater_is_better: bool = True,
+        **kwargs: Any,
+    ) -> None:
         self.metric = metric
         self.hierarchy = hierarchy
         self.response_method = response_method
@@ -95,7 +99,9 @@ class HierarchicalScorer:
         self.greater_is_better = greater_is_better
         self.kwargs = kwargs
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
+    def __call__(
+        self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> float:
         """Score a fitted estimator.
 
         Parameters
@@ -104,8 +110,10 @@ class HierarchicalScorer:
             A fitted classifier, Pipeline, search or meta-estimator.
         X : array-like of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
-            True indicators (NaN is unknown), or one label per sample.
+        y : array-like of shape (n_samples, n_labels) or (n_samples,), \
+                or list of label sets, default=None
+            True indicators (NaN is unknown), lists of label names, or one label per
+            sample.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights, for metrics that take them.
 
@@ -122,7 +130,7 @@ class HierarchicalScorer:
         response = self._respond(estimator, X)
         if n_dimensions(y if y is not None else response) == 1:
             classes = None
-            if self._judges() == "predict_proba":
+            if self.judged_response() == "predict_proba":
                 classes = class_labels(estimator, response)
             built = None if hierarchy is None else Hierarchy.build(hierarchy)
             if self.raw and np.ndim(response) == 2:  # indicators, as the net has them
@@ -148,7 +156,8 @@ class HierarchicalScorer:
             )
         return hierarchy
 
-    def _judges(self):
+    def judged_response(self) -> str:
+        """Return what is judged: "predict" or "predict_proba"."""
         if self.response_method not in RESPONSES:
             raise ValueError(
                 f"response_method must be one of {RESPONSES}, got "
@@ -159,7 +168,7 @@ class HierarchicalScorer:
         return "predict_proba" if "y_score" in self._parameters() else "predict"
 
     def _respond(self, estimator, X):
-        if self._judges() == "predict":
+        if self.judged_response() == "predict":
             return raw_predict(estimator, X) if self.raw else estimator.predict(X)
         if self.raw:
             raise ValueError("raw=True needs a metric of predict.")
@@ -178,7 +187,7 @@ class HierarchicalScorer:
     def _accept_sample_weight(self):
         return "sample_weight" in self._parameters()
 
-    def set_score_request(self, **requests):
+    def set_score_request(self, **requests: Any) -> HierarchicalScorer:
         """Say which metadata to route to this scorer.
 
         Parameters
@@ -201,7 +210,7 @@ class HierarchicalScorer:
         self._requests = requests
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return which metadata this scorer asks for.
 
         Returns
@@ -280,7 +289,13 @@ class HierarchicalViolationRate(HierarchicalScorer):
     array([0., 0., 0.])
     """
 
-    def __init__(self, hierarchy=None, unit="sample", raw=False, exclude=None):
+    def __init__(
+        self,
+        hierarchy: Any = None,
+        unit: str = "sample",
+        raw: bool = False,
+        exclude: str | Iterable[Hashable] | None = None,
+    ) -> None:
         super().__init__(
             hierarchical_violation_rate,
             hierarchy,

@@ -1,18 +1,22 @@
 """The hierarchical violation rate."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.indicators import (
-    align,
+from skhmc._data.targets import align
+from skhmc.coherence import score_violations, violations
+from skhmc.metrics._inputs import (
     check_indicator,
     check_scores,
     kept_labels,
     positives,
 )
-from skhmc.coherence import score_violations, violations
 
 __all__ = ["hierarchical_violation_rate"]
 
@@ -20,8 +24,14 @@ UNITS = ("sample", "edge", "prediction")
 
 
 def hierarchical_violation_rate(
-    y_pred, hierarchy, *, unit="sample", y_score=None, tol=0.0, exclude=None
-):
+    y_pred: Any,
+    hierarchy: Any,
+    *,
+    unit: str = "sample",
+    y_score: Any = None,
+    tol: float = 0.0,
+    exclude: str | Iterable[Hashable] | None = None,
+) -> float:
     r"""Hierarchical violation rate (HVR): how often predictions break the hierarchy.
 
     An edge is violated in a sample when its child is predicted and its parent is not.
@@ -30,10 +40,12 @@ def hierarchical_violation_rate(
 
     Parameters
     ----------
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        Predicted indicators 0 and 1. The columns of a DataFrame are matched to the
-        labels by name; other columns follow the hierarchy, or are numbered by its
-        integer labels. None with ``y_score``.
+    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Predicted indicators 0 and 1, or lists of label names, one per sample, taken as
+        they are: an ancestor that is not named is not predicted. The columns of a
+        DataFrame are matched to the labels by name; other columns follow the
+        hierarchy, or are numbered by its integer labels. None with ``y_score``.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     unit : {"sample", "edge", "prediction"}, default="sample"
@@ -108,7 +120,8 @@ def hierarchical_violation_rate(
         predicted, broken = positives(labels), violations(labels, hierarchy)
     else:
         hierarchy, scores = align(hierarchy, y_score=y_score)
-        scores, predicted = check_scores(scores), None
+        scores = check_scores(scores)
+        predicted = None  # every label of every sample
         broken = score_violations(scores, hierarchy, tol)
     keep = kept_labels(hierarchy, exclude)
     counted = keep[hierarchy.edges].all(axis=1)
@@ -116,17 +129,29 @@ def hierarchical_violation_rate(
     return _rate(broken[:, counted], child, predicted, hierarchy.n_labels, unit)
 
 
-def _rate(broken, child, predicted, n_labels, unit):
+def _rate(
+    broken: sp.csr_matrix,
+    child: np.ndarray,
+    predicted: sp.csr_matrix | None,
+    n_labels: int,
+    unit: str,
+) -> float:
     """Count the broken (sample, edge) pairs by unit; ``child`` ends every edge."""
     n_samples, n_edges = broken.shape
     if unit == "sample":
-        violated, total = np.count_nonzero(np.diff(broken.indptr)), n_samples
+        violated = np.count_nonzero(np.diff(broken.indptr))
+        total = n_samples
     elif unit == "edge":
-        violated, total = broken.nnz, n_samples * n_edges
+        violated = broken.nnz
+        total = n_samples * n_edges
     else:
-        ends = (np.ones(n_edges, bool), (np.arange(n_edges), child))
-        ends = sp.csr_matrix(ends, shape=(n_edges, n_labels))
+        cells = (np.ones(n_edges, bool), (np.arange(n_edges), child))
+        ends = sp.csr_matrix(cells, shape=(n_edges, n_labels))
         below = np.unique(child)
+        # a label counts once, however many of its parents are missing
         violated = (broken @ ends).nnz
-        total = n_samples * len(below) if predicted is None else predicted[:, below].nnz
+        if predicted is None:
+            total = n_samples * len(below)
+        else:
+            total = predicted[:, below].nnz
     return float(violated / total) if total else 0.0

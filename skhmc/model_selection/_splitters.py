@@ -1,7 +1,11 @@
 """Splitters for ``cv=`` that deal labels out evenly."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -61,10 +65,10 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         Whether to put samples in a random order first. Without it splits are always
         the same.
     random_state : int, RandomState or None, default=None
-        Makes shuffled splits repeatable.
+        Seed that makes shuffled splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Y is closed upward by it, so that the share of ancestors counts, too. Needed
-        only where Y is not closed.
+        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
+        too. Needed only where Y is not closed.
 
     See Also
     --------
@@ -104,7 +108,14 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
     [1 3 5] [2 2]
     """
 
-    def __init__(self, n_splits=5, *, shuffle=False, random_state=None, hierarchy=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        hierarchy: Any = None,
+    ) -> None:
         if random_state is not None and not shuffle:
             raise ValueError(
                 f"random_state={random_state!r} has no effect with shuffle=False. Set "
@@ -115,7 +126,9 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         self.random_state = random_state
         self.hierarchy = hierarchy
 
-    def split(self, X, y, groups=None):
+    def split(
+        self, X: Any, y: Any, groups: object = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of the training and the test part of every split.
 
         Parameters
@@ -156,7 +169,9 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         for fold in range(self.n_splits):
             yield part == fold
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(
+        self, X: object = None, y: object = None, groups: object = None
+    ) -> int:
         """Return the number of folds.
 
         Parameters
@@ -191,9 +206,9 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     train_size : float or int, default=None
         Share or number of training samples. None is what ``test_size`` leaves.
     random_state : int, RandomState or None, default=None
-        Makes splits repeatable.
+        Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Y is closed upward by it, see :class:`MultilabelStratifiedKFold`.
+        Hierarchy by which Y is closed upward, see :class:`MultilabelStratifiedKFold`.
 
     See Also
     --------
@@ -220,13 +235,13 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
 
     def __init__(
         self,
-        n_splits=10,
+        n_splits: int = 10,
         *,
-        test_size=None,
-        train_size=None,
-        random_state=None,
-        hierarchy=None,
-    ):
+        test_size: float | int | None = None,
+        train_size: float | int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        hierarchy: Any = None,
+    ) -> None:
         super().__init__(
             n_splits,
             test_size=test_size,
@@ -235,7 +250,9 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         )
         self.hierarchy = hierarchy
 
-    def split(self, X, y, groups=None):
+    def split(
+        self, X: Any, y: Any, groups: object = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of the training and the test part of every split.
 
         Parameters
@@ -260,7 +277,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         yield from super().split(X, Y)
 
     def _iter_indices(self, X, y=None, groups=None):
-        rng, n_samples = check_random_state(self.random_state), y.shape[0]
+        rng = check_random_state(self.random_state)
+        n_samples = y.shape[0]
         plain = ShuffleSplit(
             1, test_size=self.test_size, train_size=self.train_size, random_state=0
         )  # says how large the parts are, or what is wrong with their sizes
@@ -269,5 +287,6 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         missing = partial(missing_in_train_test, test_share=n_test / n_samples)
         for _ in range(self.n_splits):
             part = stratify(y, sizes, missing, rng)
-            train, test = (np.flatnonzero(part == k) for k in (0, 1))
+            train = np.flatnonzero(part == 0)
+            test = np.flatnonzero(part == 1)
             yield rng.permutation(train), rng.permutation(test)

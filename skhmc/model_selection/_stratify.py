@@ -54,7 +54,8 @@ def _deal(Y, sizes, rng):
     wanted = count[:, None] * (sizes / n_samples)
     weight = np.divide(1.0, wanted, out=np.zeros_like(wanted), where=wanted > 0)
     order, ties = _rarest_first(Y, count, len(sizes), rng)
-    room, part = sizes.copy(), np.empty(n_samples, dtype=np.intp)
+    room = sizes.copy()
+    part = np.empty(n_samples, dtype=np.intp)
     for i in order:
         labels = Y.indices[Y.indptr[i] : Y.indptr[i + 1]]
         gain = ((wanted[labels] - 0.5) * weight[labels]).sum(axis=0) + ties[i]
@@ -81,7 +82,8 @@ def _rarest_first(Y, count, n_parts, rng):
 def _swap(Y, part, n_parts, missing):
     """Swap pairs of samples as long as that puts labels where they are missing."""
     counts = _counts(Y, part, n_parts)
-    ways, since = list(permutations(range(n_parts), 2)), 0
+    ways = list(permutations(range(n_parts), 2))
+    since = 0  # ways tried since the last swap
     for source, target in cycle(ways):
         while _swap_between(Y, part, counts, source, target, missing):
             since = 0
@@ -133,17 +135,20 @@ def _gains(Y, part, counts, source, target, missing):
     A swap moves the labels that only one of both has, so that its gain is that of
     moving all labels of one there and of the other back, less that of common labels.
     """
-    ways = (source, target), (target, source)
-    there, back = (_gain(counts, *way, missing) for way in ways)
+    there = _gain(counts, source, target, missing)
+    back = _gain(counts, target, source, missing)
     lacking = np.flatnonzero((there > 0) & (counts[:, source] > 0))
-    rows, others = np.flatnonzero(part == source), np.flatnonzero(part == target)
+    rows = np.flatnonzero(part == source)
+    others = np.flatnonzero(part == target)
     if not len(lacking) or not len(others):
         return rows[:0], others, np.zeros((0, len(others)))
     rows = rows[np.diff(Y[rows][:, lacking].indptr) > 0]
-    ours, theirs = Y[rows].astype(np.float64), Y[others].astype(np.float64)
+    ours = Y[rows].astype(np.float64)
+    theirs = Y[others].astype(np.float64)
     if len(rows) > MOST_ROWS:
         best = np.argsort(-(ours @ there), kind="stable")[:MOST_ROWS]
-        rows, ours = rows[best], ours[best]
+        rows = rows[best]
+        ours = ours[best]
     common = (ours.multiply(there + back).tocsr() @ theirs.T).toarray()
     return rows, others, (ours @ there)[:, None] + theirs @ back - common
 

@@ -1,5 +1,10 @@
 """One train and one test part of multi-label data."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, indexable
 
@@ -9,14 +14,14 @@ __all__ = ["multilabel_train_test_split"]
 
 
 def multilabel_train_test_split(
-    *arrays,
-    test_size=None,
-    train_size=None,
-    random_state=None,
-    shuffle=True,
-    stratify=None,
-    hierarchy=None,
-):
+    *arrays: Any,
+    test_size: float | int | None = None,
+    train_size: float | int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    shuffle: bool = True,
+    stratify: Any = None,
+    hierarchy: Any = None,
+) -> list[Any]:
     """Split arrays into a train and a test part, each with its share of every label.
 
     As :func:`sklearn.model_selection.train_test_split`, whose ``stratify`` takes one
@@ -25,21 +30,22 @@ def multilabel_train_test_split(
     Parameters
     ----------
     *arrays : array-like, sparse matrix, DataFrame or list
-        What to split, all with the same number of rows.
+        Arrays to split, all with the same number of rows.
     test_size : float or int, default=None
         Share or number of test samples. None is what ``train_size`` leaves, or 0.25.
     train_size : float or int, default=None
         Share or number of training samples. None is what ``test_size`` leaves.
     random_state : int, RandomState or None, default=None
-        Makes the split repeatable.
+        Seed that makes the split repeatable.
     shuffle : bool, default=True
-        False keeps the order, only without ``stratify``.
+        Whether to mix the rows; False keeps their order, only without ``stratify``.
     stratify : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
             default=None
-        Whose labels to share out: indicators 0 and 1, NaN for unknown; or lists of
+        Labels to share out: indicators 0 and 1, NaN for unknown; or lists of
         label names; or classes (n_samples,). None splits at random.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        ``stratify`` is closed upward by it, see :class:`MultilabelStratifiedKFold`.
+        Hierarchy by which ``stratify`` is closed upward, see
+        :class:`MultilabelStratifiedKFold`.
 
     Returns
     -------
@@ -66,8 +72,11 @@ def multilabel_train_test_split(
     >>> Y_train.sum(axis=0), Y_test.sum(axis=0)
     (array([6, 6]), array([2, 2]))
     """
-    sizes = {"test_size": test_size, "train_size": train_size}
-    options = {**sizes, "random_state": random_state}
+    options: dict[str, Any] = {
+        "test_size": test_size,
+        "train_size": train_size,
+        "random_state": random_state,
+    }
     if stratify is None:
         return train_test_split(*arrays, shuffle=shuffle, **options)
     if not shuffle:

@@ -1,7 +1,12 @@
 """Label indicators closed upward, as a transformer."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -10,21 +15,25 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skhmc._data.targets import read_targets
+from skhmc._data.targets import Targets, as_label_sets, read_targets
 from skhmc.coherence import most_specific
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["AncestorClosure", "read_indicators"]
 
 
-def read_indicators(Y, hierarchy, *, order=False):
+def read_indicators(
+    Y: Any, hierarchy: Any, *, order: bool = False
+) -> tuple[np.ndarray | sp.csr_matrix, Hierarchy]:
     """Return indicators closed upward, with the hierarchy of their columns.
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-        0, 1 and NaN.
+    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+            or list of label sets
+        Indicators: 0, 1 and NaN. Or lists of label names, one per sample.
     hierarchy : hierarchy-like or None
-        Names the columns of what is no DataFrame.
+        Hierarchy that says which label a column is, where columns have no names.
     order : bool, default=False
         Whether to bring the columns of a DataFrame into the order of ``hierarchy``, a
         ``Hierarchy``.
@@ -32,30 +41,39 @@ def read_indicators(Y, hierarchy, *, order=False):
     Returns
     -------
     closed : ndarray or csr_matrix of shape (n_samples, n_labels)
-        In the dtype of Y, float64 for objects.
+        In the dtype of Y, float64 for objects, int64 for label sets.
     hierarchy : Hierarchy
         In the order of the columns.
     """
+    n_labels = None
+    if hierarchy is not None:
+        n_labels = Hierarchy.build(hierarchy).n_labels
+    sets = as_label_sets(Y, n_labels)
+    if sets is not None:
+        targets = read_targets(sets, hierarchy, warn=False)
+        targets = Targets(targets.Y.toarray().astype(np.int64), targets.hierarchy)
+    else:
+        targets = _read_numbers(Y, hierarchy)
+    found = targets.hierarchy
+    if order and found != hierarchy:
+        positions = [found.position(label) for label in hierarchy.labels]
+        return targets.Y[:, positions], hierarchy
+    return targets.Y, found
+
+
+def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
+    """Return closed indicators in the container and dtype of Y."""
     if not (sp.issparse(Y) or hasattr(Y, "columns")):
         try:
-            Y = np.asanyarray(Y)
+            Y = np.asanyarray(Y)  # also a masked array
         except ValueError:  # rows of different length
             Y = np.empty(0, object)
-    values = np.empty(0, Y.dtype) if hasattr(Y, "dtype") else np.asarray(Y)
-    if len(Y.shape) != 2 or values.dtype.kind in "US":
-        raise ValueError(
-            f"Expected Y to be indicators of shape (n_samples, n_labels), got shape "
-            f"{Y.shape} and dtype {values.dtype}. Of label names make indicators with "
-            f"skhmc.preprocessing.HierarchicalLabelBinarizer."
-        )
+    dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
     targets = read_targets(Y, hierarchy, warn=False, indicators=True)
-    kept = values.dtype if values.dtype.kind in "biuf" else np.float64
-    closed, found = targets.Y.astype(kept), targets.hierarchy
+    closed = targets.Y.astype(dtype if dtype.kind in "biuf" else np.float64)
     if sp.issparse(closed) and not sp.issparse(Y):  # what lies in a file
         closed = closed.toarray()
-    if order and found != hierarchy:
-        return closed[:, [found.position(x) for x in hierarchy.labels]], hierarchy
-    return closed, found
+    return Targets(closed, targets.hierarchy)
 
 
 class _TakesY:
@@ -64,13 +82,15 @@ class _TakesY:
     Scikit-learn's mixin wraps what a transformer defines itself into functions of X.
     """
 
-    def fit_transform(self, Y, y=None):
+    def fit_transform(self, Y: Any, y: None = None) -> Any:
         """Learn which label each column is, and close the indicators upward.
 
         Parameters
         ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; NaN is unknown.
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+                or list of label sets
+            Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
+            sample.
         y : None
             Ignored.
 
@@ -79,22 +99,25 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return self.fit(Y).transform(Y)
+        return self.fit(Y).transform(Y)  # type: ignore[attr-defined]
 
-    def transform(self, Y):
+    def transform(self, Y: Any) -> Any:
         """Close label indicators upward.
 
         Parameters
         ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; NaN is unknown.
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+                or list of label sets
+            Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
+            sample.
 
         Returns
         -------
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return _wrap_data_with_container("transform", self._close(Y), Y, self)
+        closed = self._close(Y)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", closed, Y, self)
 
 
 class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
@@ -150,16 +173,18 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
            [0, 0, 0]])
     """
 
-    def __init__(self, hierarchy=None):
+    def __init__(self, hierarchy: Any = None) -> None:
         self.hierarchy = hierarchy
 
-    def fit(self, Y, y=None):
+    def fit(self, Y: Any, y: None = None) -> AncestorClosure:
         """Learn which label each column is.
 
         Parameters
         ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; NaN is unknown.
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+                or list of label sets
+            Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
+            sample.
         y : None
             Ignored.
 
@@ -168,16 +193,19 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         AncestorClosure
             The transformer itself.
         """
-        _, self.hierarchy_ = read_indicators(Y, self.hierarchy)
-        validate_data(self, Y, skip_check_array=True)
+        closed, self.hierarchy_ = read_indicators(Y, self.hierarchy)
+        # names of columns are those of a DataFrame; label sets have no columns
+        seen = Y if hasattr(Y, "columns") else closed
+        validate_data(self, seen, skip_check_array=True)
         return self
 
-    def inverse_transform(self, Y):
+    def inverse_transform(self, Y: Any) -> Any:
         """Take the labels away that follow from others.
 
         Parameters
         ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+                or list of label sets
             Indicators, closed or not.
 
         Returns
@@ -191,7 +219,9 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return read_indicators(Y, self.hierarchy_, order=True)[0]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the columns: those of ``Y``, else of the labels.
 
         Parameters

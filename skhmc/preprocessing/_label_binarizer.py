@@ -1,6 +1,9 @@
 """Label sets, names and paths as closed indicators, and back."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -49,7 +52,9 @@ def _read_row(row):
 
 
 class HierarchicalLabelBinarizer(
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
 ):
     """Turn label sets and paths into indicators closed upward, and back.
 
@@ -118,13 +123,13 @@ class HierarchicalLabelBinarizer(
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        sparse_output=False,
-        closed=True,
-        sep="/",
-        unknown="error",
-    ):
+        sparse_output: bool = False,
+        closed: bool = True,
+        sep: str | None = "/",
+        unknown: str = "error",
+    ) -> None:
         self.hierarchy = hierarchy
         self.sparse_output = sparse_output
         self.closed = closed
@@ -132,7 +137,7 @@ class HierarchicalLabelBinarizer(
         self.unknown = unknown
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, y):
+    def fit(self, y: Any) -> HierarchicalLabelBinarizer:
         """Learn the labels, and without ``hierarchy`` also their edges.
 
         Parameters
@@ -159,7 +164,7 @@ class HierarchicalLabelBinarizer(
         self.classes_[:] = labels
         return self
 
-    def fit_transform(self, y):
+    def fit_transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Learn the labels and return the indicators.
 
         Parameters
@@ -175,7 +180,7 @@ class HierarchicalLabelBinarizer(
         y = y if hasattr(y, "__len__") else list(y)  # is read twice
         return self.fit(y).transform(y)
 
-    def transform(self, y):
+    def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Return the indicators of label sets.
 
         Parameters
@@ -215,12 +220,13 @@ class HierarchicalLabelBinarizer(
     def _find(self, name):
         return find_label(name, self.hierarchy_, self.sep)
 
-    def inverse_transform(self, Y):
+    def inverse_transform(self, Y: Any) -> list[tuple]:
         """Return the most specific labels of every row.
 
         Parameters
         ----------
-        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+        Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
+                or list of label sets
             Indicators 0 and 1, closed or not; NaN is unknown and no label.
 
         Returns

@@ -2,7 +2,6 @@
 
 from skhmc._utils.messages import plain
 from skhmc.hierarchy import Hierarchy
-from skhmc.hierarchy._sources import read_paths
 
 __all__ = ["find_label", "learn_hierarchy", "sorted_names"]
 
@@ -34,8 +33,10 @@ def learn_hierarchy(names, sep):
     paths = {_joined(name, sep) for name in names}
     if sep is None or not all(isinstance(path, str) for path in paths):
         return Hierarchy.flat(sorted_names(paths))
-    labels, edges = read_paths(paths, sep)
-    return Hierarchy(sorted(labels, key=lambda name: name.split(sep)), edges)
+    labels = Hierarchy.from_paths(paths, sep=sep).labels
+    # part by part: as whole strings, "a b" would stand between "a" and "a/b"
+    labels = sorted(labels, key=lambda name: name.split(sep))
+    return Hierarchy.from_paths(paths, labels, sep)
 
 
 def _joined(name, sep):

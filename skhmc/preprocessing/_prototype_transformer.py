@@ -1,20 +1,24 @@
 """Similarities to the prototypes of labels, as features."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
 from skhmc._data.targets import read_targets
+from skhmc._data.weights import read_row_weights
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
 
 __all__ = ["HierarchicalPrototypeTransformer"]
@@ -64,7 +68,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat.
     level : int, "leaves" or None, default=None
-        Of which labels there is a feature: those of one depth (roots have depth 0),
+        Labels for which there is a feature: those of one depth (roots have depth 0),
         those without children, or all.
     metric : {"cosine", "euclidean", "rbf"}, default="cosine"
         The cosine of the angle between sample and prototype, seen from ``center_``;
@@ -172,16 +176,16 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        hierarchy=None,
+        hierarchy: Any = None,
         *,
-        level=None,
-        metric="cosine",
-        aggregation="samples",
-        shrinkage=1.0,
-        center=True,
-        gamma=None,
-        cv=None,
-    ):
+        level: int | str | None = None,
+        metric: str = "cosine",
+        aggregation: str = "samples",
+        shrinkage: float = 1.0,
+        center: bool = True,
+        gamma: float | None = None,
+        cv: Any = None,
+    ) -> None:
         self.hierarchy = hierarchy
         self.level = level
         self.metric = metric
@@ -192,7 +196,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         self.cv = cv
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> HierarchicalPrototypeTransformer:
         """Learn the prototypes.
 
         Parameters
@@ -214,7 +220,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y, sample_weight=None):
+    def fit_transform(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Learn the prototypes, and return the similarities of the training samples.
 
         Parameters
@@ -244,7 +252,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             found[part] = self._similarities(X[part], prototypes, center)
         return found
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return how similar samples are to the prototypes.
 
         Parameters
@@ -261,7 +269,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, **FORM)
         return self._similarities(X, self.prototypes_, self.center_)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the features: ``similarity_`` and the label's name.
 
         Parameters
@@ -285,8 +295,11 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, needed, **FORM)
         targets = read_targets(y, self.hierarchy)
         check_consistent_length(X, targets.Y)
-        options = {"dtype": np.float64, "ensure_non_negative": True}
-        return X, targets, _check_sample_weight(sample_weight, X, **options)
+        n_samples = X.shape[0]
+        weight = read_row_weights(sample_weight, n_samples)
+        if weight is None:
+            weight = np.ones(n_samples)
+        return X, targets, weight
 
     def _learn(self, X, targets, weight):
         self.hierarchy_ = hierarchy = targets.hierarchy

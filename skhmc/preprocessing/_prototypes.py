@@ -11,7 +11,8 @@ __all__ = ["METRICS", "learn_prototypes", "similarities"]
 METRICS = ("cosine", "euclidean", "rbf")
 
 # squared lengths of which this share of what they were computed from is rounding
-ROUNDING, SPARSE_ROUNDING = 1e-20, 1e-13
+ROUNDING = 1e-20
+SPARSE_ROUNDING = 1e-13
 
 
 def learn_prototypes(X, Y, weight, hierarchy, *, aggregation, shrinkage, center):
@@ -20,9 +21,11 @@ def learn_prototypes(X, Y, weight, hierarchy, *, aggregation, shrinkage, center)
     Parameters
     ----------
     X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Samples.
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
         Closed indicators; NaN is not positive.
     weight : ndarray of shape (n_samples,)
+        Weights of the samples.
     hierarchy : Hierarchy
         Its labels are the columns of Y.
     aggregation : {"samples", "children"}
@@ -59,7 +62,9 @@ def center_and_spread(X, weight):
     Parameters
     ----------
     X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Samples.
     weight : ndarray of shape (n_samples,)
+        Weights of the samples.
 
     Returns
     -------
@@ -95,14 +100,16 @@ def label_means(X, Y, weight, hierarchy, aggregation):
     Parameters
     ----------
     X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Samples.
     Y : ndarray or csr_matrix of shape (n_samples, n_labels)
         Closed indicators; NaN is not positive.
     weight : ndarray of shape (n_samples,)
+        Weights of the samples.
     hierarchy : Hierarchy
         Its labels are the columns of Y.
     aggregation : {"samples", "children"}
-        Whether a label's mean is that of its samples, or of its children's means and
-        of the mean of the samples that have none of its children, each counted once.
+        What a label's mean is made of: of its samples, or of its children's means and
+        the mean of the samples that have none of its children, each counted once.
 
     Returns
     -------
@@ -139,13 +146,15 @@ def shrink(means, mass, hierarchy, strength, origin):
     Parameters
     ----------
     means : ndarray of shape (n_labels, n_features)
+        Means of the labels' samples.
     mass : ndarray of shape (n_labels,)
-        How many samples stand behind every mean.
+        Weight of the samples behind every mean.
     hierarchy : Hierarchy
+        Labels and edges, in the order of the means.
     strength : float
-        How many samples the parents count as.
+        Number of samples that the parents count as.
     origin : ndarray of shape (n_features,)
-        What the means of the roots are shrunk toward.
+        Point that the means of the roots are shrunk toward.
 
     Returns
     -------

@@ -1,9 +1,13 @@
 """Categories together with their ancestors in a taxonomy."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -178,13 +182,13 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        taxonomies=None,
+        taxonomies: Any = None,
         *,
-        sep="/",
-        unknown="error",
-        sparse_output=True,
-        dtype=np.float64,
-    ):
+        sep: str = "/",
+        unknown: str = "error",
+        sparse_output: bool = True,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
         self.taxonomies = taxonomies
         self.sep = sep
         self.unknown = unknown
@@ -192,7 +196,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         self.dtype = dtype
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: None = None) -> TaxonomyEncoder:
         """Learn the taxonomies, or look whether those given know the categories.
 
         Parameters
@@ -207,7 +211,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         TaxonomyEncoder
             The encoder itself.
         """
-        vars(self).pop("taxonomies_", None)  # unfitted, should this fail
+        self.__dict__.pop("taxonomies_", None)  # unfitted, should this fail
         columns = _read_columns(self, X, reset=True)
         sources = _one_per_column(self.taxonomies, self._column_names())
         pairs = zip(sources, columns, strict=True)
@@ -218,7 +222,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         self.taxonomies_ = taxonomies
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return the indicators.
 
         Parameters
@@ -249,7 +253,9 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         encoded = sp.csr_matrix(sp.hstack(parts, format="csr", dtype=self.dtype))
         return encoded if self.sparse_output else encoded.toarray()
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the features: column, underscore and label.
 
         Parameters

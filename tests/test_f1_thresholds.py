@@ -1,4 +1,4 @@
-"""Tests of coherent cuts, and of the thresholds against trying all there are."""
+"""Thresholds: applied coherently, and the best ones against trying all."""
 
 from functools import reduce
 from itertools import product
@@ -11,8 +11,8 @@ from sklearn.metrics import f1_score
 
 from skhmc import Hierarchy
 from skhmc._meta.f1_thresholds import (
-    coherent,
-    cut,
+    apply_thresholds,
+    constrain,
     f1_thresholds,
     group_labels,
     search_thresholds,
@@ -31,7 +31,7 @@ def _scores(hierarchy, seed, n_samples=6):
 @given(hierarchies(), st.integers(0, 1000))
 def test_scores_are_raised_or_lowered_no_more_than_needed(hierarchy, seed):
     scores = _scores(hierarchy, seed)
-    up, down = (coherent(scores, hierarchy, way) for way in ("up", "down"))
+    up, down = (constrain(scores, hierarchy, way) for way in ("up", "down"))
     for k in range(hierarchy.n_labels):
         below = np.append(hierarchy.descendants[[k]].indices, k)
         above = np.append(hierarchy.ancestors[[k]].indices, k)
@@ -41,11 +41,12 @@ def test_scores_are_raised_or_lowered_no_more_than_needed(hierarchy, seed):
 
 
 @given(hierarchies(), st.integers(0, 1000))
-def test_cuts_are_coherent_and_no_larger_or_smaller_than_needed(hierarchy, seed):
+def test_label_sets_are_coherent_and_no_larger_or_smaller_than_needed(hierarchy, seed):
     scores = _scores(hierarchy, seed)
     thresholds = np.random.default_rng(seed).random(hierarchy.n_labels)
     above = scores > thresholds
-    up, down = (cut(scores, thresholds, hierarchy, way) for way in ("up", "down"))
+    up = apply_thresholds(scores, thresholds, hierarchy, "up")
+    down = apply_thresholds(scores, thresholds, hierarchy, "down")
     assert not violations(up, hierarchy).nnz and not violations(down, hierarchy).nnz
     for k in range(hierarchy.n_labels):
         below = np.append(hierarchy.descendants[[k]].indices, k)
@@ -75,7 +76,7 @@ def _f1(Y, predicted, average, weight):
 
 
 def _best_of_all(scores, Y, groups, average, weight):
-    """Try every combination of cuts that there is."""
+    """Try every combination of thresholds that there is."""
     ways = []
     for group in np.unique(groups):
         values = np.unique(scores[:, groups == group])

@@ -1,0 +1,186 @@
+"""What "auto" means is decided in one place; parameters are described alike."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from numpydoc.docscrape import ClassDoc
+
+from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
+from skhmc._data.targets import read_targets
+from skhmc._networks import parameters
+from skhmc._networks.parameters import resolve
+from skhmc._scoring.label_form import ManyPaths, SinglePath
+
+NETWORKS = [HCALClassifier, HyperbolicHMC, MaxConstraintClassifier]
+TREE = {"a1": "a", "a2": "a"}
+LABELS = ["a", "a1", "a2"]
+MANY = np.array([[1, 1, 1], [1, 0, 1], [0, 0, 0]])
+SINGLE = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 1]])
+
+
+def settings_of(clf, Y=MANY, X=None, **options):
+    """Resolve the parameters of an estimator for some labels."""
+    targets = read_targets(Y, Hierarchy.build(TREE, labels=LABELS))
+    X = np.zeros((len(Y), 12)) if X is None else X
+    before = dict(vars(clf))
+    found = resolve(
+        clf._all_params(),
+        targets,
+        X,
+        dropped=clf._dropped,
+        **{
+            "n_encoded": None,
+            "device": "cpu",
+            "former": None,
+            "partial": False,
+            "title": "",
+        }
+        | options,
+    )
+    assert vars(clf) == before  # resolving writes nothing
+    return found
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_nothing_is_auto_any_more(kind):
+    found = settings_of(kind())
+    values = dataclasses.asdict(found).values()
+    assert not [value for value in values if isinstance(value, str) and value == "auto"]
+    assert "auto" not in found.dropout
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.dropout = ()
+
+
+def test_labels_decide_on_their_loss():
+    many = settings_of(HCALClassifier(), MANY)
+    single = settings_of(HCALClassifier(), SINGLE)
+    assert isinstance(many.form, ManyPaths) and many.label_loss == "bce"
+    assert isinstance(single.form, SinglePath) and single.label_loss == "softmax"
+    assert (many.leaf_prediction, single.leaf_prediction) == ("optional", "mandatory")
+    # later parts of the data may have other sets of labels
+    assert settings_of(HCALClassifier(), SINGLE, partial=True).label_loss == "bce"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("auto", (0.4, 0.7, 0.5)),  # 12 features, 3 samples
+        (0.0, (0.0, 0.0, 0.0)),
+        (0.3, (0.3, 0.3, 0.3)),
+        (("auto", 0.1, "auto"), (0.4, 0.1, 0.5)),
+        ([0.1, 0.2, np.float32(0.25)], (0.1, 0.2, 0.25)),
+    ],
+)
+def test_dropout_is_one_share_for_all_or_one_each(given, expected):
+    assert settings_of(HCALClassifier(dropout=given)).dropout == expected
+
+
+def test_dropout_where_features_are_few_or_samples_many():
+    tall = settings_of(HCALClassifier(), X=np.zeros((3, 3)))
+    assert tall.dropout[0] == 0.0 and tall.dropout[1:] == (0.7, 0.5)
+    Y = np.repeat(MANY, 10, axis=0)
+    assert settings_of(HCALClassifier(), Y).dropout == (0.2, 0.7, 0.5)
+    assert settings_of(MaxConstraintClassifier(), Y).dropout == (0.2, 0.7)
+    assert settings_of(HyperbolicHMC(), Y).dropout == (0.2, 0.7, 0.2)
+    wide = settings_of(HCALClassifier(), partial=True)  # nobody knows how many follow
+    assert wide.dropout[0] == 0.2
+
+
+def test_linear_head_where_there_is_room(monkeypatch):
+    assert settings_of(HCALClassifier()).linear_head
+    assert settings_of(HCALClassifier(), n_encoded=10**6).linear_head
+    assert not settings_of(HCALClassifier(), n_encoded=10**7).linear_head
+    monkeypatch.setattr(parameters, "MAX_LABELS_WITH_HEAD", 2)
+    assert not settings_of(HCALClassifier()).linear_head
+    assert settings_of(HCALClassifier(linear_head=True)).linear_head
+
+
+def test_labels_are_sampled_where_they_are_many_and_the_loss_allows_it(monkeypatch):
+    assert settings_of(HCALClassifier()).n_sampled_labels is None
+    monkeypatch.setattr(parameters, "MAX_LABELS_EXACT", 2)
+    found = settings_of(HCALClassifier())
+    assert found.n_sampled_labels == 5_000 and found.row_gradients
+    other = settings_of(HCALClassifier(optimizer="adam"))
+    assert other.n_sampled_labels == 5_000 and not other.row_gradients
+    assert settings_of(HCALClassifier(label_loss="mcloss")).n_sampled_labels is None
+
+
+def test_wide_sparse_input_stays_sparse():
+    wide = sp.random(3, 2000, 0.005, "csr", random_state=0)
+    assert settings_of(HCALClassifier(), X=wide).sparse_input
+    assert not settings_of(HCALClassifier(), X=wide[:, :900]).sparse_input
+    assert not settings_of(HCALClassifier(), X=wide.toarray()).sparse_input
+
+
+def test_named_optimizers_have_what_goes_without_saying():
+    found = settings_of(HCALClassifier())
+    assert found.optimizer is torch.optim.AdamW
+    assert found.optimizer_options == {"weight_decay": 0.01, "fused": True}
+    sgd = settings_of(HCALClassifier(optimizer="sgd", optimizer__momentum=0.5))
+    assert sgd.optimizer_options == {"weight_decay": 0.01, "momentum": 0.5}
+    mine = settings_of(HCALClassifier(optimizer=torch.optim.RMSprop))
+    assert mine.optimizer_options == {}
+
+
+def test_precision_is_one_choice():
+    found = {
+        p: settings_of(HCALClassifier(precision=p)).dtype for p in parameters.DTYPES
+    }
+    assert found.pop("float64") is torch.float64
+    assert set(found.values()) == {torch.float32}
+
+
+# -- the constructors ------------------------------------------------------------------
+
+
+MAX_PARAMETERS = 36  # one in, one out
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_constructors_are_not_longer_than_this(kind):
+    named = inspect.signature(kind).parameters
+    assert len(named) <= MAX_PARAMETERS
+    assert set(named) == set(kind._parameter_constraints)
+
+
+def described(kind):
+    """Return type and description of every parameter, as the docstring has them."""
+    rows = ClassDoc(kind)["Parameters"]
+    return {row.name: (row.type, " ".join(row.desc)) for row in rows}
+
+
+# what these parameters do is another thing in each network
+DIFFERING = {
+    "hierarchy",
+    "hidden_layer_sizes",
+    "embedding_dim",
+    "dropout",
+    "temperature",
+    "label_loss",
+    "coherence",
+    "threshold",
+    "class_weight",
+    "learning_rate_init",
+}
+
+
+def test_shared_parameters_are_described_alike():
+    docs = [described(kind) for kind in NETWORKS]
+    names = set().union(*docs)
+    differing = set()
+    for name in names:
+        texts = {doc[name] for doc in docs if name in doc}
+        if len(texts) > 1:
+            differing.add(name)
+    assert differing <= DIFFERING
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_description_stands_alone(kind):
+    headless = ("its ", "of ", "what ", "how ", "likewise", "as ")
+    for name, (_, text) in described(kind).items():
+        assert not text.lower().startswith(headless), f"{name}: {text}"

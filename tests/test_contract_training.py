@@ -206,7 +206,7 @@ def test_a_warm_start_goes_on_from_the_former_weights(estimator, kind):
     clf.set_params(**STILL).fit(X, Y)
     np.testing.assert_allclose(proba(clf, X), before, rtol=1e-6)
     clf.set_params(**estimator.get_params()).set_params(hierarchy=hierarchy)
-    clf.set_params(warm_start=True).fit(X, Y)
+    clf.set_params(warm_start=True, optimizer__weight_decay=0.01).fit(X, Y)
     assert clf.history_[0]["train_loss"] < cold[0]["train_loss"]
     assert np.abs(proba(clf, X) - before).max() > 1e-3
     cold_again = clf.set_params(warm_start=False, max_iter=10).fit(X, Y)

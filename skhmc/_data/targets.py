@@ -257,10 +257,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    n_labels = None if classes is None else len(classes)
-    if isinstance(y, list) and source is not None:
-        n_labels = Hierarchy.build(source).n_labels
-    if are_label_sets(y, n_labels):
+    if are_label_sets(y, _number_of_labels(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
     if indicators:
@@ -286,6 +283,13 @@ def read_targets(
     if in_file:
         return _read_file(y, hierarchy, warn)
     return _close(_check_indicators(y, hierarchy), hierarchy, warn)
+
+
+def _number_of_labels(y, source, classes):
+    """Return how many labels there are, where it is said; None where it is not."""
+    if isinstance(y, list) and source is not None:
+        return Hierarchy.build(source).n_labels
+    return None if classes is None else len(classes)
 
 
 def _check_is_table(y):

@@ -110,7 +110,8 @@ def test_what_auto_decides_is_known_before_a_fit(kind, loss, wide):
     said = {name: said[name] for name, value in params.items() if value == "auto"}
     told = {"leaf_prediction", "n_sampled_labels", "device"}  # no variant changes them
     assert not told & {name for changes in CHANGES.values() for name in changes}
-    assert len(said.keys() - told) >= 5
+    # dropout is one parameter of three shares
+    assert len(said.keys() - told) >= 4
     for name in said.keys() - told:
         assert said[name] == getattr(clf, f"{name}_") != "auto"
 

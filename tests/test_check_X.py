@@ -19,19 +19,9 @@ DTYPES = ["float16", "float32", "float64", "uint8", "int16", "uint64", "bool", "
 X = np.random.default_rng(0).integers(0, 2, (30, 5)) * 3.0
 
 
-class Reader(BaseEstimator):
-    """What check_X asks of an estimator."""
-
-    def __init__(self, dtype="float32"):
-        self.dtype = dtype
-
-    @property
-    def _dtype(self):
-        return np.dtype(self.dtype)
-
-
 def read(given, dtype="float32", allow_nd=False):
-    return check_X(Reader(dtype), given, reset=True, allow_nd=allow_nd)
+    dtype = np.dtype(dtype)
+    return check_X(BaseEstimator(), given, dtype=dtype, reset=True, allow_nd=allow_nd)
 
 
 def strided(X):

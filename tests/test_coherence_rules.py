@@ -252,11 +252,11 @@ def test_the_page_has_every_rule():
         (CoherentClassifier, [], False),
     ],
 )
-def test_docstrings_have_every_rule(kind, others, paths):
+def test_docstrings_name_rules_that_there_are(kind, others, paths):
     doc = kind.__doc__
     line = doc[doc.index("    coherence : {") :].split("}")[0]
     names = {part.strip(' "\\\n') for part in line.split("{")[1].split(",")}
-    assert names == RuleNames(*others, paths=paths)
+    assert {"max", "min"} < names <= set(RuleNames(*others, paths=paths))
     assert "None" in doc[doc.index("    coherence : {") :].split("default")[0]
 
 

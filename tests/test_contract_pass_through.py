@@ -1,5 +1,6 @@
 """What every estimator hands on to skorch and torch, and to the user's encoder."""
 
+import contextlib
 import pickle
 import signal
 import threading
@@ -16,6 +17,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from skorch.callbacks import LRScheduler as SkorchScheduler
 from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
 
+from skhmc import MaxConstraintClassifier
 from skhmc.metrics import au_prc_scorer
 from tests.contract import assert_same, build, every_estimator
 from tests.contract import task as make
@@ -271,6 +273,25 @@ def test_a_callback_may_end_training_without_a_warning(estimator, early_stopping
     options = {"callbacks": [stop], "max_iter": 30, "early_stopping": early_stopping}
     clf = fit(estimator, **options)
     assert clf.n_iter_ < 10
+
+
+class Enough(KeyboardInterrupt):
+    """What a callback of one's own raises to end training."""
+
+
+@pytest.mark.parametrize("stop", [Enough, KeyboardInterrupt])
+def test_a_callback_of_ones_own_ends_training_by_an_exception_of_its_own(stop):
+    class Stops(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise stop
+
+    estimator = MaxConstraintClassifier(hidden_layer_sizes=(4,), random_state=0)
+    expected = contextlib.nullcontext()
+    if stop is KeyboardInterrupt:  # which Ctrl-C raises, too
+        expected = pytest.warns(UserWarning, match="interrupted after 2 of 5")
+    with expected:
+        assert fit(estimator, callbacks=[Stops], max_iter=5).n_iter_ == 2
 
 
 @every_estimator

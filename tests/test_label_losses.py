@@ -6,7 +6,7 @@ import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import HCALClassifier, MaxConstraintClassifier
-from skhmc.nn import LOSSES, Loss
+from skhmc.nn import LOSSES, Loss, softmax_loss
 from tests.contract import assert_same, task
 
 KINDS = pytest.mark.parametrize("kind", [HCALClassifier, MaxConstraintClassifier])
@@ -67,7 +67,33 @@ def test_a_loss_of_sets_and_one_that_needs_the_hierarchy(kind, monkeypatch):
 @KINDS
 def test_a_name_that_is_in_no_row_is_an_error_that_lists_them(kind, monkeypatch):
     monkeypatch.setitem(LOSSES, "mine", Loss(squared))
-    monkeypatch.setitem(LOSSES, "paths", Loss(squared, single_paths=True))
+    monkeypatch.setitem(
+        LOSSES, "paths", Loss(squared, elementwise=False, single_paths=True)
+    )
     with pytest.raises(InvalidParameterError, match="'label_loss'.*'mine'") as error:
         fitted(kind, label_loss="other")
     assert ("'paths'" in str(error.value)) == (kind is HCALClassifier)
+
+
+def test_a_loss_of_single_paths_is_added_by_one_row(monkeypatch):
+    row = Loss(lambda *batch: 2 * softmax_loss(*batch), False, single_paths=True)
+    monkeypatch.setitem(LOSSES, "twice", row)
+    hierarchy, X, Y = task("paths")
+    options = SMALL | {"gamma": 1e6, "optimizer": "sgd", "optimizer__momentum": 0.0}
+    options |= {"schedule": "constant", "optimizer__weight_decay": 0.0}
+    twice = HCALClassifier(hierarchy, **options, label_loss="twice").fit(X, Y)
+    faster = options | {"learning_rate_init": 2e-3}
+    once = HCALClassifier(hierarchy, **faster, label_loss="softmax").fit(X, Y)
+    found = twice.predict_proba(X)
+    np.testing.assert_allclose(found, once.predict_proba(X), atol=1e-5)
+    assert twice.label_loss_ == "twice"
+    hierarchy, X, Y = task("many")
+    with pytest.raises(ValueError, match="label_loss='twice' needs a tree"):
+        HCALClassifier(hierarchy, **SMALL, label_loss="twice").fit(X, Y)
+
+
+def test_rows_that_promise_what_cannot_be_are_errors():
+    with pytest.raises(ValueError, match="needs all of them.*needs_all_labels=False"):
+        Loss(squared_of_sets, elementwise=False, needs_all_labels=False)
+    with pytest.raises(ValueError, match="single_paths=True and elementwise=True"):
+        Loss(squared, single_paths=True)

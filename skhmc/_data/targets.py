@@ -257,7 +257,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    if are_label_sets(y, _number_of_labels(y, source, classes)):
+    if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
     if indicators:
@@ -285,7 +285,7 @@ def read_targets(
     return _close(_check_indicators(y, hierarchy), hierarchy, warn)
 
 
-def _number_of_labels(y, source, classes):
+def _n_labels_said(y, source, classes):
     """Return how many labels there are, where it is said; None where it is not."""
     if isinstance(y, list) and source is not None:
         return Hierarchy.build(source).n_labels

@@ -21,7 +21,7 @@ from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
 from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
-from skhmc.nn.losses import LossNames, softmax_loss
+from skhmc.nn.losses import LossNames, find_loss
 from skhmc.nn.modules import PrototypeNetwork
 
 __all__ = ["HCALClassifier"]
@@ -131,10 +131,11 @@ class HCALClassifier(NetworkHMC):
         guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their
-        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs, and
-        keep the best weights.
+    early_stopping : bool or str, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when the
+        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
+        epochs, and keep the best weights. The name of another metric watches that:
+        "hierarchical_f1", "f1_micro" or "f1_macro" of what is predicted.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -271,7 +272,7 @@ class HCALClassifier(NetworkHMC):
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -366,7 +367,7 @@ class HCALClassifier(NetworkHMC):
 def _tasks(problem, settings):
     """Return the tasks: a loss per level of the hierarchy."""
     form = problem.form
-    if settings.label_loss != "softmax":
+    if isinstance(form, ManyPaths):
         frequencies = torch.from_numpy(problem.frequencies())
         levels = form.hierarchy, form.level_sizes
         return label_tasks(settings.label_loss, *levels, frequencies)
@@ -375,7 +376,8 @@ def _tasks(problem, settings):
     n_covered = np.array([positive[frontier].sum() for frontier in form.frontiers])
     # a level that no sample reaches has no loss, whatever it is divided by
     share = np.where(n_covered == 0, 1, n_covered / problem.counts.n_samples)
-    return SetTasks(softmax_loss, classes, torch.from_numpy(share))
+    loss = find_loss(settings.label_loss).of(form.hierarchy)
+    return SetTasks(loss, classes, torch.from_numpy(share))
 
 
 def _max_means(problem, settings, tasks):

@@ -128,10 +128,11 @@ class HyperbolicHMC(NetworkHMC):
         Number of epochs.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their
-        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs, and
-        keep the best weights.
+    early_stopping : bool or str, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when the
+        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
+        epochs, and keep the best weights. The name of another metric watches that:
+        "hierarchical_f1", "f1_micro" or "f1_macro" of what is predicted.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -165,6 +166,8 @@ class HyperbolicHMC(NetworkHMC):
         Distances from the origin.
     cooccurrence_ : csr_matrix of shape (n_labels, n_labels)
         Training samples that have both labels, or their weight.
+    geometry_ : str
+        Geometry of the points, also when the parameter has changed since.
     hierarchy_ : Hierarchy
         What was given, in the order of Y's columns; flat if nothing was.
     dropout_ : tuple of float
@@ -260,7 +263,7 @@ class HyperbolicHMC(NetworkHMC):
         n_sampled_labels: int | str | None = "auto",
         max_iter: int = 60,
         warm_start: bool = False,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -415,13 +418,17 @@ class HyperbolicHMC(NetworkHMC):
             learned = learn_tree(pairs.rates, names, distances=distances, **options)
         else:
             learned = learn_dag(pairs.rates, names, **options)
-        return {"learned_hierarchy_": learned, "cooccurrence_": pairs.together}
+        return {
+            "learned_hierarchy_": learned,
+            "cooccurrence_": pairs.together,
+            "geometry_": former.extra.geometry,
+        }
 
     @property
     def _points(self):
         check_is_fitted(self, "net_")
         table = self.net_.module_.table[self._form.inverse]
-        return LabelPoints(table, self._former.extra.geometry)
+        return LabelPoints(table, self.geometry_)
 
     @property
     def label_embeddings_(self) -> np.ndarray:

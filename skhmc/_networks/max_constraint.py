@@ -90,10 +90,11 @@ class MaxConstraintClassifier(NetworkHMC):
         guide).
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the former fit.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their
-        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs, and
-        keep the best weights.
+    early_stopping : bool or str, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when the
+        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
+        epochs, and keep the best weights. The name of another metric watches that:
+        "hierarchical_f1", "f1_micro" or "f1_macro" of what is predicted.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -197,7 +198,7 @@ class MaxConstraintClassifier(NetworkHMC):
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,

@@ -11,7 +11,7 @@ import inspect
 from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +23,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
 from skhmc.coherence import is_single_path, stopping_points
+from skhmc.metrics import Metric, find_metric
 from skhmc.nn.losses import find_loss
 from skhmc.nn.rows import RowAdamW
 
@@ -96,7 +97,7 @@ NETWORK_CONSTRAINTS = {
     "n_sampled_labels": [None, _count, StrOptions({"auto"})],
     "max_iter": [_count],
     "warm_start": ["boolean"],
-    "early_stopping": ["boolean"],
+    "early_stopping": ["boolean", str],  # find_metric says what is wrong
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [_count],
     "tol": [Interval(Real, 0, None, closed="left")],
@@ -111,6 +112,15 @@ EMBEDDING_CONSTRAINTS = {  # of networks that embed X where labels are
     "embedding_dim": [_count],
     "learning_rate_init": [_positive, "array-like"],
 }
+
+
+class EarlyStopping(NamedTuple):
+    """When training ends early."""
+
+    metric: Metric  # of what is predicted for the samples held out
+    share: float  # of the samples held out
+    patience: int  # epochs
+    tol: float  # least rise that counts
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ class Settings:
     n_sampled_labels: int | None
     row_gradients: bool  # whether a step writes only the rows of the labels sampled
     max_iter: int
-    early_stopping: tuple | None  # share held out, patience, least rise
+    early_stopping: EarlyStopping | None
     callbacks: list
     callback_options: dict
     copy_input: bool  # a user's encoder may write into what it gets
@@ -197,10 +207,6 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     row_gradients = n_sampled is not None and plain_adamw
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
-    early_stopping = None
-    if params["early_stopping"]:
-        names = ("validation_fraction", "n_iter_no_change", "tol")
-        early_stopping = tuple(params[name] for name in names)
     return Settings(
         form=form,
         label_loss=label_loss,
@@ -227,7 +233,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_sampled_labels=n_sampled,
         row_gradients=row_gradients,
         max_iter=1 if partial else params["max_iter"],
-        early_stopping=early_stopping,
+        early_stopping=_early_stopping(params),
         callbacks=callbacks,
         callback_options=callback_options,
         copy_input=params["encoder"] is not None,
@@ -248,7 +254,8 @@ def _label_form(params, targets, former, partial):
         return _former_form(label_loss, leaf_prediction, targets, former)
     hierarchy = targets.hierarchy
     one_label = targets.classes is not None
-    if label_loss in ("auto", "softmax"):
+    asks = label_loss != "auto" and find_loss(label_loss).single_paths
+    if label_loss == "auto" or asks:
         single = is_single_path(targets.Y, hierarchy)
     if label_loss == "auto":
         # Indicators without an edge are a flat multi-label problem, also where by
@@ -257,7 +264,7 @@ def _label_form(params, targets, former, partial):
         stays_single = one_label or not partial
         paths = single and structured and stays_single
         label_loss = "softmax" if paths else "bce"
-    if label_loss != "softmax":
+    if not find_loss(label_loss).single_paths:
         if leaf_prediction == "mandatory":
             raise ValueError(
                 "leaf_prediction='mandatory' needs labels that form single paths and "
@@ -266,9 +273,9 @@ def _label_form(params, targets, former, partial):
         return ManyPaths(hierarchy), label_loss, "optional"
     if not single:
         raise ValueError(
-            "label_loss='softmax' needs a tree, no unknown labels (NaN), and at most "
-            "one label per depth and sample, which these labels are not. Use 'auto' or "
-            "'bce'."
+            f"label_loss={label_loss!r} needs a tree, no unknown labels (NaN), and at "
+            f"most one label per depth and sample, which these labels are not. Use "
+            f"'auto' or 'bce'."
         )
     form, leaf_prediction = _single_path(targets, leaf_prediction, partial)
     return form, label_loss, leaf_prediction
@@ -316,7 +323,7 @@ def _former_form(label_loss, leaf_prediction, targets, former):
     """Return what training began with, in the order of the new columns."""
     form = former.form.reordered(targets.hierarchy)
     asked = former.label_loss if label_loss == "auto" else label_loss
-    if (asked == "softmax") != isinstance(form, SinglePath):
+    if find_loss(asked).single_paths != isinstance(form, SinglePath):
         raise ValueError(
             f"Training goes on with label_loss={former.label_loss!r}, but got "
             f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
@@ -509,6 +516,19 @@ def _learning_rates(params):
             f"{params['learning_rate_init']!r}."
         )
     return rates
+
+
+def _early_stopping(params):
+    given = params["early_stopping"]
+    if not given:
+        return None
+    name = given if isinstance(given, str) else "au_prc"
+    return EarlyStopping(
+        find_metric(name, "stopping"),
+        params["validation_fraction"],
+        params["n_iter_no_change"],
+        params["tol"],
+    )
 
 
 def _schedule_options(params):

@@ -157,16 +157,17 @@ class _BestWeights(Callback):
 
 
 class _StopTraining(KeyboardInterrupt):
-    """Ends training early: what skorch does on a KeyboardInterrupt is what is meant."""
+    """Ends training early: skorch does so on a KeyboardInterrupt."""
 
 
 def _was_raised_on_purpose(stop):
     """Tell a callback's stop from the user's Ctrl-C.
 
-    skorch's EarlyStopping raises the bare exception that Ctrl-C raises, too. But Ctrl-C
-    strikes in whatever code is being run, which callbacks of skorch hardly ever are.
+    Ctrl-C raises a bare KeyboardInterrupt, never one of a class derived from it. So
+    does skorch's EarlyStopping; but Ctrl-C strikes in whatever code is being run, which
+    callbacks of skorch hardly ever are.
     """
-    if isinstance(stop, _StopTraining):
+    if type(stop) is not KeyboardInterrupt:
         return True
     where = stop.__traceback__
     while where.tb_next:

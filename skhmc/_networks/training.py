@@ -27,7 +27,6 @@ from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
-from skhmc.metrics import find_metric
 from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
 from skhmc.nn.modules import MLPEncoder, initialise
 
@@ -208,7 +207,7 @@ def describe(X, targets, sample_weight, settings, former, partial):
     class_weight = None
     if targets.classes is None:
         class_weight = _weight_of_labels(form, settings.class_weight, counts)
-    held_out = settings.early_stopping[0] if settings.early_stopping else None
+    held_out = settings.early_stopping.share if settings.early_stopping else None
     return Problem(
         X=X,
         Y=targets.Y,
@@ -298,14 +297,14 @@ def side_by_side(parts):
 
 
 class _CoherentScore:
-    """Micro AU(PRC) of a net's coherent probabilities on validation rows."""
+    """A metric of a net's coherent predictions, or probabilities, on rows held out."""
 
-    def __init__(self, dataset, Y, weight, form):
+    def __init__(self, metric, dataset, Y, weight, form):
+        self.metric = metric
         self.dataset = dataset
         self.Y = Y
         self.form = form
         self.rule = form.rule("auto")
-        self.metric = find_metric("au_prc", "stopping")
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -318,9 +317,14 @@ class _CoherentScore:
 
     def __call__(self, net):
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        proba = blocks.map(lambda logits: self.form.proba(logits, self.rule)).array()
+        response = blocks.map(self._respond).array()
         hierarchy = self.form.hierarchy_of_Y
-        return self.metric.measure(self.Y, proba, hierarchy, self.weight)
+        return self.metric.measure(self.Y, response, hierarchy, self.weight)
+
+    def _respond(self, logits):
+        if self.metric.response == "predict":
+            return self.form.predict(logits, self.rule, None)
+        return self.form.proba(logits, self.rule)
 
 
 def train(parts, problem, settings):
@@ -352,8 +356,8 @@ def train(parts, problem, settings):
     dataset = _training_data(problem, settings, parts.module, sampler)
     best = None
     if settings.early_stopping is not None:
-        _, patience, tol = settings.early_stopping
-        best = _watched(problem, settings, parts.module), patience, tol
+        score = _watched(problem, settings, parts.module)
+        best = score, settings.early_stopping.patience, settings.early_stopping.tol
     net = Net(
         parts.module,
         criterion=parts.criterion,
@@ -439,7 +443,9 @@ def _watched(problem, settings, module):
         copy=settings.copy_input,
         sparse=module.takes_sparse,
     )
-    return _CoherentScore(dataset, problem.Y[held_out], weight, problem.form)
+    metric = settings.early_stopping.metric
+    Y = problem.Y[held_out]
+    return _CoherentScore(metric, dataset, Y, weight, problem.form)
 
 
 def _with_prefix(name, options):

@@ -174,7 +174,7 @@ class LabelEmbeddingDisplay:
         if hierarchy is not None:
             edges = Hierarchy.build(hierarchy, labels=edges.labels)
         # the geometry of the fit, from which the parameter may have been changed since
-        geometry = find(estimator, "_geometry")
+        geometry = find(estimator, "geometry_")
         display = cls(embeddings, edges, geometry=geometry, label_names=label_names)
         return display.plot(**plot_options)
 

@@ -18,6 +18,7 @@ from skhmc.metrics._ready import (
 )
 from skhmc.metrics._recovery import hierarchy_recovery_report
 from skhmc.metrics._registry import METRICS as METRICS
+from skhmc.metrics._registry import Metric as Metric
 from skhmc.metrics._registry import find_metric as find_metric
 from skhmc.metrics._registry import metric_names as metric_names
 from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate

@@ -43,8 +43,8 @@ class Metric:
         What is judged: predicted indicators or scores.
     uses : tuple of str
         Keys of ``USES``: what the name may be given for. Thresholds can be tuned to
-        metrics of "predict", early stopping can watch metrics of "predict_proba"; both
-        must be better when greater.
+        metrics of "predict", early stopping can watch any; both must be better when
+        greater.
     options : mapping
         Further arguments of the function.
     greater_is_better : bool
@@ -92,7 +92,10 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "au_prc": Metric(au_prc_score, "predict_proba", ("scorer", "stopping")),
     "hierarchical_f1": Metric(
-        hierarchical_f1_score, "predict", ("scorer", "tuning"), f1_average="micro"
+        hierarchical_f1_score,
+        "predict",
+        ("scorer", "tuning", "stopping"),
+        f1_average="micro",
     ),
     "hierarchical_precision": Metric(
         hierarchical_precision_score, "predict", ("scorer",)
@@ -101,14 +104,14 @@ METRICS: dict[str, Metric] = {
     "f1_micro": Metric(
         hierarchical_f1_score,
         "predict",
-        ("tuning",),
+        ("tuning", "stopping"),
         options={"average": "micro", "close": False},
         f1_average="micro",
     ),
     "f1_macro": Metric(
         hierarchical_f1_score,
         "predict",
-        ("tuning",),
+        ("tuning", "stopping"),
         options={"average": "macro", "close": False},
         f1_average="macro",
     ),

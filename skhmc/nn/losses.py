@@ -1,7 +1,9 @@
 r"""Losses of label scores, in logits, unreduced.
 
 Elementwise losses map logits and targets (B, L) to (B, L); set losses map the labels of
-one level to (B,). Reduction, weights and unknown labels are left to the criterion.
+one level to (B,). Reduction and weights are left to the criterion. So are unknown
+labels (NaN) of elementwise losses, which get 0 for them and whose result is left out;
+set losses leave them out themselves.
 
 ``LOSSES`` has one row per loss that can be chosen by name, with what the loss needs.
 """
@@ -149,15 +151,23 @@ class Loss:
         The loss of logits and targets; with ``needs_hierarchy`` a function of the
         Hierarchy that returns it.
     elementwise : bool, default=True
-        Whether the loss is one per label, (B, L) to (B, L). Else it is one of all
-        labels of a level together, (B, C) to (B,).
+        Whether the loss is one per label, (B, L) to (B, L), which needs no thought of
+        unknown labels. Else it is one of all labels of a level together, (B, C) to
+        (B,), and has to leave targets that are NaN out itself.
     needs_all_labels : bool, default=True
         Whether a label's loss depends on other labels, or on which column it is: a
         loss that does cannot be computed from a sample of the labels.
     needs_hierarchy : bool, default=False
         Whether ``function`` has to be given the hierarchy first.
     single_paths : bool, default=False
-        Whether every sample has to have one path of labels.
+        Whether every sample has to have one path of labels. The loss is one of a set
+        then, and linear in the targets.
+
+    Raises
+    ------
+    ValueError
+        When a loss of sets is said to need no other labels, or one of single paths to
+        be elementwise.
 
     Examples
     --------
@@ -170,6 +180,18 @@ class Loss:
     needs_all_labels: bool = True
     needs_hierarchy: bool = False
     single_paths: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.elementwise and not self.needs_all_labels:
+            raise ValueError(
+                "A loss of a set of labels needs all of them, got elementwise=False "
+                "and needs_all_labels=False. Leave needs_all_labels=True."
+            )
+        if self.single_paths and self.elementwise:
+            raise ValueError(
+                "A loss of single paths is one of the set of a level's labels, got "
+                "single_paths=True and elementwise=True. Use elementwise=False."
+            )
 
     def of(self, hierarchy: Hierarchy) -> LabelLoss:
         """Return the loss as a function of logits and targets of a hierarchy."""

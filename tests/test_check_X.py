@@ -22,16 +22,9 @@ X = np.random.default_rng(0).integers(0, 2, (30, 5)) * 3.0
 class Reader(BaseEstimator):
     """What check_X asks of an estimator."""
 
-    def __init__(self, dtype="float32"):
-        self.dtype = dtype
 
-    @property
-    def _dtype(self):
-        return np.dtype(self.dtype)
-
-
-def read(given, dtype="float32", allow_nd=False):
-    return check_X(Reader(dtype), given, reset=True, allow_nd=allow_nd)
+def read(given, dtype="float32"):
+    return check_X(Reader(), given, dtype=dtype, reset=True, allow_nd=False)
 
 
 def strided(X):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -107,13 +108,15 @@ class AfterEpochs(Callback):
 def until_passed(clf, data, final, score):
     """Return the seconds of fit until every peer is passed, without the scoring."""
     passed, best, paused = dict.fromkeys(final), 0.0, 0.0
+    with quiet():  # fitted is what has had its last epoch: this one lends its labels
+        fitted = clone(clf).set_params(max_iter=1).fit(data.X_train, data.Y_train)
+    predict = fitted.predict if data.name == SINGLE_PATHS else fitted.predict_proba
 
     def done(net):
         nonlocal best, paused
         stop = time.perf_counter()
-        clf.net_ = net  # as if it were fitted by now
-        single = data.name == SINGLE_PATHS
-        now = score((clf.predict if single else clf.predict_proba)(data.X_test))
+        fitted.net_ = net
+        now = score(predict(data.X_test))
         best = max(best, now)
         for peer, goal in final.items():
             if passed[peer] is None and now > goal:

@@ -41,7 +41,7 @@ class Case:
     kind : str
         Name of the class in skhmc.
     data : str
-        A key of ``DATA``.
+        A name that ``make_data`` knows.
     old, new : dict
         Parameters that are spelled in another way now, as they were and as they are.
     how : {"fit", "partial_fit", "warm_start"}
@@ -210,38 +210,48 @@ CASES = [
 # -- data ------------------------------------------------------------------------------
 
 
+DAG = {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
+DAG_LABELS = ["cow", "mammal", "cat", "bird", "parrot", "pet", "stone"]
+TREE = {"a1": ["a"], "a2": ["a"], "b1": ["b"], "b2": ["b"], "a11": ["a1"]}
+TREE_LABELS = ["a11", "a", "b", "a1", "b1", "b2", "a2", "c"]
+WIDE = {f"x{k}": [f"x{k // 7}"] for k in range(1, 300)}
+WIDE_LABELS = [f"x{k}" for k in range(300)]
+
+
 def make_data(name):
-    """Return X, y and the source of the hierarchy."""
+    """Return X, y and the hierarchy: None, ``{child: parents}``, or that and labels."""
+    parents, names = DAG, DAG_LABELS
+    if name in ("single paths", "classes", "tree"):
+        parents, names = TREE, TREE_LABELS
+    if name == "300 labels":
+        parents, names = WIDE, WIDE_LABELS
     rng = np.random.default_rng(0)
     X = rng.normal(size=(70, 12))
     if name == "sparse":
         X = sp.random(70, 1200, 0.008, "csr", random_state=0)
-    parents = {"cat": ["mammal", "pet"], "cow": ["mammal"], "parrot": ["bird", "pet"]}
-    names = ["cow", "mammal", "cat", "bird", "parrot", "pet", "stone"]
-    if name in ("single paths", "classes", "tree"):
-        parents = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "a11": "a1"}
-        names = ["a11", "a", "b", "a1", "b1", "b2", "a2", "c"]
-    if name == "300 labels":
-        names = [f"x{k}" for k in range(300)]
-        parents = {f"x{k}": f"x{k // 7}" for k in range(1, 300)}
     scores = X @ rng.normal(size=(X.shape[1], len(names)))
-    Y = scores > np.quantile(scores, 0.7, axis=0)
-    if name in ("single paths", "classes"):
-        Y = scores.argmax(axis=1)[:, None] == np.arange(len(names))
-    position = {label: k for k, label in enumerate(names)}
-    for _ in names:  # closed upward after as many rounds as there are levels
-        for child, above in parents.items():
-            for parent in [above] if isinstance(above, str) else above:
-                Y[:, position[parent]] |= Y[:, position[child]]
-    hierarchy = {label: parents.get(label) for label in names}
-    if name == "no hierarchy":
-        hierarchy = None
+    hierarchy = {label: parents.get(label, []) for label in names}
     if name == "classes":
         return X, np.array(names)[scores.argmax(axis=1)], hierarchy
-    Y = Y.astype(float)
+    Y = scores > np.quantile(scores, 0.7, axis=0)
+    if name == "single paths":
+        Y = scores.argmax(axis=1)[:, None] == np.arange(len(names))
+    Y = closed(Y, parents, names).astype(float)
     if name == "unknown labels":
         Y[rng.random(Y.shape) < 0.1] = np.nan
-    return X, sp.csr_matrix(Y) if name == "sparse" else Y, (hierarchy, names)
+    if name == "sparse":
+        Y = sp.csr_matrix(Y)
+    return X, Y, (None if name == "no hierarchy" else hierarchy, names)
+
+
+def closed(Y, parents, names):
+    """Add ancestors, by as many rounds as there can be levels."""
+    position = {label: k for k, label in enumerate(names)}
+    edges = [(position[p], position[c]) for c, above in parents.items() for p in above]
+    for _ in range(10):
+        for parent, child in edges:
+            Y[:, parent] |= Y[:, child]
+    return Y
 
 
 # -- fits ------------------------------------------------------------------------------
@@ -278,20 +288,10 @@ def run(case, spelled):
         hierarchy, names = source
         if hierarchy is not None:
             hierarchy = Hierarchy.build(hierarchy, labels=names)
-    options = {}
-    if case.weights:
-        shape = {"samples": 70, "labels": np.shape(y)}[case.weights]
-        options["sample_weight"] = np.random.default_rng(1).random(shape)
     clf = build(case, spelled, hierarchy)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if case.how == "partial_fit":
-            for rows in (slice(0, 40), slice(40, 70)) * 2:
-                clf.partial_fit(X[rows], y[rows], **options)
-        else:
-            clf.fit(X, y, **options)
-        if case.how == "warm_start":
-            clf.fit(X[:50], y[:50], **options)
+        fit(clf, X, y, case)
         found = {m: getattr(clf, m)(X) for m in METHODS if hasattr(clf, m)}
         if hasattr(clf, "predict_top_k"):
             found["predict_top_k"] = clf.predict_top_k(X, 3)
@@ -305,6 +305,21 @@ def run(case, spelled):
     if hasattr(clf, "learned_hierarchy_"):
         found["learned_hierarchy"] = clf.learned_hierarchy_.edges
     return {name: digest(value) for name, value in found.items()}
+
+
+def fit(clf, X, y, case):
+    """Fit an estimator in the way of a case."""
+    options = {}
+    if case.weights:
+        shape = {"samples": 70, "labels": np.shape(y)}[case.weights]
+        options["sample_weight"] = np.random.default_rng(1).random(shape)
+    if case.how == "partial_fit":
+        for rows in (slice(0, 40), slice(40, 70)) * 2:
+            clf.partial_fit(X[rows], y[rows], **options)
+        return
+    clf.fit(X, y, **options)
+    if case.how == "warm_start":
+        clf.fit(X[:50], y[:50], **options)
 
 
 METHODS = (

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from skhmc.coherence import most_specific
+from skhmc.coherence import is_single_path, most_specific, stopping_points
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["PathSpace", "is_single_path", "stopping_points"]
@@ -27,73 +27,6 @@ __all__ = ["PathSpace", "is_single_path", "stopping_points"]
 # evidence, so that 1 counts it several times and is overconfident; chosen on validation
 # parts by benchmarks.tune path_weight.
 COARSE_WEIGHT = 0.1
-
-
-def is_single_path(Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy) -> bool:
-    """Tell whether no sample has two labels at one depth, in a tree.
-
-    Parameters
-    ----------
-    Y : ndarray or sparse matrix of shape (n_samples, n_labels)
-        Closed indicators.
-    hierarchy : Hierarchy
-        Hierarchy whose labels are the columns of Y.
-
-    Returns
-    -------
-    bool
-        False where Y holds unknowns (NaN).
-
-    Examples
-    --------
-    >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
-    >>> is_single_path(np.array([[1, 1, 0], [1, 0, 1]]), tree)
-    True
-    >>> is_single_path(np.array([[1, 1, 1]]), tree)
-    False
-    """
-    if not hierarchy.is_tree:
-        return False
-    values = Y.data if sp.issparse(Y) else Y
-    if np.isnan(values).any():
-        return False
-    return all(_row_sums(Y[:, level]).max(initial=0) <= 1 for level in hierarchy.levels)
-
-
-def _row_sums(Y: np.ndarray | sp.spmatrix) -> np.ndarray:
-    return np.asarray(Y.sum(axis=1)).ravel()
-
-
-def stopping_points(
-    Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy
-) -> tuple[np.ndarray, bool]:
-    """Return under which internal labels rows of Y stop, and if rows are empty.
-
-    Parameters
-    ----------
-    Y : ndarray or sparse matrix of shape (n_samples, n_labels)
-        Closed indicators of single paths.
-    hierarchy : Hierarchy
-        Hierarchy whose labels are the columns of Y.
-
-    Returns
-    -------
-    stops : ndarray of int
-        Positions of internal labels that are some row's most specific label.
-    some_empty : bool
-        Whether a row has no label.
-
-    Examples
-    --------
-    >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
-    >>> stopping_points(np.array([[1, 1, 0], [1, 0, 0]]), tree)
-    (array([0]), False)
-    """
-    Y = sp.csr_matrix(Y, dtype=np.int64)
-    ends = np.asarray(most_specific(Y, hierarchy).sum(axis=0)).ravel() > 0
-    ends[hierarchy.leaves] = False  # where every path ends anyway
-    some_empty = bool((np.diff(Y.indptr) == 0).any())
-    return np.flatnonzero(ends), some_empty
 
 
 class PathSpace:
@@ -176,7 +109,7 @@ class PathSpace:
         closed = sp.csr_matrix(Y)
         parts = [closed, most_specific(closed, self.hierarchy)[:, self.stops]]
         if self.empty:
-            is_empty = _row_sums(closed)[:, None] == 0
+            is_empty = np.asarray(closed.sum(axis=1)) == 0
             parts.append(sp.csr_matrix(is_empty, dtype=closed.dtype))
         extended = sp.hstack(parts, format="csr")
         return extended if sp.issparse(Y) else extended.toarray()

@@ -15,11 +15,29 @@ from skhmc.coherence import close_upward
 from tests.instances import DETERMINISTIC, FAST
 
 SIZES = (1, 2, 3, 5, 50)
+FEW_SIZES = (1, 5)
 KINDS = ("many", "paths")
 
-every_estimator = pytest.mark.parametrize(
-    "estimator", [pytest.param(instance, id=name) for name, instance in FAST]
-)
+NETWORKS = [pytest.param(instance, id=name) for name, instance in FAST]
+every_estimator = pytest.mark.parametrize("estimator", NETWORKS)
+# Where all estimators run the same code, one of them shows what it does.
+one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])
+
+
+def every_size(smallest=1):
+    """Parametrize by estimators and numbers of labels: one at all, others at few.
+
+    All give their outputs the shapes by the same functions, of skhmc/_scoring.
+    """
+    pairs = [
+        pytest.param(*param.values, n_labels, id=f"{param.id}-{n_labels}")
+        for param in NETWORKS
+        for n_labels in (SIZES if param is NETWORKS[0] else FEW_SIZES)
+        if n_labels >= smallest
+    ]
+    return pytest.mark.parametrize("estimator, n_labels", pairs)
+
+
 every_deterministic = pytest.mark.parametrize(
     "estimator", [pytest.param(e, id=type(e).__name__) for e in DETERMINISTIC]
 )
@@ -32,11 +50,18 @@ def build(estimator, hierarchy=None, **options):
     return clone(estimator).set_params(**options)
 
 
-def needs(estimator, *names):
-    """Skip a test that is about parameters which an estimator does not have."""
-    missing = set(names) - set(estimator.get_params(deep=False))
-    if missing:
-        pytest.skip(f"{type(estimator).__name__} has no {', '.join(sorted(missing))}")
+def estimators_with(*names, among=NETWORKS):
+    """Return those of some pytest.param(estimator) that have all these parameters."""
+    return [
+        param
+        for param in among
+        if set(names) <= set(param.values[0].get_params(deep=False))
+    ]
+
+
+def every_estimator_with(*names):
+    """Parametrize a test that is about parameters which not all estimators have."""
+    return pytest.mark.parametrize("estimator", estimators_with(*names))
 
 
 def baseline():
@@ -107,6 +132,24 @@ def task(kind, n_samples=60):
 # -- comparing -------------------------------------------------------------------------
 
 
+class Answers:
+    """What a fitted estimator says, asked once for each X.
+
+    Scorers ask every label's classifier, which would predict all labels each time.
+    """
+
+    def __init__(self, source):
+        self.source = source
+        self.known = {}
+
+    def ask(self, method, X):
+        key = method, id(X)
+        if key not in self.known:
+            answer = dense(getattr(self.source, method)(X))
+            self.known[key] = X, answer  # with X, whose id is then nobody else's
+        return self.known[key][1]
+
+
 class Replay(ClassifierMixin, BaseEstimator):
     """A binary classifier that says what a fitted estimator says of one label."""
 
@@ -116,17 +159,18 @@ class Replay(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array([0, 1])
 
     def predict(self, X):
-        return self.source.predict(X)[:, self.column]
+        return self.source.ask("predict", X)[:, self.column]
 
     def predict_proba(self, X):
-        p = dense(self.source.predict_proba(X))[:, self.column]
+        p = self.source.ask("predict_proba", X)[:, self.column]
         return np.column_stack([1 - p, p])
 
 
 def replayed(clf):
     """Return a fitted MultiOutputClassifier with the predictions of an estimator."""
     moc = MultiOutputClassifier(Replay())
-    moc.estimators_ = [Replay(clf, k) for k in range(len(clf.label_names_))]
+    answers = Answers(clf)
+    moc.estimators_ = [Replay(answers, k) for k in range(len(clf.label_names_))]
     moc.classes_ = [estimator.classes_ for estimator in moc.estimators_]
     return moc
 

@@ -3,12 +3,13 @@
 from unittest import mock
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 import torch
 
 from skhmc._networks.batches import Batches
 from skhmc._networks.skorch_net import Net
-from tests.contract import build, needs, task
+from tests.contract import NETWORKS, build, estimators_with, task
 
 CASES = {
     "dense": {},
@@ -35,6 +36,16 @@ CASES = {
 FLAGS = {"sparse_x", "sparse_y", "unknown", "one", "weight"}  # about the data
 
 
+def every_case(estimators=NETWORKS):
+    """Parametrize a test by estimators and the names of the cases that they can do."""
+    pairs = [
+        pytest.param(*param.values, name, id=f"{param.id}-{name}")
+        for name, case in CASES.items()
+        for param in estimators_with(*case.keys() - FLAGS, among=estimators)
+    ]
+    return pytest.mark.parametrize("estimator, case", pairs)
+
+
 def fit_and_keep(clf, *args, **kwargs):
     """Fit an estimator; return it and the dataset that the fit goes through."""
     kept, original = [], Net.partial_fit
@@ -52,7 +63,6 @@ def fitted(estimator, case, device="cpu"):
     """Return an estimator fitted for one epoch, and its training data."""
     options, (hierarchy, X, Y) = dict(case), task("paths" if "one" in case else "many")
     named = [name for name in options if name in estimator.get_params(deep=False)]
-    needs(estimator, *options.keys() - FLAGS)
     flags, Y = options.keys() - set(named), Y.astype(np.float64)
     weight = np.linspace(1, 2, Y.size).reshape(Y.shape) if "weight" in flags else None
     if "unknown" in flags:

@@ -109,8 +109,15 @@ every_inner = pytest.mark.parametrize("inner", INNER, ids=lambda e: type(e).__na
 
 
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")  # one class, by design
-@parametrize_with_checks([CoherentClassifier(clone(inner)) for inner in INNER])
+@parametrize_with_checks([CoherentClassifier(logistic())])
 def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
+@parametrize_with_checks([CoherentClassifier(clone(inner)) for inner in INNER[1:]])
+def test_checks_of_scikit_learn_around_other_classifiers(estimator, check):
     check(estimator)
 
 

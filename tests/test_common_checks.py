@@ -1,4 +1,8 @@
-"""scikit-learn's own checks, with no expected failure on a deterministic instance."""
+"""scikit-learn's own checks, with no expected failure on a deterministic instance.
+
+The fast suite runs them on one instance of each network; ``make slow`` repeats them on
+the networks as users have them.
+"""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -21,6 +25,7 @@ def weights_are_not_rows(estimator):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
 @parametrize_with_checks(DEFAULT, expected_failed_checks=weights_are_not_rows)
 def test_default_instances(estimator, check):

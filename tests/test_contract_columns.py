@@ -15,7 +15,6 @@ from tests.contract import (
     assert_same_fit,
     build,
     every_estimator,
-    needs,
     problem,
     task,
 )
@@ -140,7 +139,6 @@ def test_scikit_learn_encodes_each_column_before_it_predicts_probabilities(estim
 
 @every_estimator
 def test_a_hierarchy_without_an_order_needs_names(estimator):
-    needs(estimator, "hierarchy")
     hierarchy, X, Y = task("many")
     frame = pd.DataFrame(Y, columns=hierarchy.labels)[list(hierarchy.labels)[::-1]]
     edges = [(hierarchy.labels[p], hierarchy.labels[c]) for p, c in hierarchy.edges]

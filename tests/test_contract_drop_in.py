@@ -1,5 +1,7 @@
 """In place of MultiOutputClassifier: outputs, scorers, cross-validation, searches."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -27,19 +29,19 @@ from sklearn.utils.multiclass import type_of_target
 
 from skhmc.coherence import score_violations, violations
 from tests.contract import (
-    SIZES,
     assert_same,
     baseline,
     build,
     dense,
     every_estimator,
     every_score,
+    every_size,
     looks,
+    one_estimator,
     problem,
     replayed,
 )
 
-every_size = pytest.mark.parametrize("n_labels", SIZES)
 every_format = pytest.mark.parametrize("proba_format", ["array", "list"])
 
 
@@ -51,8 +53,7 @@ def fit(estimator, n_labels, **options):
 # -- outputs ---------------------------------------------------------------------------
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_fit_and_predict_give_the_types_of_a_multi_output_classifier(
     estimator, n_labels
 ):
@@ -67,8 +68,7 @@ def test_fit_and_predict_give_the_types_of_a_multi_output_classifier(
     assert violations(ours.predict(X), hierarchy).nnz == 0
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_list_of_probabilities_is_what_a_multi_output_classifier_gives(
     estimator, n_labels
 ):
@@ -80,8 +80,7 @@ def test_the_list_of_probabilities_is_what_a_multi_output_classifier_gives(
         np.testing.assert_allclose(pair.sum(axis=1), 1, rtol=1e-6)
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_array_of_probabilities_holds_the_second_columns_of_the_list(
     estimator, n_labels
 ):
@@ -94,8 +93,7 @@ def test_the_array_of_probabilities_holds_the_second_columns_of_the_list(
     assert score_violations(proba, clf.hierarchy_).nnz == 0
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_the_decision_function_ranks_as_the_probabilities_do(estimator, n_labels):
     clf, X, Y = fit(estimator, n_labels)
     assert not hasattr(baseline().fit(X, Y), "decision_function")
@@ -116,8 +114,7 @@ def test_probabilities_have_the_precision_asked_for(estimator):
         assert {pair.dtype for pair in pairs} == {np.dtype(dtype)}
 
 
-@every_estimator
-@every_size
+@every_size()
 def test_score_is_the_share_of_rows_predicted_right(estimator, n_labels):
     ours, X, Y = fit(estimator, n_labels)
     for clf in (ours, baseline().fit(X, Y)):
@@ -146,8 +143,13 @@ FOR_ALL = {
 }
 
 
-@every_estimator
-@every_size
+@functools.cache
+def scorers_of_the_baseline(n_labels):
+    _, X, Y = problem(n_labels)
+    return set(every_score(baseline().fit(X, Y), X, Y))
+
+
+@every_size()
 @every_format
 def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     estimator, n_labels, proba_format
@@ -156,13 +158,12 @@ def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
     ours, theirs = (every_score(c, X, Y) for c in (clf, replayed(clf)))
     assert ours == pytest.approx(theirs, rel=1e-5, nan_ok=True)
-    assert set(ours) >= set(every_score(baseline().fit(X, Y), X, Y))
+    assert set(ours) >= scorers_of_the_baseline(n_labels)
     assert set(ours) >= FOR_ALL
     assert np.isfinite([ours[name] for name in FOR_ALL]).all()
 
 
-@every_estimator
-@every_size
+@every_size()
 @every_format
 def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
     clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
@@ -178,10 +179,16 @@ def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
 # -- cross-validation ------------------------------------------------------------------
 
 
-@every_estimator
-@every_size
-@every_format
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@every_size()
+@pytest.mark.parametrize(
+    "method, proba_format",
+    [
+        ("predict", "array"),
+        ("predict_proba", "array"),
+        ("predict_proba", "list"),
+        ("decision_function", "array"),
+    ],
+)
 def test_cross_val_predict_gives_what_each_fold_gives(
     estimator, n_labels, proba_format, method
 ):
@@ -214,8 +221,7 @@ def test_methods_that_a_multi_output_classifier_does_not_have(estimator):
 SCORING = ["f1_macro", "average_precision", "roc_auc", "neg_log_loss", "accuracy"]
 
 
-@every_estimator
-@every_size
+@every_size()
 @every_format
 @pytest.mark.filterwarnings("ignore:The y_prob values do not sum:UserWarning")
 def test_cross_validate_with_many_scorers_gives_what_each_fold_gives(
@@ -267,21 +273,7 @@ def test_curves_and_importances_run(estimator):
 GRID = {"standardscaler__with_std": [True, False]}
 
 
-@every_estimator
-@every_format
-@pytest.mark.parametrize(
-    ("search", "options"),
-    [
-        (GridSearchCV, {"scoring": "average_precision"}),
-        (GridSearchCV, {"scoring": SCORING[:3], "refit": "roc_auc"}),
-        (RandomizedSearchCV, {"n_iter": 2, "random_state": 0}),
-        (HalvingGridSearchCV, {"factor": 2, "min_resources": 100, "random_state": 0}),
-    ],
-    ids=["grid", "multi-metric", "random", "halving"],
-)
-def test_searches_run_and_predict_as_their_best_estimator(
-    estimator, proba_format, search, options
-):
+def check_search(estimator, proba_format, search, **options):
     hierarchy, X, Y = problem(5, n_samples=200)
     ours = build(estimator, hierarchy, proba_format=proba_format)
     found, theirs = (
@@ -301,6 +293,28 @@ def test_searches_run_and_predict_as_their_best_estimator(
     assert_same(found.decision_function(X), best.decision_function(scaled))
     nested = cross_val_score(found, X, Y, cv=2, scoring="f1_micro")
     assert np.isfinite(nested).all()
+
+
+@every_estimator
+@every_format
+def test_a_grid_search_runs_and_predicts_as_its_best_estimator(estimator, proba_format):
+    check_search(estimator, proba_format, GridSearchCV, scoring="average_precision")
+
+
+@one_estimator
+@pytest.mark.parametrize(
+    ("search", "options"),
+    [
+        (GridSearchCV, {"scoring": SCORING[:3], "refit": "roc_auc"}),
+        (RandomizedSearchCV, {"n_iter": 2, "random_state": 0}),
+        (HalvingGridSearchCV, {"factor": 2, "min_resources": 100, "random_state": 0}),
+    ],
+    ids=["multi-metric", "random", "halving"],
+)
+def test_other_searches_run_and_predict_as_their_best_estimator(
+    estimator, search, options
+):
+    check_search(estimator, "array", search, **options)
 
 
 # -- labels that a fold does not show --------------------------------------------------

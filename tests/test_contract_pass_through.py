@@ -309,15 +309,17 @@ def test_a_grid_search_over_what_is_handed_on(estimator):
     hierarchy, X, Y = make("many")
     X, Y = np.tile(X, (2, 1)), np.tile(Y, (2, 1))  # each fold has every label
     clf = build(estimator, hierarchy, encoder=Narrow, max_iter=8)
-    grid = {
-        "optimizer": [torch.optim.RMSprop, torch.optim.Adam],
-        "optimizer__eps": [1e-8, 1e8],  # the second learns nothing
-        "encoder__width": [6],
-        "callbacks": [None, [Watcher]],
-        "schedule": ["onecycle", "constant"],
-    }
-    search = GridSearchCV(clf, grid, scoring=au_prc_scorer, cv=2).fit(X, Y)
-    assert len(search.cv_results_["params"]) == 16
+    eps = [1e-8, 1e8]  # the second learns nothing
+    optimizers = [torch.optim.RMSprop, torch.optim.Adam]
+    grids = [
+        {"optimizer": optimizers, "optimizer__eps": eps},
+        {"callbacks": [None, [Watcher]], "optimizer__eps": eps},
+        {"schedule": ["onecycle", "constant"], "optimizer__eps": eps},
+    ]
+    for grid in grids:
+        grid["encoder__width"] = [6]
+    search = GridSearchCV(clf, grids, scoring=au_prc_scorer, cv=2).fit(X, Y)
+    assert len(search.cv_results_["params"]) == 12
     assert search.best_params_["optimizer__eps"] == 1e-8
     assert search.best_estimator_.net_.module_.encoder.out_features == 6
 

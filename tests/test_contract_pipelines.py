@@ -22,12 +22,12 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from tests.contract import (
     KINDS,
-    SIZES,
     assert_same,
     assert_same_fit,
     baseline,
     build,
     every_estimator,
+    every_size,
     looks,
     problem,
     task,
@@ -140,8 +140,7 @@ def stacked(clf, method, n_labels):
     return stack.transform(X)
 
 
-@every_estimator
-@pytest.mark.parametrize("n_labels", SIZES[1:])
+@every_size(smallest=2)
 @pytest.mark.parametrize("method", ["predict_proba", "predict"])
 def test_the_list_stacks_as_a_multi_output_classifier_does(estimator, n_labels, method):
     clf = build(estimator, problem(n_labels)[0], proba_format="list")
@@ -150,8 +149,7 @@ def test_the_list_stacks_as_a_multi_output_classifier_does(estimator, n_labels, 
     assert found.shape == (60, 2 * n_labels)
 
 
-@every_estimator
-@pytest.mark.parametrize("n_labels", SIZES[1:])
+@every_size(smallest=2)
 def test_the_array_stacks_but_for_a_column_at_two_labels(estimator, n_labels):
     clf = build(estimator, problem(n_labels)[0])
     widths = [stacked(clf, m, n_labels).shape[1] for m in ("auto", "predict_proba")]
@@ -159,9 +157,8 @@ def test_the_array_stacks_but_for_a_column_at_two_labels(estimator, n_labels):
     assert widths == [2 * n_labels - lost] * 2
 
 
-@every_estimator
+@every_size(smallest=2)
 @every_format
-@pytest.mark.parametrize("n_labels", SIZES[1:])
 def test_decision_functions_stack_at_any_number_of_labels(
     estimator, proba_format, n_labels
 ):
@@ -186,8 +183,7 @@ def test_a_column_of_one_label_stacks_for_nobody(estimator, proba_format):
             stack.fit(X, Y)  # it makes y 1-D
 
 
-@every_estimator
-@pytest.mark.parametrize("n_labels", SIZES[1:])
+@every_size(smallest=2)
 def test_estimators_serve_as_the_final_one_of_a_stack(estimator, n_labels):
     hierarchy, X, Y = problem(n_labels)
     for final in (build(estimator, hierarchy), baseline()):

@@ -21,7 +21,6 @@ from tests.contract import (
     assert_same_fit,
     build,
     every_estimator,
-    needs,
     task,
 )
 
@@ -38,12 +37,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     estimator, kind, early_stopping
 ):
     hierarchy, X, Y = task(kind)
-    if early_stopping:
-        needs(estimator, "early_stopping")
-    options = {"early_stopping": True} if early_stopping else {}
     clfs = [
-        build(estimator, hierarchy, random_state=s, **options).fit(X, Y)
-        for s in (0, 0, np.random.RandomState(0), 1)
+        build(
+            estimator, hierarchy, random_state=seed, early_stopping=early_stopping
+        ).fit(X, Y)
+        for seed in (0, 0, np.random.RandomState(0), 1)
     ]
     for clf in clfs[1:3]:
         assert_same_fit(clf, clfs[0], X)
@@ -126,22 +124,23 @@ def test_eight_threads_at_once_give_the_same_bits(estimator, kind):
 
 
 @every_estimator
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_two_jobs_give_the_same_bits_as_one(estimator, backend):
+@pytest.mark.parametrize(
+    "backend, kind", [("loky", "many"), ("threading", "paths")]
+)  # pickles and threads of both kinds are tested by themselves
+def test_two_jobs_give_the_same_bits_as_one(estimator, backend, kind):
     inner = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    for kind in KINDS:
-        hierarchy, X, Y = task(kind)
-        clf = build(estimator, hierarchy)
-        options = {"cv": KFold(2), "method": "predict_proba"}
-        expected = cross_val_predict(clf, X, Y, **options)
-        search = GridSearchCV(clf, {"random_state": [0, 1]}, cv=2).fit(X, Y)
-        with parallel_config(backend=backend, **inner):
-            found = cross_val_predict(clf, X, Y, n_jobs=2, **options)
-            parallel = clone(search).set_params(n_jobs=2).fit(X, Y)
-        assert_same(found, expected)
-        for name in ("split0_test_score", "split1_test_score"):
-            assert_same(parallel.cv_results_[name], search.cv_results_[name])
-        assert_same_fit(parallel.best_estimator_, search.best_estimator_, X)
+    hierarchy, X, Y = task(kind)
+    clf = build(estimator, hierarchy)
+    options = {"cv": KFold(2), "method": "predict_proba"}
+    expected = cross_val_predict(clf, X, Y, **options)
+    search = GridSearchCV(clf, {"random_state": [0, 1]}, cv=2).fit(X, Y)
+    with parallel_config(backend=backend, **inner):
+        found = cross_val_predict(clf, X, Y, n_jobs=2, **options)
+        parallel = clone(search).set_params(n_jobs=2).fit(X, Y)
+    assert_same(found, expected)
+    for name in ("split0_test_score", "split1_test_score"):
+        assert_same(parallel.cv_results_[name], search.cv_results_[name])
+    assert_same_fit(parallel.best_estimator_, search.best_estimator_, X)
 
 
 # -- global state ----------------------------------------------------------------------
@@ -221,7 +220,6 @@ def failing(error, step):
 @every_estimator
 @pytest.mark.usefixtures("left_alone")
 def test_global_state_is_left_alone_when_fit_fails(estimator):
-    needs(estimator, "encoder", "optimizer", "learning_rate_init")
     hierarchy, X, Y = task("many")
     encoder = failing(RuntimeError("out of luck"), 3)
     with pytest.raises(RuntimeError, match="out of luck"):
@@ -261,8 +259,6 @@ def test_settings_of_torch_do_not_change_the_fit(estimator, kind):
 @every_kind
 @pytest.mark.parametrize("stop", [False, True])
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(estimator, kind, stop):
-    names = ("early_stopping", "schedule", "learning_rate_init", "n_iter_no_change")
-    needs(estimator, *names, "max_iter", "tol")
     hierarchy, X, Y = task(kind)
     options = {"early_stopping": True, "schedule": "constant", "tol": 0.0}
     options |= {"learning_rate_init": 0.1, "validation_fraction": 0.3}
@@ -278,12 +274,13 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(estimator, kind, sto
 
 
 @every_estimator
-@every_kind
-@pytest.mark.parametrize(("step", "n_epochs"), [(1, 0), (4, 0), (9, 2), (12, 2)])
+@pytest.mark.parametrize(
+    "kind, step, n_epochs",
+    [("many", 1, 0), ("many", 4, 0), ("many", 9, 2), ("paths", 9, 2), ("many", 12, 2)],
+)
 def test_an_interrupted_fit_is_fitted_with_what_it_has_learnt(
     estimator, kind, step, n_epochs
 ):
-    needs(estimator, "encoder", "max_iter", "batch_size")
     hierarchy, X, Y = task(kind)
     options = {"batch_size": 15, "max_iter": 10}  # four steps per epoch
     clf = build(estimator, hierarchy, **options)
@@ -300,7 +297,6 @@ def test_an_interrupted_fit_is_fitted_with_what_it_has_learnt(
 @every_estimator
 @every_kind
 def test_a_loss_that_is_not_a_number_says_when_and_what_to_lower(estimator, kind):
-    needs(estimator, "optimizer", "learning_rate_init")
     hierarchy, X, Y = task(kind)
     clf = build(estimator, hierarchy, optimizer="sgd", learning_rate_init=1e30)
     message = r"infinite or NaN in epoch \d+. Lower learning_rate_init \(got 1e\+30\)"

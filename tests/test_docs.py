@@ -17,7 +17,13 @@ from tests.test_public_names import public_modules
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.rst"))
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+BLOCK = ".. code-block:: python\n"
+PROMPT = ">>> "
 DIRECTIVE = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.M)
+
+
+def read_page(page):
+    return (ROOT / "docs" / page).read_text()
 
 
 def run_blocks(blocks, name):
@@ -36,15 +42,28 @@ def test_readme_runs(capsys):
     assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("page", PAGES)
+def pages_with(text):
+    """Return the pages of the guide that hold a text."""
+    return [page for page in PAGES if text in read_page(page)]
+
+
+@pytest.mark.parametrize("text", [BLOCK, PROMPT])
+def test_some_pages_have_code(text):
+    assert pages_with(text)
+
+
+@pytest.mark.parametrize("page", pages_with(BLOCK))
 def test_code_blocks_run(page):
-    run_blocks(DIRECTIVE.findall((ROOT / "docs" / page).read_text()), page)
+    blocks = DIRECTIVE.findall(read_page(page))
+    assert len(blocks) == read_page(page).count(BLOCK)
+    run_blocks(blocks, page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", pages_with(PROMPT))
 def test_examples_print_what_is_shown(page):
     path = ROOT / "docs" / page
     test = doctest.DocTestParser().get_doctest(path.read_text(), {}, page, str(path), 0)
+    assert test.examples
     said = []
     doctest.DocTestRunner().run(test, out=said.append)
     assert not said, "".join(said)

@@ -13,9 +13,8 @@ from skhmc import Hierarchy, MaxConstraintClassifier
 from skhmc.coherence import close_upward, score_violations
 from skhmc.datasets import make_hidden_hierarchy
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
-from skhmc.nn.criteria import LabelCriterion
+from skhmc.nn.criteria import LabelCriterion, label_tasks
 from skhmc.nn.losses import bce
-from skhmc.nn.tasks import label_tasks
 from tests.contract import task
 from tests.hierarchies import hierarchies
 

@@ -30,16 +30,21 @@ H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal", "lynx": "cat"})
 # mammal, cat, dog, lynx
 
 
+@parametrize_with_checks([HierarchicalPrototypeTransformer()])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(
     [
-        HierarchicalPrototypeTransformer(),
         HierarchicalPrototypeTransformer(metric="euclidean", shrinkage=0),
         HierarchicalPrototypeTransformer(
             metric="rbf", center=False, aggregation="children", level="leaves"
         ),
     ]
 )
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learns_checks_of_other_instances(estimator, check):
     check(estimator)
 
 

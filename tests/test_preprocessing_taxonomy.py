@@ -28,14 +28,19 @@ H = Hierarchy.from_parents(PARENTS)  # mammal, cat, dog, lynx
 PLACES = ["europe/france/paris", "europe/spain"]
 
 
+@parametrize_with_checks([TaxonomyEncoder()])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(
     [
-        TaxonomyEncoder(),
         TaxonomyEncoder(sparse_output=False),
         TaxonomyEncoder("paths", unknown="ignore"),
     ]
 )
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learns_checks_of_other_instances(estimator, check):
     check(estimator)
 
 

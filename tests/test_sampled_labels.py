@@ -12,18 +12,23 @@ from skhmc._networks import parameters
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.label_sampling import LabelSampler
 from skhmc.coherence import close_upward
-from skhmc.nn.criteria import EmbeddingCriterion, HCALCriterion, LabelCriterion
+from skhmc.nn.criteria import (
+    EmbeddingCriterion,
+    HCALCriterion,
+    LabelCriterion,
+    LabelSample,
+    LabelTasks,
+)
 from skhmc.nn.functional import level_counts
-from skhmc.nn.layers import MLPEncoder
 from skhmc.nn.losses import asl, bce
 from skhmc.nn.modules import (
     EmbeddingNetwork,
     LabelNetwork,
+    MLPEncoder,
     PrototypeNetwork,
-    seed_module,
+    initialise,
 )
-from skhmc.nn.tasks import LabelSample, LabelTasks
-from tests.contract import build, needs
+from tests.contract import build, every_estimator_with
 from tests.hierarchies import random_hierarchy
 from tests.instances import FAST
 
@@ -97,13 +102,15 @@ def every_sample(positive, n_sampled):
 def criteria():
     entropies = 0.3 + torch.rand(len(SIZES), dtype=torch.float64, generator=generator())
     weights = rand(N_LABELS).exp(), rand(N_LABELS, seed=1).exp()
-    options = {"aggregation": 0.0, "chunk": 2, "temperature": 1.0, "gamma": 1.0}
+    options = {"aggregation": 0.0, "chunk": 2, "gamma": 1.0}
     for loss, class_weight in itertools.product((bce, asl), (None, weights)):
         tasks = LabelTasks(loss, SIZES, entropies)
         yield LabelCriterion(tasks, class_weight=class_weight)
         options |= {"weighting": "equal", "class_weight": class_weight}
         yield HCALCriterion(tasks, **options)
-        yield EmbeddingCriterion(tasks, None, lam=0.0, class_weight=class_weight)
+        yield EmbeddingCriterion(
+            tasks, None, embedding_weight=0.0, class_weight=class_weight
+        )
 
 
 @pytest.mark.parametrize("width", [None, 1, N_LABELS])
@@ -179,7 +186,7 @@ def test_logits_of_some_labels_are_those_among_all(labels):
     X, C = rand(6, 3), torch.tensor(labels)
     for network in networks():
         network = network.double()
-        seed_module(network, generator(), generator(), set())
+        initialise(network, generator(), generator(), set())
         if isinstance(network, LabelNetwork):
             network.weight.data.copy_(rand(N_LABELS, 4))
         for training in (True, False):
@@ -201,7 +208,7 @@ def test_logits_of_some_labels_are_those_among_all(labels):
 
 def test_only_sampled_rows_of_the_labels_are_touched(monkeypatch):
     network = list(networks())[1].double()
-    seed_module(network, generator(), generator(), set())
+    initialise(network, generator(), generator(), set())
     network.perturbation = 0.1
     out = network.train()(rand(2, 3), labels=torch.tensor([1, 4]))
     assert out.prototypes.shape == (2, 5) and out.logits.shape == (2, 2)
@@ -367,7 +374,7 @@ def test_auto_of_single_paths_is_all_labels(monkeypatch):
         clf.set_params(n_sampled_labels=2).fit(X, y)
 
 
-@every_network
+@every_estimator_with("label_loss")
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -377,14 +384,19 @@ def test_auto_of_single_paths_is_all_labels(monkeypatch):
             "=5 takes .* but a callable label_loss needs all of them",
         ),
         ({"label_loss": "zlpr"}, "label_loss='zlpr' needs all of them. Use n_sampl"),
-        ({"aggregation": 0.5}, "aggregation=0.5 needs all of them"),
     ],
 )
 def test_losses_of_whole_label_sets_take_no_sample(estimator, options, message):
-    needs(estimator, *options)
     hierarchy, X, Y = rare_labels(50)
     with pytest.raises(ValueError, match=message):
         build(estimator, hierarchy, n_sampled_labels=5, **options).fit(X, Y)
+
+
+@every_estimator_with("aggregation")
+def test_class_means_take_no_sample(estimator):
+    hierarchy, X, Y = rare_labels(50)
+    with pytest.raises(ValueError, match="aggregation=0.5 needs all of them"):
+        build(estimator, hierarchy, n_sampled_labels=5, aggregation=0.5).fit(X, Y)
 
 
 @every_network

@@ -10,8 +10,7 @@ from torch import nn
 
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
 from skhmc._networks.batches import SliceDataset
-from skhmc.nn.layers import Dropout, MLPEncoder
-from skhmc.nn.modules import LabelNetwork, seed_module
+from skhmc.nn.modules import Dropout, LabelNetwork, MLPEncoder, initialise
 from skhmc.nn.sparse import SparseLinear, map_values, sparse_rows
 
 TREE = Hierarchy.from_edges([(0, 1), (0, 2)])
@@ -45,7 +44,7 @@ def coo(X):
 
 def layer(n_features=N_FEATURES, width=7):
     made = SparseLinear(n_features, width).double()
-    seed_module(made, torch.Generator().manual_seed(0), torch.Generator(), set())
+    initialise(made, torch.Generator().manual_seed(0), torch.Generator(), set())
     return made
 
 
@@ -94,7 +93,7 @@ def test_weights_start_as_those_of_a_dense_layer_and_load_from_them():
     def network(takes_sparse):
         encoder = MLPEncoder(N_FEATURES, [6, 5], 0.0, takes_sparse=takes_sparse)
         made = LabelNetwork(encoder, 5, 3, bias=torch.zeros(3))
-        seed_module(made, torch.Generator().manual_seed(0), torch.Generator(), set())
+        initialise(made, torch.Generator().manual_seed(0), torch.Generator(), set())
         return made
 
     sparse, dense = network(True), network(False)
@@ -105,12 +104,12 @@ def test_weights_start_as_those_of_a_dense_layer_and_load_from_them():
     for one, other in [(sparse, dense), (dense, sparse)]:
         with torch.no_grad():
             one.encoder[1].weight.mul_(2)
-        other.take_over(one)
+        other.load_from(one)
         torch.testing.assert_close(
             one.state_dict()["encoder.1.weight"], other.state_dict()["encoder.1.weight"]
         )
     with pytest.raises(ValueError, match="'encoder.1.weight' is .* and was"):
-        sparse.take_over(
+        sparse.load_from(
             LabelNetwork(MLPEncoder(9, [6, 5], 0.0), 5, 3, bias=torch.zeros(3))
         )
 

@@ -24,11 +24,9 @@ from skhmc._networks.batches import SliceDataset
 from skhmc.coherence import close_upward
 from skhmc.nn.functional import class_means
 from skhmc.nn.rows import RowAdamW
-from tests.contract import task
-from tests.instances import FAST
-from tests.steps import CASES, fit_and_keep, fitted, steps
+from tests.contract import NETWORKS, task
+from tests.steps import CASES, every_case, fit_and_keep, fitted, steps
 
-ONE_NETWORK = [pytest.param(e, id=name) for name, e in FAST]
 TWO_NETWORKS = pytest.param(
     HCALClassifier(
         hidden_layer_sizes=(8,), embedding_dim=4, n_estimators=2, random_state=0
@@ -46,8 +44,7 @@ def device(monkeypatch):
     return "meta"
 
 
-@pytest.mark.parametrize("estimator", [*ONE_NETWORK, TWO_NETWORKS])
-@pytest.mark.parametrize("case", CASES)
+@every_case([*NETWORKS, TWO_NETWORKS])
 def test_no_step_waits_for_the_device(estimator, case, device):
     clf, dataset = fitted(estimator, CASES[case])
     net = clf.net_
@@ -56,7 +53,7 @@ def test_no_step_waits_for_the_device(estimator, case, device):
             labels = np.arange(net.module_.n_labels)
             groups = [labels[c] for c in criterion.tasks.classes]
             per_row = max_positives_per_row(dataset.arrays[1], dataset.columns, groups)
-            criterion.most = [criterion.chunk * n for n in per_row]
+            criterion.max_means = [criterion.chunk * n for n in per_row]
     moved = dataset.move_to(device)
     assert moved.device.type == device
     assert len(list(steps(net, moved, device))) > 2
@@ -64,7 +61,7 @@ def test_no_step_waits_for_the_device(estimator, case, device):
 
 def test_what_stands_for_a_gpu_raises_when_it_is_waited_for(device):
     clf, dataset = fitted(HCALClassifier(hidden_layer_sizes=(4,)), {"aggregation": 0.5})
-    assert clf.net_.criterion_.most is None  # on a CPU, where it is counted
+    assert clf.net_.criterion_.max_means is None  # on a CPU, where it is counted
     with pytest.raises(RuntimeError, match="cannot be called on meta tensors"):
         list(steps(clf.net_, dataset.move_to(device), device))
 
@@ -274,8 +271,8 @@ def test_room_for_class_means_is_made_on_a_gpu_and_changes_no_result(monkeypatch
 
     monkeypatch.setattr(hcal, "_max_means", on_a_gpu)
     bounded, _ = fitted(HCALClassifier(hidden_layer_sizes=(4,), random_state=0), case)
-    assert counted.net_.criterion_.most is None
-    assert bounded.net_.criterion_.most == [32, 32]  # one label per row and level
+    assert counted.net_.criterion_.max_means is None
+    assert bounded.net_.criterion_.max_means == [32, 32]  # one label per row and level
     _, X, _ = task("paths")
     expected = counted.decision_function(X)
     np.testing.assert_allclose(bounded.decision_function(X), expected, rtol=1e-4)

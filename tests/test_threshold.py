@@ -85,13 +85,16 @@ def said(n_samples, n_labels, seed):
     return np.clip(0.3 * Y + 0.5 * rng.random(Y.shape), 0, 1), Y
 
 
-@parametrize_with_checks(
-    [
-        HierarchicalThresholdClassifier(LogisticRegression()),
-        HierarchicalThresholdClassifier(LogisticRegression(), strategy="label"),
-    ]
-)
+@parametrize_with_checks([HierarchicalThresholdClassifier(LogisticRegression())])
 def test_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [HierarchicalThresholdClassifier(LogisticRegression(), strategy="label")]
+)
+def test_common_checks_of_a_threshold_per_label(estimator, check):
     check(estimator)
 
 

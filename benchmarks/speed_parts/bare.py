@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from benchmarks.speed_parts.common import quiet
 from skhmc._data.targets import read_targets
-from skhmc.nn.modules import seed_module
+from skhmc.nn.modules import initialise
 
 __all__ = ["BareLoop"]
 
@@ -38,8 +38,8 @@ class BareLoop:
         draws = torch.Generator(device).manual_seed(problem.seeds[2])
         self.module = parts.module.float()
         self.criterion = parts.criterion.float()
-        seed_module(self.module, init, draws, parts.user_modules)
-        seed_module(self.criterion, None, draws, parts.user_modules)
+        initialise(self.module, init, draws, parts.user_modules)
+        initialise(self.criterion, None, draws, parts.user_modules)
         self.module.to(device).train()
         self.criterion.to(device).eval()  # keeps no record
         self.X = torch.as_tensor(problem.X, dtype=torch.float32).to(device)

@@ -13,8 +13,7 @@ from benchmarks.tuning.comparison import Comparison
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import SPARSE, WIDE
 from skhmc.model_selection import MultilabelStratifiedKFold
-from skhmc.nn.layers import MLPEncoder
-from skhmc.nn.modules import seed_module
+from skhmc.nn.modules import MLPEncoder, initialise
 
 __all__ = ["SparseInput", "Splitters"]
 
@@ -63,7 +62,7 @@ class SparseInput(Comparison):
         """Return the median time of a batch: cut, forward, backward."""
         widths = [self.width]
         encoder = MLPEncoder(X.shape[1], widths, 0.0, takes_sparse=takes_sparse)
-        seed_module(encoder, torch.Generator().manual_seed(0), torch.Generator(), set())
+        initialise(encoder, torch.Generator().manual_seed(0), torch.Generator(), set())
         data = SliceDataset(X, dtype=torch.float32, sparse=takes_sparse)
         times = []
         for _ in range(self.repeats):

@@ -257,22 +257,13 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    n_labels = None if classes is None else len(classes)
-    if isinstance(y, list) and source is not None:
-        n_labels = Hierarchy.build(source).n_labels
-    if are_label_sets(y, n_labels):
+    if are_label_sets(y, _number_of_labels(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
-    if indicators and (y.ndim != 2 or y.dtype.kind in "US"):
-        raise ValueError(
-            f"Expected Y to be indicators of shape (n_samples, n_labels), got shape "
-            f"{y.shape} and dtype {y.dtype}. Label names are a list of lists, one per "
-            f"sample; skhmc.preprocessing.HierarchicalLabelBinarizer makes indicators "
-            f"of names and paths."
-        )
+    if indicators:
+        _check_is_table(y)
     in_file = names is None and is_in_file(y)
-    column = y.ndim == 2 and y.shape[1] == 1 and names is None and not sp.issparse(y)
-    if column and not indicators and not _binary(y):
+    if names is None and not indicators and _is_column_of_classes(y):
         y = column_or_1d(y, warn=True)
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
@@ -294,8 +285,28 @@ def read_targets(
     return _close(_check_indicators(y, hierarchy), hierarchy, warn)
 
 
-def _binary(y):
-    return y.dtype.kind in "biuf" and bool((np.isin(y, (0, 1)) | (y != y)).all())
+def _number_of_labels(y, source, classes):
+    """Return how many labels there are, where it is said; None where it is not."""
+    if isinstance(y, list) and source is not None:
+        return Hierarchy.build(source).n_labels
+    return None if classes is None else len(classes)
+
+
+def _check_is_table(y):
+    if y.ndim != 2 or y.dtype.kind in "US":
+        raise ValueError(
+            f"Expected Y to be indicators of shape (n_samples, n_labels), got shape "
+            f"{y.shape} and dtype {y.dtype}. Label names are a list of lists, one per "
+            f"sample; skhmc.preprocessing.HierarchicalLabelBinarizer makes indicators "
+            f"of names and paths."
+        )
+
+
+def _is_column_of_classes(y):
+    """Tell whether y is one dense column of anything but 0, 1 and NaN."""
+    if sp.issparse(y) or y.ndim != 2 or y.shape[1] != 1:
+        return False
+    return y.dtype.kind not in "biuf" or not (np.isin(y, (0, 1)) | (y != y)).all()
 
 
 def _check_binary_classes(classes, n_labels):

@@ -239,24 +239,10 @@ def check_sample_weight(sample_weight, n_samples, n_labels=None):
     """
     if sample_weight is None:
         return None
-    if np.ma.isMaskedArray(sample_weight):  # a masked weight is missing
-        sample_weight = sample_weight.astype(np.float64).filled(np.nan)
-    elif hasattr(sample_weight, "isna") and np.any(sample_weight.isna()):
-        # pandas, whose missing values are not all floats
-        raise ValueError("Expected finite sample_weight, got NaN or infinity.")
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = _weights_as_numbers(sample_weight)
     if weight.ndim == 0:
         weight = np.full(n_samples, weight)
-    shapes = {(n_samples,)}
-    if n_labels is not None:
-        shapes.add((n_samples, n_labels))
-    if weight.shape not in shapes:
-        expected = f"({n_samples},), one weight per sample"
-        if n_labels is not None:
-            expected = f"({n_samples},) or ({n_samples}, {n_labels})"
-        raise ValueError(
-            f"Expected sample_weight of shape {expected}, got {weight.shape}."
-        )
+    _check_weight_shape(weight.shape, n_samples, n_labels)
     if not np.isfinite(weight).all():
         raise ValueError("Expected finite sample_weight, got NaN or infinity.")
     if (weight < 0).any():
@@ -267,6 +253,27 @@ def check_sample_weight(sample_weight, n_samples, n_labels=None):
             f"weights have no meaning here; drop the samples instead."
         )
     return weight
+
+
+def _weights_as_numbers(sample_weight):
+    """Return weights as float64; what is missing is NaN, or an error."""
+    if np.ma.isMaskedArray(sample_weight):  # a masked weight is missing
+        sample_weight = sample_weight.astype(np.float64).filled(np.nan)
+    elif hasattr(sample_weight, "isna") and np.any(sample_weight.isna()):
+        # pandas, whose missing values are not all floats
+        raise ValueError("Expected finite sample_weight, got NaN or infinity.")
+    return np.asarray(sample_weight, dtype=np.float64)
+
+
+def _check_weight_shape(shape, n_samples, n_labels):
+    """Raise unless there is a weight per sample or, where allowed, also per label."""
+    allowed = {(n_samples,)}
+    expected = f"({n_samples},), one weight per sample"
+    if n_labels is not None:
+        allowed.add((n_samples, n_labels))
+        expected = f"({n_samples},) or ({n_samples}, {n_labels})"
+    if shape not in allowed:
+        raise ValueError(f"Expected sample_weight of shape {expected}, got {shape}.")
 
 
 def read_row_weights(sample_weight, n_samples):

@@ -35,7 +35,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
 
     - ``_dropped``: what the elements of its parameter ``dropout`` stand for;
     - ``_build(problem, settings, encoder)``: the ``Parts`` of a network, a module and a
-      criterion that have ``take_over(former)``;
+      criterion that have ``load_from(former)``;
     - ``_fitted(trained, targets, ...)``: fitted attributes of its own, if any.
 
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most

@@ -20,10 +20,9 @@ from skhmc._networks.parameters import (
 from skhmc._networks.training import Parts
 from skhmc._scoring.label_form import ManyPaths
 from skhmc.coherence import RuleNames
-from skhmc.nn.criteria import HCALCriterion
-from skhmc.nn.losses import softmax_loss
+from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
+from skhmc.nn.losses import LossNames, softmax_loss
 from skhmc.nn.modules import PrototypeNetwork
-from skhmc.nn.tasks import SetTasks, label_tasks
 
 __all__ = ["HCALClassifier"]
 
@@ -236,10 +235,7 @@ class HCALClassifier(NetworkHMC):
         "aggregation": [Interval(Real, 0, 1, closed="both"), tuple, list],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
-        "label_loss": [
-            StrOptions({"auto", "softmax", "bce", "mcloss", "asl", "zlpr"}),
-            callable,
-        ],
+        "label_loss": [StrOptions(LossNames("auto", paths=True)), callable],
         "leaf_prediction": [StrOptions({"auto", "mandatory", "optional"})],
         "coherence": [StrOptions(RuleNames("auto", paths=True)), None],
     }
@@ -343,18 +339,17 @@ class HCALClassifier(NetworkHMC):
             linear_head=settings.linear_head,
             bias=bias,
             fixed=fixed,
+            row_gradients=settings.row_gradients,
         )
-        network.row_gradients = settings.row_gradients
         tasks = _tasks(problem, settings)
         criterion = HCALCriterion(
             tasks,
             aggregation=settings.aggregation,
             chunk=settings.chunk,
-            temperature=self.temperature,
             weighting=self.task_weighting,
             gamma=self.gamma,
             class_weight=problem.class_weight_tensors(),
-            most=_max_means(problem, settings, tasks),
+            max_means=_max_means(problem, settings, tasks),
         )
         rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
         return Parts(network, criterion, encoder.user_modules, rates)

@@ -25,10 +25,9 @@ from skhmc._networks.parameters import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINT
 from skhmc._networks.training import Parts
 from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
-from skhmc.nn.criteria import EmbeddingCriterion
+from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
 from skhmc.nn.hyperbolic import log0, radius_penalty
 from skhmc.nn.modules import EmbeddingNetwork
-from skhmc.nn.tasks import label_tasks
 
 __all__ = ["HyperbolicHMC"]
 
@@ -333,7 +332,7 @@ class HyperbolicHMC(NetworkHMC):
         criterion = EmbeddingCriterion(
             self._tasks(problem),
             self._ranking(problem, pairs),
-            lam=self.embedding_weight,
+            embedding_weight=self.embedding_weight,
             penalty=self._penalty(),
             class_weight=problem.class_weight_tensors(),
         )
@@ -354,8 +353,8 @@ class HyperbolicHMC(NetworkHMC):
             table=table,
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
+            row_gradients=settings.row_gradients,
         )
-        network.row_gradients = settings.row_gradients
         # weight decay would pull the points to the origin
         rates = [("table", {"lr": _points_rate(settings), "weight_decay": 0.0})]
         own = LearntFrom(pairs, self.geometry)

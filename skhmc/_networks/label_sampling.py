@@ -2,28 +2,9 @@
 
 import torch
 
-from skhmc.nn.tasks import LabelSample
+from skhmc.nn.criteria import LabelSample
 
-__all__ = ["LabelSampler", "check_all_labels"]
-
-
-WHOLE = ("softmax", "mcloss", "zlpr")  # losses of a label that ask for the others
-
-
-def check_all_labels(label_loss, aggregation):
-    """Return what needs all labels in every step, for a message; None if nothing does.
-
-    Parameters
-    ----------
-    label_loss : str or callable
-    aggregation : float
-        Share of the loss that is computed on means over classes.
-    """
-    if aggregation > 0:
-        return f"aggregation={aggregation!r}"
-    if callable(label_loss):  # it may know its columns
-        return "a callable label_loss"
-    return f"label_loss={label_loss!r}" if label_loss in WHOLE else None
+__all__ = ["LabelSampler"]
 
 
 class LabelSampler:

@@ -13,9 +13,9 @@ from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
 from skhmc.coherence import RuleNames
-from skhmc.nn.criteria import LabelCriterion
+from skhmc.nn.criteria import LabelCriterion, label_tasks
+from skhmc.nn.losses import LossNames
 from skhmc.nn.modules import LabelNetwork
-from skhmc.nn.tasks import label_tasks
 
 __all__ = ["MaxConstraintClassifier"]
 
@@ -171,7 +171,7 @@ class MaxConstraintClassifier(NetworkHMC):
     _parameter_constraints: dict = {
         **NETWORK_CONSTRAINTS,
         **ENSEMBLE_CONSTRAINTS,
-        "label_loss": [StrOptions({"bce", "mcloss", "asl", "zlpr"}), callable],
+        "label_loss": [StrOptions(LossNames()), callable],
         "coherence": [StrOptions(RuleNames("auto")), None],
     }
     _dropped = ("the input", "the hidden layers")
@@ -245,8 +245,8 @@ class MaxConstraintClassifier(NetworkHMC):
             problem.n_net_labels,
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
+            row_gradients=settings.row_gradients,
         )
-        network.row_gradients = settings.row_gradients
         frequencies = torch.from_numpy(problem.frequencies())
         one_task = [problem.n_net_labels]
         hierarchy = problem.form.hierarchy

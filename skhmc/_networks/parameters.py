@@ -20,11 +20,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
-from skhmc._networks.label_sampling import check_all_labels
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
+from skhmc.coherence import is_single_path, stopping_points
+from skhmc.nn.losses import find_loss
 from skhmc.nn.rows import RowAdamW
-from skhmc.paths import is_single_path, stopping_points
 
 __all__ = [
     "EMBEDDING_CONSTRAINTS",
@@ -446,7 +446,7 @@ def _n_sampled_labels(params, n_labels, label_loss, aggregation):
     given = params["n_sampled_labels"]
     if given is None:
         return None
-    needs_all = check_all_labels(label_loss, aggregation)
+    needs_all = _needs_all_labels(label_loss, aggregation)
     if given == "auto":
         exact = needs_all or n_labels <= MAX_LABELS_EXACT
         return None if exact else N_SAMPLED_LABELS
@@ -457,6 +457,17 @@ def _n_sampled_labels(params, n_labels, label_loss, aggregation):
             f"label_loss='bce' and no aggregation."
         )
     return given
+
+
+def _needs_all_labels(label_loss, aggregation):
+    """Return what needs all labels in every step, or None if nothing does."""
+    if aggregation > 0:
+        return f"aggregation={aggregation!r}"
+    if not find_loss(label_loss).needs_all_labels:
+        return None
+    if callable(label_loss):
+        return "a callable label_loss"
+    return f"label_loss={label_loss!r}"
 
 
 # -- training --------------------------------------------------------------------------

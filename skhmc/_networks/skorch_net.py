@@ -209,6 +209,8 @@ def _as_type(output, dtype):
     """Return a network's output, a tensor or a tuple of outputs, in a dtype."""
     if isinstance(output, torch.Tensor):
         return output.to(dtype)
+    if not isinstance(output, tuple):  # a number
+        return output
     parts = [_as_type(part, dtype) for part in output]
     return tuple(parts) if type(output) is tuple else type(output)(*parts)
 

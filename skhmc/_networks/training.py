@@ -28,9 +28,8 @@ from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import find_metric
-from skhmc.nn.committee import Committee, CommitteeCriterion
-from skhmc.nn.layers import MLPEncoder
-from skhmc.nn.modules import seed_module
+from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
+from skhmc.nn.modules import MLPEncoder, initialise
 
 __all__ = [
     "Encoder",
@@ -290,8 +289,8 @@ def side_by_side(parts):
         for number, part in enumerate(parts)
         for pattern, options in part.groups
     ]
-    module = Committee([part.module for part in parts])
-    criterion = CommitteeCriterion([part.criterion for part in parts])
+    module = Ensemble([part.module for part in parts])
+    criterion = EnsembleCriterion([part.criterion for part in parts])
     return Parts(module, criterion, user_modules, groups, parts[0].extra)
 
 
@@ -394,11 +393,11 @@ def _initialise(parts, former, init, draws):
     module = parts.module
     criterion = parts.criterion
     user_modules = parts.user_modules
-    seed_module(module, init if former is None else None, draws, user_modules)
-    seed_module(criterion, None, draws, user_modules)
+    initialise(module, init if former is None else None, draws, user_modules)
+    initialise(criterion, None, draws, user_modules)
     if former is not None:
-        module.take_over(former.module_)
-        criterion.take_over(former.criterion_)
+        module.load_from(former.module_)
+        criterion.load_from(former.criterion_)
     elif getattr(module, "all_alike", False):
         warn_user(
             f"All n_estimators={len(module.members)} networks start from the same "

@@ -16,8 +16,15 @@ from skhmc._data.weights import balanced_weights, label_counts
 from skhmc._scoring.outputs import above, sigmoid, to_csr
 from skhmc._utils.levels import transposed
 from skhmc._utils.messages import name_list
-from skhmc.coherence import RULES, RuleNames, close_upward, max_constraint
-from skhmc.paths import PathSpace, is_single_path, stopping_points
+from skhmc.coherence import (
+    RULES,
+    RuleNames,
+    close_upward,
+    is_single_path,
+    max_constraint,
+    stopping_points,
+)
+from skhmc.paths import PathSpace
 
 __all__ = ["ManyPaths", "OneClass", "SinglePath"]
 
@@ -44,7 +51,7 @@ class _LevelOrder:
         # the column of every label of the network, and the network's of every column
         self.order = np.lexsort((kinds, names, extended.depth))
         self.inverse = np.argsort(self.order)
-        self.hierarchy = extended.subset([extended.labels[i] for i in self.order])
+        self.hierarchy = extended._take(self.order)
         self.level_sizes = [len(level) for level in self.hierarchy.levels]
 
     def rule(self, coherence):

@@ -7,7 +7,7 @@ numpy (:mod:`skhmc.coherence`) and torch (``skhmc.nn.coherence``) sides walk.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -254,7 +254,9 @@ class Hierarchy:
                 f"{name_list(missing) or 'none'}. Correct the names, or use "
                 f"hierarchy.subset(labels) to keep only some labels."
             )
-        return self if tuple(index) == self.labels else self._subset(tuple(index))
+        if tuple(index) == self.labels:
+            return self
+        return self._take([self._index[label] for label in index])
 
     # -- what it says ------------------------------------------------------------
 
@@ -358,11 +360,12 @@ class Hierarchy:
         unknown = [label for label in index if label not in self._index]
         if unknown:
             raise ValueError(f"The hierarchy does not have: {name_list(unknown)}.")
-        return self._subset(tuple(index))
+        return self._take([self._index[label] for label in index])
 
-    def _subset(self, labels: tuple) -> Hierarchy:
-        """Return the hierarchy of some labels, which index_labels has read."""
-        keep = np.array([self._index[label] for label in labels], dtype=np.intp)
+    def _take(self, positions: Sequence[int] | np.ndarray) -> Hierarchy:
+        """Return the hierarchy of the labels at some positions, each named once."""
+        keep = np.array(positions, dtype=np.intp)
+        labels = tuple(self.labels[position] for position in keep)
         if len(keep) == self.n_labels:  # another order, and the same edges
             position = np.empty(self.n_labels, dtype=np.intp)
             position[keep] = np.arange(self.n_labels)

@@ -30,13 +30,13 @@ def level_bags(hierarchy: Hierarchy) -> Iterator[tuple[np.ndarray, ...]]:
         yield parents, bags, first + np.arange(len(parents))
 
 
-class _Sweep(torch.autograd.Function):
+class _RaiseParents(torch.autograd.Function):
     """Raise every row to the highest of its descendants' rows; (L, B) layout.
 
     Forward keeps, for every entry of a parent, the row of its bag that won; backward
-    hands the entry's gradient on to that row, from the roots down. Ties go to the label
-    itself, then to the first child, so the gradient is one of the subgradients, and
-    O(B (L + E)) both ways.
+    passes the entry's gradient to that row, from the roots down. Ties go to the label
+    itself, then to the first child, so the gradient is one of the subgradients. Both
+    take O(B (L + E)).
     """
 
     @staticmethod
@@ -56,8 +56,8 @@ class _Sweep(torch.autograd.Function):
         grad = grad.clone(memory_format=torch.contiguous_format)
         steps = zip(reversed(ctx.levels), reversed(ctx.saved_tensors), strict=True)
         for (parents, _, _), winner in steps:
-            handed_on = grad.index_select(0, parents)
-            grad.index_fill_(0, parents, 0).scatter_add_(0, winner, handed_on)
+            passed = grad.index_select(0, parents)
+            grad.index_fill_(0, parents, 0).scatter_add_(0, winner, passed)
         return grad, None
 
 
@@ -67,7 +67,7 @@ class MaxConstraint(nn.Module):
     Parameters
     ----------
     hierarchy : Hierarchy
-        Its labels are the columns of the scores.
+        Hierarchy whose labels are the columns of the scores.
 
     References
     ----------
@@ -102,4 +102,4 @@ class MaxConstraint(nn.Module):
         """Return coherent scores (B, L) from scores (B, L); -inf is allowed."""
         if not self.n_levels:
             return scores
-        return _Sweep.apply(scores.t(), self._levels()).t()
+        return _RaiseParents.apply(scores.t(), self._levels()).t()

@@ -8,6 +8,7 @@ L_k with weights lambda_k.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -19,7 +20,6 @@ __all__ = [
     "adaptive_weights",
     "class_means",
     "dwa_weights",
-    "level_counts",
     "perturb",
     "prototype_logits",
     "unit",
@@ -60,19 +60,69 @@ def perturb(
     return unit(prototypes + noise)
 
 
-def prototype_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor:
+def products(features: Tensor, vectors: Tensor, by_label: bool = False) -> Tensor:
+    r"""Return all products :math:`f \cdot v`: (B, d) and (L, d) to (B, L).
+
+    Parameters
+    ----------
+    features : Tensor (B, d)
+        Dense, or sparse with ``by_label``.
+    vectors : Tensor (L, d)
+        One vector per label.
+    by_label : bool, default=False
+        Whether the products of a label lie side by side in memory, instead of those of
+        a sample. The coherence step, which goes label by label, is faster then.
+
+    Examples
+    --------
+    >>> products(torch.tensor([[0.0, 1.0]]), torch.eye(2))
+    tensor([[0., 1.]])
+    """
+    if by_label and not features.is_sparse:
+        return (vectors @ features.t()).t()
+    return features @ vectors.t()
+
+
+def prototype_logits(
+    features: Tensor, prototypes: Tensor, tau: float, by_label: bool = False
+) -> Tensor:
     r"""Return :math:`f \cdot p / \tau`: (B, d) and (L, d) to (B, L).
+
+    ``by_label`` lets the logits of a label lie side by side in memory.
 
     Examples
     --------
     >>> prototype_logits(torch.tensor([[0.0, 1.0]]), torch.eye(2), tau=0.1)
     tensor([[ 0., 10.]])
     """
-    return features / tau @ prototypes.t()
+    return products(features / tau, prototypes, by_label)
+
+
+def _chunked(features: Tensor, membership: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    """Cut a batch into chunks: (B, d) and (B, C) to (n, chunk, d) and (n, chunk, C).
+
+    Rows of zeros, which are members of no class, fill up the last chunk.
+    """
+    n_missing = -len(features) % chunk
+    features = torch.nn.functional.pad(features, (0, 0, 0, n_missing))
+    membership = torch.nn.functional.pad(membership, (0, 0, 0, n_missing))
+    size = min(chunk, len(features))
+    features = features.view(-1, size, features.shape[1])
+    return features, membership.view(-1, size, membership.shape[1])
+
+
+def _heaviest(total: Tensor, max_means: int | None) -> tuple[Tensor, Tensor]:
+    """Return the greatest totals of every chunk, and their classes: (n, C) to (n, M).
+
+    M is ``max_means``, or just as many as there are in the chunk that has most.
+    """
+    if max_means is None:
+        max_means = int((total > 0).sum(1).max())
+    return total.topk(min(max_means, total.shape[1]), sorted=False)
 
 
 def class_means(
-    features: Tensor, membership: Tensor, chunk: int, most: int | None = None
+    features: Tensor, membership: Tensor, chunk: int, max_means: int | None = None
 ) -> tuple[Tensor, Tensor]:
     r"""Aggregate child features into the classes they belong to.
 
@@ -86,15 +136,16 @@ def class_means(
         Indicators, or indicators times sample weights.
     chunk : int
         Samples per mean.
-    most : int, default=None
-        No chunk has more classes, so that the numbers of means need not be counted,
-        for which a GPU would have to be waited. None counts.
+    max_means : int, default=None
+        Upper bound of the number of classes present in a chunk, which gives the result
+        its shape. None counts them, and to read a count back makes the CPU wait for a
+        GPU.
 
     Returns
     -------
     means : Tensor (n_means, d)
-        One for every class present in every chunk, and as many more as ``most`` makes
-        room for; not normalised again.
+        One for every class present in every chunk, and as many more as ``max_means``
+        makes room for; not normalised again.
     classes : Tensor (n_means,)
         The class of each mean; -100 where there is none.
 
@@ -104,20 +155,13 @@ def class_means(
     >>> class_means(features, torch.ones(2, 1), chunk=2)
     (tensor([[2.]]), tensor([0]))
     """
-    spare = -len(features) % chunk
-    features = torch.nn.functional.pad(features, (0, 0, 0, spare))
-    membership = torch.nn.functional.pad(membership, (0, 0, 0, spare))
-    features = features.view(-1, min(chunk, len(features)), features.shape[1])
-    membership = membership.view(*features.shape[:2], membership.shape[1])
-    total = membership.sum(1)  # (chunks, C)
-    if most is None:
-        most = int((total > 0).sum(1).max())
-    total, classes = total.topk(min(most, total.shape[1]), sorted=False)
-    places = classes[:, None].expand(-1, membership.shape[1], -1)
-    sums = membership.gather(2, places).transpose(1, 2) @ features  # (chunks, most, d)
-    there = total > 0
-    means = sums / torch.where(there, total, 1)[..., None]
-    return means.flatten(0, 1), torch.where(there, classes, ABSENT).flatten()
+    f, m = _chunked(features, membership, chunk)
+    total, classes = _heaviest(m.sum(1), max_means)  # sum_i m_ic: (chunks, M)
+    m = m.gather(2, classes[:, None].expand(-1, m.shape[1], -1))  # of these classes
+    sums = m.transpose(1, 2) @ f  # sum_i m_ic f_i: (chunks, M, d)
+    present = total > 0
+    means = sums / torch.where(present, total, 1)[..., None]
+    return means.flatten(0, 1), torch.where(present, classes, ABSENT).flatten()
 
 
 def adaptive_weights(losses: Tensor, gamma: float) -> Tensor:
@@ -163,4 +207,30 @@ def level_counts(labels: Tensor, level_sizes: Sequence[int]) -> list[int]:
     [1, 0, 2]
     """
     bounds = [0, *accumulate(level_sizes)]
-    return np.diff(np.searchsorted(labels.numpy(), bounds)).tolist()
+    n_below = np.searchsorted(labels.numpy(), bounds)
+    return np.diff(n_below).tolist()
+
+
+def draw_linear(
+    weight: Tensor, bias: Tensor | None, generator: torch.Generator
+) -> None:
+    """Initialise a linear layer as torch does, but from a generator: weight, then bias.
+
+    Parameters
+    ----------
+    weight : Tensor (width, n_features)
+    bias : Tensor (width,) or None
+    generator : torch.Generator
+        Source of the random numbers.
+
+    Examples
+    --------
+    >>> weight, bias = torch.zeros(2, 4), torch.zeros(2)
+    >>> draw_linear(weight, bias, torch.Generator().manual_seed(0))
+    >>> bool((weight.abs() <= 0.5).all()), bool((weight != 0).all())
+    (True, True)
+    """
+    torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+    if bias is not None:
+        bound = 1 / math.sqrt(max(weight.shape[1], 1))
+        torch.nn.init.uniform_(bias, -bound, bound, generator=generator)

@@ -1,16 +1,26 @@
 r"""Losses of label scores, in logits, unreduced.
 
 Elementwise losses map logits and targets (B, L) to (B, L); set losses map the labels of
-one level to (B,). Reduction, weights and unknown labels are the criterion's business.
+one level to (B,). Reduction, weights and unknown labels are left to the criterion.
+
+``LOSSES`` has one row per loss that can be chosen by name, with what the loss needs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["MCLoss", "asl", "bce", "softmax_loss", "zlpr"]
+from skhmc.hierarchy import Hierarchy
+from skhmc.nn.coherence import MaxConstraint
+
+__all__ = ["LOSSES", "Loss", "MCLoss", "asl", "bce", "softmax_loss", "zlpr"]
+
+LabelLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def bce(logits: Tensor, targets: Tensor) -> Tensor:
@@ -63,7 +73,7 @@ class MCLoss(nn.Module):
     Parameters
     ----------
     constraint : MaxConstraint
-        Of the hierarchy whose labels are the columns of the logits.
+        Max constraint of the hierarchy whose labels are the columns of the logits.
 
     References
     ----------
@@ -110,9 +120,9 @@ def zlpr(logits: Tensor, targets: Tensor) -> Tensor:
     zero = logits.new_zeros(len(logits), 1)
     negative = logits.masked_fill(targets != 0, -torch.inf)
     positive = (-logits).masked_fill(targets != 1, -torch.inf)
-    return torch.logsumexp(torch.cat([zero, negative], 1), 1) + torch.logsumexp(
-        torch.cat([zero, positive], 1), 1
-    )
+    of_negatives = torch.logsumexp(torch.cat([zero, negative], 1), 1)
+    of_positives = torch.logsumexp(torch.cat([zero, positive], 1), 1)
+    return of_negatives + of_positives
 
 
 def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -127,3 +137,104 @@ def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """
     log_p = torch.log_softmax(logits, dim=1)
     return -(targets * log_p).sum(dim=1)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A label loss and what it needs.
+
+    Parameters
+    ----------
+    function : callable
+        The loss of logits and targets; with ``needs_hierarchy`` a function of the
+        Hierarchy that returns it.
+    elementwise : bool, default=True
+        Whether the loss is one per label, (B, L) to (B, L). Else it is one of all
+        labels of a level together, (B, C) to (B,).
+    needs_all_labels : bool, default=True
+        Whether a label's loss depends on other labels, or on which column it is: a
+        loss that does cannot be computed from a sample of the labels.
+    needs_hierarchy : bool, default=False
+        Whether ``function`` has to be given the hierarchy first.
+    single_paths : bool, default=False
+        Whether every sample has to have one path of labels.
+
+    Examples
+    --------
+    >>> LOSSES["zlpr"].elementwise, LOSSES["zlpr"].needs_all_labels
+    (False, True)
+    """
+
+    function: Callable
+    elementwise: bool = True
+    needs_all_labels: bool = True
+    needs_hierarchy: bool = False
+    single_paths: bool = False
+
+    def of(self, hierarchy: Hierarchy) -> LabelLoss:
+        """Return the loss as a function of logits and targets of a hierarchy."""
+        return self.function(hierarchy) if self.needs_hierarchy else self.function
+
+
+def _mcloss(hierarchy: Hierarchy) -> MCLoss:
+    return MCLoss(MaxConstraint(hierarchy))
+
+
+LOSSES = {
+    "bce": Loss(bce, needs_all_labels=False),
+    "mcloss": Loss(_mcloss, needs_hierarchy=True),
+    "asl": Loss(asl, needs_all_labels=False),
+    "zlpr": Loss(zlpr, elementwise=False),
+    "softmax": Loss(softmax_loss, elementwise=False, single_paths=True),
+}
+
+
+def find_loss(loss: str | LabelLoss) -> Loss:
+    """Return the row of a loss given by name; a callable is taken to need all labels.
+
+    Examples
+    --------
+    >>> find_loss("asl").needs_all_labels, find_loss(asl).needs_all_labels
+    (False, True)
+    """
+    if callable(loss):
+        return Loss(loss)
+    return LOSSES[loss]
+
+
+class LossNames(Set[str]):
+    """Names of losses that the table has, whenever they are asked for.
+
+    Parameters
+    ----------
+    *others : str
+        Names that are allowed beside those of losses.
+    paths : bool, default=False
+        Whether losses count that need single paths.
+
+    Examples
+    --------
+    >>> "softmax" in LossNames(), "softmax" in LossNames("auto", paths=True)
+    (False, True)
+    """
+
+    def __init__(self, *others: str, paths: bool = False) -> None:
+        self.others = others
+        self.paths = paths
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.others
+        for name, loss in LOSSES.items():
+            if self.paths or not loss.single_paths:
+                yield name
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == known for known in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @classmethod
+    def _from_iterable(cls, names: Iterable) -> frozenset:
+        """Return what the operators of a set, such as a union, make of names."""
+        return frozenset(names)

@@ -2,34 +2,132 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from skhmc.nn.functional import level_counts, perturb, unit
-from skhmc.nn.layers import Dropout, MLPEncoder, Seeded, linear
+from skhmc.nn.functional import (
+    draw_linear,
+    level_counts,
+    perturb,
+    products,
+    prototype_logits,
+    unit,
+)
 from skhmc.nn.rows import take_rows
-from skhmc.nn.sparse import SparseLinear
+from skhmc.nn.sparse import SparseLinear, map_values
 
-__all__ = [
-    "EmbeddedOutput",
-    "EmbeddingNetwork",
-    "LabelNetwork",
-    "Output",
-    "PrototypeNetwork",
-    "seed_module",
-]
+__all__ = ["LabelNetwork", "PrototypeNetwork", "initialise"]
+
+
+# -- layers ----------------------------------------------------------------------------
+
+
+class Seeded(nn.Module):
+    """A module that draws from the network's own generator, which is not pickled."""
+
+    generator: torch.Generator | None = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "generator": None}
+
+
+def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
+    """Make a linear layer without drawing from the global random state.
+
+    Its weights are arbitrary until :func:`initialise` draws them.
+
+    Examples
+    --------
+    >>> linear(3, 2).weight.shape
+    torch.Size([2, 3])
+    """
+    return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+
+
+class Dropout(Seeded):
+    """Dropout from the network's own generator (``nn.Dropout`` uses the global one).
+
+    One random number of 64 bits decides on four entries, of 16 bits each, because
+    drawing is what dropout costs: shares are multiples of 2^-16.
+
+    Parameters
+    ----------
+    p : float
+        Share of the entries that is dropped in training.
+
+    Examples
+    --------
+    >>> Dropout(0.5).eval()(torch.ones(2))
+    tensor([1., 1.])
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        if x.is_sparse:  # zeros stay zeros, whatever is dropped
+            return map_values(x, self)
+        n_numbers = -(-x.numel() // 4)
+        bits = torch.empty(n_numbers, dtype=torch.int64, device=x.device)
+        bits.random_(-(2**63), None, generator=self.generator)
+        values = bits.view(torch.int16)[: x.numel()].view(x.shape)
+        n_dropped = min(round(self.p * 2**16), 2**16 - 1)  # of the 2^16 values
+        keep = (values >= n_dropped - 2**15).to(x.dtype)
+        return x * keep.mul_(2**16 / (2**16 - n_dropped))
+
+
+class MLPEncoder(nn.Sequential):
+    """Linear, ReLU and dropout, once per hidden layer.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_layer_sizes : sequence of int
+    dropout, input_dropout : float
+    takes_sparse : bool
+        Whether batches of sparse X need not be made dense.
+    """
+
+    takes_sparse = False
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        input_dropout: float = 0.0,
+        takes_sparse: bool = False,
+    ) -> None:
+        layers: list[nn.Module] = [Dropout(input_dropout)]
+        kind = SparseLinear if takes_sparse else linear
+        n_inputs = n_features
+        for width in hidden_layer_sizes:
+            layers += [kind(n_inputs, width), nn.ReLU(), Dropout(dropout)]
+            n_inputs = width
+            kind = linear  # only X may be sparse
+        super().__init__(*layers)
+        self.n_outputs = n_inputs
+        self.takes_sparse = takes_sparse
+
+
+# -- networks --------------------------------------------------------------------------
 
 
 class Output(NamedTuple):
-    """What a network hands its criterion while training."""
+    """What a :class:`PrototypeNetwork` hands its criterion in training."""
 
     logits: Tensor  # (B, L), or of some labels
     features: Tensor  # (B, d)
-    prototypes: Tensor  # (L, d), likewise, as perturbed for this evaluation
+    prototypes: Tensor  # (L, d), or of some labels; as perturbed for this evaluation
+    temperature: float  # of the similarity of features and prototypes
 
 
 def _shape(state: dict, name: str) -> tuple | None:
@@ -37,16 +135,11 @@ def _shape(state: dict, name: str) -> tuple | None:
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
-def _beside(table: Tensor, labels: Tensor | None) -> Tensor | None:
-    """Return labels on a table's device, without waiting for it."""
-    return None if labels is None else labels.to(table.device, non_blocking=True)
-
-
-def _by_label(vectors: Tensor, features: Tensor) -> Tensor:
-    """Return products (L, B), also of sparse features."""
-    if features.is_sparse:
-        return (features @ vectors.t()).t()
-    return vectors @ features.t()
+def _on_device_of(table: Tensor, labels: Tensor | None) -> Tensor | None:
+    """Return labels on a table's device, without making the CPU wait for it."""
+    if labels is None:
+        return None
+    return labels.to(table.device, non_blocking=True)
 
 
 class _Scores(Seeded):
@@ -58,19 +151,30 @@ class _Scores(Seeded):
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
         Labels about which training says nothing.
+    row_gradients : bool
+        Whether tables of labels have sparse gradients of the rows that a step uses,
+        which :class:`~skhmc.nn.RowAdamW` takes.
     """
 
-    def __init__(self, bias: Tensor | None, fixed: Tensor | None) -> None:
+    def __init__(
+        self, bias: Tensor | None, fixed: Tensor | None, row_gradients: bool
+    ) -> None:
         super().__init__()
         self.bias = None if bias is None else nn.Parameter(bias.clone())
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
-        self.row_gradients = False
+        self.row_gradients = row_gradients
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Set the biases to their initial values, for which nothing is drawn."""
+        if self.bias is not None:
+            self.bias.copy_(self.prior)
 
     def rows(self, table: Tensor | None, labels: Tensor | None) -> Tensor | None:
         """Return the rows of some labels, or all.
 
-        With ``row_gradients``, which RowAdamW takes, a step costs as much as they do.
+        With ``row_gradients`` a step costs as much as these rows, not as the table.
         """
         if table is None or labels is None:
             return table
@@ -81,59 +185,73 @@ class _Scores(Seeded):
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
 
-    def score(
-        self,
-        labels: Tensor | None,
-        features: Tensor,
-        vectors: Tensor,
-        *more: tuple[Tensor, Tensor],
-    ) -> Tensor:
-        """Return products plus biases (B, L), and the prior of fixed labels.
+    # Logits are sums: of products, perhaps more products, and biases. In training the
+    # terms are added out of place, for autograd. What is predicted is added in place,
+    # since new tensors of this size cost more than the sums, and lies label by label in
+    # memory, as the coherence step wants it.
 
-        Of some labels, whose vectors these are, or all. ``more`` are other features and
-        vectors, whose products are added. What is predicted lies label by label in
-        memory, as the coherence step wants it.
-        """
-        bias, prior, fixed = (
-            self.rows(part, labels) for part in (self.bias, self.prior, self.fixed)
-        )
+    def products(self, features: Tensor, vectors: Tensor) -> Tensor:
+        """Return the products (B, L) of features with the vectors of labels."""
+        return products(features, vectors, by_label=not self.training)
+
+    def add_products(self, logits: Tensor, features: Tensor, vectors: Tensor) -> Tensor:
+        """Return logits (B, L) plus products."""
         if self.training:
-            logits = features @ vectors.t()
-            for others, rows in more:
-                logits = torch.addmm(logits, others, rows.t())
-            logits = logits if bias is None else logits + bias
-            return logits if fixed is None else torch.where(fixed, prior, logits)
-        logits = _by_label(vectors, features)
-        for others, rows in more:
-            logits += _by_label(rows, others)
-        if bias is not None:  # in place: fresh memory costs more than the sum
-            logits += bias[:, None]
-        if fixed is not None:
-            logits[fixed] = prior[fixed, None].to(logits.dtype)
-        return logits.t()
+            return torch.addmm(logits, features, vectors.t())
+        logits += self.products(features, vectors)
+        return logits
 
-    def take_over(self, former: nn.Module) -> None:
-        """Start from the weights of a former network.
+    def add_bias(self, logits: Tensor, labels: Tensor | None) -> Tensor:
+        """Return logits (B, L) of some labels, or all, plus their biases.
 
-        Labels about which that had nothing to go by start at their own bias.
+        Fixed labels have their prior instead.
         """
-        state, own = former.state_dict(), self.state_dict()
-        state = {
+        bias = self.rows(self.bias, labels)
+        prior = self.rows(self.prior, labels)
+        fixed = self.rows(self.fixed, labels)
+        if self.training:
+            if bias is not None:
+                logits = logits + bias
+            if fixed is not None:
+                logits = torch.where(fixed, prior, logits)
+            return logits
+        if bias is not None:
+            logits += bias
+        if fixed is not None:
+            logits[:, fixed] = prior[fixed].to(logits.dtype)
+        return logits
+
+    def load_from(self, former: nn.Module) -> None:
+        """Load the weights of a former network.
+
+        Labels about which that could learn nothing start at their own bias.
+        """
+        current = self.state_dict()
+        loaded = {
             name: value.cpu() if isinstance(value, Tensor) else value
-            for name, value in state.items()
+            for name, value in former.state_dict().items()
         }
-        differing = {n for n in state | own if _shape(state, n) != _shape(own, n)}
+        differing = {
+            name
+            for name in loaded | current
+            if _shape(loaded, name) != _shape(current, name)
+        }
         if differing:
             name = min(differing)
             raise ValueError(
                 f"Training cannot go on, since the network has other parts: {name!r} "
-                f"is {_shape(own, name)} and was {_shape(state, name)}. Leave the "
+                f"is {_shape(current, name)} and was {_shape(loaded, name)}. Leave the "
                 f"parameters that shape it as they were, or start anew."
             )
         if self.bias is not None and self.fixed is not None:
-            state["bias"] = torch.where(state["fixed"], own["bias"], state["bias"])
-        kept = {name: own[name] for name in ("prior", "fixed") if name in own}
-        self.load_state_dict(state | kept)
+            loaded["bias"] = torch.where(
+                loaded["fixed"], current["bias"], loaded["bias"]
+            )
+        # which labels are fixed, and where, is told by the new training data
+        for name in ("prior", "fixed"):
+            if name in current:
+                loaded[name] = current[name]
+        self.load_state_dict(loaded)
 
 
 class LabelNetwork(_Scores):
@@ -153,6 +271,9 @@ class LabelNetwork(_Scores):
         Initial bias of every label.
     fixed : Tensor (L,), bool or None
         Labels about which training says nothing: they keep to their initial bias.
+    row_gradients : bool, default=False
+        Whether weights and biases have sparse gradients, of the rows of ``labels``
+        alone: :class:`~skhmc.nn.RowAdamW` takes them.
     """
 
     def __init__(
@@ -163,16 +284,26 @@ class LabelNetwork(_Scores):
         *,
         bias: Tensor,
         fixed: Tensor | None = None,
+        row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed)
+        super().__init__(bias, fixed, row_gradients)
         self.encoder = encoder
         self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
         self.n_labels = n_labels
 
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Set weights to 0 and biases to their initial values."""
+        super().reset_parameters(generator)
+        self.weight.zero_()
+
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
-        features, labels = self.encoder(X).flatten(1), _beside(self.weight, labels)
-        return self.score(labels, features, self.rows(self.weight, labels))
+        h = self.encoder(X).flatten(1)
+        labels = _on_device_of(self.weight, labels)
+        # s = w . h + b
+        logits = self.products(h, self.rows(self.weight, labels))
+        return self.add_bias(logits, labels)
 
 
 class PrototypeNetwork(_Scores):
@@ -180,8 +311,9 @@ class PrototypeNetwork(_Scores):
 
     :math:`s_l = f \cdot \tilde p_l / \tau + w_l \cdot h + b_l`, with the features f,
     an embedding of the encoder's output h, and the linear head w, if there is one.
-    Labels stand in level order (roots first); every level's prototypes are a parameter
-    of their own.
+    In training :math:`\tilde p_l` is a perturbed unit prototype, else the unit
+    prototype itself. Labels stand in level order (roots first); every level's
+    prototypes are a parameter of their own.
 
     Parameters
     ----------
@@ -208,6 +340,9 @@ class PrototypeNetwork(_Scores):
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
         Labels about which training says nothing: they keep to their initial bias.
+    row_gradients : bool, default=False
+        Whether prototypes, linear head and biases have sparse gradients, of the rows of
+        ``labels`` alone: :class:`~skhmc.nn.RowAdamW` takes them.
     """
 
     def __init__(
@@ -224,8 +359,9 @@ class PrototypeNetwork(_Scores):
         linear_head: bool = False,
         bias: Tensor | None,
         fixed: Tensor | None = None,
+        row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed)
+        super().__init__(bias, fixed, row_gradients)
         self.encoder = encoder
         self.embedding = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
@@ -233,30 +369,45 @@ class PrototypeNetwork(_Scores):
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
         )
         self.n_labels = sum(level_sizes)
-        weight = torch.zeros(self.n_labels, n_encoded) if linear_head else None
-        self.weight = None if weight is None else nn.Parameter(weight)
+        self.weight = None  # of the linear head
+        if linear_head:
+            self.weight = nn.Parameter(torch.zeros(self.n_labels, n_encoded))
         self.temperature = temperature
         self.perturbation = perturbation
         self.normalize_features = normalize_features
 
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw prototypes from N(0, 0.01²); the linear head starts at 0."""
+        super().reset_parameters(generator)
+        for level in self.prototypes:
+            nn.init.normal_(level, std=0.01, generator=generator)
+        if self.weight is not None:
+            self.weight.zero_()
+
     def embed(self, encoded: Tensor) -> Tensor:
         """Return the features (B, d) of an encoder's output, which meet prototypes."""
         z = self.embedding_dropout(self.embedding(encoded))
-        return unit(z) if self.normalize_features else z / math.sqrt(z.shape[1])
+        if self.normalize_features:
+            return unit(z)
+        return z / math.sqrt(z.shape[1])
 
     def unit_prototypes(self, labels: Tensor | None = None) -> Tensor:
         """Return the clean unit prototypes (L, d) of all labels, or of sorted ones.
 
-        ``labels`` are on the CPU, so that levels can be told without a GPU.
+        ``labels`` are on the CPU, where the levels they belong to can be told without
+        waiting for a GPU.
         """
         if labels is None:
             return unit(torch.cat(list(self.prototypes)))
         sizes = [len(level) for level in self.prototypes]
-        counts, rows, start = level_counts(labels, sizes), [], 0
-        chosen = _beside(self.prototypes[0], labels).split(counts)
-        for level, here, size in zip(self.prototypes, chosen, sizes, strict=True):
-            rows.append(self.rows(level, here - start))
-            start += size
+        counts = level_counts(labels, sizes)
+        labels = _on_device_of(self.prototypes[0], labels)
+        rows = []
+        start = 0  # of the level among the labels
+        for level, chosen in zip(self.prototypes, labels.split(counts), strict=True):
+            rows.append(self.rows(level, chosen - start))
+            start += len(level)
         return unit(torch.cat(rows))
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Output | Tensor:
@@ -264,20 +415,25 @@ class PrototypeNetwork(_Scores):
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """
-        encoded = self.encoder(X).flatten(1)
-        features, prototypes = self.embed(encoded), self.unit_prototypes(labels)
-        labels = _beside(features, labels)
+        h = self.encoder(X).flatten(1)
+        f = self.embed(h)
+        p = self.unit_prototypes(labels)
+        labels = _on_device_of(f, labels)
         if self.training:
-            prototypes = perturb(prototypes, self.perturbation, self.generator)
-        products = [features / self.temperature, prototypes]
+            p = perturb(p, self.perturbation, self.generator)
+        # s = f . p / tau + w . h + b
+        tau = self.temperature
+        logits = prototype_logits(f, p, tau, by_label=not self.training)
         if self.weight is not None:
-            products.append((encoded, self.rows(self.weight, labels)))
-        logits = self.score(labels, *products)
-        return Output(logits, features, prototypes) if self.training else logits
+            logits = self.add_products(logits, h, self.rows(self.weight, labels))
+        logits = self.add_bias(logits, labels)
+        if self.training:
+            return Output(logits, f, p, tau)
+        return logits
 
 
 class EmbeddedOutput(NamedTuple):
-    """What an :class:`EmbeddingNetwork` hands its criterion while training."""
+    """What an :class:`EmbeddingNetwork` hands its criterion in training."""
 
     logits: Tensor  # (B, L), or of some labels
     points: Tensor  # (L, d), the labels' coordinates
@@ -309,6 +465,9 @@ class EmbeddingNetwork(_Scores):
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
         Labels about which training says nothing: they keep to their initial bias.
+    row_gradients : bool, default=False
+        Whether biases have sparse gradients, of the rows of ``labels`` alone:
+        :class:`~skhmc.nn.RowAdamW` takes them. Those of the table are dense always.
     """
 
     def __init__(
@@ -323,15 +482,25 @@ class EmbeddingNetwork(_Scores):
         table: Tensor | None,
         bias: Tensor | None,
         fixed: Tensor | None = None,
+        row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed)
+        super().__init__(bias, fixed, row_gradients)
         self.encoder = encoder
         self.projection = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
-        given = torch.empty(n_labels, embedding_dim) if table is None else table.clone()
-        self.table = nn.Parameter(given, requires_grad=table is None)
+        if table is None:
+            self.table = nn.Parameter(torch.empty(n_labels, embedding_dim))
+        else:
+            self.table = nn.Parameter(table.clone(), requires_grad=False)
         self.tangent = tangent
         self.n_labels = n_labels
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the coordinates from N(0, 0.1²), unless they were given."""
+        super().reset_parameters(generator)
+        if self.table.requires_grad:
+            nn.init.normal_(self.table, std=0.1, generator=generator)
 
     def forward(
         self, X: Tensor, labels: Tensor | None = None
@@ -340,48 +509,95 @@ class EmbeddingNetwork(_Scores):
 
         Or those of ``labels``, positions on the CPU, alone.
         """
-        labels = _beside(self.table, labels)
-        features = self.embedding_dropout(self.projection(self.encoder(X).flatten(1)))
-        # with a dense gradient, as that of the embedding's loss is
-        vectors = self.table if labels is None else self.table.index_select(0, labels)
-        vectors = vectors if self.tangent is None else self.tangent(vectors)
-        logits = self.score(labels, features, vectors)
-        return EmbeddedOutput(logits, self.table) if self.training else logits
+        labels = _on_device_of(self.table, labels)
+        h = self.encoder(X).flatten(1)
+        features = self.embedding_dropout(self.projection(h))  # W h
+        v = self.table
+        if labels is not None:
+            # not self.rows: the embedding's loss gives the table a dense gradient
+            v = v.index_select(0, labels)
+        if self.tangent is not None:
+            v = self.tangent(v)
+        # s = <W h, t(v)> + b
+        logits = self.add_bias(self.products(features, v), labels)
+        if self.training:
+            return EmbeddedOutput(logits, self.table)
+        return logits
 
 
-def seed_module(
-    module: nn.Module, init: torch.Generator | None, draws: torch.Generator, own: set
+# -- initialisation --------------------------------------------------------------------
+
+PARAMETER_LISTS = (nn.ParameterList, nn.ParameterDict)
+
+
+def initialise(
+    module: nn.Module,
+    init: torch.Generator | None,
+    draws: torch.Generator,
+    user_modules: set[nn.Module] = frozenset(),
 ) -> None:
-    """Initialise layers from ``init`` and let stochastic layers draw from ``draws``.
+    """Draw the weights of a network, and give its stochastic layers a generator.
+
+    Every module draws its own parameters in its ``reset_parameters(generator)``, a
+    module before its children; ``nn.Linear`` is initialised as torch does it.
 
     Parameters
     ----------
     module : nn.Module
-        The network. Linear layers get torch's default initialisation, prototypes
-        N(0, 0.01²), embeddings of labels N(0, 0.1²).
-    init, draws : torch.Generator
-        On the CPU, and on the module's device; None leaves layers uninitialised.
-    own : set of nn.Module
-        Modules (a user's encoder, say) that are left as they are.
+        The network, or any part of one.
+    init : torch.Generator or None
+        Source of the weights, on the CPU; None leaves them as they are.
+    draws : torch.Generator
+        Source of dropout and perturbation, on the module's device.
+    user_modules : set of nn.Module, default=frozenset()
+        Modules (those of a user's encoder, say) that are left as they are.
+
+    Raises
+    ------
+    TypeError
+        When a module has parameters and nothing says how to initialise them.
     """
-    for part in module.modules():
-        if part in own:
+    for name, part in module.named_modules():
+        if part in user_modules:
             continue
         if isinstance(part, Seeded):
             part.generator = draws
-        if init is None:
-            continue
-        if isinstance(part, nn.Linear | SparseLinear):
-            drawn = part.weight
-            if isinstance(part, SparseLinear):  # the same numbers at the same places
-                drawn = drawn.new_empty(drawn.t().shape)
-            nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=init)
-            if drawn is not part.weight:
-                part.weight.data.copy_(drawn.t())
-            bound = 1 / math.sqrt(max(part.in_features, 1))
-            nn.init.uniform_(part.bias, -bound, bound, generator=init)
-        if isinstance(part, EmbeddingNetwork) and part.table.requires_grad:
-            nn.init.normal_(part.table, std=0.1, generator=init)
-        if isinstance(part, PrototypeNetwork):
-            for prototypes in part.prototypes:
-                nn.init.normal_(prototypes, std=0.01, generator=init)
+        if init is not None:
+            _reset(part, name, init)
+
+
+def _reset(part: nn.Module, name: str, generator: torch.Generator) -> None:
+    """Initialise the parameters that a module has itself, not those of its children."""
+    if isinstance(part, PARAMETER_LISTS):
+        return  # the module that has the list initialises what is in it
+    unknown = dict(_own_parameters(part))
+    if _takes_generator(getattr(part, "reset_parameters", None)):
+        part.reset_parameters(generator)
+        return
+    if isinstance(part, nn.Linear):
+        draw_linear(part.weight, part.bias, generator)
+        unknown.pop("weight", None)
+        unknown.pop("bias", None)
+    if unknown:
+        kind = type(part).__name__
+        where = f"{name!r}, a {kind}," if name else f"The {kind}"
+        parameter = next(iter(unknown))
+        raise TypeError(
+            f"{where} has the parameter {parameter!r} and no method "
+            f"reset_parameters(generator) to initialise it. Write one that draws all "
+            f"parameters of {kind} from the generator, or put the module into "
+            f"user_modules to leave it as it is."
+        )
+
+
+def _own_parameters(part: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the parameters of a module without its children, but with its lists."""
+    yield from part.named_parameters(recurse=False)
+    for name, child in part.named_children():
+        if isinstance(child, PARAMETER_LISTS):
+            yield from child.named_parameters(prefix=name)
+
+
+def _takes_generator(method: Callable | None) -> bool:
+    """Tell our ``reset_parameters`` from those of torch, which take no generator."""
+    return method is not None and "generator" in inspect.signature(method).parameters

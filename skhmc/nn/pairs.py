@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Draw", "RankedPairs"]
+__all__: list[str] = []
 
 ROUNDING = 2e-7  # relative, of sums of weights in float32: what differs less ties
 
@@ -41,8 +41,8 @@ class RankedPairs(nn.Module):
         S in CSR form, with ascending columns in every row, no diagonal and values
         above 0.
     drawn : Tensor (nnz,), bool, or None
-        Which entries are pairs (l, l') of the loss; the others are only no negatives of
-        what is not more similar than they. None for all.
+        Mask of the entries that are pairs (l, l') of the loss; the others are only no
+        negatives of what is not more similar than they. None for all.
 
     Examples
     --------
@@ -63,7 +63,8 @@ class RankedPairs(nn.Module):
         keys = torch.cat([rows * self.n_labels + col, end.to(rows)])
         below = _n_below(crow, rows, values)
         below = torch.cat([below, below.new_tensor([-1])])
-        drawn = None if drawn is None else drawn.nonzero().squeeze(1)
+        if drawn is not None:
+            drawn = drawn.nonzero().squeeze(1)
         self.register_buffer("keys", keys, persistent=False)
         self.register_buffer("below", below, persistent=False)
         self.register_buffer("drawn", drawn, persistent=False)
@@ -98,11 +99,12 @@ class RankedPairs(nn.Module):
         Without any pair there is nothing to draw, and ``n_pairs`` is 0.
         """
         options = {"generator": generator, "device": self.keys.device}
-        n_pairs = n_pairs if self.n_pairs else 0
+        if not self.n_pairs:
+            n_pairs = 0
         which = torch.randint(max(self.n_pairs, 1), (n_pairs,), **options)
         anchor, positive, n_strict = self.pairs(which)
-        shape, others = (n_pairs, n_negatives), max(self.n_labels - 1, 1)
-        z = torch.randint(others, shape, **options)
+        n_others = max(self.n_labels - 1, 1)
+        z = torch.randint(n_others, (n_pairs, n_negatives), **options)
         z += z >= anchor[:, None]  # leaves l out
         strict = self.rank(anchor[:, None], z) < n_strict[:, None]
         return Draw(anchor, positive, z, strict, n_strict)
@@ -123,7 +125,8 @@ def _n_below(crow: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     """Return how many labels, l apart, each entry of row l strictly exceeds."""
     order = torch.argsort(values, stable=True)
     order = order[torch.argsort(rows[order], stable=True)]  # rows, each ascending
-    row, value = rows[order], values[order]
+    row = rows[order]
+    value = values[order]
     position = torch.arange(len(order), device=order.device)
     tied = torch.zeros_like(order, dtype=torch.bool)
     equal = value[1:] - value[:-1] <= ROUNDING * value[1:]

@@ -31,22 +31,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skhmc.nn.hyperbolic import distance, distance_matrix
-from skhmc.nn.layers import Seeded
-from skhmc.nn.modules import seed_module
+from skhmc.nn.modules import Seeded, initialise
 from skhmc.nn.pairs import RankedPairs
 
-__all__ = [
-    "EUCLIDEAN",
-    "HYPERBOLIC",
-    "ExactRanking",
-    "Geometry",
-    "SampledRanking",
-    "exact_ranking_loss",
-    "ranking_loss",
-    "squared_distance",
-    "squared_distance_matrix",
-    "train_table",
-]
+__all__: list[str] = []
 
 
 class Geometry(NamedTuple):
@@ -143,9 +131,10 @@ def exact_ranking_loss(
     distances : Tensor (L, L)
         Row l holds d(l, z).
     order : Tensor (L, L)
-        Of :meth:`~skhmc.nn.pairs.RankedPairs.order`.
+        Result of :meth:`~skhmc.nn.pairs.RankedPairs.order`.
     pairs : tuple of Tensor (P,)
-        Of :meth:`~skhmc.nn.pairs.RankedPairs.pairs`: l, l' and the size of N(l, l').
+        Result of :meth:`~skhmc.nn.pairs.RankedPairs.pairs`: l, l' and the size of
+        N(l, l').
     temperature : float
         T.
 
@@ -170,9 +159,9 @@ class SampledRanking(Seeded):
     Parameters
     ----------
     pairs : RankedPairs
-        What the similarities say.
+        Similar labels and their ranks.
     geometry : Geometry
-        Where the labels are embedded.
+        Distances of the space that labels are embedded in.
     n_pairs, n_negatives : int
         Pairs per evaluation, and candidates for negatives of each.
     temperature : float
@@ -231,9 +220,9 @@ class ExactRanking(nn.Module):
     Parameters
     ----------
     pairs : RankedPairs
-        What the similarities say.
+        Similar labels and their ranks.
     geometry : Geometry
-        Where the labels are embedded.
+        Distances of the space that labels are embedded in.
     temperature : float
         T; smaller values punish wrong ranks more.
 
@@ -275,15 +264,15 @@ def train_table(
     loss : callable
         Maps coordinates to a scalar.
     module : nn.Module
-        Whose parts draw from ``generator``.
+        Module with the parts of the loss; those that draw do so from ``generator``.
     shape : tuple of int
         (L, d).
     n_steps : int
-        The learning rate rises to 0.05 and falls over them.
+        Number of steps, over which the learning rate rises to 0.05 and falls.
     generator : torch.Generator
-        On the CPU.
+        Source of the first coordinates and of what the loss draws, on the CPU.
     """
-    seed_module(module, None, generator, set())
+    initialise(module, None, generator)
     table = torch.empty(shape).normal_(std=0.1, generator=generator).requires_grad_()
     optimizer = torch.optim.Adam([table])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, n_steps)

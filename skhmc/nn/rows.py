@@ -1,4 +1,4 @@
-"""Tables of which a step uses some rows alone: their gradients, and their optimiser."""
+"""Tables of which a step uses some rows only: their gradients and their optimizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 
 __all__ = ["RowAdamW", "take_rows"]
 
-ONCE = "_has_rows_once"  # says of a table that only take_rows makes its gradient
+# the attribute of a table that says that its gradient is made by take_rows only
+ONCE = "_has_rows_once"
 
 
 class _Rows(torch.autograd.Function):
@@ -25,7 +26,7 @@ class _Rows(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
-        options = {"is_coalesced": True, "check_invariants": False}
+        options = {"is_coalesced": True, "check_invariants": False}  # rows ascend
         return torch.sparse_coo_tensor(rows[None], grad, ctx.shape, **options), None
 
 
@@ -34,9 +35,10 @@ def _unique(table: Tensor) -> tuple[Tensor, Tensor]:
     grad = table.grad
     if grad.device.type == "cpu":
         once = bool((grad._indices()[0].diff() > 0).all())
-    else:  # which would have to be waited for
+    else:  # to read the rows back would make the CPU wait for the GPU
         once = getattr(table, ONCE, False)
-    grad = grad if once else grad.coalesce()  # torch forgets that it is
+    if not once:  # torch forgets that a gradient is coalesced: only we know
+        grad = grad.coalesce()
     return grad._indices()[0], grad._values()
 
 
@@ -68,8 +70,8 @@ def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
 class RowAdamW(torch.optim.AdamW):
     r"""AdamW that reads and writes only the rows of a table that have a gradient.
 
-    Weights with a dense gradient are AdamW's. Of a sparse one, a row last seen n steps
-    before step t has, with z = 0 and m = v = 0 before the first,
+    Weights with a dense gradient are updated as by AdamW. Of a sparse one, a row last
+    seen n steps before step t is updated by, with z = 0 and m = v = 0 before the first,
 
     .. math::
         m &\leftarrow \beta_1^n m + (1 - \beta_1) g, \qquad
@@ -98,7 +100,7 @@ class RowAdamW(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> float | None:
-        """Take one step; sparse gradients are let go."""
+        """Take one step; sparse gradients are removed."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -107,28 +109,32 @@ class RowAdamW(torch.optim.AdamW):
             for table in group["params"]:
                 if table.grad is not None and table.grad.is_sparse:
                     self._step_rows(table, group)
-                    table.grad = None  # so that AdamW leaves it alone
+                    table.grad = None  # so that AdamW skips the table
         super().step()
         return loss
 
     def _step_rows(self, table: Tensor, group: dict) -> None:
         rows, grad = _unique(table)
-        state, rate = self._memory(table, group), float(group["lr"])
+        state = self._row_state(table, group)
+        rate = float(group["lr"])
         beta1, beta2 = group["betas"]
         state["step"] += 1
+        # the decays of all steps so far, as a sum of logarithms: a row is due those
+        # since it was last seen
         state["decay"] += math.log1p(-rate * group["weight_decay"])
-        now, decay = state["step"].item(), state["decay"].item()  # on the CPU
+        now = state["step"].item()  # both are on the CPU: nothing waits for a GPU
+        decay = state["decay"].item()
 
         def of_rows(name):  # as columns beside the gradient
             return state[name].index_select(0, rows).view(-1, *[1] * (grad.ndim - 1))
 
-        gone = now - of_rows("last")
-        fade = torch.pow(beta1, gone)
-        total = fade.mul(of_rows("total")).add_(1 - beta1)
-        mean = state["exp_avg"].index_select(0, rows).mul_(fade)
+        n = now - of_rows("last")
+        fade = torch.pow(beta1, n)
+        total = fade.mul(of_rows("total")).add_(1 - beta1)  # z
+        mean = state["exp_avg"].index_select(0, rows).mul_(fade)  # m
         mean.add_(grad, alpha=1 - beta1)
-        square = state["exp_avg_sq"].index_select(0, rows).mul_(torch.pow(beta2, gone))
-        square.addcmul_(grad, grad, value=1 - beta2)
+        square = state["exp_avg_sq"].index_select(0, rows)  # v
+        square.mul_(torch.pow(beta2, n)).addcmul_(grad, grad, value=1 - beta2)
         weights = table.index_select(0, rows).mul_((decay - of_rows("decayed")).exp_())
         state["exp_avg"].index_copy_(0, rows, mean)
         state["exp_avg_sq"].index_copy_(0, rows, square)
@@ -139,8 +145,11 @@ class RowAdamW(torch.optim.AdamW):
         weights.sub_(mean.div_(scale).mul_(rate / total))
         table.index_copy_(0, rows, weights)
 
-    def _memory(self, table: Tensor, group: dict) -> dict:
-        """Return what is known of a table's rows, as AdamW leaves it at first."""
+    def _row_state(self, table: Tensor, group: dict) -> dict:
+        """Return a table's optimizer state; at first, that of AdamW and of its rows.
+
+        Rows of a table that AdamW has updated so far were seen in every step.
+        """
         state = self.state[table]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")

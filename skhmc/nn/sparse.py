@@ -7,7 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SparseLinear", "map_parts", "map_values", "sparse_rows"]
+from skhmc.nn.functional import draw_linear
+
+__all__ = ["SparseLinear"]
 
 
 def sparse_rows(
@@ -18,7 +20,7 @@ def sparse_rows(
     Parameters
     ----------
     starts : Tensor (B + 1,)
-        Where every row starts among the values.
+        Position among the values where every row starts, and where the last ends.
     columns, values : Tensor (n,)
     n_columns : int
 
@@ -35,7 +37,8 @@ def sparse_rows(
 
 
 def _coo(indices: Tensor, values: Tensor, shape: tuple) -> Tensor:
-    # a row's columns need not be sorted: nothing below asks for that
+    # The tensor is called coalesced, so that torch neither sorts nor copies it. A row's
+    # columns need not be sorted for what is computed here.
     options = {"is_coalesced": True, "check_invariants": False}
     return torch.sparse_coo_tensor(indices, values, shape, **options)
 
@@ -69,7 +72,7 @@ class SparseLinear(nn.Module):
 
     Rows of x are weighted sums of the rows of :math:`W^T`, which is how the weights lie
     in memory: (n_features, width). In a state dict they are (width, n_features) as
-    ``nn.Linear`` has them, so that either layer takes over the weights of the other.
+    ``nn.Linear`` has them, so that either layer can load the weights of the other.
 
     Parameters
     ----------
@@ -91,6 +94,13 @@ class SparseLinear(nn.Module):
         self.in_features = in_features
         self.weight = nn.Parameter(torch.empty(in_features, out_features))
         self.bias = nn.Parameter(torch.empty(out_features))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the weights; they are those that ``nn.Linear`` would have."""
+        drawn = self.weight.new_empty(self.weight.t().shape)
+        draw_linear(drawn, self.bias, generator)
+        self.weight.copy_(drawn.t())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, width) of a COO tensor (B, n_features), or of a dense one."""
@@ -114,6 +124,6 @@ class SparseLinear(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         name = f"{prefix}weight"
-        if name in state_dict:  # a copy of the dict that nn.Module made for loading
+        if name in state_dict:  # nn.Module made this dict for loading: the user's stays
             state_dict[name] = state_dict[name].t()
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from skhmc import Hierarchy
-from skhmc.nn.criteria import HCALCriterion, LabelCriterion
+from skhmc.nn.criteria import HCALCriterion, LabelCriterion, LabelTasks, SetTasks
+from skhmc.nn.criteria import label_tasks as tasks_of
 from skhmc.nn.functional import unit
 from skhmc.nn.losses import bce, softmax_loss, zlpr
 from skhmc.nn.modules import Output
-from skhmc.nn.tasks import LabelTasks, SetTasks
-from skhmc.nn.tasks import label_tasks as tasks_of
 
 SIZES = [2, 3]
 
@@ -34,7 +33,6 @@ def criterion(tasks, **options):
     options = {
         "aggregation": 0.0,
         "chunk": 32,
-        "temperature": 0.1,
         "weighting": "equal",
         "gamma": 0.5,
     } | options
@@ -43,7 +41,7 @@ def criterion(tasks, **options):
 
 def output(n=4, seed=0):
     features, prototypes = unit(rand(n, 6, seed=seed)), unit(rand(5, 6, seed=seed + 1))
-    return Output(features @ prototypes.t() / 0.1, features, prototypes)
+    return Output(features @ prototypes.t() / 0.1, features, prototypes, 0.1)
 
 
 def one_hot(*pairs):
@@ -134,12 +132,12 @@ def test_the_deepest_level_and_a_flat_hierarchy_are_never_aggregated():
 @pytest.mark.parametrize("tasks", [label_tasks, path_tasks])
 def test_absent_classes_contribute_nothing_and_never_nan(tasks):
     out = output(3)
-    out = Output(*(part.requires_grad_() for part in out))
+    out = Output(*(part.requires_grad_() for part in out[:3]), 0.1)
     Y = torch.zeros(3, 5, dtype=torch.float64)  # no class at all
     total = criterion(tasks(), aggregation=1.0, weighting="adaptive")(out, Y, None)
     total.backward()
     assert total.isfinite()
-    assert all(part.grad is None or part.grad.isfinite().all() for part in out)
+    assert all(part.grad is None or part.grad.isfinite().all() for part in out[:3])
 
 
 def test_aggregation_stays_out_of_evaluation():
@@ -164,7 +162,7 @@ def test_weight_two_is_the_row_twice_and_weight_zero_the_row_left_out(
     out, Y = output(3), one_hot((0, 0), (1, 1), (1, 2))
     weight = torch.tensor([[1.0], [2.0], [0.0]], dtype=torch.float64)
     again = torch.tensor([0, 1, 1])
-    rows = Output(out.logits[again], out.features[again], out.prototypes)
+    rows = Output(out.logits[again], out.features[again], out.prototypes, 0.1)
     loss = criterion(TASKS[name](), aggregation=aggregation)
     weighted, repeated = loss(out, Y, weight), loss(rows, Y[again], None)
     torch.testing.assert_close(weighted, repeated)
@@ -217,7 +215,7 @@ def test_class_weights_are_weights_of_samples_and_labels():
     torch.manual_seed(0)
     logits, Y = torch.randn(8, 5), (torch.rand(8, 5) > 0.5).float()
     weight, zeros, ones = torch.rand(8, 1), torch.rand(5), torch.rand(5)
-    options = {"aggregation": 0.0, "chunk": 32, "temperature": 0.1, "gamma": 0.5}
+    options = {"aggregation": 0.0, "chunk": 32, "gamma": 0.5}
     options |= {"weighting": "adaptive"}
     for tasks in (
         LabelTasks(bce, [2, 3], torch.ones(2)),
@@ -233,7 +231,7 @@ def test_class_weights_are_weights_of_samples_and_labels():
 
 def test_a_criterion_goes_on_from_the_epochs_of_another():
     tasks = LabelTasks(bce, [2, 3], torch.ones(2))
-    options = {"aggregation": 0.0, "chunk": 32, "temperature": 0.1, "gamma": 0.5}
+    options = {"aggregation": 0.0, "chunk": 32, "gamma": 0.5}
     former, other = (HCALCriterion(tasks, **options, weighting="dwa") for _ in "ab")
     logits, Y = torch.randn(8, 5), (torch.rand(8, 5) > 0.5).float()
     for scale in (1, 3):
@@ -241,7 +239,7 @@ def test_a_criterion_goes_on_from_the_epochs_of_another():
         former.end_epoch()
     losses = torch.ones(2)
     assert not torch.equal(former.task_weights(losses), other.task_weights(losses))
-    other.take_over(former)
+    other.load_from(former)
     assert torch.equal(former.task_weights(losses), other.task_weights(losses))
 
 
@@ -275,3 +273,9 @@ def test_every_loss_has_one_task_per_number_of_labels(loss, sizes):
     if loss in ("bce", bce):
         at_prior = found(torch.logit(p)[None], p[None], None)
         torch.testing.assert_close(at_prior, torch.ones_like(at_prior))
+
+
+def test_a_loss_of_single_paths_has_no_tasks_of_any_labels():
+    p = torch.full((5,), 0.5)
+    with pytest.raises(ValueError, match="label_loss='softmax' is for samples that"):
+        tasks_of("softmax", Hierarchy.flat(range(5)), [5], p)

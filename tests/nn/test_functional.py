@@ -10,6 +10,7 @@ from skhmc.nn.functional import (
     class_means,
     dwa_weights,
     perturb,
+    products,
     prototype_logits,
     unit,
 )
@@ -114,3 +115,13 @@ def test_unit_of_zero_is_zero_and_gradients_stay_finite():
     out = unit(vectors)
     out.sum().backward()
     assert out.eq(0).all() and vectors.grad.isfinite().all()
+
+
+def test_logits_of_a_label_may_lie_side_by_side():
+    features, prototypes = rand(3, 4), rand(5, 4, seed=1)
+    logits = prototype_logits(features, prototypes, 0.5)
+    by_label = prototype_logits(features, prototypes, 0.5, by_label=True)
+    torch.testing.assert_close(logits, by_label)
+    assert logits.is_contiguous() and by_label.t().is_contiguous()
+    sparse = products(features.to_sparse(), prototypes, by_label=True)
+    torch.testing.assert_close(sparse, products(features, prototypes))

@@ -6,8 +6,13 @@ import pickle
 import pytest
 import torch
 
-from skhmc.nn.layers import Dropout, MLPEncoder
-from skhmc.nn.modules import LabelNetwork, PrototypeNetwork, seed_module
+from skhmc.nn.modules import (
+    Dropout,
+    LabelNetwork,
+    MLPEncoder,
+    PrototypeNetwork,
+    initialise,
+)
 
 
 def network(**options):
@@ -21,7 +26,7 @@ def network(**options):
     } | options
     net = PrototypeNetwork(MLPEncoder(3, [5], 0.0), 5, [1, 2], **options)
     init = torch.Generator().manual_seed(0)
-    seed_module(net, init, torch.Generator().manual_seed(1), set())
+    initialise(net, init, torch.Generator().manual_seed(1), set())
     return net
 
 
@@ -111,7 +116,7 @@ def test_fixed_labels_score_their_bias_also_when_prototypes_are_shaken():
 def test_a_linear_layer_starts_at_the_biases_and_fixed_labels_stay_there():
     bias, fixed = torch.tensor([1.0, -2.0, 3.0]), torch.tensor([False, True, False])
     net = LabelNetwork(MLPEncoder(3, [5], 0.0), 5, 3, bias=bias, fixed=fixed)
-    seed_module(net, torch.Generator().manual_seed(0), torch.Generator(), set())
+    initialise(net, torch.Generator().manual_seed(0), torch.Generator(), set())
     assert torch.equal(net(X), bias.expand(6, 3))
     net(X).square().sum().backward()
     assert net.weight.grad[[0, 2]].ne(0).any() and net.weight.grad[1].eq(0).all()
@@ -154,7 +159,7 @@ def test_a_users_modules_are_left_alone():
         bias=None,
     )
     generator = torch.Generator().manual_seed(0)
-    seed_module(net, generator, generator, set(encoder.modules()))
+    initialise(net, generator, generator, set(encoder.modules()))
     assert torch.equal(encoder.weight, before)
 
 

@@ -14,34 +14,34 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
 from skhmc.metrics import hierarchical_violation_rate
-from tests.contract import assert_same, build, needs, task
-from tests.instances import DETERMINISTIC, FAST
-from tests.steps import CASES, fitted
+from tests.contract import assert_same, build, estimators_with, task
+from tests.instances import DETERMINISTIC
+from tests.steps import CASES, every_case, fitted
 
 KINDS = pytest.mark.parametrize("kind", ["many", "paths"])
-TAKES = (HCALClassifier, MaxConstraintClassifier)
-several = pytest.mark.parametrize(
-    "estimator",
-    [
-        pytest.param(clone(e).set_params(n_estimators=3), id=name)
-        for name, e in FAST
-        if isinstance(e, TAKES)
-    ],
-)
+EXACT = [pytest.param(e, id=type(e).__name__) for e in DETERMINISTIC]
+SEVERAL = [
+    pytest.param(clone(param.values[0]).set_params(n_estimators=3), id=param.id)
+    for param in estimators_with("n_estimators")
+]
+several = pytest.mark.parametrize("estimator", SEVERAL)
+ALONE = [
+    pytest.param(*param.values, options, id="-".join([param.id, *options]))
+    for options in (
+        {},
+        {"n_sampled_labels": 2, "label_loss": "bce"},
+        {"task_weighting": "dwa"},
+    )
+    for param in estimators_with("n_estimators", *options, among=EXACT)
+]
 STILL = {"learning_rate_init": 1e-30, "schedule": "constant"}
 STILL |= {"optimizer__weight_decay": 0.0}
 fewer = pytest.mark.filterwarnings("ignore:Of [0-9]+ labels:UserWarning")
 
 
 @KINDS
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"n_sampled_labels": 2, "label_loss": "bce"}, {"task_weighting": "dwa"}],
-)
-@pytest.mark.parametrize("kind_of", TAKES)
-def test_each_network_is_trained_as_it_would_be_alone(kind_of, options, kind):
-    (plain,) = (e for e in DETERMINISTIC if type(e) is kind_of)
-    needs(plain, *options)
+@pytest.mark.parametrize("plain, options", ALONE)
+def test_each_network_is_trained_as_it_would_be_alone(plain, options, kind):
     hierarchy, X, Y = task(kind)
     options = {"max_iter": 5, "warm_start": True, "tol": 0.0, **options}
     moving = {"optimizer__weight_decay": 0.01, "schedule": plain.schedule}
@@ -55,7 +55,7 @@ def test_each_network_is_trained_as_it_would_be_alone(kind_of, options, kind):
     for start, criterion, member in zip(*begin, members, strict=True):
         one = build(plain, hierarchy, **options).set_params(**STILL).fit(X, Y)
         one.net_.module_.load_state_dict(start.state_dict())
-        one.net_.criterion_.take_over(criterion)
+        one.net_.criterion_.load_from(criterion)
         one.set_params(**moving).fit(X, Y)
         torch.testing.assert_close(member.state_dict(), one.net_.module_.state_dict())
         scores.append(one.set_params(coherence=None).raw_decision_function(X))
@@ -83,8 +83,7 @@ def test_predictions_are_coherent_repeatable_and_survive_a_pickle(estimator, kin
 
 
 @fewer
-@pytest.mark.parametrize("case", CASES)
-@several
+@every_case(SEVERAL)
 def test_every_way_to_train(estimator, case):
     clf, _ = fitted(estimator, CASES[case])
     assert np.isfinite(clf.history_[0]["train_loss"])

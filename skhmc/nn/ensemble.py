@@ -1,4 +1,4 @@
-"""Networks that are trained side by side, and scored by their mean."""
+"""Ensembles: networks that are trained side by side, and scored by their mean."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from skhmc.nn.layers import MLPEncoder
+from skhmc.nn.modules import MLPEncoder
 
-__all__ = ["Committee", "CommitteeCriterion"]
+__all__: list[str] = []
 
 
-class Committee(nn.Module):
-    """Networks of one form, whose logits are averaged.
+class Ensemble(nn.Module):
+    """Networks with the same parts, whose logits are averaged.
 
-    In training, every member answers for itself.
+    In training every member returns its own output, for its own criterion.
 
     Parameters
     ----------
@@ -39,11 +39,6 @@ class Committee(nn.Module):
     def row_gradients(self) -> bool:
         return self.members[0].row_gradients
 
-    @row_gradients.setter
-    def row_gradients(self, value: bool) -> None:
-        for member in self.members:
-            member.row_gradients = value
-
     @property
     def all_alike(self) -> bool:
         """Whether all members have the same weights."""
@@ -51,31 +46,41 @@ class Committee(nn.Module):
         return all(all(map(torch.equal, first, weights)) for weights in others)
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> tuple | Tensor:
-        """Return what every member returns, in training; else the mean logits (B, L).
+        """Return all members' outputs in training, else the mean logits (B, L).
 
-        Or those of ``labels``, sorted positions on the CPU, alone.
+        Parameters
+        ----------
+        X : Tensor (B, ...)
+        labels : Tensor (C,) or None
+            Sorted positions, on the CPU, of the labels to score; None for all.
         """
         if self.training:
-            return tuple(member(self._own(X), labels) for member in self.members)
-        total = self.members[0](self._own(X), labels)
+            return tuple(member(self._batch(X), labels) for member in self.members)
+        total = self.members[0](self._batch(X), labels)
         for member in self.members[1:]:
-            total += member(self._own(X), labels)  # in place, as scores are
+            # in place, as a network's biases are added: a new tensor costs more
+            total += member(self._batch(X), labels)
         return total.div_(len(self.members))
 
-    def _own(self, X: Tensor) -> Tensor:
-        """Return a batch that a member may write into; a perceptron never does."""
-        return X if isinstance(self.members[0].encoder, MLPEncoder) else X.clone()
+    def _batch(self, X: Tensor) -> Tensor:
+        """Return a batch for one member: a copy, unless its encoder leaves X as it is.
 
-    def take_over(self, former: Committee) -> None:
-        """Start from the weights of a former committee of as many members."""
+        A user's encoder may write into its input.
+        """
+        if isinstance(self.members[0].encoder, MLPEncoder):
+            return X
+        return X.clone()
+
+    def load_from(self, former: Ensemble) -> None:
+        """Load the weights of a former ensemble of as many members."""
         for member, before in zip(self.members, former.members, strict=True):
-            member.take_over(before)
+            member.load_from(before)
 
 
-class CommitteeCriterion(nn.Module):
-    """The sum of the members' losses, each by a criterion of its own.
+class EnsembleCriterion(nn.Module):
+    """The sum of the members' losses, each by its own criterion.
 
-    A sum, so that every member has the gradients that it would have alone.
+    With a sum, every member has the gradients that it would have if trained alone.
 
     Parameters
     ----------
@@ -88,19 +93,28 @@ class CommitteeCriterion(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, outputs: tuple | Tensor, *targets: Tensor) -> Tensor:
-        """Return the loss of one batch, a scalar; mean logits count as everyone's."""
+        """Return the loss of one batch, a scalar.
+
+        Parameters
+        ----------
+        outputs : tuple or Tensor (B, L)
+            The members' outputs; or the ensemble's mean logits, which every criterion
+            is then given.
+        *targets : Tensor
+            What the members' criteria take beside an output.
+        """
         if isinstance(outputs, Tensor):
             outputs = (outputs,) * len(self.members)
         pairs = zip(self.members, outputs, strict=True)
         return torch.stack([member(output, *targets) for member, output in pairs]).sum()
 
-    def take_over(self, former: CommitteeCriterion) -> None:
-        """Go on from the epochs of a former criterion."""
+    def load_from(self, former: EnsembleCriterion) -> None:
+        """Continue after the epochs of a former criterion."""
         for member, before in zip(self.members, former.members, strict=True):
-            member.take_over(before)
+            member.load_from(before)
 
     def end_epoch(self) -> dict[str, float]:
-        """Return the means of the members' figures, and start the next epoch."""
+        """Return the means of what the members recorded, and start the next epoch."""
         records = [member.end_epoch() for member in self.members]
         return {
             name: sum(record[name] for record in records) / len(records)

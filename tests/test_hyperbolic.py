@@ -531,7 +531,7 @@ def test_what_is_unknown_is_no_evidence_against_a_parent(data, sparse):
     for rows in np.split(np.arange(400), 4):
         parts.partial_fit(X[rows], given[rows])
     np.testing.assert_array_equal(parts.learned_hierarchy_.edges, expected.edges)
-    rates, once = parts._former.own.pairs.rates, label_rates(Y)
+    rates, once = parts._former.extra.pairs.rates, label_rates(Y)
     np.testing.assert_allclose(rates.given.toarray(), once.given.toarray())
     np.testing.assert_allclose(rates.frequency, once.frequency)
 

@@ -133,7 +133,7 @@ def test_a_transpose_is_a_copy_in_c_order(shape, order):
 
 def whole(clf, X, method):
     """Return what a method gives of all logits at once."""
-    data = SliceDataset(X.astype(clf.dtype), dtype=clf.net_.dtype)
+    data = SliceDataset(X.astype(np.float32), dtype=clf.net_.dtype)
     logits = np.concatenate(list(clf.net_.logits(data)))
     form, rule = clf._scored()
     if method == "predict":
@@ -160,7 +160,7 @@ def test_blocks_change_no_bit(estimator, kind, one_label, monkeypatch):
             np.testing.assert_array_equal(output, whole(clf, X, method))
         with monkeypatch.context() as small:  # the same batches, in blocks of few rows
             small.setattr(skorch_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
-            data = SliceDataset(X.astype(clf.dtype), dtype=clf.net_.dtype)
+            data = SliceDataset(X.astype(np.float32), dtype=clf.net_.dtype)
             assert len(list(clf.net_.logits(data))) > 5
             for method, output in one.items():
                 np.testing.assert_array_equal(getattr(clf, method)(X), output)

@@ -28,8 +28,9 @@ class BareLoop:
     """
 
     def __init__(self, estimator, X, Y, device="cpu"):
-        estimator = clone(estimator)
+        estimator = clone(estimator).set_params(device=device)
         with quiet():
+            X = estimator._check_X(X, reset=True)
             targets = read_targets(Y, estimator.hierarchy)
             settings, problem, parts = estimator._plan(X, targets, None)
         init, self.shuffle = (

@@ -109,7 +109,8 @@ def until_passed(clf, data, final, score):
     """Return the seconds of fit until every peer is passed, without the scoring."""
     passed, best, paused = dict.fromkeys(final), 0.0, 0.0
     with quiet():  # fitted is what has had its last epoch: this one lends its labels
-        fitted = clone(clf).set_params(max_iter=1).fit(data.X_train, data.Y_train)
+        fitted = clone(clf).set_params(max_iter=1, callbacks=None)
+        fitted.fit(data.X_train, data.Y_train)
     predict = fitted.predict if data.name == SINGLE_PATHS else fitted.predict_proba
 
     def done(net):
@@ -127,6 +128,7 @@ def until_passed(clf, data, final, score):
     clf.set_params(callbacks=[AfterEpochs(done)])
     start = time.perf_counter()
     with quiet():
+        warnings.filterwarnings("ignore", "Training was interrupted", UserWarning)
         clf.fit(data.X_train, data.Y_train)
     return passed | {"best": best}
 

@@ -81,8 +81,7 @@ class HCALClassifier(NetworkHMC):
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path"} or \
-            None, default="auto"
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path", None}
         Rule that makes probabilities coherent: labels are raised to their highest
         descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
         ("average"), conditional probabilities multiplied down ("product"), the nearest

@@ -86,11 +86,11 @@ class HyperbolicHMC(NetworkHMC):
         Kind of hierarchy that is learnt: labels have one parent, or several.
     parent_threshold : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
-    coherence : {"auto", "learned", "average", "max", "min", "product", "isotonic"} \
-            or None, default="auto"
+    coherence : {"auto", "learned", "average", "max", "min", "isotonic", None}
         Rule that makes probabilities coherent with ``hierarchy``, see
-        :class:`HCALClassifier`; "auto" is "max", and "learned" is "max" with
-        ``learned_hierarchy_``. None shows the raw scores. May change after ``fit``.
+        :class:`HCALClassifier`, also for "product"; "auto" is "max", and "learned" is
+        "max" with ``learned_hierarchy_``. None shows the raw scores. May change after
+        ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"

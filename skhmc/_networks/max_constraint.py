@@ -45,8 +45,7 @@ class MaxConstraintClassifier(NetworkHMC):
         Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the
         scores after the max constraint. A callable maps logits and targets (B, L) to
         losses (B, L).
-    coherence : {"auto", "average", "max", "min", "product", "isotonic"} or None, \
-            default="auto"
+    coherence : {"auto", "average", "max", "min", "product", "isotonic", None}
         Rule that makes probabilities coherent: labels are raised to their highest
         descendant ("max", which is "auto") or lowered to their lowest ancestor ("min"),
         the mean of both ("average"), conditional probabilities multiplied down

@@ -87,8 +87,7 @@ def cooccurrence(
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    Y : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Indicators 0 and 1; NaN is unknown and does not count. Or lists of label names,
         one per sample, with ``labels``.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -125,8 +124,7 @@ def label_rates(
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    Y : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Indicators 0 and 1; NaN is unknown. Or lists of label names, one per sample,
         with ``labels``.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -31,8 +31,7 @@ def subsumption_hierarchy(
 
     Parameters
     ----------
-    Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            list of label sets, or None
+    Y : array-like or sparse matrix (n_samples, n_labels), label sets, or None
         Indicators 0 and 1; NaN is unknown. Or lists of label names, one per sample.
         None with ``counts``.
     labels : iterable, default=None

@@ -50,14 +50,12 @@ def hierarchical_fbeta_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_true : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
         names, one per sample. The columns of DataFrames are matched to the labels by
         name; other columns follow the DataFrame given beside them, else the hierarchy
         (integer labels number them).
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
@@ -207,12 +205,10 @@ def hierarchical_precision_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_true : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
         names, one per sample.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
@@ -273,12 +269,10 @@ def hierarchical_recall_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_true : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
         names, one per sample.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
@@ -339,12 +333,10 @@ def hierarchical_f1_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_true : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
         names, one per sample.
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.

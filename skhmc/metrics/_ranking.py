@@ -35,8 +35,7 @@ def au_prc_score(
 
     Parameters
     ----------
-    y_true : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_true : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         True indicators 0 and 1; NaN is unknown and does not count. Or lists of label
         names, one per sample. The columns of DataFrames are matched to the labels by
         name; other columns follow the DataFrame given beside them, else the hierarchy

@@ -40,8 +40,7 @@ def hierarchical_violation_rate(
 
     Parameters
     ----------
-    y_pred : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
-            or list of label sets
+    y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names, one per sample, taken as
         they are: an ancestor that is not named is not predicted. The columns of a
         DataFrame are matched to the labels by name; other columns follow the

@@ -23,6 +23,7 @@ from tests.contract import (
     every_estimator,
     task,
 )
+from tests.instances import FAST
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -123,12 +124,7 @@ def test_eight_threads_at_once_give_the_same_bits(estimator, kind):
         assert_same(shared, expected)
 
 
-@every_estimator
-@pytest.mark.parametrize(
-    "backend, kind", [("loky", "many"), ("threading", "paths")]
-)  # pickles and threads of both kinds are tested by themselves
-def test_two_jobs_give_the_same_bits_as_one(estimator, backend, kind):
-    inner = {"inner_max_num_threads": 1} if backend == "loky" else {}
+def check_two_jobs(estimator, kind, backend, **inner):
     hierarchy, X, Y = task(kind)
     clf = build(estimator, hierarchy)
     options = {"cv": KFold(2), "method": "predict_proba"}
@@ -141,6 +137,17 @@ def test_two_jobs_give_the_same_bits_as_one(estimator, backend, kind):
     for name in ("split0_test_score", "split1_test_score"):
         assert_same(parallel.cv_results_[name], search.cv_results_[name])
     assert_same_fit(parallel.best_estimator_, search.best_estimator_, X)
+
+
+@every_estimator
+def test_two_threads_give_the_same_bits_as_one(estimator):
+    check_two_jobs(estimator, "paths", "threading")
+
+
+def test_two_processes_give_the_same_bits_as_one():
+    """All estimators at once, since each new process imports everything."""
+    for _, estimator in FAST:
+        check_two_jobs(estimator, "many", "loky", inner_max_num_threads=1)
 
 
 # -- global state ----------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_cross_val_score(pipeline):
     assert scores.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_cross_validate_with_every_scorer(pipeline, n_jobs):
     found = cross_validate(pipeline, X, Y, scoring=SCORING, cv=2, n_jobs=n_jobs)
     assert found["test_hvr"].tolist() == [0, 0]

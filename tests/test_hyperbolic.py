@@ -103,9 +103,21 @@ def upper(distances):
 # -- every mode, geometry, similarity and rule -----------------------------------------
 
 
-@pytest.mark.parametrize("similarity", ["cosine", "count", "jaccard", "ppmi"])
-@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
-@pytest.mark.parametrize("mode", ["joint", "cascade", "flat"])
+def combinations():
+    """Yield modes, geometries and similarities; the fast suite has all pairs of them.
+
+    In its combinations at most two differ from the defaults.
+    """
+    for mode in ("joint", "cascade", "flat"):
+        for geometry in ("hyperbolic", "euclidean"):
+            for similarity in ("cosine", "count", "jaccard", "ppmi"):
+                defaults = {"joint", "hyperbolic", "cosine"}
+                changed = {mode, geometry, similarity} - defaults
+                marks = pytest.mark.slow if len(changed) == 3 else ()
+                yield pytest.param(mode, geometry, similarity, marks=marks)
+
+
+@pytest.mark.parametrize("mode, geometry, similarity", combinations())
 def test_every_mode_geometry_and_similarity(
     data, quick_cascade, mode, geometry, similarity
 ):
@@ -411,7 +423,7 @@ def test_a_cascade_of_sampled_pairs_is_repeatable(wide, quick_cascade):
 # -- hierarchies, learnt and given -----------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", ["joint", "cascade"])
 def test_a_hidden_tree_is_recovered(mode, seed, monkeypatch):
     monkeypatch.setattr(label_embedding, "STEPS_OF_CASCADE", 300)

@@ -220,7 +220,8 @@ def test_colours_are_depths():
 
 
 def test_hierarchies_without_labels_are_drawn():
-    LabelEmbeddingDisplay(np.zeros((0, 3)), Hierarchy.flat(0)).plot()
+    display = LabelEmbeddingDisplay(np.zeros((0, 3)), Hierarchy.flat(0)).plot()
+    assert not names(display) and not lines(display)
 
 
 # -- estimators ----------------------------------------------------------------------

@@ -117,7 +117,7 @@ def combinations():
                 yield pytest.param(mode, geometry, similarity, marks=marks)
 
 
-@pytest.mark.parametrize("mode, geometry, similarity", combinations())
+@pytest.mark.parametrize("mode, geometry, similarity", list(combinations()))
 def test_every_mode_geometry_and_similarity(
     data, quick_cascade, mode, geometry, similarity
 ):

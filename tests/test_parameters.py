@@ -184,3 +184,51 @@ def test_every_description_stands_alone(kind):
     headless = ("its ", "of ", "what ", "how ", "likewise", "as ")
     for name, (_, text) in described(kind).items():
         assert not text.lower().startswith(headless), f"{name}: {text}"
+
+
+# -- what is wrong is said before anything is touched ----------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dropout": (2.0, 0.0, 0.0)},
+        {"class_weight": ("balanced", 0.5)},
+        {"aggregation": (0.5, 0)},
+        {"learning_rate_init": (-1.0, 1.0)},
+        {"early_stopping": "hvr"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_wrong_part_leaves_a_fitted_estimator_fitted(wrong):
+    clf = HCALClassifier(TREE, hidden_layer_sizes=(4,), max_iter=1, random_state=0)
+    X = np.random.default_rng(0).normal(size=(20, 4))
+    Y = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [1, 1, 1]])[np.arange(20) % 4]
+    clf.hierarchy = Hierarchy.build(TREE, labels=LABELS)
+    before = clf.fit(X, Y).predict_proba(X)
+    with pytest.raises(ValueError, match=next(iter(wrong)).split("_")[0]):
+        clf.set_params(**wrong).fit(X, Y)
+    with pytest.raises(ValueError):  # predictions look at parameters, too
+        clf.predict(X)
+    given = HCALClassifier().get_params()
+    clf.set_params(**{name: given[name] for name in wrong})
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_a_subclass_need_not_declare_what_its_parameters_may_be():
+    class Free(MaxConstraintClassifier):
+        _parameter_constraints = {}
+
+    class More(MaxConstraintClassifier):
+        _parameter_constraints = {
+            **MaxConstraintClassifier._parameter_constraints,
+            "never": [int],
+        }
+
+    X = np.random.default_rng(0).normal(size=(20, 4))
+    Y = np.arange(40).reshape(20, 2) % 3 > 0
+    small = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
+    expected = MaxConstraintClassifier(**small).fit(X, Y).predict_proba(X)
+    for kind in (Free, More):
+        found = kind(**small).fit(X, Y).predict_proba(X)
+        np.testing.assert_array_equal(found, expected)

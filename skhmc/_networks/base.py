@@ -15,7 +15,7 @@ from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoder
-from skhmc._networks.parameters import PrefixedParams, resolve
+from skhmc._networks.parameters import PrefixedParams, check_values, resolve
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
@@ -36,7 +36,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     - ``_dropped``: what the elements of its parameter ``dropout`` stand for;
     - ``_build(problem, settings, encoder)``: the ``Parts`` of a network, a module and a
       criterion that have ``load_from(former)``;
-    - ``_fitted(trained, targets, ...)``: fitted attributes of its own, if any.
+    - ``_fitted(former, settings, names)``: fitted attributes of its own, if any.
 
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
     specific labels (n_samples,), and probabilities those of ``classes_``.
@@ -107,7 +107,8 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         """
         if self.early_stopping:
             raise ValueError(
-                "partial_fit has no validation data, got early_stopping=True. Set "
+                "partial_fit has no validation data, got "
+                f"early_stopping={self.early_stopping!r}. Set "
                 "early_stopping=False, and watch a score between the calls."
             )
         self._validate_params()  # scikit-learn does so in the first call only
@@ -265,7 +266,13 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     @property
     def coherence_(self) -> str | None:
         """How probabilities become coherent, where "auto" is decided."""
+        check_is_fitted(self, "net_")
         return self._form.default_rule if self.coherence == "auto" else self.coherence
+
+    def _validate_params(self):
+        """Check parameters one by one, and the parts of those that have several."""
+        super()._validate_params()
+        check_values(self._all_params(), self._dropped)
 
     def _check_ready(self):
         check_is_fitted(self, "net_")

@@ -34,6 +34,7 @@ __all__ = [
     "PrefixedParams",
     "Settings",
     "check_accepted",
+    "check_values",
     "positive_elements",
     "prefixed",
     "resolve",
@@ -243,6 +244,23 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     )
 
 
+def check_values(params, dropped):
+    """Raise where the parts of a parameter are wrong, which no data are needed to tell.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of a network estimator by name.
+    dropped : tuple of str
+        What the elements of ``dropout`` stand for.
+    """
+    _dropout_shares(params["dropout"], dropped)
+    _class_weight(params["class_weight"])
+    _aggregation(params.get("aggregation", 0.0))
+    positive_elements(params, "learning_rate_init", Real)
+    _early_stopping(params)
+
+
 # -- labels ----------------------------------------------------------------------------
 
 
@@ -382,8 +400,8 @@ def _n_estimators(given, former):
     return given
 
 
-def _dropout(given, dropped, many, X, partial):
-    """Return the shares that are dropped, one for each name in ``dropped``."""
+def _dropout_shares(given, dropped):
+    """Return what ``dropout`` says for each name in ``dropped``: a share or "auto"."""
     one = isinstance(given, (str, Real))
     shares = [given] * len(dropped) if one else list(given)
     right = len(shares) == len(dropped)
@@ -398,6 +416,12 @@ def _dropout(given, dropped, many, X, partial):
             f"or a tuple of {len(dropped)} of these, for {', '.join(dropped)}; got "
             f"{given!r}."
         )
+    return shares
+
+
+def _dropout(given, dropped, many, X, partial):
+    """Return the shares that are dropped, one for each name in ``dropped``."""
+    shares = _dropout_shares(given, dropped)
     n_samples, n_features = X.shape[:2]
     default = list(DROPOUT["many" if many else "single"])
     if many and n_features > n_samples and not partial:
@@ -672,9 +696,15 @@ class PrefixedParams(BaseEstimator):
             setattr(self, name, value)
 
     def _all_params(self):
-        """Return every parameter by name, also those that a subclass does not name."""
-        named = {name: getattr(self, name) for name in self._parameter_constraints}
-        return named | self._prefixed()
+        """Return every parameter by name, also those that a subclass does not name.
+
+        A subclass may have others beside them, and need not declare what they may be.
+        """
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not name.startswith("_") and not name.endswith("_")
+        }
 
     def _prefixed(self):
         return {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}

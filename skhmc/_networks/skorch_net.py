@@ -234,7 +234,7 @@ class Net(NeuralNet):
         Early stopping.
     title : str
         Named in the progress bar.
-    precision : {"full", "tf32", "mixed"}
+    precision : {"float32", "float64", "tf32", "mixed"}
         Of the network's matrix products in training.
     resumable : bool
         Whether pickles hold what it takes to go on with ``go_on_from``.
@@ -253,7 +253,7 @@ class Net(NeuralNet):
         best=None,
         title="fit",
         resumable=False,
-        precision="full",
+        precision="float32",
         **kwargs,
     ):
         self.precision = precision

@@ -474,7 +474,13 @@ def test_a_part_that_does_not_fit_is_an_error_and_changes_nothing(estimator):
     clf = build(estimator, hierarchy, **options).partial_fit(X, Y)
     before = proba(clf, X)
     cases = [
-        ({"optimizer__weight_decay": -1.0}, X, Y, ValueError, "weight_decay value: -1"),
+        (
+            {"optimizer__weight_decay": -1.0},
+            X,
+            Y,
+            ValueError,
+            "optimizer__weight_decay.*got -1.0",
+        ),
         ({"batch_size": -3}, X, Y, ValueError, "'batch_size' parameter"),
         ({"hierarchy": None}, X, Y, ValueError, "hierarchy was changed since"),
         ({"learning_rate_init": 3e37}, 1e5 * X, Y, FloatingPointError, "Lower"),

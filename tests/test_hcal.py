@@ -564,13 +564,13 @@ def test_weights_per_label(stopping):
 def test_early_stopping_restores_the_best_weights(many, monkeypatch):
     X, Y = many
     seen = []
-    score = training._CoherentScore.__call__
+    score = training._HeldOutScore.__call__
 
     def spy(self, net):
         seen.append(self)
         return score(self, net)
 
-    monkeypatch.setattr(training._CoherentScore, "__call__", spy)
+    monkeypatch.setattr(training._HeldOutScore, "__call__", spy)
     clf = fast(
         DAG,
         early_stopping=True,

@@ -8,12 +8,14 @@ import pytest
 import scipy.sparse as sp
 import torch
 from numpydoc.docscrape import ClassDoc
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
 from skhmc._data.targets import read_targets
 from skhmc._networks import parameters
 from skhmc._networks.parameters import resolve
 from skhmc._scoring.label_form import ManyPaths, SinglePath
+from skhmc.coherence import RULES
 
 NETWORKS = [HCALClassifier, HyperbolicHMC, MaxConstraintClassifier]
 TREE = {"a1": "a", "a2": "a"}
@@ -28,7 +30,7 @@ def settings_of(clf, Y=MANY, X=None, **options):
     X = np.zeros((len(Y), 12)) if X is None else X
     before = dict(vars(clf))
     found = resolve(
-        clf._all_params(),
+        clf._params,
         targets,
         X,
         dropped=clf._dropped,
@@ -73,6 +75,9 @@ def test_labels_decide_on_their_loss():
         (0.3, (0.3, 0.3, 0.3)),
         (("auto", 0.1, "auto"), (0.4, 0.1, 0.5)),
         ([0.1, 0.2, np.float32(0.25)], (0.1, 0.2, 0.25)),
+        (np.array([0.1, 0.2, 0.25]), (0.1, 0.2, 0.25)),
+        (np.array(0.25), (0.25, 0.25, 0.25)),
+        (np.array("auto"), (0.4, 0.7, 0.5)),
     ],
 )
 def test_dropout_is_one_share_for_all_or_one_each(given, expected):
@@ -186,6 +191,11 @@ def test_every_description_stands_alone(kind):
         assert not text.lower().startswith(headless), f"{name}: {text}"
 
 
+BY_DEFAULT = HCALClassifier().get_params() | {
+    "optimizer__momentum": 0.9,
+    "optimizer__weight_decay": 0.01,
+}
+
 # -- what is wrong is said before anything is touched ----------------------------------
 
 
@@ -197,8 +207,13 @@ def test_every_description_stands_alone(kind):
         {"aggregation": (0.5, 0)},
         {"learning_rate_init": (-1.0, 1.0)},
         {"early_stopping": "hvr"},
+        {"optimizer": "sgd", "optimizer__momentum": 1.0},
+        {"optimizer__weight_decay": -0.1},
+        {"dropout": np.array(["auto", "none"])},
+        {"dropout": {0.1, 0.2, 0.3}},
+        {"learning_rate_init": (True, 0.1)},
     ],
-    ids=lambda wrong: next(iter(wrong)),
+    ids=lambda wrong: list(wrong)[-1],
 )
 def test_a_wrong_part_leaves_a_fitted_estimator_fitted(wrong):
     clf = HCALClassifier(TREE, hidden_layer_sizes=(4,), max_iter=1, random_state=0)
@@ -206,12 +221,12 @@ def test_a_wrong_part_leaves_a_fitted_estimator_fitted(wrong):
     Y = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [1, 1, 1]])[np.arange(20) % 4]
     clf.hierarchy = Hierarchy.build(TREE, labels=LABELS)
     before = clf.fit(X, Y).predict_proba(X)
-    with pytest.raises(ValueError, match=next(iter(wrong)).split("_")[0]):
+    with pytest.raises(InvalidParameterError, match=list(wrong)[-1]):
         clf.set_params(**wrong).fit(X, Y)
     with pytest.raises(ValueError):  # predictions look at parameters, too
         clf.predict(X)
-    given = HCALClassifier().get_params()
-    clf.set_params(**{name: given[name] for name in wrong})
+    for name in wrong:
+        clf.set_params(**{name: BY_DEFAULT.get(name)})
     np.testing.assert_array_equal(clf.predict_proba(X), before)
 
 
@@ -232,3 +247,51 @@ def test_a_subclass_need_not_declare_what_its_parameters_may_be():
     for kind in (Free, More):
         found = kind(**small).fit(X, Y).predict_proba(X)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.99])
+@pytest.mark.parametrize("coherence", ["max", "min", None])
+def test_early_stopping_judges_what_predict_would_return(threshold, coherence):
+    stopping = settings_of(
+        HCALClassifier(
+            early_stopping="f1_micro", threshold=threshold, coherence=coherence
+        )
+    ).early_stopping
+    assert (stopping.rule, stopping.threshold) == (RULES.get(coherence), threshold)
+    probabilities = settings_of(HCALClassifier(early_stopping=True, coherence=None))
+    assert probabilities.early_stopping.rule is RULES["max"]
+    learned = HyperbolicHMC(early_stopping="f1_micro", coherence="learned")
+    assert settings_of(learned).early_stopping.rule is RULES["max"]
+
+
+def test_the_threshold_decides_when_training_ends():
+    """Above 1 nothing is predicted, so that no epoch is better than the first."""
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    Y = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [1, 1, 1]])[np.arange(60) % 4]
+    clf = HCALClassifier(
+        Hierarchy.build(TREE, labels=LABELS),
+        hidden_layer_sizes=(4,),
+        max_iter=8,
+        schedule="constant",
+        early_stopping="f1_micro",
+        n_iter_no_change=2,
+        threshold=1.0,
+        random_state=0,
+    )
+    assert clf.fit(X, Y).n_iter_ == 3
+    assert clf.set_params(threshold=0.0).fit(X, Y).n_iter_ == 3  # all are, always
+
+
+def test_encoders_are_not_made_for_a_number_that_cannot_be():
+    made = []
+
+    def encoder(input_shape):
+        made.append(1)
+        return torch.nn.Linear(*input_shape, 3)
+
+    X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    Y = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [1, 1, 1]])[np.arange(20) % 4]
+    clf = HCALClassifier(encoder=encoder, max_iter=1, warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="n_estimators=1, but got n_estimators=2"):
+        clf.set_params(n_estimators=2).fit(X, Y)
+    assert len(made) == 1

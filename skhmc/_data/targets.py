@@ -70,8 +70,11 @@ def _frame_values(frame):
 
 
 def _to_floats(values):
-    """Return an array of objects as floats; text, also of digits, is a TypeError."""
-    if values.dtype.kind in "US" or any(isinstance(x, str) for x in values.flat):
+    """Return an array of objects as floats.
+
+    Text, also of digits, complex numbers and dates are a TypeError.
+    """
+    if values.dtype != object or any(isinstance(x, str) for x in values.flat):
         raise TypeError
     unknown = [type(x).__name__ == "NAType" for x in values.flat]  # pandas.NA
     values = values.copy()

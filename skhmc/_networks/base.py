@@ -15,7 +15,13 @@ from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoder
-from skhmc._networks.parameters import PrefixedParams, check_values, resolve
+from skhmc._networks.parameters import (
+    ABSENT,
+    PrefixedParams,
+    check_encoder,
+    check_values,
+    resolve,
+)
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
 from skhmc._scoring.label_form import ManyPaths, OneClass
@@ -156,11 +162,12 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
 
     def _plan(self, X, targets, weight, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
-        params = self._all_params()
+        params = self._params
+        n_estimators = params["n_estimators"]
+        check_encoder(params, former)
         encoders = []
         if self.encoder is not None:  # made first: their width decides what fits
-            n_networks = params.get("n_estimators", 1)
-            encoders = [user_encoder(params, X) for _ in range(n_networks)]
+            encoders = [user_encoder(params, X) for _ in range(n_estimators)]
         settings = resolve(
             params,
             targets,
@@ -177,8 +184,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         if not partial:
             _warn_constant(problem, targets.hierarchy)
         if not encoders:
-            n_networks = settings.n_estimators
-            encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
+            encoders = [perceptron(X.shape[1], settings) for _ in range(n_estimators)]
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
         return settings, problem, side_by_side(networks)
 
@@ -217,6 +223,11 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     def _fitted(self, former, settings, names):
         """Return fitted attributes that this estimator has beside the common ones."""
         return {}
+
+    @property
+    def _params(self):
+        """Every parameter by name, also those that only other networks have."""
+        return ABSENT | self._all_params()
 
     @property
     def _dtype(self):
@@ -272,7 +283,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
     def _validate_params(self):
         """Check parameters one by one, and the parts of those that have several."""
         super()._validate_params()
-        check_values(self._all_params(), self._dropped)
+        check_values(self._params, self._dropped)
 
     def _check_ready(self):
         check_is_fitted(self, "net_")

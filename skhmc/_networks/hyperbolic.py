@@ -21,7 +21,11 @@ from skhmc._networks.label_embedding import (
     learn_table,
 )
 from skhmc._networks.label_similarity import SIMILARITIES
-from skhmc._networks.parameters import EMBEDDING_CONSTRAINTS, NETWORK_CONSTRAINTS
+from skhmc._networks.parameters import (
+    EMBEDDING_CONSTRAINTS,
+    NETWORK_CONSTRAINTS,
+    elements,
+)
 from skhmc._networks.training import Parts
 from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
@@ -89,8 +93,8 @@ class HyperbolicHMC(NetworkHMC):
     coherence : {"auto", "learned", "average", "max", "min", "isotonic", None}
         Rule that makes probabilities coherent with ``hierarchy``, see
         :class:`HCALClassifier`, also for "product"; "auto" is "max", and "learned" is
-        "max" with ``learned_hierarchy_``. None shows the raw scores. May change after
-        ``fit``.
+        "max" with ``learned_hierarchy_``, which ``early_stopping`` does not know yet
+        and takes for "auto". None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -132,7 +136,8 @@ class HyperbolicHMC(NetworkHMC):
         Whether to hold out ``validation_fraction`` of the samples, stop when the
         coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
         epochs, and keep the best weights. The name of another metric watches that:
-        "hierarchical_f1", "f1_micro" or "f1_macro" of what is predicted.
+        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
+        ``threshold`` and ``coherence`` that are set.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -223,7 +228,7 @@ class HyperbolicHMC(NetworkHMC):
         "embedding_weight": [Interval(Real, 0, None, closed="left")],
         "geometry": [StrOptions({"hyperbolic", "euclidean"})],
         "similarity": [StrOptions(set(SIMILARITIES))],
-        "ranking_sample": ["array-like"],
+        "ranking_sample": [tuple, list, np.ndarray],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "max_radius": [None, Interval(Real, 0, 15, closed="right")],
         "tangent_scores": ["boolean"],
@@ -312,6 +317,11 @@ class HyperbolicHMC(NetworkHMC):
         self.verbose = verbose
         self._set_prefixed(prefixed)
 
+    def _validate_params(self):
+        super()._validate_params()
+        _ranking_sample(self.ranking_sample)
+        _check_rates(self.learning_rate_init)
+
     def _check_coherence(self, form):
         form.rule("max" if self.coherence == "learned" else self.coherence)
 
@@ -360,8 +370,8 @@ class HyperbolicHMC(NetworkHMC):
         )
         # weight decay would pull the points to the origin
         rates = [("table", {"lr": _points_rate(settings), "weight_decay": 0.0})]
-        own = LearntFrom(pairs, self.geometry)
-        return Parts(network, criterion, encoder.user_modules, rates, own)
+        learnt_from = LearntFrom(pairs, self.geometry)
+        return Parts(network, criterion, encoder.user_modules, rates, learnt_from)
 
     def _check_kept(self, problem):
         """Raise where training cannot go on, or not in parts."""
@@ -385,9 +395,9 @@ class HyperbolicHMC(NetworkHMC):
 
     def _ranking(self, problem, pairs):
         """Return what maps points of labels to the losses of their pairs, L_2."""
-        n_pairs, n_negatives = _ranking_sample(self.ranking_sample)
         if self.mode == "flat":
             return None
+        n_pairs, n_negatives = _ranking_sample(self.ranking_sample)
         order = problem.form.order  # the network's
         counts = pairs.together[order][:, order].tocsr()
         counts.sort_indices()
@@ -463,27 +473,31 @@ class LearntFrom(NamedTuple):
 
 def _ranking_sample(given):
     """Return the numbers of pairs and of labels per pair that are drawn, checked."""
-    right = len(given) == 2
-    for number in given:
-        right = right and isinstance(number, Integral) and number >= 1
+    numbers = elements(given)
+    right = len(numbers) == 2
+    for number in numbers:
+        whole = isinstance(number, Integral) and not isinstance(number, bool)
+        right = right and whole and number >= 1
     if not right:
         raise InvalidParameterError(
             f"The 'ranking_sample' parameter must be a tuple of two integers of at "
             f"least 1, the number of pairs drawn per step and that of labels drawn per "
             f"pair, got {given!r}."
         )
-    return tuple(int(number) for number in given)
+    return tuple(int(number) for number in numbers)
 
 
 def _points_rate(settings):
     """Return the learning rate of the points: coordinates grow with the radius."""
     rate, *more = settings.learning_rates
-    if len(more) > 1:
-        raise InvalidParameterError(
-            f"The 'learning_rate_init' parameter must be a number, or a pair of the "
-            f"rate of the network and that of the points, got "
-            f"{tuple(settings.learning_rates)!r}."
-        )
     if more:
         return more[0]
     return POINTS_FACTOR * settings.optimizer_options.get("lr", rate)
+
+
+def _check_rates(given):
+    if len(elements(given)) > 2:
+        raise InvalidParameterError(
+            f"The 'learning_rate_init' parameter must be a number, or a pair of the "
+            f"rate of the network and that of the points, got {given!r}."
+        )

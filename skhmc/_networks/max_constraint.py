@@ -93,7 +93,8 @@ class MaxConstraintClassifier(NetworkHMC):
         Whether to hold out ``validation_fraction`` of the samples, stop when the
         coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
         epochs, and keep the best weights. The name of another metric watches that:
-        "hierarchical_f1", "f1_micro" or "f1_macro" of what is predicted.
+        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
+        ``threshold`` and ``coherence`` that are set.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10

@@ -8,6 +8,7 @@ building and training a network look at.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -22,19 +23,22 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
-from skhmc.coherence import is_single_path, stopping_points
+from skhmc.coherence import Rule, is_single_path, stopping_points
 from skhmc.metrics import Metric, find_metric
 from skhmc.nn.losses import find_loss
 from skhmc.nn.rows import RowAdamW
 
 __all__ = [
+    "ABSENT",
     "EMBEDDING_CONSTRAINTS",
     "ENSEMBLE_CONSTRAINTS",
     "NETWORK_CONSTRAINTS",
     "PrefixedParams",
     "Settings",
     "check_accepted",
+    "check_encoder",
     "check_values",
+    "elements",
     "positive_elements",
     "prefixed",
     "resolve",
@@ -72,6 +76,15 @@ DTYPES = {
 }
 BALANCED_CAP = 3.0  # "balanced" weighs nothing more than so many times its opposite
 CHUNK = 32  # samples per class mean
+# parameters that some networks lack, and what they do without them
+ABSENT = {
+    "label_loss": "bce",
+    "leaf_prediction": "auto",
+    "linear_head": False,
+    "normalize_features": False,
+    "aggregation": 0.0,
+    "n_estimators": 1,
+}
 # what the one cycle is told by the data, and not by the user
 STEPS = {"optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch"}
 STEPS |= {"last_epoch"}
@@ -119,6 +132,8 @@ class EarlyStopping(NamedTuple):
     """When training ends early."""
 
     metric: Metric  # of what is predicted for the samples held out
+    rule: Rule | None  # that makes scores coherent
+    threshold: float | None  # above which a label is predicted
     share: float  # of the samples held out
     patience: int  # epochs
     tol: float  # least rise that counts
@@ -170,7 +185,8 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     Parameters
     ----------
     params : dict
-        Parameters of a network estimator by name, with those that are handed on.
+        Parameters of a network estimator by name, with those that are handed on, and
+        with those of ``ABSENT`` that it lacks.
     targets : Targets
         Labels in the order of Y's columns.
     X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
@@ -192,7 +208,6 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     -------
     Settings
     """
-    _check_encoder_options(params)
     form, label_loss, leaf_prediction = _label_form(params, targets, former, partial)
     many = isinstance(form, ManyPaths)
     n_labels = form.hierarchy.n_labels
@@ -200,8 +215,8 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     if n_encoded is None:
         sizes = positive_elements(params, "hidden_layer_sizes", Integral)
         n_encoded = sizes[-1] if sizes else X.shape[1]
-    linear_head = _linear_head(params.get("linear_head"), n_labels, n_encoded)
-    aggregation, chunk = _aggregation(params.get("aggregation", 0.0))
+    linear_head = _linear_head(params["linear_head"], n_labels, n_encoded)
+    aggregation, chunk = _aggregation(params["aggregation"])
     n_sampled = _n_sampled_labels(params, n_labels, label_loss, aggregation)
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
@@ -213,7 +228,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         label_loss=label_loss,
         leaf_prediction=leaf_prediction,
         class_weight=_class_weight(params["class_weight"]),
-        n_estimators=_n_estimators(params.get("n_estimators", 1), former),
+        n_estimators=params["n_estimators"],
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
         sparse_input=_stays_sparse(X, former),
@@ -234,7 +249,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_sampled_labels=n_sampled,
         row_gradients=row_gradients,
         max_iter=1 if partial else params["max_iter"],
-        early_stopping=_early_stopping(params),
+        early_stopping=_early_stopping(params, form),
         callbacks=callbacks,
         callback_options=callback_options,
         copy_input=params["encoder"] is not None,
@@ -250,15 +265,16 @@ def check_values(params, dropped):
     Parameters
     ----------
     params : dict
-        Parameters of a network estimator by name.
+        As :func:`resolve` takes them.
     dropped : tuple of str
         What the elements of ``dropout`` stand for.
     """
     _dropout_shares(params["dropout"], dropped)
     _class_weight(params["class_weight"])
-    _aggregation(params.get("aggregation", 0.0))
+    _aggregation(params["aggregation"])
     positive_elements(params, "learning_rate_init", Real)
-    _early_stopping(params)
+    _stopping_metric(params)
+    _check_named_optimizer(params)
 
 
 # -- labels ----------------------------------------------------------------------------
@@ -266,8 +282,8 @@ def check_values(params, dropped):
 
 def _label_form(params, targets, former, partial):
     """Return how labels are scored, the name of their loss, and where paths end."""
-    label_loss = params.get("label_loss", "bce")
-    leaf_prediction = params.get("leaf_prediction", "auto")
+    label_loss = params["label_loss"]
+    leaf_prediction = params["leaf_prediction"]
     if former is not None:
         return _former_form(label_loss, leaf_prediction, targets, former)
     hierarchy = targets.hierarchy
@@ -378,7 +394,17 @@ def _class_weight(given):
 # -- the network -----------------------------------------------------------------------
 
 
-def _check_encoder_options(params):
+def check_encoder(params, former):
+    """Raise when the network's encoders cannot be as parameters say.
+
+    Parameters
+    ----------
+    params : dict
+        As :func:`resolve` takes them.
+    former : Former or None
+        What a former call left, if training goes on from its weights.
+    """
+    _check_n_estimators(params["n_estimators"], former)
     given = params["encoder"]
     options = prefixed(params, "encoder")
     if options and (given is None or isinstance(given, torch.nn.Module)):
@@ -388,22 +414,23 @@ def _check_encoder_options(params):
         )
 
 
-def _n_estimators(given, former):
-    if former is not None:
-        module = former.net.module_
-        before = len(getattr(module, "members", [module]))
-        if given != before:
-            raise ValueError(
-                f"Training goes on with n_estimators={before}, but got "
-                f"n_estimators={given}. Set it back, or start anew."
-            )
-    return given
+def _check_n_estimators(given, former):
+    if former is None:
+        return
+    module = former.net.module_
+    before = len(getattr(module, "members", [module]))
+    if given != before:
+        raise ValueError(
+            f"Training goes on with n_estimators={before}, but got "
+            f"n_estimators={given}. Set it back, or start anew."
+        )
 
 
 def _dropout_shares(given, dropped):
     """Return what ``dropout`` says for each name in ``dropped``: a share or "auto"."""
-    one = isinstance(given, (str, Real))
-    shares = [given] * len(dropped) if one else list(given)
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    shares = list(given) if _is_sequence(given) else [given] * len(dropped)
     right = len(shares) == len(dropped)
     for share in shares:
         if isinstance(share, str):
@@ -452,7 +479,7 @@ def _linear_head(given, n_labels, n_encoded):
 
 
 def _normalize_features(params, linear_head, many, former):
-    given = params.get("normalize_features", False)
+    given = params["normalize_features"]
     if former is not None:
         _check_kept("normalize_features", given, former.normalize_features)
         return former.normalize_features
@@ -522,6 +549,21 @@ def _optimizer(params, device):
     return kind, options | given
 
 
+def _check_named_optimizer(params):
+    """Raise where a named optimizer gets a value that cannot train."""
+    if not isinstance(params["optimizer"], str):
+        return  # a class checks its own
+    given = prefixed(params, "optimizer")
+    for name, limit in (("weight_decay", np.inf), ("momentum", 1)):
+        value = given.get(name, 0)
+        if not _is_number(value) or not 0 <= value < limit:
+            below = "" if limit == np.inf else f" and below {limit}"
+            raise InvalidParameterError(
+                f"The 'optimizer__{name}' parameter must be a finite number of at "
+                f"least 0{below}, got {value!r}."
+            )
+
+
 def _is_plain_adamw(params):
     """Tell whether nothing but AdamW in its plain form sees the gradients."""
     given = prefixed(params, "optimizer")
@@ -542,13 +584,34 @@ def _learning_rates(params):
     return rates
 
 
-def _early_stopping(params):
+def _stopping_metric(params):
+    """Return the metric that early stopping watches, or None."""
     given = params["early_stopping"]
     if not given:
         return None
     name = given if isinstance(given, str) else "au_prc"
+    try:
+        return find_metric(name, "stopping")
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"The 'early_stopping' parameter must be a bool or the name of a metric: "
+            f"{error}"
+        ) from error
+
+
+def _early_stopping(params, form):
+    metric = _stopping_metric(params)
+    if metric is None:
+        return None
+    # Probabilities are judged as the hierarchy makes them coherent; predictions as
+    # predict will return them, but where their hierarchy is learnt afterwards.
+    coherence = "auto"
+    if metric.response == "predict" and params["coherence"] != "learned":
+        coherence = params["coherence"]
     return EarlyStopping(
-        find_metric(name, "stopping"),
+        metric,
+        form.rule(coherence),
+        params["threshold"],
         params["validation_fraction"],
         params["n_iter_no_change"],
         params["tol"],
@@ -612,14 +675,28 @@ def _copied(item):
 
 
 def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def elements(given):
+    """Return what a sequence holds, or else a value by itself, in a list."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    if _is_sequence(given):
+        return list(given)
+    return [given]
+
+
+def _is_sequence(given):
+    return isinstance(given, Sequence) and not isinstance(given, str)
 
 
 def positive_elements(params, name, kind):
     """Return a parameter that is a number or a sequence of them as a list, checked."""
     given = params[name]
-    values = np.atleast_1d(given).tolist()
-    if not all(isinstance(value, kind) and 0 < value < np.inf for value in values):
+    values = elements(given)
+    right = (_is_number(value) and isinstance(value, kind) for value in values)
+    if not all(right) or not all(0 < value < np.inf for value in values):
         raise InvalidParameterError(
             f"The {name!r} parameter must hold positive numbers ({kind.__name__}), got "
             f"{given!r}."

@@ -296,15 +296,16 @@ def side_by_side(parts):
 # -- training --------------------------------------------------------------------------
 
 
-class _CoherentScore:
-    """A metric of a net's coherent predictions, or probabilities, on rows held out."""
+class _HeldOutScore:
+    """A metric of a net's predictions, or probabilities, on rows held out."""
 
-    def __init__(self, metric, dataset, Y, weight, form):
-        self.metric = metric
+    def __init__(self, stopping, dataset, Y, weight, form):
+        self.metric = stopping.metric
+        self.threshold = stopping.threshold
         self.dataset = dataset
         self.Y = Y
         self.form = form
-        self.rule = form.rule("auto")
+        self.rule = stopping.rule
         self.weight = None if weight is None else weight.mean(axis=1)
         values = Y.data if sp.issparse(Y) else Y
         heavy = 1 if weight is None else self.weight.sum()
@@ -323,7 +324,7 @@ class _CoherentScore:
 
     def _respond(self, logits):
         if self.metric.response == "predict":
-            return self.form.predict(logits, self.rule, None)
+            return self.form.predict(logits, self.rule, self.threshold)
         return self.form.proba(logits, self.rule)
 
 
@@ -443,9 +444,9 @@ def _watched(problem, settings, module):
         copy=settings.copy_input,
         sparse=module.takes_sparse,
     )
-    metric = settings.early_stopping.metric
     Y = problem.Y[held_out]
-    return _CoherentScore(metric, dataset, Y, weight, problem.form)
+    stopping = settings.early_stopping
+    return _HeldOutScore(stopping, dataset, Y, weight, problem.form)
 
 
 def _with_prefix(name, options):

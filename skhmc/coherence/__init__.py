@@ -16,6 +16,7 @@ from skhmc.coherence._labels import close_upward, most_specific, violations
 from skhmc.coherence._labels import is_single_path as is_single_path
 from skhmc.coherence._labels import stopping_points as stopping_points
 from skhmc.coherence._rules import RULES as RULES
+from skhmc.coherence._rules import Rule as Rule
 from skhmc.coherence._rules import RuleNames as RuleNames
 from skhmc.coherence._scores import (
     average_constraint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -555,7 +555,7 @@ def initialise(
     Raises
     ------
     TypeError
-        When a module has parameters and nothing says how to initialise them.
+        When a module has a parameter that nothing initialises.
     """
     for name, part in module.named_modules():
         if part in user_modules:
@@ -572,9 +572,11 @@ def _reset(part: nn.Module, name: str, generator: torch.Generator) -> None:
         return  # the module that has the list initialises what is in it
     unknown = dict(_own_parameters(part))
     if _takes_generator(getattr(part, "reset_parameters", None)):
+        _forget(unknown.values())
         part.reset_parameters(generator)
-        return
-    if isinstance(part, nn.Linear):
+        # also where the method is inherited, and knows nothing of a new parameter
+        unknown = {key: value for key, value in unknown.items() if _is_unset(value)}
+    elif isinstance(part, nn.Linear):
         draw_linear(part.weight, part.bias, generator)
         unknown.pop("weight", None)
         unknown.pop("bias", None)
@@ -584,10 +586,22 @@ def _reset(part: nn.Module, name: str, generator: torch.Generator) -> None:
         parameter = next(iter(unknown))
         raise TypeError(
             f"{where} has the parameter {parameter!r} and no method "
-            f"reset_parameters(generator) to initialise it. Write one that draws all "
-            f"parameters of {kind} from the generator, or put the module into "
+            f"reset_parameters(generator) that initialises it. Write one that draws "
+            f"all parameters of {kind} from the generator, or put the module into "
             f"user_modules to leave it as it is."
         )
+
+
+@torch.no_grad()
+def _forget(parameters: Iterable[nn.Parameter]) -> None:
+    """Fill what is trained with NaN, which shows whether anything is drawn for it."""
+    for parameter in parameters:
+        if parameter.requires_grad:
+            parameter.fill_(math.nan)
+
+
+def _is_unset(parameter: nn.Parameter) -> bool:
+    return bool(parameter.requires_grad and parameter.isnan().any())
 
 
 def _own_parameters(part: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

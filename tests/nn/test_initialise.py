@@ -141,7 +141,19 @@ class Scaled(nn.Linear):
 class Drawn(Scaled):
     def reset_parameters(self, generator=None):
         if generator is not None:
-            nn.init.uniform_(self.scale, generator=generator)
+            for parameter in self.parameters():
+                nn.init.uniform_(parameter, generator=generator)
+
+
+class Heir(Drawn):
+    """Has a parameter that the inherited method does not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.levels = nn.ParameterList([torch.empty(2)])
+
+    def parameters(self, recurse=True):
+        return [self.weight, self.bias, self.scale]
 
 
 class Lists(nn.Module):
@@ -157,12 +169,13 @@ class Lists(nn.Module):
         (nn.Embedding(3, 2), "Embedding", "weight"),
         (Scaled(), "Scaled", "scale"),
         (Lists(), "Lists", "levels.0"),
+        (Heir(), "Heir", "levels.0"),
     ],
 )
 def test_parameters_that_nothing_initialises_are_an_error(module, who, parameter):
     message = (
         f"'1', a {who}, has the parameter {parameter!r} and no method "
-        f"reset_parameters(generator) to initialise it. Write one that draws all "
+        f"reset_parameters(generator) that initialises it. Write one that draws all "
         f"parameters of {who} from the generator, or put the module into user_modules"
     )
     with pytest.raises(TypeError, match=re.escape(message)):
@@ -175,5 +188,7 @@ def test_parameters_that_nothing_initialises_are_an_error(module, who, parameter
 def test_a_module_that_initialises_itself():
     layer = Drawn()
     initialise(layer, generator(), generator())
-    expected = torch.empty(2).uniform_(generator=generator())
-    assert torch.equal(layer.scale, expected)
+    draws = generator()
+    for parameter in layer.parameters():
+        expected = torch.empty(parameter.shape).uniform_(generator=draws)
+        assert torch.equal(parameter, expected)

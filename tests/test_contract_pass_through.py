@@ -7,19 +7,29 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LoadInitState,
+    TrainEndCheckpoint,
+)
 from skorch.callbacks import LRScheduler as SkorchScheduler
 from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
 
 from skhmc import MaxConstraintClassifier
 from skhmc.metrics import au_prc_scorer
-from tests.contract import assert_same, build, every_estimator
+from tests.contract import assert_same, build, every_estimator, one_estimator
 from tests.contract import task as make
 
 
@@ -227,7 +237,10 @@ class Careless(Callback):
 
 
 class Locked(Careless):
+    """Holds what cannot be copied, as a writer to a file does."""
+
     def __init__(self):
+        super().__init__()
         self.lock = threading.Lock()
 
 
@@ -237,10 +250,85 @@ def test_callbacks_need_not_be_cloned_to_be_copied(estimator):
     clf = fit(estimator, callbacks=[mine])
     assert mine.seen == []
     assert dict(clf.net_.callbacks_)["Careless"].seen == [1, 2, 3]
-    with pytest.raises(
-        InvalidParameterError, match="cannot be copied.*pair .name, cla"
-    ):
-        fit(estimator, callbacks=[Locked()])
+    locked = Locked()
+    clf = fit(estimator, callbacks=[locked])
+    assert locked.seen == []
+    assert dict(clf.net_.callbacks_)["Locked"].seen == [1, 2, 3]
+    assert dict(clf.net_.callbacks_)["Locked"].lock is locked.lock
+
+
+@one_estimator
+def test_callbacks_that_share_something_go_on_sharing_it(estimator):
+    class Reader(Careless):
+        def __init__(self, other):
+            super().__init__()
+            self.other = other
+            self.record = other.seen
+
+    mine = Careless()
+    clf = fit(estimator, callbacks=[("reads", Reader(mine)), ("writes", mine)])
+    used = dict(clf.net_.callbacks_)
+    assert used["reads"].other is used["writes"] is not mine
+    assert used["reads"].record is used["writes"].seen and mine.seen == []
+    assert used["reads"].record == [1, 2, 3]
+
+
+@one_estimator
+def test_a_checkpoint_of_skorch_is_where_the_next_training_starts(estimator, tmp_path):
+    checkpoint = TrainEndCheckpoint(dirname=tmp_path, sink=lambda text: None)
+    start = LoadInitState(checkpoint)
+    options = {"callbacks": [checkpoint, start], "schedule": "constant"}
+    first = fit(estimator, **options)
+    again = fit(estimator, **options)  # from the weights that the first one left
+    assert again.n_iter_ == 2 * first.n_iter_
+
+
+@one_estimator
+def test_a_checkpoint_keeps_the_weights_of_the_best_epoch(estimator, tmp_path):
+    best = Checkpoint("train_loss_best", dirname=tmp_path, sink=lambda text: None)
+    clf = fit(estimator, callbacks=[best], max_iter=4)
+    assert (tmp_path / "params.pt").exists()
+    flags = [epoch["train_loss_best"] for epoch in clf.net_.history]
+    losses = [epoch["train_loss"] for epoch in clf.net_.history]
+    assert flags == [a == min(losses[: k + 1]) for k, a in enumerate(losses)]
+    assert "train_loss_best" not in clf.history_[0]
+    # the name of the score itself is no sign of a best epoch, as skorch says
+    with pytest.warns(UserWarning, match="Perhaps you meant to set the parameter"):
+        wrong = Checkpoint("train_loss", dirname=tmp_path, sink=lambda text: None)
+        fit(estimator, callbacks=[wrong])
+    with pytest.warns(UserWarning, match="valid_score_best"):
+        wrong = Checkpoint("valid_score", dirname=tmp_path, sink=lambda text: None)
+        fit(estimator, callbacks=[wrong], early_stopping=True, max_iter=2)
+
+
+@one_estimator
+@pytest.mark.parametrize("callback", [EarlyStopping(), Checkpoint()])
+def test_a_monitor_that_no_epoch_has_is_an_error_that_names_those_there_are(
+    estimator, callback
+):
+    with pytest.raises(ValueError, match=r"valid_loss.* There are .*'train_loss'"):
+        fit(estimator, callbacks=[callback])
+
+
+@one_estimator
+@pytest.mark.parametrize(
+    "callback",
+    [EpochScoring("f1_micro", on_train=True), ("score", EpochScoring), BatchScoring],
+)
+def test_callbacks_that_score_data_are_refused_with_what_to_do(estimator, callback):
+    with pytest.raises(InvalidParameterError, match="scores a net.*early_stopping"):
+        fit(estimator, callbacks=[callback])
+
+
+@pytest.mark.parametrize("kind", ["many", "paths"])
+@every_estimator
+def test_the_net_predicts_as_the_estimator_does(estimator, kind):
+    hierarchy, X, Y = make(kind)
+    clf = build(estimator, hierarchy, max_iter=2).fit(X, Y)
+    for given in (X, X.astype(np.float64), X.tolist(), sp.csr_matrix(X)):
+        assert_same(clf.net_.predict_proba(given), clf.predict_proba(X))
+    assert_same(clf.net_.predict(X), clf.predict(X))
+    assert len(clf.net_.forward(X)) == len(X)
 
 
 @pytest.fixture

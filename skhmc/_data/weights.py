@@ -27,6 +27,7 @@ __all__ = [
 ROWS_PER_BLOCK = 1024
 CELLS_PER_BLOCK = 2**22  # what is made dense at a time
 SMOOTHING = 1e-4  # the rate of a label that no training row has
+MAX_CLASS_WEIGHT = 1e9  # losses times more could overflow in float32
 TINY = np.finfo(np.float64).tiny
 
 
@@ -200,10 +201,11 @@ def read_class_weight(class_weight, hierarchy):
     weight = np.ones(hierarchy.n_labels)
     for label, value in class_weight.items():
         number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (number and 0 <= value < np.inf):
+        if not (number and 0 <= value <= MAX_CLASS_WEIGHT):
             raise InvalidParameterError(
-                f"Expected class_weight to hold finite numbers of at least 0, got "
-                f"{value!r} for label {label!r}."
+                f"Expected class_weight to hold finite numbers, at most "
+                f"{MAX_CLASS_WEIGHT:.0e} and at least 0, got {value!r} for label "
+                f"{label!r}."
             )
         weight[hierarchy.position(label)] = value
     return weight

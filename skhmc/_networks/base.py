@@ -28,7 +28,7 @@ from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._scoring.top_k import TopKMixin
-from skhmc._utils.messages import name_list
+from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
@@ -226,8 +226,12 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
 
     @property
     def _params(self):
-        """Every parameter by name, also those that only other networks have."""
-        return ABSENT | self._all_params()
+        """Every parameter by name, also those that only other networks have.
+
+        Numbers of numpy, as searches have them, are plain: torch asks for such.
+        """
+        params = ABSENT | self._all_params()
+        return {name: plain(value) for name, value in params.items()}
 
     @property
     def _dtype(self):

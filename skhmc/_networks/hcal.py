@@ -179,7 +179,8 @@ class HCALClassifier(NetworkHMC):
     n_iter_ : int
         Number of epochs trained.
     net_ : skorch.NeuralNet
-        The trained net.
+        The trained net. Its ``predict_proba`` has the columns of Y, the output of its
+        module a column order of its own.
     n_features_in_ : int
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)

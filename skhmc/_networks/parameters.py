@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from copy import deepcopy
+from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
@@ -17,10 +18,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
+from skhmc._networks.skorch_net import scores_data
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
 from skhmc.coherence import Rule, is_single_path, stopping_points
@@ -644,6 +646,14 @@ def _callbacks(params):
                 f"callbacks holds {item!r}; expected instances or classes of "
                 f"skorch.callbacks.Callback, or pairs (name, callback)."
             )
+        if scores_data(callback):
+            raise InvalidParameterError(
+                f"callbacks holds {item!r}, which scores a net on data of its own. A "
+                f"network knows its labels only in an order of its own, and holds out "
+                f"no data. Use early_stopping, with True or the name of a metric, "
+                f"whose score of every epoch is history_'s valid_score; or a callback "
+                f"with a method on_epoch_end that scores net.predict_proba(X)."
+            )
         kind = callback if isinstance(callback, type) else type(callback)
         names.add(name or kind.__name__)
     given = prefixed(params, "callbacks")
@@ -653,22 +663,32 @@ def _callbacks(params):
                 f"callbacks__{key} is for no callback that there is. Expected the name "
                 f"to be one of {sorted(names)}."
             )
-    return [_copied(item) for item in items], given
+    return _copied(items), given
 
 
-def _copied(item):
-    """Return a copy of a callback, so that a fit leaves the user's as it is."""
-    try:
-        return clone(item, safe=False)
-    except Exception:  # skorch asks less of a constructor than scikit-learn
-        pass
-    try:
-        return deepcopy(item)
-    except Exception as error:
-        raise InvalidParameterError(
-            f"callbacks holds {item!r}, which cannot be copied ({error}). Give its "
-            f"class, as a pair (name, class), and arguments as callbacks__name__*."
-        ) from error
+def _copied(items):
+    """Return copies of callbacks, so that a fit leaves the user's as they are.
+
+    What several share they share afterwards, too: a callback that others look at, say.
+    What cannot be copied, such as an open file, is left as it is.
+    """
+    copies = {}  # by identity, as deepcopy looks for them
+    for item in items:
+        callback = item[1] if isinstance(item, tuple) else item
+        if not isinstance(callback, type):
+            copies.setdefault(id(callback), copy(callback))
+    for callback in list(copies.values()):
+        for name, value in vars(callback).items():
+            with suppress(Exception):
+                vars(callback)[name] = deepcopy(value, copies)
+    return [_replaced(item, copies) for item in items]
+
+
+def _replaced(item, copies):
+    if isinstance(item, tuple):
+        name, callback = item
+        return name, copies.get(id(callback), callback)
+    return copies.get(id(item), item)
 
 
 # -- reading parameters ----------------------------------------------------------------

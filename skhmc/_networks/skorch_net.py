@@ -9,14 +9,18 @@ from threading import Lock
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_array
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.callbacks.scoring import ScoringBase
+from skorch.exceptions import SkorchException
 from tqdm.auto import tqdm
 
-from skhmc._networks.batches import Batches
+from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_state
+from skhmc._scoring.outputs import Blocks
 
-__all__ = ["Net", "resolve_device"]
+__all__ = ["Net", "resolve_device", "scores_data"]
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
@@ -50,6 +54,12 @@ def resolve_device(device):
             f"{torch.cuda.device_count()} CUDA devices. Use device='auto' or 'cpu'."
         )
     return str(parsed)
+
+
+def scores_data(callback):
+    """Tell callbacks of skorch that score a net, by columns that it does not have."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    return issubclass(kind, ScoringBase) and not issubclass(kind, PassthroughScoring)
 
 
 class _Progress(Callback):
@@ -138,6 +148,7 @@ class _BestWeights(Callback):
     def on_epoch_end(self, net, **kwargs):
         score = self.score(net)
         net.history.record("valid_score", score)
+        net.history.record("valid_score_best", bool(score > self.best_))
         warm_up = net.schedule_options.get("pct_start", 0.3)
         rising = len(net.history) < warm_up * net.max_epochs
         rising = rising and net.schedule == "onecycle"
@@ -230,6 +241,10 @@ class Net(NeuralNet):
         Of torch.optim.lr_scheduler.
     schedule_options : dict
         What the schedule's class takes; skorch's LRScheduler takes more.
+    form : ManyPaths or SinglePath
+        How labels are scored, which :meth:`predict_proba` needs.
+    copy_input : bool
+        Whether the module may write into batches of X.
     best : tuple (score, patience, tol) or None
         Early stopping.
     title : str
@@ -250,6 +265,8 @@ class Net(NeuralNet):
         generator=None,
         schedule="onecycle",
         schedule_options=None,
+        form=None,
+        copy_input=False,
         best=None,
         title="fit",
         resumable=False,
@@ -261,6 +278,8 @@ class Net(NeuralNet):
         self.schedule = schedule
         self.schedule_options = schedule_options or {}
         self.resumable = resumable
+        self.form = form
+        self.copy_input = copy_input
         self.best = best
         self.title = title
         self.stopped_early = False
@@ -286,6 +305,48 @@ class Net(NeuralNet):
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
+        except (KeyError, SkorchException) as error:
+            if method_name != "on_epoch_end" or "history" not in str(error):
+                raise
+            names = sorted(set(self.history[-1]) - {"batches"})
+            raise ValueError(
+                f"A callback looks for something that the history of this fit does not "
+                f"have: {error.args[0]} There are {names}. Set its monitor to one of "
+                f"these; early_stopping=True adds 'valid_score' and "
+                f"'valid_score_best'."
+            ) from error
+
+    def get_dataset(self, X, y=None):
+        """Return what batches are cut from, also of an X that was not read yet."""
+        if isinstance(X, SliceDataset):
+            return X
+        X = check_array(
+            X,
+            accept_sparse="csr",
+            dtype=torch.empty(0, dtype=self.dtype).numpy().dtype,
+            order="C",
+            allow_nd=True,
+        )
+        sparse = self.module_.takes_sparse
+        return SliceDataset(X, dtype=self.dtype, copy=self.copy_input, sparse=sparse)
+
+    def predict_proba(self, X):
+        """Return coherent probabilities (n_samples, n_labels), in the order of Y.
+
+        Also after a 1-D y these are of all labels. The network's own output, which
+        ``forward`` returns, are logits in an order of its own.
+        """
+        dataset = self.get_dataset(X)
+        rule = self.form.rule("auto")
+        blocks = Blocks(self.logits(dataset), len(dataset))
+        return blocks.map(lambda logits: self.form.proba(logits, rule)).array()
+
+    def predict(self, X):
+        """Return coherent indicators (n_samples, n_labels), in the order of Y."""
+        dataset = self.get_dataset(X)
+        rule = self.form.rule("auto")
+        blocks = Blocks(self.logits(dataset), len(dataset))
+        return blocks.map(lambda x: self.form.predict(x, rule, None)).indicators(False)
 
     def go_on_from(self, former):
         """Take over the history, and what the optimizer remembers of every weight."""
@@ -348,6 +409,9 @@ class Net(NeuralNet):
         record["learning_rate"] = self.optimizer_.param_groups[-1]["lr"]
         for name, value in record.items():
             self.history.record(name, value)
+        before = [epoch.get("train_loss", np.inf) for epoch in self.history[:-1]]
+        best = record["train_loss"] < min(before, default=np.inf)
+        self.history.record("train_loss_best", bool(best))
         if not np.isfinite(record["train_loss"]):
             raise FloatingPointError(self._diverged("The training loss"))
 
@@ -366,6 +430,12 @@ class Net(NeuralNet):
         for X, _ in Batches(dataset, size, self.device):
             with torch.inference_mode():  # not around the yield: it would leak out
                 logits = self.module_(X).cpu().numpy()
+            if not np.isfinite(logits).all():
+                raise FloatingPointError(
+                    "The network's scores of these samples became infinite or NaN. X "
+                    "may hold much larger numbers than in training: look at its range, "
+                    "and scale it, for instance with StandardScaler in a Pipeline."
+                )
             n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
             yield from np.array_split(logits, n_parts)
 

@@ -366,6 +366,8 @@ def train(parts, problem, settings):
         schedule=settings.schedule,
         schedule_options=settings.schedule_options,
         best=best,
+        form=problem.form,
+        copy_input=settings.copy_input,
         title=settings.title,
         resumable=problem.partial,
         precision=settings.precision,
@@ -470,10 +472,15 @@ def _optimizer_options(settings, parts):
     return options
 
 
+def _is_of_the_user(key):
+    """Tell what history_ shows from what only callbacks of skorch look at."""
+    return key != "batches" and not key.endswith("_best")
+
+
 def _trained(net, n_expected):
     """Return a net and its record; warn if it was interrupted."""
     history = [
-        {key: value for key, value in epoch.items() if key != "batches"}
+        {key: value for key, value in epoch.items() if _is_of_the_user(key)}
         for epoch in net.history
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]

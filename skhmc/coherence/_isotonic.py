@@ -5,7 +5,11 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from skhmc._utils.levels import ROWS_PER_BLOCK
-from skhmc.coherence._scores import apply_by_label, raise_to_descendants
+from skhmc.coherence._scores import (
+    apply_by_label,
+    as_finite_floats,
+    raise_to_descendants,
+)
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["check_tree", "fit_isotonic", "isotonic_constraint"]
@@ -71,7 +75,8 @@ def isotonic_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
 def fit_isotonic(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     """Do what :func:`isotonic_constraint` does with values (n_labels, n_samples)."""
     check_tree(hierarchy)
-    dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    values = as_finite_floats(values, hierarchy)
+    dtype = values.dtype
     n_samples = values.shape[1]
     blocks = np.split(
         values.astype(np.float64), range(ROWS_PER_BLOCK, n_samples, ROWS_PER_BLOCK), 1

@@ -7,6 +7,7 @@ and writes whole rows. It may overwrite what it is given.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +18,7 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "apply_by_label",
+    "as_finite_floats",
     "average_constraint",
     "average_of_both",
     "lower_to_ancestors",
@@ -25,6 +27,7 @@ __all__ = [
     "multiply_conditionals",
     "product_constraint",
     "raise_to_descendants",
+    "read_scores",
     "score_violations",
 ]
 
@@ -50,9 +53,33 @@ def apply_by_label(
     -------
     ndarray of shape (n_samples, n_labels)
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
+    scores = read_scores(scores, hierarchy)
     return transposed(constrain(transposed(scores), hierarchy))
+
+
+def read_scores(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
+    """Return scores (n_samples, n_labels) as numbers; NaN is an error.
+
+    Their dtype stays what it is, but that of objects becomes float64.
+    """
+    scores = np.asarray(scores)
+    if scores.dtype == object:
+        with suppress(TypeError, ValueError):
+            scores = scores.astype(np.float64)
+    if scores.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Expected scores to be numbers, got dtype {scores.dtype}. Pass an array "
+            f"of probabilities or logits of shape (n_samples, n_labels)."
+        )
+    check_width(scores, hierarchy)
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        row, column = np.argwhere(np.isnan(scores))[0].tolist()
+        raise ValueError(
+            f"Expected scores to be numbers, got NaN for label "
+            f"{hierarchy.labels[column]!r} in row {row}. Unknown scores cannot be "
+            f"coherent; fill them, or drop the row."
+        )
+    return scores
 
 
 # -- on values by label ----------------------------------------------------------------
@@ -70,9 +97,31 @@ def lower_to_ancestors(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
 
 def average_of_both(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
     """Do what :func:`average_constraint` does."""
+    values = as_finite_floats(values, hierarchy)
     raised = raise_to_descendants(values.copy(), hierarchy)
     lowered = lower_to_ancestors(values, hierarchy)
-    return (raised + lowered) / 2
+    with np.errstate(over="ignore"):
+        mean = (raised + lowered) / 2
+    if np.isfinite(mean).all():
+        return mean
+    return np.where(np.isfinite(mean), mean, raised / 2 + lowered / 2)
+
+
+def as_finite_floats(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
+    """Return values (n_labels, n_samples) as floats; infinite ones are an error.
+
+    Integers and booleans become float64, in which sums do not wrap around.
+    """
+    if values.dtype.kind != "f":
+        return values.astype(np.float64)
+    if np.isinf(values).any():
+        column, row = np.argwhere(np.isinf(values))[0].tolist()
+        raise ValueError(
+            f"A mean needs finite scores, got {values[column, row].item()!r} for label "
+            f"{hierarchy.labels[column]!r} in row {row}. Turn logits into "
+            f"probabilities first, or use the max or min constraint."
+        )
+    return values
 
 
 def multiply_conditionals(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
@@ -244,8 +293,7 @@ def score_violations(
     >>> score_violations(np.array([[0.2, 0.6]]), edge).toarray()
     array([[ True]])
     """
-    scores = np.asarray(scores)
-    check_width(scores, hierarchy)
+    scores = read_scores(scores, hierarchy)
     parent, child = hierarchy.edges.T
     blocks = []
     for start in range(0, max(len(scores), 1), ROWS_PER_BLOCK):

@@ -73,9 +73,8 @@ class HierarchicalLabelBinarizer(
     sep : str or None, default="/"
         Text between the parts of a string that is a path. None: no string is a path.
     unknown : {"error", "ignore"}, default="error"
-        Treatment of labels that ``fit`` has not seen, by ``transform``: raise, or leave
-        them out. Of a path then the known beginning is kept: ``"a/b/new"`` counts as
-        ``"a/b"``.
+        Treatment by ``transform`` of a label that there is not: raise, or leave it out.
+        Of a path then the known beginning is kept: ``"a/b/new"`` counts as ``"a/b"``.
 
     Attributes
     ----------

@@ -27,6 +27,7 @@ from skhmc.coherence import RULES, RuleNames, close_upward, score_violations, vi
 from skhmc.coherence._rules import Rule
 from tests.contract import task
 from tests.hierarchies import random_hierarchy
+from tests.instances import FAST
 
 TREE = random_hierarchy(14, seed=3)
 DAG = random_hierarchy(14, seed=3, max_parents=3)
@@ -36,7 +37,7 @@ FORMS = {
     "single": SinglePath(TREE, stops=np.setdiff1d(range(14), TREE.leaves), empty=True),
 }
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-NETWORKS = (HCALClassifier, MaxConstraintClassifier, HyperbolicHMC)
+NETWORKS = [type(estimator) for _, estimator in FAST]
 DOCS = Path(__file__).parents[1] / "docs"
 
 

@@ -18,9 +18,10 @@ from skhmc._networks import parameters
 from skhmc._networks.parameters import resolve
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc.coherence import RULES
+from tests.instances import FAST
 from tests.test_public_names import documented
 
-NETWORKS = [HCALClassifier, HyperbolicHMC, MaxConstraintClassifier]
+NETWORKS = [type(estimator) for _, estimator in FAST]
 TREE = {"a1": "a", "a2": "a"}
 LABELS = ["a", "a1", "a2"]
 MANY = np.array([[1, 1, 1], [1, 0, 1], [0, 0, 0]])

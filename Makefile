@@ -65,7 +65,7 @@ wheel: $(READY)
 
 clean:
 	rm -rf build dist docs/_build docs/api/generated docs/auto_examples
-	rm -rf docs/layers.svg docs/sg_execution_times.rst demo_output
+	rm -rf docs/coherence_rules.inc docs/layers.svg docs/sg_execution_times.rst demo_output
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find skhmc tests benchmarks examples docs -name __pycache__ -type d -prune \
 	    -exec rm -rf {} +

@@ -4,7 +4,8 @@ Run as ``python -m benchmarks.rename_fits``. The files of benchmarks.accuracy an
 benchmarks.ablation hold the definition of every fit: its parameters, and the constants
 of skhmc that it depends on. Where these only have other names than at the time of the
 fit, the figures stay true, so that the definitions are rewritten and nothing is fitted
-again. A table says what became of which names, and of how many fits.
+again. Some parameters became constants: definitions without these get the values that
+fits had then. A table says what became of which names, and of how many fits.
 
 All files are rewritten or none: an old parameter without a new spelling, or two
 definitions that would become one, are an error. Names of now stay as they are, so that
@@ -20,7 +21,14 @@ from typing import NamedTuple
 from benchmarks import ablation, accuracy
 from benchmarks.accuracy_parts import results
 
-__all__ = ["FILES", "Refused", "renamed", "renamed_constants", "renamed_parameters"]
+__all__ = [
+    "FILES",
+    "Refused",
+    "renamed",
+    "renamed_constants",
+    "renamed_parameters",
+    "with_constants",
+]
 
 FILES = (accuracy.RESULTS, ablation.RESULTS)
 
@@ -86,6 +94,42 @@ def renamed_constants(definition):
     return found, changes
 
 
+# -- parameters that became constants --------------------------------------------------
+
+# The values that these had while they were parameters: what says otherwise is spelled
+# by a parameter of now. They are those of the fits, whatever skhmc has today, so that
+# fits become stale when it changes one.
+WEIGHT_DECAY = 0.01
+CHUNK = 32
+POINTS_FACTOR = 10.0
+BALANCED_CAP = 3.0
+OF_NETWORKS = {"BALANCED_CAP": BALANCED_CAP, "WEIGHT_DECAY": WEIGHT_DECAY}
+OF_THE_FITS = {
+    "HCALClassifier": {**OF_NETWORKS, "CHUNK": CHUNK},
+    "HyperbolicHMC": {**OF_NETWORKS, "POINTS_FACTOR": POINTS_FACTOR},
+    "MaxConstraintClassifier": OF_NETWORKS,
+}
+
+
+def with_constants(definition):
+    """Return a definition with the constants that were parameters, and what was added.
+
+    Returns
+    -------
+    dict, list of Change
+    """
+    found, changes = dict(definition), []
+    for name, constants in OF_THE_FITS.items():
+        if name not in definition.values():
+            continue
+        for constant, value in constants.items():
+            if constant not in definition:
+                found[constant] = value
+                old = f"{name} without {constant}"
+                changes.append(Change(old, f"{constant} = {value!r}"))
+    return found, changes
+
+
 # -- parameters ------------------------------------------------------------------------
 
 
@@ -106,7 +150,7 @@ def dropout(old):
 def class_weight(old):
     """Spell the weights of classes with their cap."""
     weight, cap = old.values()
-    if cap == 3:
+    if cap == BALANCED_CAP:
         return {"class_weight": weight}
     if weight != "balanced":
         raise no_spelling("class_weight_cap", cap, f"with class_weight={weight!r}")
@@ -125,7 +169,7 @@ def optimizer(old):
         new["optimizer__momentum"] = momentum
     elif momentum != 0.9:
         raise no_spelling("momentum", momentum, f"with optimizer={kind!r}")
-    if decay != 0.01:
+    if decay != WEIGHT_DECAY:
         if kind not in ("adamw", "adam", "sgd"):
             raise no_spelling("weight_decay", decay, f"with optimizer={kind!r}")
         new["optimizer__weight_decay"] = decay
@@ -145,7 +189,7 @@ def precision(old):
 def aggregation(old):
     """Spell the share of aggregation with its chunk."""
     share, chunk = old.values()
-    return {"aggregation": share if chunk == 32 else [share, chunk]}
+    return {"aggregation": share if chunk == CHUNK else [share, chunk]}
 
 
 def prototype_rates(old):
@@ -160,7 +204,9 @@ def prototype_rates(old):
 def point_rates(old):
     """Spell the learning rates of the network and of the points."""
     rate, factor = old.values()
-    return {"learning_rate_init": rate if factor == 10 else [rate, factor * rate]}
+    if factor == POINTS_FACTOR:
+        return {"learning_rate_init": rate}
+    return {"learning_rate_init": [rate, factor * rate]}
 
 
 def ranking_sample(old):
@@ -274,7 +320,7 @@ def renamed(found):
     names, definitions, changed = {}, {}, Counter()
     for old_name, definition in found["definitions"].items():
         try:
-            for step in (renamed_constants, renamed_parameters):
+            for step in (renamed_constants, renamed_parameters, with_constants):
                 definition, changes = step(definition)
                 for change in changes:
                     changed[change] += n_fits[old_name]

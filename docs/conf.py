@@ -7,6 +7,7 @@ import skhmc
 
 sys.path.insert(0, str(Path(__file__).parent))
 import draw_layers  # noqa: E402
+import list_rules  # noqa: E402
 
 project = "skhmc"
 author = "the skhmc developers"
@@ -53,11 +54,12 @@ def skip_foreign(app, what, name, member, skip, options):
     return True if callable(member) and not module.startswith("skhmc") else skip
 
 
-def draw_pictures(app):
-    """Draw what pages show and no example makes."""
+def make_parts(app):
+    """Make the pictures and tables of pages that the code itself decides."""
     draw_layers.main()
+    list_rules.main()
 
 
 def setup(app):
-    app.connect("builder-inited", draw_pictures)
+    app.connect("builder-inited", make_parts)
     app.connect("autodoc-skip-member", skip_foreign)

@@ -155,13 +155,20 @@ def test_every_row_is_built_and_defined(row):
     assert (texts[0] != texts[1]) == rows.ROWS[row].random
 
 
-def test_constants_behind_auto_are_part_of_the_definition(monkeypatch):
-    networks, flat = ("table", OURS), ("table", "logistic regression")
-    before = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
-    other = {"single": (0, 0, 0)}
-    monkeypatch.setattr(rows.CONSTANTS["DROPOUT"], other)
-    after = [rows.definition(row, kind)[1] for kind, row in (networks, flat)]
-    assert before[0] != after[0] and before[1] == after[1]
+@pytest.mark.parametrize("name", rows.CONSTANTS)
+def test_constants_are_part_of_the_definition_of_rows_that_have_them(name, monkeypatch):
+    def fingerprints():
+        return {row: rows.definition(row, "wide table")[1] for row in having | others}
+
+    networks = {OURS, "HyperbolicHMC", "MaxConstraintClassifier"}
+    others = {"logistic regression", "random forest"}
+    having = {row for row in networks if name in rows.DEPENDS_ON[getattr(skhmc, row)]}
+    assert having
+    others |= networks - having
+    before = fingerprints()
+    monkeypatch.setattr(rows.CONSTANTS[name], 0.75)
+    after = fingerprints()
+    assert {row for row, own in after.items() if own != before[row]} == having
 
 
 @pytest.mark.parametrize("row", [OURS, FLAT])
@@ -179,6 +186,7 @@ def test_the_flat_networks_have_the_budget_of_those_beside_them():
     for name in ("hidden_layer_sizes", "max_iter", "batch_size", "learning_rate_init"):
         assert getattr(clf, name) == getattr(peer, name)
     assert (clf.input_dropout, clf.dropout) == rows.constant("DROPOUT")["many"][:2]
+    assert clf.weight_decay == rows.constant("WEIGHT_DECAY")
 
     class Other(MaxConstraintClassifier):
         def __init__(self, *, optimizer="sgd", schedule="onecycle"):

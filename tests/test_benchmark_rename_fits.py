@@ -12,8 +12,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import rename_fits
-from benchmarks.accuracy_parts import results
-from benchmarks.rename_fits import Refused, renamed_constants, renamed_parameters
+from benchmarks.accuracy_parts import results, rows
+from benchmarks.rename_fits import (
+    OF_THE_FITS,
+    Refused,
+    renamed_constants,
+    renamed_parameters,
+    with_constants,
+)
 
 HCAL = {
     "hcalclassifier": "HCALClassifier",
@@ -129,6 +135,47 @@ def test_constants_have_no_modules_and_those_without_effect_go():
 def test_a_constant_that_nobody_knows_is_refused():
     with pytest.raises(Refused, match=r"constant skhmc._hcal.NEW = 3, .* Expected"):
         renamed_constants(HCAL | {"skhmc._hcal.NEW": 3})
+
+
+# -- parameters that became constants --------------------------------------------------
+
+
+@pytest.mark.parametrize("base", [HCAL, HYPERBOLIC, PEER])
+def test_parameters_that_became_constants_stay_in_the_definition(base):
+    estimator = next(iter(base.values()))
+    added = OF_THE_FITS[estimator]
+    found, changes = with_constants(base)
+    assert found == base | added
+    said = [f"{name} = {value!r}" for name, value in added.items()]
+    assert [change.new for change in changes] == said
+    assert with_constants(found) == (found, [])
+    other = base | dict.fromkeys(added, 7)  # fitted after a change of skhmc
+    assert with_constants(other) == (other, [])
+    (own,) = (v for k, v in rows.DEPENDS_ON.items() if k.__name__ == estimator)
+    assert added.keys() <= set(own)
+
+
+def test_what_other_estimators_are_fitted_with_stays_as_it_is():
+    forest = {"coherentclassifier": "CoherentClassifier"}
+    assert with_constants(forest) == (forest, [])
+
+
+def test_fits_have_the_constants_of_their_time(monkeypatch):
+    """What skhmc has changed since makes fits stale, and is not written over it."""
+    found = file_of({"a": HCAL})
+    before = rename_fits.renamed(found)[0]
+    monkeypatch.setattr(rows.CONSTANTS["WEIGHT_DECAY"], 0.5)
+    assert rename_fits.renamed(found)[0] == before
+    (definition,) = before["definitions"].values()
+    assert definition["WEIGHT_DECAY"] == 0.01
+
+
+def test_another_value_than_the_constant_is_spelled_beside_it():
+    found = file_of({"a": of(HCAL, weight_decay=0.5, aggregation_chunk=8)})
+    (definition,) = rename_fits.renamed(found)[0]["definitions"].values()
+    assert definition["WEIGHT_DECAY"] == 0.01 and definition["CHUNK"] == 32
+    assert definition["hcalclassifier__optimizer__weight_decay"] == 0.5
+    assert definition["hcalclassifier__aggregation"] == [0.0, 8]
 
 
 # -- parameters ------------------------------------------------------------------------

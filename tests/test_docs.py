@@ -135,3 +135,76 @@ def test_readme_shows_what_the_demo_prints():
     shown = text.split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
     for name in (*COLUMNS, "HCAL, published mechanisms", "closed upward", "seed"):
         assert name in shown
+
+
+# -- what CONTRIBUTING.md says of files ------------------------------------------------
+
+
+def read_section(title):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    return re.search(rf"^## {title}\n(.*?)^## ", text, re.M | re.S).group(1)
+
+
+def named_files(text):
+    """Return what is named as a file of the repository: paths, each once."""
+    named = re.findall(r"`([\w./]+\.(?:py|rst|md|toml|txt))`", text)
+    return list(dict.fromkeys(named))
+
+
+def find_file(name):
+    """Return where a file is that is named from the repository, or from skhmc."""
+    places = [ROOT / name, ROOT / "skhmc" / name]
+    (found,) = (path for path in places if path.is_file())
+    return found
+
+
+def is_of_something_new(name):
+    return Path(name).stem in ("x", "_x", "test_x", "test_metrics_x")
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.rst"])
+def test_files_that_are_named_are_there(page):
+    named = named_files((ROOT / page).read_text().replace("``", "`"))
+    assert named
+    for name in named:
+        assert is_of_something_new(name) or find_file(name)
+
+
+def test_a_fit_is_walked_through_in_few_files():
+    walk, around = read_section("How a fit runs").split("What the walk calls")
+    steps = re.findall(r"^\d\. (.*\n(?:   .*\n)*)", walk, re.M)
+    files = [re.match(r"\[`([\w/.]+)`\]\((.*?)\)", step) for step in steps]
+    assert 5 < len(steps) <= 8 and None not in files
+    assert named_files(walk) == [found[1] for found in files]
+    for found, step in zip(files, steps, strict=True):
+        assert found[2] == f"skhmc/{found[1]}"
+        text = find_file(found[1]).read_text()
+        names = re.findall(r"`([A-Za-z_]+)`", step)
+        assert names
+        for name in names:
+            defined = re.search(rf"^ *(def|class) {name}\b|^{name} = ", text, re.M)
+            assert defined or name.endswith("_in_"), f"{found[1]} has no {name}"
+    assert named_files(around)
+
+
+# at most so many files of the package and of the tests
+MOST_FILES = {
+    "loss": 3,
+    "rule": 3,
+    "metric": 3,
+    "format of X": 2,
+    "format of y": 2,
+    "estimator": 7,
+}
+
+
+def test_what_is_added_touches_few_files():
+    rows = re.findall(
+        r"^\| (.*) \| (\d+) \| (.*) \|$", read_section("How to add"), re.M
+    )
+    assert len(rows) == len(MOST_FILES)
+    for (what, number, files), (kind, most) in zip(
+        rows, MOST_FILES.items(), strict=True
+    ):
+        assert kind in what
+        assert len(named_files(files)) == int(number) <= most

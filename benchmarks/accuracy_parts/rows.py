@@ -93,24 +93,37 @@ NOT_OF_A_ROW += ("device",)
 # constants that figures depend on beside the parameters: their names in stored fits,
 # which stay, and where skhmc has them now
 CONSTANTS = {
+    "BALANCED_CAP": "skhmc._networks.parameters.BALANCED_CAP",
+    "CHUNK": "skhmc._networks.parameters.CHUNK",
     "COARSE_WEIGHT": "skhmc.paths.COARSE_WEIGHT",
     "DROPOUT": "skhmc._networks.parameters.DROPOUT",
     "FEW_FEATURES": "skhmc._networks.parameters.FEW_FEATURES",
     "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
     "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
+    "POINTS_FACTOR": "skhmc._networks.hyperbolic.POINTS_FACTOR",
+    "WEIGHT_DECAY": "skhmc._networks.parameters.WEIGHT_DECAY",
     "WIDE_DROPOUT": "skhmc._networks.parameters.WIDE_DROPOUT",
 }
-# those of a row, by what it fits: shares of dropout="auto", what linear_head="auto" is
-# decided by, and the weight in scores of paths
-OF_NETWORKS = ("DROPOUT", "FEW_FEATURES", "WIDE_DROPOUT")
+# those of a row, by what it fits: shares of dropout="auto", the cap of balanced class
+# weights, the weight decay of a named optimizer; samples per class mean, what
+# linear_head="auto" is decided by, and the weight in scores of paths; how much faster
+# points of labels move
+OF_NETWORKS = (
+    "BALANCED_CAP",
+    "DROPOUT",
+    "FEW_FEATURES",
+    "WEIGHT_DECAY",
+    "WIDE_DROPOUT",
+)
 DEPENDS_ON = {
     HCALClassifier: (
         *OF_NETWORKS,
+        "CHUNK",
         "COARSE_WEIGHT",
         "MAX_HEAD_WEIGHTS",
         "MAX_LABELS_WITH_HEAD",
     ),
-    HyperbolicHMC: OF_NETWORKS,
+    HyperbolicHMC: (*OF_NETWORKS, "POINTS_FACTOR"),
     MaxConstraintClassifier: OF_NETWORKS,
 }
 
@@ -202,7 +215,6 @@ def flat(estimator, head, form, hierarchy, seed, kind):
             f"The plain loop has adamw and onecycle, {estimator.__name__} now has "
             f"{has['optimizer']!r} and {has['schedule']!r}: let FlatNetwork follow."
         )
-    # both have the weight decay that adamw has if nothing is said
     budget = ("hidden_layer_sizes", "learning_rate_init", "batch_size", "max_iter")
     input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
@@ -213,6 +225,7 @@ def flat(estimator, head, form, hierarchy, seed, kind):
         input_dropout=input_dropout,
         wide_dropout=constant("WIDE_DROPOUT") if form == "many" else None,
         dropout=embedded if kind == "images" else hidden,
+        weight_decay=constant("WEIGHT_DECAY"),
         random_state=seed,
     )
 

@@ -58,9 +58,9 @@ class CoherentClassifier(
         the order of Y's columns, by name.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
-    coherence : {"average", "max", "min", "product", "isotonic"} or None, \
-            default="average"
-        Rule that makes probabilities coherent: labels are raised to their highest
+    coherence : str or None, default="average"
+        Rule that makes probabilities coherent, one in the table of
+        :ref:`rules <coherence-rules>`, such as labels raised to their highest
         descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
         ("average"), the conditional probabilities that they imply, multiplied down
         ("product"), or the nearest coherent probabilities ("isotonic", trees only).

@@ -76,8 +76,8 @@ class HierarchicalThresholdClassifier(
     strategy : {"global", "level", "label"}, default="global"
         Labels that share a threshold: all, those of one depth, or none.
     metric : str or callable, default="hierarchical_f1"
-        Score that is to be best: "hierarchical_f1", "f1_micro" (the same here, where
-        all label sets hold their ancestors), "f1_macro", or a callable
+        Score that is to be best: a name such as "hierarchical_f1", "f1_micro" (the same
+        here, where all label sets hold their ancestors) or "f1_macro", or a callable
         ``metric(Y_true, Y_pred) -> float``. A callable is called for 20 thresholds of
         every group of labels, with ``hierarchy`` if it has this parameter, and takes
         its time with ``strategy="label"``.

@@ -57,8 +57,9 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Or (n_samples, ...) with an ``encoder``. Neither a CSR matrix nor what a
-            ``numpy.memmap`` has in a file is held in memory as a dense whole.
+            Training samples; of shape (n_samples, ...) with an ``encoder``. Neither a
+            CSR matrix nor what a ``numpy.memmap`` has in a file is held in memory as a
+            dense whole.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
             Or lists of label names; or (n_samples,) most specific labels.
@@ -96,15 +97,17 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            As in ``fit``.
+            Samples of this part; of shape (n_samples, ...) with an ``encoder``.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            As in ``fit``.
+            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
+            Or lists of label names; or (n_samples,) most specific labels.
         classes : array-like, default=None
             All classes of a 1-D y, or all names in label sets. Needed in the first
             call where there is no ``hierarchy``.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            As in ``fit``: scaled to a mean of 1 in every call.
+            Weights of samples, or of samples and labels (2-D Y only); scaled to a mean
+            of 1 in every call.
 
         Returns
         -------

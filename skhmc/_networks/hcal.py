@@ -75,14 +75,15 @@ class HCALClassifier(NetworkHMC):
     gamma : float, default=0.5
         Temperature of the adaptive weights: small ones look at the worst level only.
     label_loss : str or callable, default="auto"
-        Loss of a level's labels: "softmax", "bce", "mcloss", "asl" or "zlpr". "auto" is
-        "softmax" for single paths in a tree, else "bce". A callable maps logits and
-        targets (B, L) to losses (B, L).
+        Loss of a level's labels by name, such as "softmax", "bce", "mcloss", "asl" or
+        "zlpr". "auto" is "softmax" for single paths in a tree, else "bce". A callable
+        maps logits and targets (B, L) to losses (B, L).
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
         Whether a single path must end at a leaf, may stop under any internal label, or
         ("auto") where training samples stop.
-    coherence : {"auto", "average", "max", "min", "product", "isotonic", "path", None}
-        Rule that makes probabilities coherent: labels are raised to their highest
+    coherence : str or None, default="auto"
+        Rule that makes probabilities coherent, one in the table of
+        :ref:`rules <coherence-rules>`, such as labels raised to their highest
         descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
         ("average"), conditional probabilities multiplied down ("product"), the nearest
         coherent probabilities ("isotonic", trees only), or paths scored as wholes
@@ -133,8 +134,8 @@ class HCALClassifier(NetworkHMC):
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples, stop when the
         coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that:
-        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
+        epochs, and keep the best weights. The name of another metric watches that, such
+        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
         ``threshold`` and ``coherence`` that are set.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.

@@ -90,11 +90,13 @@ class HyperbolicHMC(NetworkHMC):
         Kind of hierarchy that is learnt: labels have one parent, or several.
     parent_threshold : float, default=0.8
         Share of a label's samples that must have a label for it to be its parent.
-    coherence : {"auto", "learned", "average", "max", "min", "isotonic", None}
-        Rule that makes probabilities coherent with ``hierarchy``, see
-        :class:`HCALClassifier`, also for "product"; "auto" is "max", and "learned" is
-        "max" with ``learned_hierarchy_``, which ``early_stopping`` does not know yet
-        and takes for "auto". None shows the raw scores. May change after ``fit``.
+    coherence : str or None, default="auto"
+        Rule that makes probabilities coherent with ``hierarchy``, one in the table of
+        :ref:`rules <coherence-rules>`, such as labels raised to their highest
+        descendant ("max", which is "auto") or lowered to their lowest ancestor ("min").
+        "learned" is "max" with ``learned_hierarchy_``, which ``early_stopping`` does
+        not know yet and takes for "auto". None shows the raw scores. May change after
+        ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -135,8 +137,8 @@ class HyperbolicHMC(NetworkHMC):
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples, stop when the
         coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that:
-        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
+        epochs, and keep the best weights. The name of another metric watches that, such
+        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
         ``threshold`` and ``coherence`` that are set.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.

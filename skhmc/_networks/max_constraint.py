@@ -41,12 +41,13 @@ class MaxConstraintClassifier(NetworkHMC):
         Shares of the input and of the hidden layers that are dropped in training; one
         number is both. "auto" is 0.2 (0.4 where ``fit`` gets more features than
         samples, 0 of less than 10 features) and 0.7.
-    label_loss : {"bce", "mcloss", "asl", "zlpr"} or callable, default="bce"
-        Loss of the labels: "bce" trains every label by itself, "mcloss" (the paper) the
-        scores after the max constraint. A callable maps logits and targets (B, L) to
-        losses (B, L).
-    coherence : {"auto", "average", "max", "min", "product", "isotonic", None}
-        Rule that makes probabilities coherent: labels are raised to their highest
+    label_loss : str or callable, default="bce"
+        Loss of the labels by name, such as "bce", which trains every label by itself,
+        "mcloss" (the paper), which trains the scores after the max constraint, "asl" or
+        "zlpr". A callable maps logits and targets (B, L) to losses (B, L).
+    coherence : str or None, default="auto"
+        Rule that makes probabilities coherent, one in the table of
+        :ref:`rules <coherence-rules>`, such as labels raised to their highest
         descendant ("max", which is "auto") or lowered to their lowest ancestor ("min"),
         the mean of both ("average"), conditional probabilities multiplied down
         ("product"), or the nearest coherent probabilities ("isotonic", trees only).
@@ -92,8 +93,8 @@ class MaxConstraintClassifier(NetworkHMC):
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples, stop when the
         coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that:
-        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
+        epochs, and keep the best weights. The name of another metric watches that, such
+        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
         ``threshold`` and ``coherence`` that are set.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.

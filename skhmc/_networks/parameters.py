@@ -65,10 +65,11 @@ MAX_HEAD_WEIGHTS = 20_000_000  # and up to so many weights of it
 
 # -- what goes without saying ----------------------------------------------------------
 
+WEIGHT_DECAY = 0.01
 OPTIMIZERS = {
-    "adamw": (torch.optim.AdamW, {"weight_decay": 0.01}),
-    "adam": (torch.optim.Adam, {"weight_decay": 0.01}),
-    "sgd": (torch.optim.SGD, {"weight_decay": 0.01, "momentum": 0.9}),
+    "adamw": (torch.optim.AdamW, {"weight_decay": WEIGHT_DECAY}),
+    "adam": (torch.optim.Adam, {"weight_decay": WEIGHT_DECAY}),
+    "sgd": (torch.optim.SGD, {"weight_decay": WEIGHT_DECAY, "momentum": 0.9}),
 }
 DTYPES = {
     "float32": torch.float32,

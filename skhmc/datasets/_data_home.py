@@ -20,8 +20,8 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder. By default the environment variable ``SKHMC_DATA_HOME`` or, where
-        that is not set, ``skhmc_data`` in the user's home folder.
+        Folder of the data. By default the environment variable ``SKHMC_DATA_HOME`` or,
+        where that is not set, ``skhmc_data`` in the user's home folder.
 
     Returns
     -------
@@ -49,7 +49,8 @@ def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder, as for :func:`get_data_home`.
+        Folder of the data. By default the environment variable ``SKHMC_DATA_HOME`` or,
+        where that is not set, ``skhmc_data`` in the user's home folder.
 
     Examples
     --------

@@ -66,7 +66,7 @@ def make_hidden_hierarchy(
         Probability that a training row lacks one of its labels. Which one is drawn
         uniformly from all levels.
     random_state : int, RandomState instance or None, default=None
-        An int makes the data repeatable. It makes the same points for every
+        Seed; an int makes the data repeatable. It makes the same points for every
         ``drop_probability``, and a row that lacks a label at one probability lacks the
         same label at every greater one.
     branching : sequence of int, default=(4, 4)

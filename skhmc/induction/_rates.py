@@ -36,7 +36,7 @@ class LabelRates(NamedTuple):
         Entry (l, k) is P(k | l), the share of the rows of l that have k too. Pairs that
         never occur together, and the diagonal, are not stored.
     frequency : ndarray of shape (n_labels,)
-        How frequent every label is. Only the order counts.
+        Frequency of every label, in any unit: only their order counts.
     """
 
     given: sp.csr_matrix
@@ -130,7 +130,8 @@ def label_rates(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of rows. None counts every row once.
     labels : iterable, default=None
-        Names of the labels in the order of the result, as in :func:`cooccurrence`.
+        Names of the labels in the order of the result. Lists of names need them; the
+        columns of a DataFrame with the same names are brought into this order.
 
     Returns
     -------

@@ -34,19 +34,21 @@ def learn_tree(
     Parameters
     ----------
     rates : LabelRates
-        See :func:`label_rates` and :func:`rates_of_counts`.
+        Rates at which labels occur together, from :func:`label_rates` or
+        :func:`rates_of_counts`.
     labels : iterable, default=None
         Names of the labels; by default 0 ... n_labels - 1.
     threshold : float, default=0.8
         Share of a label's rows that must have its parent too, above 0 and at most 1.
     distances : callable, ndarray or sparse matrix, default=None
-        The nearest candidate becomes the parent. ``distances(child, parent)`` gets two
-        arrays of positions and returns as many distances, or matrices of shape
-        (n_labels, n_labels) hold them; sparse ones must store every pair that is
-        looked up. Without, the rarest candidate becomes the parent.
+        Distances between labels: the nearest candidate becomes the parent.
+        ``distances(child, parent)`` gets two arrays of positions and returns as many
+        distances, or matrices of shape (n_labels, n_labels) hold them; sparse ones must
+        store every pair that is looked up. None: the rarest candidate becomes the
+        parent.
     radius : array-like of shape (n_labels,), default=None
         Radii that decide between labels that are equally frequent: the smaller is the
-        more general. Without, none is.
+        more general. None: of such labels none is the more general.
 
     Returns
     -------
@@ -108,14 +110,15 @@ def learn_dag(
     Parameters
     ----------
     rates : LabelRates
-        See :func:`label_rates` and :func:`rates_of_counts`.
+        Rates at which labels occur together, from :func:`label_rates` or
+        :func:`rates_of_counts`.
     labels : iterable, default=None
         Names of the labels; by default 0 ... n_labels - 1.
     threshold : float, default=0.8
         Share of a label's rows that must have an ancestor too, above 0 and at most 1.
     radius : array-like of shape (n_labels,), default=None
         Radii that decide between labels that are equally frequent: the smaller is the
-        more general. Without, none is.
+        more general. None: of such labels none is the more general.
 
     Returns
     -------

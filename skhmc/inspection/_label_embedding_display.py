@@ -75,7 +75,8 @@ class LabelEmbeddingDisplay:
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
         The labels of the rows, in their order, with the edges to draw.
     geometry : {"hyperbolic", "euclidean"}, default="hyperbolic"
-        "euclidean": a plain scatter plot (beyond two dimensions, of two principal
+        Space that the points lie in: "hyperbolic" is drawn as the Poincaré disk,
+        "euclidean" as a plain scatter plot (beyond two dimensions, of two principal
         components) with straight edges.
     label_names : sequence of str, default=None
         Names to write, in the order of the rows; by default the labels.

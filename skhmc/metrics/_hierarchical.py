@@ -60,12 +60,12 @@ def hierarchical_fbeta_score(
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     beta : float
-        How much recall weighs against precision: 0 is precision, 1 the harmonic mean,
+        Weight of recall against precision: 0 is precision, 1 the harmonic mean of both,
         ``float("inf")`` recall.
     average : {"micro", "samples", "macro"}, default="micro"
-        What is averaged: "micro" pools all decisions, "samples" averages over samples
-        and "macro" over labels. Samples and
-        labels without any known cell are left out of the averages.
+        Kind of average: "micro" pools all decisions, "samples" averages over samples
+        and "macro" over labels. Samples and labels without any known cell are left out
+        of the averages.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; they still pass labels up when the sets are closed.
         ``"roots"`` leaves out the labels of depth 0: do this when the hierarchy has an
@@ -213,10 +213,11 @@ def hierarchical_precision_score(
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        Kind of average: "micro" pools all decisions, "samples" averages over samples
         and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
-        Labels that do not count, see :func:`hierarchical_fbeta_score`.
+        Labels that do not count; they still pass labels up when the sets are closed.
+        ``"roots"`` leaves out the labels of depth 0.
     close : bool, default=True
         Whether to add the ancestors to true and predicted sets first.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -277,10 +278,11 @@ def hierarchical_recall_score(
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        Kind of average: "micro" pools all decisions, "samples" averages over samples
         and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
-        Labels that do not count, see :func:`hierarchical_fbeta_score`.
+        Labels that do not count; they still pass labels up when the sets are closed.
+        ``"roots"`` leaves out the labels of depth 0.
     close : bool, default=True
         Whether to add the ancestors to true and predicted sets first.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -341,10 +343,11 @@ def hierarchical_f1_score(
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     average : {"micro", "samples", "macro"}, default="micro"
-        What is averaged: "micro" pools all decisions, "samples" averages over samples
+        Kind of average: "micro" pools all decisions, "samples" averages over samples
         and "macro" over labels.
     exclude : None, "roots" or iterable of label names, default=None
-        Labels that do not count, see :func:`hierarchical_fbeta_score`.
+        Labels that do not count; they still pass labels up when the sets are closed.
+        ``"roots"`` leaves out the labels of depth 0.
     close : bool, default=True
         Whether to add the ancestors to true and predicted sets first.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -45,9 +45,9 @@ def au_prc_score(
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat: nothing is closed.
     average : {"micro", "macro", "weighted"}, default="micro"
-        What is averaged: "micro" is the area under the one curve of all (sample,
-        label) decisions, "macro" the mean of the areas of the labels, "weighted" their
-        mean by numbers of positives. The last two skip labels without positives.
+        Kind of average: "micro" is the area under the one curve of all (sample, label)
+        decisions, "macro" the mean of the areas of the labels, "weighted" their mean by
+        numbers of positives. The last two skip labels without positives.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; without hierarchy and DataFrame, positions of
         columns. Leave out an artificial root that every sample holds.

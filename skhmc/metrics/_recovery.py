@@ -43,13 +43,15 @@ def hierarchy_recovery_report(
         array of positions and returns these rows, of shape (len(rows), n_labels). By
         default the hops in ``learnt``.
     radius : array-like of shape (n_labels,), default=None
-        How far each label lies from the origin, in the order of ``learnt.labels``. By
-        default its depth in ``learnt``.
+        Distance of each label from the origin, in the order of ``learnt.labels``. By
+        default the label's depth in ``learnt``.
     max_pairs : int, default=10_000_000
-        With more pairs of labels than this (about 4,500 labels), distances are judged
-        on a random sample of labels, each with all others, of about as many pairs.
+        Number of pairs of labels up to which distances are judged on all pairs (the
+        default: about 4,500 labels). Of more they are judged on a random sample of
+        labels, each with all others, of about as many pairs.
     random_state : int, RandomState instance or None, default=0
-        Draws that sample.
+        Seed of the sample of labels that is drawn where they have more than
+        ``max_pairs`` pairs.
 
     Returns
     -------

@@ -36,7 +36,7 @@ class HierarchicalScorer:
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, response, *, hierarchy, **kwargs) -> float``, such as
+        Function ``metric(y_true, response, *, hierarchy, **kwargs) -> float``, such as
         :func:`hierarchical_f1_score`. It gets ``sample_weight`` when it has this
         parameter.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes, default=None
@@ -44,17 +44,19 @@ class HierarchicalScorer:
         through Pipelines, searches and meta-estimators; where there is none, a metric
         whose ``hierarchy`` defaults to None gets None.
     response_method : {"auto", "predict", "predict_proba"}, default="auto"
-        What the metric judges; "auto" is "predict_proba" for metrics with a parameter
-        ``y_score``, else "predict". ``"predict_proba"`` takes an array
+        Method whose result the metric judges; "auto" is "predict_proba" for metrics
+        with a parameter ``y_score``, else "predict". ``"predict_proba"`` takes an array
         (n_samples, n_labels) or a list of one array per label, and falls back to
         ``decision_function``.
     raw : bool, default=False
-        Judge the predictions before the coherence step: ``predict_raw(X)`` where the
-        estimator has it, else ``predict(X)``. Only of ``"predict"``.
+        Whether to judge the predictions before the coherence step: ``predict_raw(X)``
+        where the estimator has it, else ``predict(X)``. Only where ``"predict"`` is
+        judged.
     greater_is_better : bool, default=True
-        False negates the metric.
+        Whether a greater value of the metric is better. False negates it, so that a
+        greater score is.
     **kwargs : dict
-        Further arguments of the metric.
+        Keyword arguments that the metric gets in every call.
 
     Raises
     ------
@@ -193,8 +195,8 @@ class HierarchicalScorer:
         Parameters
         ----------
         **requests : dict
-            ``sample_weight=True`` asks for it, False refuses it, a string asks for it
-            under this name.
+            Request for ``sample_weight``: True asks for it, False refuses it, a string
+            asks for it under this name.
 
         Returns
         -------
@@ -252,10 +254,11 @@ class HierarchicalViolationRate(HierarchicalScorer):
         The labels and edges. None reads ``hierarchy_`` from the fitted estimator,
         through Pipelines, searches and meta-estimators.
     unit : {"sample", "edge", "prediction"}, default="sample"
-        What is counted, see :func:`hierarchical_violation_rate`.
+        Unit that is counted, as in :func:`hierarchical_violation_rate`: samples with a
+        violated edge, edges of samples, or the predicted labels.
     raw : bool, default=False
-        Judge the predictions before the coherence step: ``predict_raw(X)`` where the
-        estimator has it, else ``predict(X)``.
+        Whether to judge the predictions before the coherence step: ``predict_raw(X)``
+        where the estimator has it, else ``predict(X)``.
     exclude : None, "roots" or iterable of label names, default=None
         Labels whose edges do not count, as child or as parent.
 

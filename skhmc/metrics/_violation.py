@@ -48,7 +48,8 @@ def hierarchical_violation_rate(
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
         The labels and edges.
     unit : {"sample", "edge", "prediction"}, default="sample"
-        What is counted, see Notes.
+        Unit that is counted: samples with a violated edge, edges of samples, or the
+        predicted labels (see Notes).
     y_score : array-like or DataFrame of shape (n_samples, n_labels), default=None
         Scores to judge in place of ``y_pred``: an edge is violated when its child
         scores above its parent by more than ``tol``.

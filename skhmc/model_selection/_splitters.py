@@ -134,7 +134,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Only its length matters.
+            Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
             (n_samples,).
@@ -208,7 +208,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     random_state : int, RandomState or None, default=None
         Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which Y is closed upward, see :class:`MultilabelStratifiedKFold`.
+        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
+        too. Needed only where Y is not closed.
 
     See Also
     --------
@@ -258,7 +259,7 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Only its length matters.
+            Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
             (n_samples,).

@@ -44,8 +44,8 @@ def multilabel_train_test_split(
         Labels to share out: indicators 0 and 1, NaN for unknown; or lists of
         label names; or classes (n_samples,). None splits at random.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which ``stratify`` is closed upward, see
-        :class:`MultilabelStratifiedKFold`.
+        Hierarchy by which ``stratify`` is closed upward, so that the share of ancestors
+        counts, too. Needed only where ``stratify`` is not closed.
 
     Returns
     -------

@@ -67,11 +67,11 @@ class LabelTasks(nn.Module):
     Parameters
     ----------
     loss : callable
-        Maps logits and targets (B, L) to (B, L).
+        Function of logits and targets (B, L) that returns losses (B, L).
     level_sizes : sequence of int
         Number of labels of every level.
     entropies : Tensor (K,)
-        :math:`H_k`.
+        Entropies :math:`H_k` of the levels' labels.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class SetTasks(nn.Module):
     Parameters
     ----------
     loss : callable
-        Maps logits and targets of one level, (B, C), to (B,); linear in the targets
-        when there is a ``coverage``.
+        Function of logits and targets (B, C) of one level that returns losses (B,);
+        linear in the targets when there is a ``coverage``.
     classes : sequence of Tensor
         Positions of every level's labels.
     coverage : Tensor (K,) or None
@@ -459,12 +459,12 @@ class EmbeddingCriterion(LabelCriterion):
     tasks : LabelTasks
         All labels as one level.
     ranking : nn.Module or None
-        Maps the labels' coordinates (L, d) to losses of pairs; None for no
-        :math:`L_2`.
+        Function of the labels' coordinates (L, d) that returns losses of pairs; None
+        for no :math:`L_2`.
     embedding_weight : float
-        :math:`\lambda`.
+        Weight :math:`\lambda` of the losses of pairs.
     penalty : callable or None
-        Maps coordinates (L, d) to (L,), the losses of radii.
+        Function of coordinates (L, d) that returns the losses of radii (L,).
     class_weight : pair of Tensor (L,) or None
         Weights of every label's zeros and ones, beside those of the samples.
     """

@@ -132,10 +132,11 @@ def class_means(
     Parameters
     ----------
     features : Tensor (B, d)
+        Features of the samples in a batch.
     membership : Tensor (B, C)
-        Indicators, or indicators times sample weights.
+        Indicators of the samples' classes, or these times sample weights.
     chunk : int
-        Samples per mean.
+        Number of samples per mean.
     max_means : int, default=None
         Upper bound of the number of classes present in a chunk, which gives the result
         its shape. None counts them, and to read a count back makes the CPU wait for a

@@ -262,11 +262,12 @@ class LabelNetwork(_Scores):
     Parameters
     ----------
     encoder : nn.Module
-        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+        Network that maps a batch of X to (B, n_encoded), or to anything that flattens
+        to it.
     n_encoded : int
         Width of the encoder's flattened output.
     n_labels : int
-        L.
+        Number of labels L.
     bias : Tensor (L,)
         Initial bias of every label.
     fixed : Tensor (L,), bool or None
@@ -318,7 +319,8 @@ class PrototypeNetwork(_Scores):
     Parameters
     ----------
     encoder : nn.Module
-        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+        Network that maps a batch of X to (B, n_encoded), or to anything that flattens
+        to it.
     n_encoded : int
         Width of the encoder's flattened output.
     level_sizes : sequence of int
@@ -328,9 +330,9 @@ class PrototypeNetwork(_Scores):
     embedding_dropout : float
         Share of the embedding dropped in training.
     temperature : float
-        :math:`\tau`.
+        Temperature :math:`\tau` of the similarity of features and prototypes.
     perturbation : float
-        :math:`\epsilon` of the prototype noise, training only.
+        Bound :math:`\epsilon` of the noise of prototypes, in training only.
     normalize_features : bool
         Whether features have length 1 (the paper); else they are divided by
         :math:`\sqrt d`.
@@ -448,11 +450,12 @@ class EmbeddingNetwork(_Scores):
     Parameters
     ----------
     encoder : nn.Module
-        Maps a batch of X to (B, n_encoded), or to anything that flattens to it.
+        Network that maps a batch of X to (B, n_encoded), or to anything that flattens
+        to it.
     n_encoded : int
         Width of the encoder's flattened output.
     n_labels : int
-        L.
+        Number of labels L.
     embedding_dim : int
         Width d of features and coordinates.
     embedding_dropout : float

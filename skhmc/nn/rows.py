@@ -48,8 +48,9 @@ def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
     Parameters
     ----------
     table : Tensor (R, ...)
+        The table, whose rows are along the first dimension.
     rows : Tensor (C,)
-        Ascending, each once, where ``sparse``.
+        Positions of the rows; ascending, each once, where ``sparse``.
     sparse : bool
         Whether the gradient is sparse, which :class:`RowAdamW` takes: else it is as
         large as the table.

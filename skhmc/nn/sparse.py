@@ -77,7 +77,9 @@ class SparseLinear(nn.Module):
     Parameters
     ----------
     in_features : int
+        Number of columns of x.
     out_features : int
+        Number of columns of the result.
 
     Examples
     --------

@@ -227,7 +227,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Must be the names of the columns, where these are known.
+            Names of the columns; those that ``fit`` saw, where it saw names.
 
         Returns
         -------

@@ -71,9 +71,9 @@ class HierarchicalLabelBinarizer(
     closed : bool, default=True
         Whether to add the ancestors of every label.
     sep : str or None, default="/"
-        What separates the parts of a string that is a path. None: no string is one.
+        Text between the parts of a string that is a path. None: no string is a path.
     unknown : {"error", "ignore"}, default="error"
-        What ``transform`` does with a label that there is not: raise, or leave it out.
+        Treatment by ``transform`` of a label that there is not: raise, or leave it out.
         Of a path then the known beginning is kept: ``"a/b/new"`` counts as ``"a/b"``.
 
     Attributes
@@ -170,7 +170,7 @@ class HierarchicalLabelBinarizer(
         Parameters
         ----------
         y : iterable of label sets
-            As in ``fit``.
+            A list, tuple or set of names and paths for each sample, or a single name.
 
         Returns
         -------

@@ -74,23 +74,24 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         The cosine of the angle between sample and prototype, seen from ``center_``;
         minus their distance; or :math:`e^{-\gamma d^2}` of their distance d.
     aggregation : {"samples", "children"}, default="samples"
-        How the means of children make the mean of their parent: with every sample
-        counted once; or with every child counted once, and once the mean of the samples
-        that have none of the children.
+        Rule by which the means of children make the mean of their parent: with every
+        sample counted once; or with every child counted once, and once the mean of the
+        samples that have none of the children.
     shrinkage : float, default=1.0
-        How many samples the parents' prototypes count as. 0: a mean stays as it is.
+        Number of samples that a parent's prototype counts as, toward which the mean of
+        a label is shrunk. 0: a mean stays as it is.
     center : bool, default=True
         Whether the mean of all samples is the origin: angles are seen from it, and
         roots shrink toward it. Else the origin is 0. X itself is not changed, so that
         a sparse X stays sparse.
     gamma : float or None, default=None
-        Of the metric "rbf". None is one over the mean squared distance of the training
-        samples from their mean.
+        Factor :math:`\gamma` of the squared distance in the metric "rbf". None is one
+        over the mean squared distance of the training samples from their mean.
     cv : int, splitter, iterable or None, default=None
-        How ``fit_transform`` splits the training samples, so that no sample is part of
-        the prototypes that it is compared with; an int is a number of shuffled folds. A
-        splitter gets ``y``; every sample has to be in one test part.
-        With None the samples are compared with their own prototypes.
+        Splitter of the training samples in ``fit_transform``, so that no sample is part
+        of the prototypes that it is compared with; an int is a number of shuffled
+        folds. A splitter gets ``y``; every sample has to be in one test part. With None
+        the samples are compared with their own prototypes.
 
     Attributes
     ----------
@@ -204,7 +205,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Finite numbers.
+            Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
             Or lists of label names; or (n_samples,) most specific labels.
@@ -228,11 +229,12 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in ``fit``.
+            Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            As in ``fit``.
+            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
+            Or lists of label names; or (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in ``fit``.
+            Weights of samples; 2 is the same as the sample twice.
 
         Returns
         -------
@@ -258,7 +260,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Not made dense.
+            Samples to compare with the prototypes. A sparse X is not made dense.
 
         Returns
         -------
@@ -277,7 +279,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only compared with the features that were fitted.
+            Names of the columns of X; those that ``fit`` saw, where it saw names.
 
         Returns
         -------

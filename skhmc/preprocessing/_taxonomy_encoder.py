@@ -114,22 +114,23 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     taxonomies : one taxonomy, list, dict, "paths" or None, default=None
-        One for all columns: a Hierarchy or anything ``Hierarchy.build`` takes. One per
-        column: a list, or a dict by the name of the column (by its number, from 0,
-        where X has no names of strings); these hold Hierarchy objects, mappings
+        Taxonomy of all columns: a Hierarchy or anything ``Hierarchy.build`` takes. Or
+        one per column: a list, or a dict by the name of the column (by its number, from
+        0, where X has no names of strings); these hold Hierarchy objects, mappings
         ``{child: parents}``, networkx graphs, or None. "paths" learns a taxonomy of
         every column from its categories, read as paths. None learns flat ones, as
         OneHotEncoder does; so it is for columns that a dict leaves out.
     sep : str or None, default="/"
-        What separates the parts of a category that is a path. None: none is one.
+        Text between the parts of a category that is a path. None: no category is a
+        path.
     unknown : {"error", "ignore"}, default="error"
-        What to do with a category of which the taxonomy has nothing: raise, or encode
-        it as zeros. Of a path the known beginning is enough: ``"cat/new"`` is encoded
-        as ``"cat"``.
+        Treatment of a category of which the taxonomy has nothing: raise, or encode it
+        as zeros. Of a path the known beginning is enough: ``"cat/new"`` is encoded as
+        ``"cat"``.
     sparse_output : bool, default=True
         Whether ``transform`` returns a CSR matrix.
     dtype : number type, default=numpy.float64
-        Of the output.
+        Type of the numbers that ``transform`` returns.
 
     Attributes
     ----------

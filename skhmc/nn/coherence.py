@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class _RaiseParents(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, scores: Tensor, levels: Bags) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, levels: Bags) -> Tensor:
         values = scores.clone(memory_format=torch.contiguous_format)
         winners = []
         for parents, bags, starts in levels:
@@ -52,7 +53,7 @@ class _RaiseParents(torch.autograd.Function):
         return values
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         grad = grad.clone(memory_format=torch.contiguous_format)
         steps = zip(reversed(ctx.levels), reversed(ctx.saved_tensors), strict=True)
         for (parents, _, _), winner in steps:
@@ -93,10 +94,13 @@ class MaxConstraint(nn.Module):
             self.n_levels += 1
 
     def _levels(self) -> Bags:
-        return [
-            tuple(self.get_buffer(f"{name}_{k}") for name in self.PARTS)
-            for k in range(self.n_levels)
-        ]
+        levels = []
+        for k in range(self.n_levels):
+            parents, bags, starts = (
+                self.get_buffer(f"{name}_{k}") for name in self.PARTS
+            )
+            levels.append((parents, bags, starts))
+        return levels
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return coherent scores (B, L) from scores (B, L); -inf is allowed."""

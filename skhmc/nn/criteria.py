@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,9 @@ class LabelTasks(nn.Module):
     entropies : Tensor (K,)
         Entropies :math:`H_k` of the levels' labels.
     """
+
+    entropies: Tensor
+    shares: Tensor
 
     def __init__(
         self, loss: LabelLoss, level_sizes: Sequence[int], entropies: Tensor
@@ -149,6 +152,9 @@ class SetTasks(nn.Module):
         several labels.
     """
 
+    coverage: Tensor | None
+    shares: Tensor
+
     def __init__(
         self,
         loss: LabelLoss,
@@ -182,10 +188,10 @@ class SetTasks(nn.Module):
             w = None if weight is None else _columns(weight, positions)
             each = self._each(logits[:, positions], Y[:, positions], w)
             losses.append(each.sum() / len(Y))
-        losses = torch.stack(losses)
+        of_levels = torch.stack(losses)
         if self.coverage is None:
-            return losses
-        return losses / self.coverage
+            return of_levels
+        return of_levels / self.coverage
 
     def _each(self, scores: Tensor, y: Tensor, w: Tensor | None) -> Tensor:
         """Return the samples' losses (B,) of one level."""
@@ -264,9 +270,14 @@ class LabelCriterion(nn.Module):
         Number of figures that every batch records.
     """
 
+    tasks: LabelTasks | SetTasks
+    zeros_weight: Tensor | None
+    ones_weight: Tensor | None
+    sums: Tensor
+
     def __init__(
         self,
-        tasks: nn.Module,
+        tasks: LabelTasks | SetTasks,
         *,
         class_weight: tuple[Tensor, Tensor] | None = None,
         n_recorded: int = 1,
@@ -284,7 +295,7 @@ class LabelCriterion(nn.Module):
         self, Y: Tensor, weight: Tensor | None, sample: LabelSample | None = None
     ) -> Tensor | None:
         """Return the weights of samples times those of classes."""
-        if self.ones_weight is None:
+        if self.zeros_weight is None or self.ones_weight is None:
             return weight
         zeros = self.zeros_weight
         ones = self.ones_weight
@@ -319,7 +330,7 @@ class LabelCriterion(nn.Module):
         self.record(total[None])
         return total
 
-    def load_from(self, former: LabelCriterion) -> None:
+    def load_from(self, former: Any) -> None:
         """Continue after the epochs of a former criterion: they leave nothing."""
 
     def end_epoch(self) -> dict[str, float]:
@@ -362,7 +373,7 @@ class HCALCriterion(LabelCriterion):
 
     def __init__(
         self,
-        tasks: nn.Module,
+        tasks: LabelTasks | SetTasks,
         *,
         aggregation: float,
         chunk: int,
@@ -393,7 +404,8 @@ class HCALCriterion(LabelCriterion):
     def aggregated(self, output: Output, Y: Tensor, weight: Tensor | None) -> Tensor:
         """Return the losses of class means (K - 1,) for all levels but the deepest."""
         losses = []
-        for k, classes in enumerate(self.tasks.classes[:-1]):
+        levels: Sequence[Tensor | slice] = self.tasks.classes
+        for k, classes in enumerate(levels[:-1]):
             membership = torch.nan_to_num(Y[:, classes])
             if weight is not None:
                 membership = membership * _columns(weight, classes)
@@ -432,7 +444,7 @@ class HCALCriterion(LabelCriterion):
         self.record(torch.cat([losses, weights, total[None]]))
         return total
 
-    def load_from(self, former: HCALCriterion) -> None:
+    def load_from(self, former: Any) -> None:
         """Continue after the epochs of a former criterion."""
         self.past = list(former.past)
 
@@ -486,7 +498,9 @@ class EmbeddingCriterion(LabelCriterion):
     def embedding_loss(self, points: Tensor) -> Tensor:
         """Return :math:`L_2` of coordinates (L, d), a scalar, in float64."""
         points = points.double()  # float32 is wrong far from the origin
-        losses = self.ranking(points)
+        losses = points.new_zeros(0)
+        if self.ranking is not None:
+            losses = self.ranking(points)
         loss = losses.sum() / max(len(losses), 1)
         if self.penalty is None:
             return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ class Ensemble(nn.Module):
     members : sequence of nn.Module
         Networks of :mod:`skhmc.nn.modules`.
     """
+
+    members: Any  # an nn.ModuleList, which does not say what it holds
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -87,6 +90,8 @@ class EnsembleCriterion(nn.Module):
     members : sequence of nn.Module
         Criteria of :mod:`skhmc.nn.criteria`.
     """
+
+    members: Any  # an nn.ModuleList, which does not say what it holds
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +156,10 @@ class _Scores(Seeded):
         which :class:`~skhmc.nn.RowAdamW` takes.
     """
 
+    encoder: nn.Module
+    prior: Tensor | None
+    fixed: Tensor | None
+
     def __init__(
         self, bias: Tensor | None, fixed: Tensor | None, row_gradients: bool
     ) -> None:
@@ -168,15 +172,15 @@ class _Scores(Seeded):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Set the biases to their initial values, for which nothing is drawn."""
-        if self.bias is not None:
+        if self.bias is not None and self.prior is not None:
             self.bias.copy_(self.prior)
 
-    def rows(self, table: Tensor | None, labels: Tensor | None) -> Tensor | None:
+    def rows(self, table: Tensor, labels: Tensor | None) -> Tensor:
         """Return the rows of some labels, or all.
 
         With ``row_gradients`` a step costs as much as these rows, not as the table.
         """
-        if table is None or labels is None:
+        if labels is None:
             return table
         return take_rows(table, labels, self.row_gradients and table.requires_grad)
 
@@ -206,17 +210,17 @@ class _Scores(Seeded):
 
         Fixed labels have their prior instead.
         """
+        if self.bias is None or self.prior is None:
+            return logits
         bias = self.rows(self.bias, labels)
         prior = self.rows(self.prior, labels)
-        fixed = self.rows(self.fixed, labels)
+        fixed = None if self.fixed is None else self.rows(self.fixed, labels)
         if self.training:
-            if bias is not None:
-                logits = logits + bias
+            logits = logits + bias
             if fixed is not None:
                 logits = torch.where(fixed, prior, logits)
             return logits
-        if bias is not None:
-            logits += bias
+        logits += bias
         if fixed is not None:
             logits[:, fixed] = prior[fixed].to(logits.dtype)
         return logits
@@ -404,7 +408,7 @@ class PrototypeNetwork(_Scores):
             return unit(torch.cat(list(self.prototypes)))
         sizes = [len(level) for level in self.prototypes]
         counts = level_counts(labels, sizes)
-        labels = _on_device_of(self.prototypes[0], labels)
+        labels = labels.to(self.prototypes[0].device, non_blocking=True)
         rows = []
         start = 0  # of the level among the labels
         for level, chosen in zip(self.prototypes, labels.split(counts), strict=True):
@@ -515,7 +519,7 @@ class EmbeddingNetwork(_Scores):
         labels = _on_device_of(self.table, labels)
         h = self.encoder(X).flatten(1)
         features = self.embedding_dropout(self.projection(h))  # W h
-        v = self.table
+        v: Tensor = self.table
         if labels is not None:
             # not self.rows: the embedding's loss gives the table a dense gradient
             v = v.index_select(0, labels)
@@ -537,7 +541,7 @@ def initialise(
     module: nn.Module,
     init: torch.Generator | None,
     draws: torch.Generator,
-    user_modules: set[nn.Module] = frozenset(),
+    user_modules: Set[nn.Module] = frozenset(),
 ) -> None:
     """Draw the weights of a network, and give its stochastic layers a generator.
 
@@ -574,9 +578,10 @@ def _reset(part: nn.Module, name: str, generator: torch.Generator) -> None:
     if isinstance(part, PARAMETER_LISTS):
         return  # the module that has the list initialises what is in it
     unknown = dict(_own_parameters(part))
-    if _takes_generator(getattr(part, "reset_parameters", None)):
+    reset: Any = getattr(part, "reset_parameters", None)
+    if _takes_generator(reset):
         _forget(unknown.values())
-        part.reset_parameters(generator)
+        reset(generator)
         # also where the method is inherited, and knows nothing of a new parameter
         unknown = {key: value for key, value in unknown.items() if _is_unset(value)}
     elif isinstance(part, nn.Linear):

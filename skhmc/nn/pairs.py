@@ -52,6 +52,10 @@ class RankedPairs(nn.Module):
     tensor([ 1,  0,  1, -1])
     """
 
+    keys: Tensor  # l L + l' of every pair, ascending, and an end
+    below: Tensor  # how many labels are less similar than each
+    drawn: Tensor | None  # positions of the pairs of the loss; None for all
+
     def __init__(
         self, crow: Tensor, col: Tensor, values: Tensor, drawn: Tensor | None = None
     ) -> None:
@@ -80,9 +84,11 @@ class RankedPairs(nn.Module):
         at = torch.searchsorted(self.keys, key)
         return torch.where(self.keys[at] == key, self.below[at], -1)
 
-    def pairs(self, which: Tensor | slice = slice(None)) -> tuple[Tensor, ...]:
+    def pairs(
+        self, which: Tensor | slice = slice(None)
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return l, l' and the size of N(l, l') of some pairs, or of all."""
-        entries = which
+        entries: Tensor | slice = which
         if self.drawn is not None:
             entries = self.drawn[which]
         elif isinstance(which, slice):
@@ -98,13 +104,17 @@ class RankedPairs(nn.Module):
 
         Without any pair there is nothing to draw, and ``n_pairs`` is 0.
         """
-        options = {"generator": generator, "device": self.keys.device}
         if not self.n_pairs:
             n_pairs = 0
-        which = torch.randint(max(self.n_pairs, 1), (n_pairs,), **options)
+
+        def draw(n: int, *shape: int) -> Tensor:
+            device = self.keys.device
+            return torch.randint(n, shape, generator=generator, device=device)
+
+        which = draw(max(self.n_pairs, 1), n_pairs)
         anchor, positive, n_strict = self.pairs(which)
         n_others = max(self.n_labels - 1, 1)
-        z = torch.randint(n_others, (n_pairs, n_negatives), **options)
+        z = draw(n_others, n_pairs, n_negatives)
         z += z >= anchor[:, None]  # leaves l out
         strict = self.rank(anchor[:, None], z) < n_strict[:, None]
         return Draw(anchor, positive, z, strict, n_strict)

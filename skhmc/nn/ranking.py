@@ -235,6 +235,8 @@ class ExactRanking(nn.Module):
     tensor([0.6931, 1.3133])
     """
 
+    order: Tensor  # (L, L), every row's labels, the least similar first
+
     def __init__(
         self, pairs: RankedPairs, geometry: Geometry, *, temperature: float = 1.0
     ) -> None:

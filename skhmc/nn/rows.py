@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,21 +19,26 @@ class _Rows(torch.autograd.Function):
     """Rows of a table, with a sparse gradient of them."""
 
     @staticmethod
-    def forward(ctx, table: Tensor, rows: Tensor) -> Tensor:
+    def forward(ctx: Any, table: Tensor, rows: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
         ctx.shape = table.shape
         return table.index_select(0, rows)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
-        options = {"is_coalesced": True, "check_invariants": False}  # rows ascend
-        return torch.sparse_coo_tensor(rows[None], grad, ctx.shape, **options), None
+        rows_of_grad = torch.sparse_coo_tensor(
+            rows[None],
+            grad,
+            ctx.shape,
+            is_coalesced=True,  # rows ascend
+            check_invariants=False,
+        )
+        return rows_of_grad, None
 
 
-def _unique(table: Tensor) -> tuple[Tensor, Tensor]:
+def _unique(table: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rows that a table's gradient has, each once, and their values."""
-    grad = table.grad
     if grad.device.type == "cpu":
         once = bool((grad._indices()[0].diff() > 0).all())
     else:  # to read the rows back would make the CPU wait for the GPU
@@ -100,7 +106,7 @@ class RowAdamW(torch.optim.AdamW):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None) -> float | None:
+    def step(self, closure: Callable | None = None) -> Any:
         """Take one step; sparse gradients are removed."""
         loss = None
         if closure is not None:
@@ -109,13 +115,13 @@ class RowAdamW(torch.optim.AdamW):
         for group in self.param_groups:
             for table in group["params"]:
                 if table.grad is not None and table.grad.is_sparse:
-                    self._step_rows(table, group)
+                    self._step_rows(table, table.grad, group)
                     table.grad = None  # so that AdamW skips the table
         super().step()
         return loss
 
-    def _step_rows(self, table: Tensor, group: dict) -> None:
-        rows, grad = _unique(table)
+    def _step_rows(self, table: Tensor, sparse_grad: Tensor, group: dict) -> None:
+        rows, grad = _unique(table, sparse_grad)
         state = self._row_state(table, group)
         rate = float(group["lr"])
         beta1, beta2 = group["betas"]
@@ -126,7 +132,7 @@ class RowAdamW(torch.optim.AdamW):
         now = state["step"].item()  # both are on the CPU: nothing waits for a GPU
         decay = state["decay"].item()
 
-        def of_rows(name):  # as columns beside the gradient
+        def of_rows(name: str) -> Tensor:  # as columns beside the gradient
             return state[name].index_select(0, rows).view(-1, *[1] * (grad.ndim - 1))
 
         n = now - of_rows("last")

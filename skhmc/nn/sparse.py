@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +40,9 @@ def sparse_rows(
 def _coo(indices: Tensor, values: Tensor, shape: tuple) -> Tensor:
     # The tensor is called coalesced, so that torch neither sorts nor copies it. A row's
     # columns need not be sorted for what is computed here.
-    options = {"is_coalesced": True, "check_invariants": False}
-    return torch.sparse_coo_tensor(indices, values, shape, **options)
+    return torch.sparse_coo_tensor(
+        indices, values, shape, is_coalesced=True, check_invariants=False
+    )
 
 
 def map_values(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -120,11 +122,13 @@ class SparseLinear(nn.Module):
         )
         return sums + self.bias
 
-    def _save_to_state_dict(self, destination, prefix, keep_vars):
+    def _save_to_state_dict(
+        self, destination: dict, prefix: str, keep_vars: bool
+    ) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}weight"] = destination[f"{prefix}weight"].t()
 
-    def _load_from_state_dict(self, state_dict, prefix, *args):
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         name = f"{prefix}weight"
         if name in state_dict:  # nn.Module made this dict for loading: the user's stays
             state_dict[name] = state_dict[name].t()

@@ -78,7 +78,7 @@ def fitted(estimator, case, device="cpu"):
 
 
 def steps(net, dataset, device):
-    """Take the steps of one epoch on a device, by the fit's kind of optimiser.
+    """Take the steps of one epoch on a device, by the fit's kind of optimizer.
 
     What skorch does between steps is not among them.
     """

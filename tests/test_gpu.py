@@ -92,7 +92,7 @@ def test_no_step_waits_for_the_gpu(estimator, case):
     if "aggregation" in CASES[case]:
         assert min(clf.net_.criterion_.max_means) >= CHUNK
     taken = steps(clf.net_, dataset.move_to("cuda"), "cuda")
-    next(taken)  # the optimiser's memory, and the first that is pinned
+    next(taken)  # the optimizer's memory, and the first that is pinned
     try:
         with warnings.catch_warnings():  # that this does not see every wait
             warnings.simplefilter("ignore", UserWarning)

@@ -4,9 +4,17 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
+from skhmc import (
+    CoherentClassifier,
+    HCALClassifier,
+    HierarchicalThresholdClassifier,
+    Hierarchy,
+    HyperbolicHMC,
+    MaxConstraintClassifier,
+)
 from skhmc.coherence import (
     average_constraint,
     isotonic_constraint,
@@ -118,6 +126,36 @@ def test_a_class_weight_that_no_float_can_hold_is_an_error():
         clf.fit(X, Y)
     heavy = small(MaxConstraintClassifier, class_weight={"a1": 1e9}).fit(X, Y)
     assert np.isfinite(heavy.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(40), "at least 0, got -1.0"),
+        (np.full(40, np.nan), "finite sample_weight"),
+        (np.ones(39), r"shape \(40,\)"),
+        (np.zeros(40), "only zeros"),
+        (np.full(40, 1e308), "whose sum is finite"),
+    ],
+)
+def test_weights_of_a_score_are_checked(weight, message):
+    clf = CoherentClassifier(DummyClassifier(), H).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        clf.score(X, Y, weight)
+
+
+def test_weights_of_a_score_count():
+    clf = CoherentClassifier(DummyClassifier(), H, threshold=0.99).fit(X, Y)
+    right = (clf.predict(X) == Y).all(axis=1)
+    assert 0 < right.mean() < 1
+    assert clf.score(X, Y, right.astype(float)) == 1.0
+
+
+def test_weights_of_a_tuned_threshold_have_a_finite_sum():
+    inner = small(MaxConstraintClassifier)
+    clf = HierarchicalThresholdClassifier(inner, cv=2)
+    with pytest.raises(ValueError, match="whose sum is finite"):
+        clf.fit(X, Y, sample_weight=np.full(40, 1e308))
 
 
 # -- X ---------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def test_weights_start_as_those_of_a_dense_layer_and_load_from_them():
 
     sparse, dense = network(True), network(False)
     assert sparse.takes_sparse and not dense.takes_sparse
-    assert sparse.encoder[1].weight.is_contiguous()  # an optimiser's step is fast then
+    assert sparse.encoder[1].weight.is_contiguous()  # an optimizer's step is fast then
     for name, value in dense.state_dict().items():
         torch.testing.assert_close(sparse.state_dict()[name], value, rtol=0, atol=0)
     for one, other in [(sparse, dense), (dense, sparse)]:

@@ -171,7 +171,7 @@ def too_long(clf, hierarchy, X, Y, weight=None):
     clf.set_params(hidden_layer_sizes=(4,), n_sampled_labels=50)
     clf, dataset = fit_and_keep(clf, X, Y, sample_weight=weight)
     taken = steps(clf.net_, dataset, "cpu")
-    next(taken)  # makes the optimiser's memory
+    next(taken)  # makes the optimizer's memory
     with Longest(4000) as longest:
         assert len(list(taken)) == 2
     return longest.too_large

@@ -1,4 +1,4 @@
-"""The bare loop: an estimator's own network, loss and optimiser, and nothing else."""
+"""The bare loop: an estimator's own network, loss and optimizer, and nothing else."""
 
 import fnmatch
 
@@ -21,7 +21,7 @@ class BareLoop:
     Parameters
     ----------
     estimator : NetworkHMC
-        With the default encoder, optimiser and schedule, and a seed.
+        With the default encoder, optimizer and schedule, and a seed.
     X : ndarray of shape (n_samples, n_features)
     Y : ndarray of shape (n_samples, n_labels)
     device : str

@@ -1,7 +1,7 @@
 """Images through a small CNN and texts as tf-idf: HCALClassifier beside plain models.
 
 All image models train for the same number of epochs, fewer than the default, with the
-same batches, optimiser and schedule; the flat CNNs are a plain torch loop around the
+same batches, optimizer and schedule; the flat CNNs are a plain torch loop around the
 same CNN, which is small for the sake of time.
 
 What was chosen, on the valid part: the image epochs, of 20 and 40, by the scores of

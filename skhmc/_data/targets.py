@@ -413,7 +413,8 @@ def _check_indicators(Y, hierarchy):
     if wrong.any():
         where = np.argwhere(wrong)[0]
         column = Y.indices[where[0]] if sp.issparse(Y) else where[1]
-        got, label = values[wrong][0].item(), hierarchy.labels[column]
+        got = values[wrong][0].item()
+        label = hierarchy.labels[column]
         raise ValueError(
             f"Expected Y to hold 0, 1 or NaN (unknown), got {got!r} for label "
             f"{label!r}. Unknown label type: for classes pass a 1-D y."
@@ -430,7 +431,9 @@ def _close(Y, hierarchy, warn):
 
 def _read_file(Y, hierarchy, warn):
     """Check and close indicators that lie in a file; keep them as a CSR matrix."""
-    parts, n_added, example = [], 0, None
+    parts = []
+    n_added = 0
+    example = None
     for rows in row_blocks(Y):
         block = _check_indicators(Y[rows], hierarchy)
         closed, n, found = _closed(block, hierarchy, warn)
@@ -507,7 +510,8 @@ def align(hierarchy, *, names=None, **arrays):
         frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
         names = next(frames, None)
     n_labels = _number_of_labels(hierarchy, names, arrays)
-    rows, columns = {}, {}
+    rows = {}
+    columns = {}
     for argument, Y in arrays.items():
         sets = None
         if argument in LABEL_ARGUMENTS:

@@ -28,7 +28,7 @@ from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, output_order, route_fit, with_columns
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
-from skhmc._scoring.outputs import Blocks, format_proba
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
 from skhmc._scoring.top_k import TopKMixin
 from skhmc.coherence import RULES, RuleNames
 
@@ -311,7 +311,9 @@ class CoherentClassifier(
         proba = self._proba(X, coherence)
         if self.classes_.ndim == 1:
             return self.classes_[proba.argmax(axis=1)]
-        threshold = 0.5 if self.threshold is None else self.threshold
+        threshold = self.threshold
+        if threshold is None:
+            threshold = DEFAULT_THRESHOLD
         return (proba > threshold).astype(np.int64)
 
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
 
 
 STRATEGIES = ("global", "level", "label")  # from coarse to fine
-DEFAULT = 0.5
 CLOSE_TO = 1e-9  # sums that differ by less are equal
 TINY = np.finfo(float).tiny
 
@@ -183,7 +183,9 @@ class _Candidates:
         highest = np.full(self.n_groups, -np.inf)
         np.maximum.at(highest, self.group, value)
         good = np.flatnonzero(value >= highest[self.group] - CLOSE_TO)
-        good = good[np.argsort(-np.abs(self.threshold[good] - DEFAULT), kind="stable")]
+        good = good[
+            np.argsort(-np.abs(self.threshold[good] - DEFAULT_THRESHOLD), kind="stable")
+        ]
         found = np.full(self.n_groups, np.nan)
         # of several thresholds of a group the last one written stays: the nearest
         found[self.group[good]] = self.threshold[good]
@@ -255,7 +257,7 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     """
     cells = _read_cells(scores, Y, weight)
     gains = _macro_gains(cells) if average == "macro" else None
-    thresholds = np.full(Y.shape[1], DEFAULT)
+    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD)
     for level, much in _levels_of(strategy, shrinkage):
         groups = group_labels(hierarchy, level)
         if average == "macro":
@@ -298,7 +300,7 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     ndarray of shape (n_labels,)
     """
     positive = (Y == 1).sum(axis=0)
-    thresholds = np.full(Y.shape[1], DEFAULT)
+    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD)
     for level, much in _levels_of(strategy, shrinkage):
         groups = group_labels(hierarchy, level)
         best_thresholds = thresholds.copy()
@@ -322,4 +324,4 @@ def _quantiles(scores, n_tried):
         return scores
     spread = (np.arange(n_tried) + 0.5) / n_tried
     found = np.quantile(scores, 1 - spread**2)  # denser where scores are high
-    return found[np.argsort(np.abs(found - DEFAULT), kind="stable")]
+    return found[np.argsort(np.abs(found - DEFAULT_THRESHOLD), kind="stable")]

@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skhmc._data.targets import Targets
-from skhmc._data.weights import check_sample_weight, to_mean_1
+from skhmc._data.weights import check_sample_weight, read_row_weights, to_mean_1
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     inner_has,
@@ -316,11 +316,11 @@ class HierarchicalThresholdClassifier(
             Y = Y.astype(int)
         weight = None
         if sample_weight is not None:
-            weight = to_mean_1(check_sample_weight(sample_weight, *targets.Y.shape))
-            weight = weight.reshape(targets.Y.shape[0], -1)
+            given = check_sample_weight(sample_weight, *targets.Y.shape)
+            read_row_weights(given.ravel(), given.size)  # the sum must be finite
+            weight = to_mean_1(given).reshape(targets.Y.shape[0], -1)
             # that has a mean of 1, but here the scale counts: 2 is the sample twice
-            scale = np.mean(np.asarray(sample_weight))
-            weight = scale * weight.mean(axis=1)[rows]
+            weight = np.mean(given) * weight.mean(axis=1)[rows]
         # without an edge both ways to close are the same
         closings = CLOSINGS if len(hierarchy.edges) else CLOSINGS[:1]
         found = [

@@ -64,7 +64,8 @@ def count_pairs(problem):
     ----------
     problem : Problem
     """
-    (rows, held_out), weight = problem.split, problem.sample_weight
+    rows, held_out = problem.split
+    weight = problem.sample_weight
     Y = problem.Y if held_out is None else problem.Y[rows]
     n_samples = Y.shape[0]
     if weight is not None:

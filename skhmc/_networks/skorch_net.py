@@ -441,7 +441,7 @@ class Net(NeuralNet):
 
     def __getstate__(self):
         # module and criterion are what module_ and criterion_ are, which skorch moves
-        # between devices; with the optimiser's state a pickle is several times as large
+        # between devices; with the optimizer's state a pickle is several times as large
         shell = object.__new__(type(self))
         optimizer = self.optimizer_ if self.resumable else None
         vars(shell).update(vars(self), optimizer_=optimizer)

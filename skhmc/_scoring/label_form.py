@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from scipy.special import log_softmax
 
 from skhmc._data.weights import balanced_weights, label_counts
-from skhmc._scoring.outputs import above, sigmoid, to_csr
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD, above, sigmoid, to_csr
 from skhmc._utils.levels import transposed
 from skhmc._utils.messages import name_list
 from skhmc.coherence import (
@@ -177,7 +177,8 @@ class ManyPaths(_LevelOrder):
 
     def predict(self, logits, rule, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix."""
-        threshold = 0.5 if threshold is None else threshold
+        if threshold is None:
+            threshold = DEFAULT_THRESHOLD
         if rule is not None and not rule.closes_predictions:
             return _as(self.proba(logits, rule) > threshold, sparse)
         if sparse:
@@ -304,7 +305,8 @@ class SinglePath(_LevelOrder):
             chosen = self.space.members[best]
             chosen = chosen if sparse else chosen.toarray()
         else:
-            threshold = 0.5 if threshold is None else threshold
+            if threshold is None:
+                threshold = DEFAULT_THRESHOLD
             return _as(self.proba(logits, rule) > threshold, sparse)
         return _as(chosen[:, : self.hierarchy_of_Y.n_labels], sparse)
 

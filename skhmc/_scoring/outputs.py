@@ -9,9 +9,10 @@ from scipy.special import logit
 
 from skhmc._utils.levels import copy_rows
 
-__all__ = ["Blocks", "above", "format_proba", "sigmoid", "to_csr"]
+__all__ = ["DEFAULT_THRESHOLD", "Blocks", "above", "format_proba", "sigmoid", "to_csr"]
 
 
+DEFAULT_THRESHOLD = 0.5
 CHUNK = 2**15  # numbers that stay in a fast cache
 
 

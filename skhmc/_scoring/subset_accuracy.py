@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.targets import read_targets
+from skhmc._data.weights import read_row_weights
 
 __all__ = ["subset_accuracy"]
 
@@ -17,12 +18,16 @@ CELLS = 2**22  # predictions that are scored at a time against sparse labels
 def subset_accuracy(estimator, X, y, sample_weight):
     """Return the share of samples whose known labels are all predicted right.
 
-    ``y`` is read as ``fit`` reads it: columns by name, closed upward.
+    ``y`` is read as ``fit`` reads it: columns by name, closed upward. Weights are of
+    samples.
     """
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
         return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
     targets = read_targets(y, estimator.hierarchy_, warn=False)
+    weight = read_row_weights(sample_weight, targets.Y.shape[0])
+    if weight is not None and not weight.any():
+        raise ValueError("Expected some positive sample weight, got only zeros.")
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)
     n_samples = targets.Y.shape[0]
@@ -34,7 +39,7 @@ def subset_accuracy(estimator, X, y, sample_weight):
         rows = slice(start, start + step)
         part = X if step >= n_samples else _safe_indexing(X, rows)
         wrong.append(_differ(targets.Y[rows], estimator.predict(part)[:, order]))
-    return float(np.average(~np.concatenate(wrong), weights=sample_weight))
+    return float(np.average(~np.concatenate(wrong), weights=weight))
 
 
 def _differ(Y, predicted):

@@ -4,11 +4,12 @@ Networks, CoherentClassifier and the documentation read it. A new rule is a new 
 says how scores become coherent, and what may be taken for granted of the result.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from skhmc._utils.table_names import TableNames
 from skhmc.coherence._isotonic import check_tree, fit_isotonic
 from skhmc.coherence._scores import (
     apply_by_label,
@@ -45,8 +46,6 @@ class Rule:
     closes_predictions : bool, default=False
         Whether the labels above a threshold are those above it before the rule, and
         their ancestors. Then predictions need no coherent scores.
-    module : str or None, default=None
-        Full name of a torch module that does the same to a batch (B, L).
     """
 
     description: str
@@ -55,7 +54,6 @@ class Rule:
     needs_paths: bool = False
     takes_logits: bool = False
     closes_predictions: bool = False
-    module: str | None = None
 
     def check(self, hierarchy: Hierarchy) -> None:
         """Raise when the rule cannot make scores coherent with a hierarchy."""
@@ -77,7 +75,6 @@ RULES: dict[str, Rule] = {
         raise_to_descendants,
         takes_logits=True,
         closes_predictions=True,
-        module="skhmc.nn.coherence.MaxConstraint",
     ),
     "min": Rule(
         "The child is lowered to its lowest ancestor.",
@@ -101,7 +98,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-class RuleNames(Set[str | None]):
+class RuleNames(TableNames):
     """Names of rules that the table has, whenever they are asked for.
 
     Parameters
@@ -112,23 +109,5 @@ class RuleNames(Set[str | None]):
         Whether rules count that need single paths.
     """
 
-    def __init__(self, *others: str | None, paths: bool = False) -> None:
-        self.others = others
-        self.paths = paths
-
-    def __iter__(self) -> Iterator[str | None]:
-        yield from self.others
-        for name, rule in RULES.items():
-            if self.paths or not rule.needs_paths:
-                yield name
-
-    def __contains__(self, name: object) -> bool:
-        return any(name == known for known in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @classmethod
-    def _from_iterable(cls, names: Iterable) -> frozenset:
-        """Return what the operators of a set, such as a union, make of names."""
-        return frozenset(names)
+    def __init__(self, *others: str, paths: bool = False) -> None:
+        super().__init__(RULES, *others, without=lambda r: r.needs_paths and not paths)

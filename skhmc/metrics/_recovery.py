@@ -153,7 +153,8 @@ def hierarchy_recovery_report(
 
 def _match(true, learnt):
     """Return both hierarchies, the true one in the order of the learnt one's labels."""
-    true, learnt = Hierarchy.build(true), Hierarchy.build(learnt)
+    true = Hierarchy.build(true)
+    learnt = Hierarchy.build(learnt)
     missing = [label for label in true.labels if label not in learnt]
     unknown = [label for label in learnt.labels if label not in true]
     if missing or unknown:
@@ -168,12 +169,16 @@ def _match(true, learnt):
 
 def _overlap(kind, true, learnt):
     """Return precision, recall and F1 of the pairs that two matrices mark."""
-    both, n_true, n_learnt = true.multiply(learnt).nnz, true.nnz, learnt.nnz
+    both = true.multiply(learnt).nnz
     return {
-        f"{kind}_precision": both / n_learnt if n_learnt else np.nan,
-        f"{kind}_recall": both / n_true if n_true else np.nan,
-        f"{kind}_f1": 2 * both / (n_true + n_learnt) if n_true + n_learnt else np.nan,
+        f"{kind}_precision": _share(both, learnt.nnz),
+        f"{kind}_recall": _share(both, true.nnz),
+        f"{kind}_f1": _share(2 * both, true.nnz + learnt.nnz),
     }
+
+
+def _share(part, whole):
+    return part / whole if whole else np.nan
 
 
 # -- distances ---------------------------------------------------------------------
@@ -214,7 +219,8 @@ def _row_reader(distances, learnt):
 
 def _joined(hierarchy):
     """Return the edges as a graph, with a last node above all roots."""
-    top, roots = hierarchy.n_labels, hierarchy.roots
+    top = hierarchy.n_labels
+    roots = hierarchy.roots
     above = np.column_stack([np.full(len(roots), top), roots])
     edges = np.concatenate([hierarchy.edges, above])
     return sp.csr_matrix((np.ones(len(edges)), edges.T), shape=(top + 1,) * 2)
@@ -228,23 +234,30 @@ def _hops(graph, rows):
 
 def _judge_distances(true, read, judged):
     """Return what there is to say of distances, block by block of judged labels."""
-    graph, depth, pairs, ranked = _joined(true), true.depth.astype(np.int32), [], []
+    graph = _joined(true)
+    depth = true.depth.astype(np.int32)
+    pairs = []
+    ranked = []
     turn = np.full(true.n_labels, true.n_labels)
     turn[judged] = np.arange(len(judged))  # every pair once, in the earlier label's row
     step = max(1, CELLS_PER_BLOCK // max(true.n_labels, 1))
     for start in range(0, len(judged), step):
         rows = judged[start : start + step]
-        distance, hops = read(rows), _hops(graph, rows)
+        distance = read(rows)
+        hops = _hops(graph, rows)
         once = turn > turn[rows, None]
         sums = depth[rows, None] + depth
         pairs.append((distance[once], hops[once], sums[once]))
         for found in zip(rows, distance, hops, strict=True):
             above = true.ancestors[[found[0]]].indices
-            ranked += [_rank_ancestors(above, *found)] if len(above) else []
+            if len(above):
+                ranked.append(_rank_ancestors(above, *found))
     distance, hops, sums = (np.concatenate(x) for x in zip(*pairs, strict=True))
     pairs.clear()
     hop_ranks = _integer_ranks(hops)
-    ap, ap_of_hops, ranks = zip(*ranked, strict=True) if ranked else [[np.nan]] * 3
+    if not ranked:  # nothing has an ancestor
+        ranked.append((np.nan, np.nan, np.nan))
+    ap, ap_of_hops, ranks = zip(*ranked, strict=True)
     return {
         "ancestor_map": float(np.mean(ap)),
         "ancestor_map_of_hops": float(np.mean(ap_of_hops)),
@@ -264,7 +277,8 @@ def _rank_ancestors(above, label, distance, hops):
 
 def _ranking(every, wanted):
     """Return the average precision of some among all distances, and their ranks."""
-    every, wanted = np.sort(every), np.sort(wanted)
+    every = np.sort(every)
+    wanted = np.sort(wanted)
     until = [np.searchsorted(x, wanted, "right") for x in (every, wanted)]
     before = [np.searchsorted(x, wanted, "left") for x in (every, wanted)]
     nearer = before[0] - before[1]  # of those that are not wanted
@@ -286,12 +300,16 @@ def _spearman(ranks, others):
     if not len(ranks) or np.ptp(ranks) == 0 or np.ptp(others) == 0:
         return np.nan
     middle = (len(ranks) + 1) / 2
-    ranks, others = ranks - middle, others - middle
+    ranks = ranks - middle
+    others = others - middle
     scale = np.sqrt(ranks @ ranks) * np.sqrt(others @ others)
     return float(np.clip(ranks @ others / scale, -1, 1))
 
 
 def _ceiling(values):
     """Return the greatest correlation of integers with values that are all distinct."""
-    n, tied = float(len(values)), np.bincount(values).astype(np.float64)
-    return float(np.sqrt(1 - (tied**3 - tied).sum() / (n**3 - n))) if n > 1 else np.nan
+    n = float(len(values))
+    if n < 2:
+        return np.nan
+    tied = np.bincount(values).astype(np.float64)
+    return float(np.sqrt(1 - (tied**3 - tied).sum() / (n**3 - n)))

@@ -117,7 +117,8 @@ def hierarchical_violation_rate(
     if y_score is None:
         hierarchy, labels = align(hierarchy, y_pred=y_pred)
         check_indicator(labels, "y_pred")
-        predicted, broken = positives(labels), violations(labels, hierarchy)
+        predicted = positives(labels)
+        broken = violations(labels, hierarchy)
     else:
         hierarchy, scores = align(hierarchy, y_score=y_score)
         scores = check_scores(scores)

@@ -1,4 +1,4 @@
-r"""Hyperbolic space of curvature -1, in coordinates that any optimiser may move.
+r"""Hyperbolic space of curvature -1, in coordinates that any optimizer may move.
 
 A point is given by *free coordinates* :math:`v \in \mathbb R^d`, the spatial part of
 the point :math:`(v_0, v)`, :math:`v_0 = \sqrt{1 + \|v\|^2}`, of the Lorentz model:

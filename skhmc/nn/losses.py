@@ -10,13 +10,14 @@ set losses leave them out themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from skhmc._utils.table_names import TableNames
 from skhmc.hierarchy import Hierarchy
 from skhmc.nn.coherence import MaxConstraint
 
@@ -224,7 +225,7 @@ def find_loss(loss: str | LabelLoss) -> Loss:
     return LOSSES[loss]
 
 
-class LossNames(Set[str]):
+class LossNames(TableNames):
     """Names of losses that the table has, whenever they are asked for.
 
     Parameters
@@ -241,22 +242,7 @@ class LossNames(Set[str]):
     """
 
     def __init__(self, *others: str, paths: bool = False) -> None:
-        self.others = others
-        self.paths = paths
+        def without(loss: Loss) -> bool:
+            return loss.single_paths and not paths
 
-    def __iter__(self) -> Iterator[str]:
-        yield from self.others
-        for name, loss in LOSSES.items():
-            if self.paths or not loss.single_paths:
-                yield name
-
-    def __contains__(self, name: object) -> bool:
-        return any(name == known for known in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @classmethod
-    def _from_iterable(cls, names: Iterable) -> frozenset:
-        """Return what the operators of a set, such as a union, make of names."""
-        return frozenset(names)
+        super().__init__(LOSSES, *others, without=without)

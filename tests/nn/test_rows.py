@@ -1,4 +1,4 @@
-"""Rows of a table: sparse gradients, and the optimiser that takes them."""
+"""Rows of a table: sparse gradients, and the optimizer that takes them."""
 
 import pickle
 from copy import deepcopy

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.targets import align, are_label_sets, is_frame
+from skhmc._data.align import align
+from skhmc._data.targets import are_label_sets, is_frame
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 

@@ -1,9 +1,9 @@
 """What a user hands over as labels: read, matched to the hierarchy, closed upward.
 
-Every function of skhmc that takes labels reads them here, in one of two ways:
+Every function of skhmc that takes labels reads them in one of two ways:
 :func:`read_targets` reads the one ``y`` of a fit, a split or a transformer, and closes
-it upward; :func:`align` reads several arrays that a metric compares, and brings their
-columns into one order.
+it upward; :func:`skhmc._data.align.align` reads several arrays that a metric compares,
+and brings their columns into one order.
 """
 
 from collections.abc import Hashable
@@ -24,15 +24,17 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "Targets",
-    "align",
     "are_label_sets",
     "as_label_sets",
     "is_frame",
     "match_columns",
     "match_former",
+    "read_container",
     "read_fit_labels",
     "read_targets",
     "require_y",
+    "set_indicators",
+    "to_floats",
 ]
 
 
@@ -44,7 +46,7 @@ def is_frame(Y):
     return hasattr(Y, "columns")
 
 
-def _read_container(Y):
+def read_container(Y):
     """Return an array or CSR matrix, and the names of its columns if it has any.
 
     Missing values of DataFrames and masked cells become NaN. What is no number is left
@@ -69,7 +71,7 @@ def _frame_values(frame):
     return values
 
 
-def _to_floats(values):
+def to_floats(values):
     """Return an array of objects as floats.
 
     Text, also of digits, complex numbers and dates are a TypeError.
@@ -262,7 +264,7 @@ def read_targets(
     """
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
-    y, names = _read_container(y)
+    y, names = read_container(y)
     if indicators:
         _check_is_table(y)
     in_file = names is None and is_in_file(y)
@@ -344,11 +346,11 @@ def _read_label_sets(rows, source, classes, partial):
             hierarchy = Hierarchy.flat(seen)
     else:
         hierarchy = Hierarchy.build(source)
-    Y = _set_indicators(rows, hierarchy, "y")
+    Y = set_indicators(rows, hierarchy, "y")
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
 
 
-def _set_indicators(rows, hierarchy, argument):
+def set_indicators(rows, hierarchy, argument):
     """Return label sets as a CSR matrix whose columns are a hierarchy's labels."""
     rows = [[plain(label) for label in row] for row in rows]
     _check_known(dict.fromkeys(x for row in rows for x in row), hierarchy, argument)
@@ -402,7 +404,7 @@ def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
     if values.dtype.kind not in "biuf":
         try:
-            values = _to_floats(values)
+            values = to_floats(values)
         except (TypeError, ValueError):
             raise ValueError(
                 "Expected Y to hold 0, 1 or NaN, got strings or other objects. For "
@@ -471,152 +473,6 @@ def _warn_added(n_added, example):
         f"{label!r} above {lower!r} in row {row}. Close Y with "
         f"skhmc.coherence.close_upward to silence this.",
     )
-
-
-# -- several arrays that a metric compares ---------------------------------------------
-
-
-def align(hierarchy, *, names=None, **arrays):
-    """Bring the arrays that a metric compares into one order of labels.
-
-    The columns stand in the order of the first array that has columns: by name where
-    that is a DataFrame, else as :func:`match_columns` says. ``y_true`` and ``y_pred``
-    may be label sets, which have no columns; where nothing has any, the order is that
-    of the hierarchy.
-
-    Parameters
-    ----------
-    hierarchy : hierarchy-like or None
-        What :meth:`Hierarchy.build` takes; None is flat.
-    names : list, default=None
-        Labels of the columns; by default the columns of the first DataFrame.
-    **arrays : array-like, sparse matrix, DataFrame or label sets
-        What to read, by the name of the metric's argument.
-
-    Returns
-    -------
-    hierarchy : Hierarchy
-        In the order of the columns.
-    *arrays : ndarray or csr_matrix of shape (n_samples, n_labels)
-        Numbers, in the order of the arguments. Their values are not checked.
-
-    Raises
-    ------
-    ValueError
-        When shapes or names do not match, or when nothing says in which order the
-        columns of an array stand.
-    """
-    if names is None:
-        frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
-        names = next(frames, None)
-    n_labels = _number_of_labels(hierarchy, names, arrays)
-    rows = {}
-    columns = {}
-    for argument, Y in arrays.items():
-        sets = None
-        if argument in LABEL_ARGUMENTS:
-            sets = as_label_sets(Y, n_labels)
-        if sets is None:
-            columns[argument] = _as_array(Y, names, argument)
-        else:
-            rows[argument] = sets
-    hierarchy = _order_of_columns(hierarchy, names, rows, columns)
-    for argument, sets in rows.items():
-        columns[argument] = _set_indicators(sets, hierarchy, argument)
-    read = [columns[argument] for argument in arrays]
-    _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
-    return hierarchy, *read
-
-
-# arguments that hold labels; the others hold scores, which are numbers only
-LABEL_ARGUMENTS = ("y_true", "y_pred")
-
-
-def _number_of_labels(hierarchy, names, arrays):
-    """Return how many labels there are, which tells lists of 0 and 1 from names."""
-    if names is not None:
-        return len(names)
-    for Y in arrays.values():
-        if len(getattr(Y, "shape", ())) == 2:
-            return Y.shape[1]
-    if hierarchy is not None:
-        return Hierarchy.build(hierarchy).n_labels
-    return None
-
-
-def _order_of_columns(hierarchy, names, rows, columns):
-    """Return the hierarchy in the order in which the columns of arrays stand."""
-    if columns:
-        n_labels = next(iter(columns.values())).shape[1]
-        if rows and names is None and hierarchy is None:
-            raise ValueError(
-                f"{next(iter(rows))} holds label names, but the columns of "
-                f"{next(iter(columns))} have no names and no hierarchy says in which "
-                f"order they stand. Pass a DataFrame, or hierarchy=Hierarchy.flat("
-                f"[names in the order of the columns])."
-            )
-        return match_columns(hierarchy, names, n_labels)
-    if names is not None:
-        return match_columns(hierarchy, names, len(names))
-    if hierarchy is None:
-        raise ValueError(
-            f"{' and '.join(rows)} hold label names, and no hierarchy says which "
-            f"labels there are. Pass a hierarchy, such as Hierarchy.flat(names)."
-        )
-    return Hierarchy.build(hierarchy)
-
-
-def _as_array(Y, names, argument):
-    """Return numbers with 2 dimensions; columns that have names in their order."""
-    try:
-        Y, own_names = _read_container(Y)
-        if Y.dtype == object:
-            Y = _to_floats(Y)
-    except (TypeError, ValueError):  # text, or rows of different lengths
-        Y = np.empty(0, object)
-        own_names = None
-    if Y.dtype.kind not in "biuf" or Y.ndim != 2:
-        raise ValueError(
-            f"{argument} must be a numeric array, CSR matrix or DataFrame of shape "
-            f"(n_samples, n_labels), got shape {Y.shape} and dtype {Y.dtype}. Label "
-            f"names are a list of lists, one per sample; "
-            f"skhmc.preprocessing.HierarchicalLabelBinarizer makes indicators of "
-            f"names and paths."
-        )
-    if own_names is None:
-        return Y
-    return np.asarray(Y[:, _find_columns(own_names, names, argument)], np.float64)
-
-
-def _find_columns(own_names, names, argument):
-    """Return where the columns that have ``names`` stand in a DataFrame."""
-    if len(own_names) != len(names) or set(own_names) != set(names):
-        only = [name for name in own_names if name not in set(names)]
-        missing = [name for name in names if name not in set(own_names)]
-        raise ValueError(
-            f"The columns of {argument} do not match the labels. Only in {argument}: "
-            f"{name_list(only) or 'none'}. Missing: {name_list(missing) or 'none'}. "
-            f"Correct the columns."
-        )
-    position = {name: k for k, name in enumerate(own_names)}
-    return [position[name] for name in names]
-
-
-def _check_shapes(arrays, hierarchy):
-    first = next(iter(arrays))
-    n_samples = arrays[first].shape[0]
-    for argument, Y in arrays.items():
-        if Y.shape[1] != hierarchy.n_labels:
-            raise ValueError(
-                f"{argument} has {Y.shape[1]} columns, expected {hierarchy.n_labels}, "
-                f"one per label of the hierarchy ({name_list(hierarchy.labels)}). Pass "
-                f"the hierarchy of exactly these columns, see Hierarchy.subset."
-            )
-        if Y.shape[0] != n_samples:
-            raise ValueError(
-                f"{argument} has {Y.shape[0]} samples, but {first} has {n_samples}. "
-                f"Pass one row per sample in both."
-            )
 
 
 # -- what fit was given ----------------------------------------------------------------

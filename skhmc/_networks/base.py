@@ -28,7 +28,7 @@ from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._scoring.top_k import TopKMixin
-from skhmc._utils.messages import name_list, plain
+from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
@@ -234,7 +234,10 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         Numbers of numpy, as searches have them, are plain: torch asks for such.
         """
         params = ABSENT | self._all_params()
-        return {name: plain(value) for name, value in params.items()}
+        return {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in params.items()
+        }
 
     @property
     def _dtype(self):

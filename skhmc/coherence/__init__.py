@@ -18,6 +18,7 @@ from skhmc.coherence._labels import stopping_points as stopping_points
 from skhmc.coherence._rules import RULES as RULES
 from skhmc.coherence._rules import Rule as Rule
 from skhmc.coherence._rules import RuleNames as RuleNames
+from skhmc.coherence._rules import TableNames as TableNames
 from skhmc.coherence._scores import (
     average_constraint,
     max_constraint,

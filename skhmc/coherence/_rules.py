@@ -4,12 +4,12 @@ Networks, CoherentClassifier and the documentation read it. A new rule is a new 
 says how scores become coherent, and what may be taken for granted of the result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from skhmc._utils.table_names import TableNames
 from skhmc.coherence._isotonic import check_tree, fit_isotonic
 from skhmc.coherence._scores import (
     apply_by_label,
@@ -20,7 +20,7 @@ from skhmc.coherence._scores import (
 )
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["RULES", "Rule", "RuleNames"]
+__all__ = ["RULES", "Rule", "RuleNames", "TableNames"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,51 @@ RULES: dict[str, Rule] = {
         needs_paths=True,
     ),
 }
+
+
+class TableNames(Set[str]):
+    """Names of the rows of a table, as a set that follows the table.
+
+    A row that is added later is there, too, where parameters are checked.
+
+    Parameters
+    ----------
+    table : mapping
+        Rows by name.
+    *others : str
+        Names that are allowed beside those of rows.
+    without : callable
+        Function of a row that tells whether its name is left out.
+
+    Examples
+    --------
+    >>> table = {"sigmoid": 1, "softmax": 2}
+    >>> names = TableNames(table, "auto", without=lambda row: row > 1)
+    >>> sorted(names), "softmax" in names
+    (['auto', 'sigmoid'], False)
+    """
+
+    def __init__(self, table: Mapping[str, Any], *others: str, without: Any) -> None:
+        self.table = table
+        self.others = others
+        self.without = without
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.others
+        for name, row in self.table.items():
+            if not self.without(row):
+                yield name
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == known for known in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @classmethod
+    def _from_iterable(cls, names: Iterable) -> frozenset:
+        """Return what the operators of a set, such as a union, make of names."""
+        return frozenset(names)
 
 
 class RuleNames(TableNames):

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
+from skhmc._data.align import align
 from skhmc._data.responses import (
     find,
     match_labels,
@@ -19,7 +20,6 @@ from skhmc._data.responses import (
     positive_scores,
     single_label,
 )
-from skhmc._data.targets import align
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._drawing import Scene

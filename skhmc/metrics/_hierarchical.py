@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from skhmc._data.targets import align
+from skhmc._data.align import align
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._inputs import (

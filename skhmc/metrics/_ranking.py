@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skhmc._data.targets import align
+from skhmc._data.align import align
 from skhmc._utils.messages import name_list
 from skhmc.metrics._inputs import check_scores, kept_labels, metric_weights, truth
 

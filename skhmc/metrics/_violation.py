@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.targets import align
+from skhmc._data.align import align
 from skhmc.coherence import score_violations, violations
 from skhmc.metrics._inputs import (
     check_indicator,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skhmc._utils.table_names import TableNames
+from skhmc.coherence import TableNames
 from skhmc.hierarchy import Hierarchy
 from skhmc.nn.coherence import MaxConstraint
 

@@ -1,0 +1,407 @@
+"""Reading of OBO files: terms, and the lines that relate one term to another.
+
+A reader of our own, not obonet: obonet gives a graph of all relations that run from
+child to parent, in which one line's relation and place in the file are no longer found,
+and it reads the whole text, definitions and synonyms too, into dicts. What is needed
+here is nine tags of a format of lines. This reader takes a few lines of code, holds no
+more than these tags, and says where a file is malformed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from skhmc._utils.levels import depths
+from skhmc._utils.lines import numbered_lines, shortened
+from skhmc._utils.messages import name_list, repeated
+from skhmc._utils.warnings import warn_user
+
+__all__ = ["OboText", "Term", "choose_links", "choose_terms", "parse_obo"]
+
+# the tags that are read, each with whether it may stand more than once
+TAGS = {
+    "id": False,
+    "name": False,
+    "namespace": False,
+    "is_obsolete": False,
+    "alt_id": True,
+    "is_a": True,
+    "relationship": True,
+    "replaced_by": True,
+    "consider": True,
+}
+DEFAULT = ("is_a", "part_of")  # relations
+MAX_CONTINUED = 100  # times that a line may go on in the next one
+HEADER = "header"  # kind of the lines before the first stanza
+
+# an escaped character, or what follows a value: {modifiers} or ! a comment
+ESCAPE_OR_END = re.compile(r"\\(.)|(?<!\S)[{!].*")
+ESCAPED = {"n": "\n", "t": "\t", "W": " "}  # other characters stand for themselves
+
+
+class Term(NamedTuple):
+    """A term of an ontology, obsolete or not.
+
+    Attributes
+    ----------
+    id : str
+        What names the term everywhere else, such as ``"GO:0008150"``.
+    name : str
+        What people call it; the id where the file gives no name.
+    namespace : str or None
+        The part of the ontology that it belongs to.
+    alt_ids : tuple of str
+        Other ids that mean the same term.
+    obsolete : bool
+        Whether the term is no longer used; it is then no label.
+    replaced_by, consider : tuple of str
+        Terms to use in place of an obsolete one: surely, and after a look at it.
+    """
+
+    id: str
+    name: str
+    namespace: str | None = None
+    alt_ids: tuple[str, ...] = ()
+    obsolete: bool = False
+    replaced_by: tuple[str, ...] = ()
+    consider: tuple[str, ...] = ()
+
+
+class Link(NamedTuple):
+    """One line that relates a term, the child, to another one, the parent."""
+
+    child: str
+    relation: str
+    parent: str
+
+
+class OboText(NamedTuple):
+    """What a file holds; ``relations`` names its [Typedef] stanzas by id."""
+
+    file: str
+    terms: dict[Hashable, Term]
+    links: list[Link]
+    relations: dict[str, str]
+
+
+class Stanza:
+    """The tags of one stanza that are read, and the line of its heading."""
+
+    def __init__(self, kind: str, where: str) -> None:
+        self.kind = kind
+        self.where = where
+        self.tags: dict[str, list[str]] = {}
+
+    def add(self, tag: str, text: str, where: str) -> None:
+        value = plain_value(text)
+        _check_value(tag, value, where)
+        values = self.tags.setdefault(tag, [])
+        if values and not TAGS.get(tag):
+            raise ValueError(
+                f"{where}: got a second {tag!r} in the stanza of {self.where}, "
+                f"expected one. Is the heading of a stanza missing between them?"
+            )
+        values.append(value)
+
+    def several(self, tag: str) -> tuple[str, ...]:
+        return tuple(self.tags.get(tag, ()))
+
+    def one(self, tag: str) -> str | None:
+        return self.tags[tag][0] if tag in self.tags else None
+
+    def id(self) -> str:
+        name = self.one("id")
+        if name is None:
+            raise ValueError(
+                f"{self.where}: got a [{self.kind}] without 'id: ...', expected one in "
+                f"every stanza."
+            )
+        return name
+
+
+def _check_value(tag: str, value: str, where: str) -> None:
+    if not value:
+        raise ValueError(f"{where}: got {tag!r} without a value, expected one.")
+    if tag == "is_obsolete" and value not in ("true", "false"):
+        raise ValueError(f"{where}: got is_obsolete: {value}, expected true or false.")
+    if tag == "relationship" and len(value.split(None, 1)) != 2:
+        raise ValueError(
+            f"{where}: got 'relationship: {value}', expected a relation and a term, "
+            f"such as 'relationship: part_of GO:0008150'."
+        )
+
+
+def plain_value(text: str) -> str:
+    """Return a value without comment and modifiers, its escapes resolved.
+
+    Examples
+    --------
+    >>> from skhmc.hierarchy._obo import plain_value
+    >>> plain_value(r'GO:1 {source="PMID:2"} ! name'), plain_value(r"a\\, b \\{c\\}")
+    ('GO:1', 'a, b {c}')
+    """
+    return ESCAPE_OR_END.sub(_unescaped, text).strip()
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    character = match[1]
+    return "" if character is None else ESCAPED.get(character, character)
+
+
+def parse_obo(path: str | os.PathLike[str], max_bytes: int) -> OboText:
+    """Read the terms of a file, the links between them, and its relations.
+
+    Raises
+    ------
+    ValueError
+        When the file is malformed; the message has the line.
+    """
+    obo = OboText(str(path), {}, [], {})
+    default = None
+    for stanza in _stanzas(_joined_lines(path, max_bytes), obo.file):
+        if stanza.kind == HEADER:
+            default = stanza.one("default-namespace")
+        elif stanza.kind == "Term":
+            _add_term(obo, stanza, default)
+        elif stanza.kind == "Typedef":
+            name = stanza.one("name") or stanza.id()
+            obo.relations[stanza.id()] = name.replace(" ", "_")
+    if not obo.terms:
+        raise ValueError(
+            f"{path}: got no [Term] stanza, expected at least one. Is this an OBO file?"
+        )
+    return obo
+
+
+def _joined_lines(
+    path: str | os.PathLike[str], max_bytes: int
+) -> Iterator[tuple[int, str]]:
+    """Yield (number, text) of the lines; an escaped line end continues a line."""
+    begun: list[str] = []
+    first = 0
+    for number, line in numbered_lines(path, max_bytes):
+        first = first if begun else number
+        if len(begun) > MAX_CONTINUED:
+            raise ValueError(
+                f"{path}, line {first}: got a line that is continued (by a backslash "
+                f"at its end) more than {MAX_CONTINUED} times. Is this an OBO file?"
+            )
+        n_backslashes = len(line) - len(line.rstrip("\\"))
+        is_comment = not begun and line.startswith("!")
+        if n_backslashes % 2 and not is_comment:
+            begun.append(line[:-1])
+        else:
+            yield first, "".join([*begun, line]).strip()
+            begun.clear()
+    if begun:
+        yield first, "".join(begun).strip()
+
+
+def _stanzas(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Stanza]:
+    stanza = Stanza(HEADER, file)
+    for number, line in lines:
+        if not line or line.startswith("!"):
+            continue
+        where = f"{file}, line {number}"
+        if line.startswith("["):
+            yield stanza
+            stanza = Stanza(_heading(line, where), where)
+            continue
+        tag, colon, text = line.partition(":")
+        if not colon:
+            raise ValueError(
+                f"{where}: got {shortened(line)}, expected 'tag: value', or the "
+                f"heading of a stanza such as [Term]. Is this an OBO file?"
+            )
+        if tag in TAGS or tag == "default-namespace":
+            stanza.add(tag, text, where)
+    yield stanza
+
+
+def _heading(line: str, where: str) -> str:
+    heading = plain_value(line)
+    if not heading.endswith("]"):
+        raise ValueError(
+            f"{where}: got {shortened(line)}, expected the heading of a stanza, such "
+            f"as [Term]. Is the line cut off?"
+        )
+    return heading[1:-1].strip()
+
+
+def _add_term(obo: OboText, stanza: Stanza, default: str | None) -> None:
+    label = stanza.id()
+    if label in obo.terms:
+        raise ValueError(
+            f"{stanza.where}: got the term {label!r} again, expected one stanza per "
+            f"term. Remove one of them."
+        )
+    obo.terms[label] = Term(
+        id=label,
+        name=stanza.one("name") or label,
+        namespace=stanza.one("namespace") or default,
+        alt_ids=stanza.several("alt_id"),
+        obsolete=stanza.one("is_obsolete") == "true",
+        replaced_by=stanza.several("replaced_by"),
+        consider=stanza.several("consider"),
+    )
+    obo.links.extend(Link(label, "is_a", value) for value in stanza.several("is_a"))
+    for value in stanza.several("relationship"):
+        relation, parent = value.split(None, 1)
+        obo.links.append(Link(label, relation, parent))
+
+
+# -- what is chosen of it --------------------------------------------------------------
+
+
+def choose_terms(
+    obo: OboText, namespace: str | Iterable[str] | None
+) -> tuple[str, ...]:
+    """Return the ids of the terms that are labels: of a namespace, and not obsolete."""
+    terms = [term for term in obo.terms.values() if not term.obsolete]
+    if namespace is not None:
+        wanted = _as_names(namespace, "namespace")
+        _check_namespaces(wanted, Counter(term.namespace for term in terms), obo.file)
+        terms = [term for term in terms if term.namespace in wanted]
+    if not terms:
+        raise ValueError(
+            f"{obo.file}: all {len(obo.terms)} terms are obsolete, expected some that "
+            f"are not."
+        )
+    return tuple(term.id for term in terms)
+
+
+def _as_names(names: str | Iterable[str], argument: str) -> list[str]:
+    given: list = [names]
+    if not isinstance(names, str) and isinstance(names, Iterable):
+        given = list(names)
+    if not given or not all(isinstance(name, str) for name in given):
+        raise TypeError(
+            f"Expected {argument} to be a string or several, got {names!r}."
+        )
+    return given
+
+
+def _check_namespaces(wanted: list[str], there: Mapping, file: str) -> None:
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        raise ValueError(
+            f"{file}: no term has the namespace {name_list(unknown)}. There are: "
+            f"{_counts(there)}. Choose some of these, or None for all."
+        )
+
+
+def _counts(counts: Mapping) -> str:
+    """Return names and how often each occurs, as text for a message."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{name!r} ({number})" for name, number in ordered[:12])
+    return shown + (f", ... ({len(ordered)} in all)" if len(ordered) > 12 else "")
+
+
+def choose_links(
+    obo: OboText,
+    labels: tuple[str, ...],
+    alt_ids: Mapping[Hashable, str],
+    relations: str | Iterable[str],
+) -> np.ndarray:
+    """Return edges by position (n_edges, 2) in ``labels``, parent first.
+
+    Links to other terms of the file are left out; a warning counts links to terms that
+    are obsolete or not in the file at all.
+
+    Raises
+    ------
+    ValueError
+        When there is no such relation, when the relations chosen relate no terms while
+        others do, or when they make a cycle.
+    """
+    chosen = _chosen_relations(obo, _as_names(relations, "relations"))
+    position = {label: i for i, label in enumerate(labels)}
+    links = [link for link in obo.links if link.child in position]
+    links = [_by_main_id(link, obo.terms, alt_ids) for link in links]
+    inside = [link for link in links if link.parent in position]
+    kept = [link for link in inside if link.relation in chosen]
+    if inside and not kept:
+        there = Counter(link.relation for link in inside)
+        raise ValueError(
+            f"{obo.file}: the relations {name_list(chosen)} relate none of the "
+            f"{len(labels)} terms, which would give a flat hierarchy. Relations that "
+            f"do: {_counts(there)}. Choose some of these."
+        )
+    _warn_of_dangling([k for k in links if k.relation in chosen], obo)
+    pairs = [(position[link.parent], position[link.child]) for link in kept]
+    edges = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    _check_no_cycle(edges, labels, kept)
+    return edges
+
+
+def _chosen_relations(obo: OboText, wanted: list[str]) -> set[str]:
+    """Return the relations wanted, by id; some files have "part of" only as a name."""
+    again = repeated(wanted)
+    if again:
+        raise ValueError(f"relations names {name_list(again)} twice, expected it once.")
+    there = Counter(dict.fromkeys(obo.relations, 0))
+    there.update(link.relation for link in obo.links)
+    chosen = set()
+    unknown = []
+    for relation in wanted:
+        named = [key for key, name in obo.relations.items() if name == relation]
+        if relation in there:
+            chosen.add(relation)
+        elif named:
+            chosen.update(named)
+        elif relation in DEFAULT:
+            chosen.add(relation)  # which a file need not have
+        else:
+            unknown.append(relation)
+    if unknown:
+        raise ValueError(
+            f"{obo.file}: there is no relation {name_list(unknown)}. There are: "
+            f"{_counts(there)}. Choose some of these."
+        )
+    return chosen
+
+
+def _by_main_id(
+    link: Link, terms: Mapping[Hashable, Term], alt_ids: Mapping[Hashable, str]
+) -> Link:
+    if link.parent in terms:
+        return link
+    return link._replace(parent=alt_ids.get(link.parent, link.parent))
+
+
+def _warn_of_dangling(links: list[Link], obo: OboText) -> None:
+    gone = [
+        f"{link.child} {link.relation} {link.parent}"
+        for link in links
+        if link.parent not in obo.terms or obo.terms[link.parent].obsolete
+    ]
+    if gone:
+        warn_user(
+            f"{obo.file}: {len(gone)} links lead to terms that are obsolete or that "
+            f"the file does not have, and are left out: {name_list(gone)}."
+        )
+
+
+def _check_no_cycle(
+    edges: np.ndarray, labels: tuple[str, ...], links: list[Link]
+) -> None:
+    _, cycle = depths(np.unique(edges, axis=0), len(labels))
+    if not cycle:
+        return
+    around = [labels[i] for i in reversed(cycle)]  # child first, as the file says it
+    relations: dict[tuple[str, str], str] = {}
+    for link in links:
+        relations.setdefault((link.child, link.parent), link.relation)
+    steps = list(zip(around[:-1], around[1:], strict=True))
+    said = ", ".join(f"{a} {relations[a, b]} {b}" for a, b in steps)
+    used = dict.fromkeys(relations[step] for step in steps)
+    raise ValueError(
+        f"The relations make a cycle: {said}. A hierarchy has none: leave one of "
+        f"{name_list(used)} out of relations, or correct these terms."
+    )

@@ -1,10 +1,10 @@
 """Reading of OBO files: terms, and the lines that relate one term to another.
 
-A reader of our own, not obonet: obonet gives a graph of all relations that run from
-child to parent, in which one line's relation and place in the file are no longer found,
-and it reads the whole text, definitions and synonyms too, into dicts. What is needed
-here is nine tags of a format of lines. This reader takes a few lines of code, holds no
-more than these tags, and says where a file is malformed.
+A reader of our own, not obonet (read: 1.3.0), whose graph is only part of what is
+needed: it leaves escapes, the default namespace and alternative ids to its caller, makes
+terms of ids that have no stanza, takes a stanza that follows no blank line as part of
+the one before, holds definitions and synonyms too, and names no line where a file is
+malformed. What is needed here is nine tags of a format of lines.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Reading of OBO files: terms, and the lines that relate one term to another.
 
 A reader of our own, not obonet (read: 1.3.0), whose graph is only part of what is
-needed: it leaves escapes, the default namespace and alternative ids to its caller, makes
-terms of ids that have no stanza, takes a stanza that follows no blank line as part of
-the one before, holds definitions and synonyms too, and names no line where a file is
-malformed. What is needed here is nine tags of a format of lines.
+needed: it leaves escapes, the default namespace and alternative ids to its caller,
+makes terms of ids that have no stanza, takes a stanza that follows no blank line as
+part of the one before, holds definitions and synonyms too, and names no line where a
+file is malformed. What is needed here is nine tags of a format of lines.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skhmc._utils.kinds import as_names
 from skhmc._utils.levels import depths
 from skhmc._utils.lines import numbered_lines, shortened
 from skhmc._utils.messages import name_list, repeated
@@ -265,7 +266,7 @@ def choose_terms(
     """Return the ids of the terms that are labels: of a namespace, and not obsolete."""
     terms = [term for term in obo.terms.values() if not term.obsolete]
     if namespace is not None:
-        wanted = _as_names(namespace, "namespace")
+        wanted = as_names(namespace, "namespace")
         _check_namespaces(wanted, Counter(term.namespace for term in terms), obo.file)
         terms = [term for term in terms if term.namespace in wanted]
     if not terms:
@@ -274,17 +275,6 @@ def choose_terms(
             f"are not."
         )
     return tuple(term.id for term in terms)
-
-
-def _as_names(names: str | Iterable[str], argument: str) -> list[str]:
-    given: list = [names]
-    if not isinstance(names, str) and isinstance(names, Iterable):
-        given = list(names)
-    if not given or not all(isinstance(name, str) for name in given):
-        raise TypeError(
-            f"Expected {argument} to be a string or several, got {names!r}."
-        )
-    return given
 
 
 def _check_namespaces(wanted: list[str], there: Mapping, file: str) -> None:
@@ -320,7 +310,7 @@ def choose_links(
         When there is no such relation, when the relations chosen relate no terms while
         others do, or when they make a cycle.
     """
-    chosen = _chosen_relations(obo, _as_names(relations, "relations"))
+    chosen = _chosen_relations(obo, as_names(relations, "relations"))
     position = {label: i for i, label in enumerate(labels)}
     links = [link for link in obo.links if link.child in position]
     links = [_by_main_id(link, obo.terms, alt_ids) for link in links]

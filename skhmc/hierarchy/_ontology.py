@@ -147,7 +147,8 @@ class Ontology(Hierarchy):
         if term is None:
             return ""
         if not term.obsolete:
-            return f"{name!r} is a term of {term.namespace!r} that was left out"
+            of = f" of {term.namespace!r}" if term.namespace else ""
+            return f"{name!r} is a term{of} that was left out"
         if term.replaced_by:
             return f"{name!r} is obsolete, replaced by {', '.join(term.replaced_by)}"
         if term.consider:

@@ -49,20 +49,22 @@ ESCAPED = {"n": "\n", "t": "\t", "W": " "}  # other characters stand for themsel
 class Term(NamedTuple):
     """A term of an ontology, obsolete or not.
 
-    Attributes
+    Parameters
     ----------
     id : str
         What names the term everywhere else, such as ``"GO:0008150"``.
     name : str
         What people call it; the id where the file gives no name.
-    namespace : str or None
+    namespace : str or None, default=None
         The part of the ontology that it belongs to.
-    alt_ids : tuple of str
+    alt_ids : tuple of str, default=()
         Other ids that mean the same term.
-    obsolete : bool
+    obsolete : bool, default=False
         Whether the term is no longer used; it is then no label.
-    replaced_by, consider : tuple of str
-        Terms to use in place of an obsolete one: surely, and after a look at it.
+    replaced_by : tuple of str, default=()
+        Terms that stand for an obsolete one.
+    consider : tuple of str, default=()
+        Terms that may stand for an obsolete one, after a look at each annotation.
     """
 
     id: str

@@ -4,6 +4,8 @@ import gzip
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 from skhmc import CoherentClassifier, Hierarchy
@@ -234,6 +236,26 @@ def test_many_rows_take_linear_time(read):
     flat = Hierarchy.flat(f"L:{k}" for k in range(50_000))
     assert read("\n".join(rows), hierarchy=flat).labels == found.labels
     assert time.process_time() - start < 10
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
+NAMES = NAMES.filter(lambda name: name[0] not in "!#" and ";" not in name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(NAMES, st.lists(NAMES, min_size=1, unique=True), min_size=1))
+def test_round_trip(tmp_path_factory, labels):
+    path = tmp_path_factory.mktemp("annotations") / "random.txt"
+    path.write_text(
+        "".join(f"{s}\t{';'.join(x)}\n" for s, x in labels.items()), "utf-8"
+    )
+    assert as_dict(read_annotations(path, header=False)) == labels
+    pairs = [(sample, label) for sample, row in labels.items() for label in row]
+    path.write_text("".join(f"{s}\t{x}\n" for s, x in reversed(pairs)), "utf-8")
+    found = as_dict(read_annotations(path, header=False))
+    assert {s: row[::-1] for s, row in found.items()} == labels
+    path.write_text("".join(gaf(s, x) + "\n" for s, x in pairs), "utf-8")
+    assert as_dict(read_annotations(path)) == labels
 
 
 # -- with a hierarchy ------------------------------------------------------------------

@@ -13,7 +13,8 @@ import numpy as np
 
 from skhmc._utils.messages import plain
 from skhmc.hierarchy._hierarchy import Hierarchy
-from skhmc.hierarchy._obo import Term, choose_links, choose_terms, parse_obo
+from skhmc.hierarchy._obo import Term, parse_obo
+from skhmc.hierarchy._obo_choice import choose_links, choose_terms
 
 __all__ = ["Ontology", "read_ontology"]
 

@@ -20,7 +20,7 @@ from skhmc._utils.kinds import is_matrix
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_user
 from skhmc.coherence import close_upward
-from skhmc.hierarchy import Hierarchy
+from skhmc.hierarchy import Hierarchy, Ontology
 
 __all__ = [
     "Targets",
@@ -368,9 +368,13 @@ def set_indicators(rows, hierarchy, argument):
 def _check_known(labels, hierarchy, argument="y"):
     unknown = [label for label in labels if label not in hierarchy]
     if unknown:
+        explained = ""
+        if isinstance(hierarchy, Ontology):
+            explained = f" {hierarchy.explain(unknown)}".rstrip()
         raise ValueError(
             f"{argument} holds labels that the hierarchy does not have: "
-            f"{name_list(unknown)}. Add them to the hierarchy or correct the names."
+            f"{name_list(unknown)}.{explained} Add them to the hierarchy or correct "
+            f"the names."
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["is_matrix"]
+__all__ = ["as_names", "is_matrix"]
 
 
 def is_matrix(source: Any) -> bool:
@@ -17,3 +18,15 @@ def is_matrix(source: Any) -> bool:
     shape: tuple[int, ...] = getattr(source, "shape", ())
     square = len(shape) == 2 and shape[0] == shape[1]
     return square and np.asarray(source).dtype.kind in "biuf"
+
+
+def as_names(names: str | Iterable[str], argument: str) -> list[str]:
+    """Return one string, or several, as a list; anything else is a TypeError."""
+    given: list = [names]
+    if not isinstance(names, str) and isinstance(names, Iterable):
+        given = list(names)
+    if not given or not all(isinstance(name, str) for name in given):
+        raise TypeError(
+            f"Expected {argument} to be a string or several, got {names!r}."
+        )
+    return given

@@ -1,10 +1,12 @@
 """Data sets with label hierarchies, and loaders for them.
 
 :func:`load_digit_properties` needs nothing but scikit-learn, :func:`load_clus_arff`
-reads files, :func:`fetch_clus` knows the benchmark sets by name, and
-:func:`make_hidden_hierarchy` makes points whose hierarchy is to be discovered.
+reads files, :func:`fetch_clus` knows the benchmark sets by name,
+:func:`make_hidden_hierarchy` makes points whose hierarchy is to be discovered, and
+:func:`read_annotations` reads which sample has which labels.
 """
 
+from skhmc.datasets._annotations import read_annotations
 from skhmc.datasets._clus_arff import load_clus_arff
 from skhmc.datasets._data_home import clear_data_home, get_data_home
 from skhmc.datasets._digits import load_digit_properties
@@ -18,4 +20,5 @@ __all__ = [
     "load_clus_arff",
     "load_digit_properties",
     "make_hidden_hierarchy",
+    "read_annotations",
 ]

@@ -7,18 +7,23 @@ numpy (:mod:`skhmc.coherence`) and torch (``skhmc.nn.coherence``) sides walk.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
+from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _sources
 from skhmc.hierarchy._sources import edge_positions, index_labels
+
+if TYPE_CHECKING:
+    from skhmc.hierarchy._ontology import Ontology
 
 __all__ = ["Hierarchy"]
 
@@ -201,6 +206,71 @@ class Hierarchy:
             DataFrame, its column names.
         """
         return cls._from_read(_sources.read_matrix(matrix, labels), labels)
+
+    @classmethod
+    def from_obo(
+        cls,
+        path: str | os.PathLike[str],
+        relations: str | Iterable[str] = ("is_a", "part_of"),
+        namespace: str | Iterable[str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Ontology:
+        """Build from an ontology in an OBO file, such as ``go-basic.obo``.
+
+        Obsolete terms are no labels. The ``Ontology`` returned is a ``Hierarchy`` that
+        also knows them, the names of the terms, and their alternative ids.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, plain or gzipped (told by content).
+        relations : str or iterable of str, default=("is_a", "part_of")
+            Relations that make edges. The term that has the line is the child, the
+            term that the line names the parent: ``is_a: GO:2`` in the stanza of GO:1
+            makes GO:2 a parent of GO:1.
+        namespace : str or iterable of str, default=None
+            Keep the terms of this namespace (or these), and the edges among them. None
+            keeps all.
+        max_bytes : int, default=2**30
+            How much text, unpacked, is read at most.
+
+        Returns
+        -------
+        Ontology
+            Its labels are the ids of the terms, in the order of the file.
+
+        Raises
+        ------
+        ValueError
+            When the file is malformed; the message has the line. When there is no such
+            namespace or relation, when the relations relate no terms though others do,
+            and when they make a cycle, which the message prints with its relations.
+
+        Warns
+        -----
+        UserWarning
+            When links lead to terms that are obsolete or not in the file, and so are
+            left out.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from skhmc import Hierarchy
+        >>> path = Path(mkdtemp(), "colours.obo")
+        >>> text = "[Term]\\nid: C:1\\nname: colour\\nalt_id: C:7\\n\\n"
+        >>> text += "[Term]\\nid: C:2\\nname: red\\nis_a: C:1 ! colour\\n"
+        >>> _ = path.write_text(text)
+        >>> colours = Hierarchy.from_obo(path)
+        >>> colours
+        Ontology(2 labels, 1 edges, tree of depth 1)
+        >>> colours.names["C:2"], colours.alt_ids
+        ('red', {'C:7': 'C:1'})
+        """
+        # an ontology is a hierarchy, so its module imports this one
+        from skhmc.hierarchy._ontology import read_ontology
+
+        return read_ontology(path, relations, namespace, max_bytes)
 
     @classmethod
     def flat(cls, labels: Iterable | int) -> Hierarchy:

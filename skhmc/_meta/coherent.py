@@ -68,8 +68,9 @@ class CoherentClassifier(
         None shows the raw probabilities. May change after ``fit``.
     strategy : {"auto", "native", "per_label"}, default="auto"
         Whether ``estimator`` is fitted once to all labels ("native"), or a clone to
-        each label ("per_label"). "auto" is "native" where the tags of ``estimator`` say
-        that it takes several labels.
+        each label ("per_label"), as MultiOutputClassifier does. "auto" is "native"
+        where the tags of ``estimator`` say that it takes several labels: trees,
+        forests, nearest neighbours, MLPClassifier.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"

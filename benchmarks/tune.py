@@ -17,6 +17,7 @@ from benchmarks.command import command_line, read_results, write_results
 from benchmarks.figures import versions
 from benchmarks.tuning import (
     coherent,
+    coherent_defaults,
     encoders,
     networks,
     prototypes,
@@ -32,6 +33,7 @@ COMPARISONS = {
     for comparison in (
         networks.ClassWeight(),
         coherent.Coherent(),
+        coherent_defaults.CoherentDefaults(),
         encoders.Encoders(),
         networks.LabelLoss(),
         networks.PathWeight(),

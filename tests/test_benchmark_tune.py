@@ -11,7 +11,13 @@ from sklearn.utils import Bunch
 
 from benchmarks import tune
 from benchmarks.command import DOCS
-from benchmarks.tuning import coherent, comparison, networks, thresholds
+from benchmarks.tuning import (
+    coherent,
+    coherent_defaults,
+    comparison,
+    networks,
+    thresholds,
+)
 from benchmarks.tuning.comparison import Comparison
 from skhmc import Hierarchy
 
@@ -83,6 +89,14 @@ def test_every_classifier_is_measured_on_every_set():
     sets = coherent.Coherent.data_sets
     expected = (coherent.TITLES, sets, coherent.ESTIMATORS)
     assert found == set(itertools.product(*expected))
+
+
+def test_what_defaults_are_chosen_by_is_measured_on_every_set():
+    asked = coherent_defaults.CoherentDefaults
+    found = [(run["name"], run["strategy"]) for run in stored(asked.name)["runs"]]
+    assert found == list(
+        itertools.product(asked.data_sets, coherent_defaults.STRATEGIES)
+    )
 
 
 def test_every_strategy_is_measured_on_every_set():

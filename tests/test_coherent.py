@@ -52,8 +52,9 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import has_fit_parameter
 
-from skhmc import CoherentClassifier
+from skhmc import CoherentClassifier, Hierarchy
 from skhmc._data.weights import smoothed_rates
 from skhmc.coherence import (
     average_constraint,
@@ -199,9 +200,16 @@ def test_raw_probabilities_are_the_estimator_s(n_labels, strategy, tree):
         expected = clone(inner).fit(X, Y.ravel() if n_labels == 1 else Y)
         expected = expected.predict_proba(X)
         expected = [expected] if n_labels == 1 else expected
-    # 0 and 1 are kept off by a rounding step
-    np.testing.assert_allclose(clf.raw_predict_proba(X), dense(expected), atol=1e-15)
+    np.testing.assert_array_equal(clf.raw_predict_proba(X), dense(expected))
     assert_same(clf.predict_raw(X), (dense(expected) > 0.5).astype(int))
+
+
+def test_one_forest_per_label_says_what_a_multi_output_classifier_says():
+    hierarchy, X, Y = problem(5)
+    clf = CoherentClassifier(forest(), hierarchy, strategy="per_label").fit(X, Y)
+    theirs = dense(MultiOutputClassifier(forest()).fit(X, Y).predict_proba(X))
+    assert (theirs == 0).any() and (theirs == 1).any()
+    np.testing.assert_array_equal(clf.raw_predict_proba(X), theirs)
 
 
 def test_the_strategy_can_be_chosen():
@@ -318,7 +326,8 @@ def test_the_decision_is_the_log_odds(inner, coherence, many):
     for decision, proba in ((f(X), p(X)) for f, p in pairs):
         assert np.isfinite(decision).all()
         if many:
-            np.testing.assert_allclose(1 / (1 + np.exp(-decision)), proba)
+            # finite also where a probability is 0 or 1
+            np.testing.assert_allclose(1 / (1 + np.exp(-decision)), proba, atol=1e-300)
             np.testing.assert_array_equal(decision > 0, proba > 0.5)
         else:
             np.testing.assert_allclose(np.exp(decision), proba, atol=1e-300)
@@ -828,7 +837,46 @@ def test_our_own_estimators_take_unknown_labels(inner):
     np.testing.assert_allclose(clf.predict_proba(X), min_constraint(raw, hierarchy))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_one_learnt_label_reaches_a_classifier_with_a_hierarchy(known):
+    hierarchy = Hierarchy.from_edges([(0, 1)])
+    X = np.arange(12.0)[:, None]
+    Y = np.column_stack([np.ones(12), X[:, 0] > 5]).astype(int)
+    inner = CoherentClassifier(DecisionTreeClassifier(), hierarchy)
+    clf = CoherentClassifier(inner, hierarchy if known else None)
+    with pytest.warns(UserWarning, match="Of 2 labels, 1 with only positive rows"):
+        clf.fit(X, Y)
+    assert clf.estimator_.hierarchy_.labels == (1,)
+    np.testing.assert_array_equal(clf.predict(X), Y)
+
+
 # -- weights and metadata --------------------------------------------------------------
+
+
+def test_weights_are_an_argument_of_fit():
+    hierarchy, X, Y = problem(3)
+    weight = np.random.default_rng(0).random(60)
+    clf = CoherentClassifier(logistic(), hierarchy)
+    assert has_fit_parameter(clf, "sample_weight")
+    named = clone(clf).fit(X, Y, sample_weight=weight)
+    assert_same(clf.fit(X, Y, weight).predict_proba(X), named.predict_proba(X))
+
+
+def test_boosting_and_calibration_hand_their_weights_on():
+    _, X, Y = problem(3)
+    weight = np.random.default_rng(0).random(60)
+    y = Y[:, 0]
+    stump = DecisionTreeClassifier(max_depth=1, random_state=0)
+    for around in (
+        lambda inner: AdaBoostClassifier(inner, n_estimators=3, random_state=0),
+        lambda inner: CalibratedClassifierCV(inner, cv=2),
+    ):
+        ours = around(CoherentClassifier(stump)).fit(X, y, sample_weight=weight)
+        theirs = around(stump).fit(X, y, sample_weight=weight)
+        proba = ours.predict_proba(X)
+        np.testing.assert_allclose(proba, theirs.predict_proba(X), rtol=1e-6)
+        unweighted = around(CoherentClassifier(stump)).fit(X, y).predict_proba(X)
+        assert np.abs(proba - unweighted).max() > 1e-3
 
 
 def test_weights_reach_every_label():
@@ -943,7 +991,11 @@ def test_what_is_impossible_or_certain_stays_so(coherence):
     clf = CoherentClassifier(forest(), hierarchy, coherence=coherence).fit(X, Y)
     expected = dense(forest().fit(X, Y).predict_proba(X))
     assert (expected == 0).any() and (expected == 1).any()
-    np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-15)
+    raw = clf.raw_predict_proba(X)
+    np.testing.assert_array_equal(raw, expected)
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba, expected, atol=1e-15)
+    assert ((proba == 0) == (expected == 0)).all()
     clf.set_params(threshold=0.0)
     assert_same(clf.predict(X), (expected > 0).astype(int))
 

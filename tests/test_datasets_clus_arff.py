@@ -1,6 +1,8 @@
 """The reader of Clus ARFF files: the format, and what it says of malformed files."""
 
 import gzip
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from skhmc.coherence import violations
 from skhmc.datasets import load_clus_arff
-from skhmc.datasets._arff_text import split_fields
+from skhmc.datasets._arff_text import _before_comment, split_fields
 
 TREE = """\
 % a comment
@@ -171,7 +173,7 @@ BAD_NUMBERS = "1_0 nan inf 1e999 abc 0x10 ١".split()
             )
             for bad in [*BAD_NUMBERS, ""]
         ],
-        ("\n3,1", "\n3,1,1", "line 14: got 6 fields, expected 5"),
+        ("\n3,1", "\n3,1,1", "line 14: got more than 5 fields, expected 5"),
         ("\n3,1", "\n3,2", r"line 14: .*fur' got '2', expected one of \['0', '1'\]"),
         (",red,4", ",pink,4", "line 10: attribute 'colour' got 'pink', expected one"),
         ("fish\n", "frog\n", "line 13: attribute 'class' got the class 'frog', expec"),
@@ -276,3 +278,97 @@ def test_targets_hold_every_ancestor(tmp_path_factory, samples):
         got = {name for name, on in zip(data.label_names, row, strict=True) if on}
         prefixes = {w[:k] for w in wanted for k in (1, 3, 5)}
         assert got == prefixes & set(data.label_names)
+
+
+# -- files of strangers ----------------------------------------------------------------
+
+SMALL = "@ATTRIBUTE x numeric\n@ATTRIBUTE class hierarchical a,a/b\n@DATA\n"
+
+
+@st.composite
+def quoted_lines(draw):
+    """Lines of what quotes and comments are made of."""
+    return "".join(draw(st.lists(st.sampled_from("'\"\\% ,ab"), max_size=14)))
+
+
+@given(quoted_lines())
+def test_comments_begin_outside_of_quotes(line):
+    assert _before_comment(line) == naive_before_comment(line)
+
+
+def naive_before_comment(line):
+    """Return what stands before a comment, trying every quote to the end."""
+    i = 0
+    while i < len(line) and line[i] != "%":
+        i = end_of_quoted(line, i) if line[i] in "'\"" else i + 1
+    return line[:i]
+
+
+def end_of_quoted(line, start):
+    """Return where a quoted text ends; if it does not, the quote is all there is."""
+    i = start + 1
+    while i < len(line):
+        if line[i] == line[start]:
+            return i + 1
+        i += 2 if line[i] == "\\" else 1
+    return start + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            SMALL + "9" * 200_000 + "x,a\n",
+            "line 4: .* 'x' got '9+[.]{3}', expected a fi",
+        ),
+        (SMALL + "1,a'" + "\\'\\\"" * 200_000 + "%", "line 4: .* got the class"),
+        (SMALL + "," * 200_000, "line 4: got more than 2 fields, expected 2"),
+        (SMALL.replace("a/b", "a/" * 1000 + "a"), "line 2: .* of 1001 levels, .* 1000"),
+    ],
+    ids=["digits", "quotes", "commas", "levels"],
+)
+def test_long_lines_take_linear_time(load, text, message):
+    start = time.process_time()
+    with pytest.raises(ValueError, match=message):
+        load(text)
+    assert time.process_time() - start < 5  # in squares of the length it is minutes
+
+
+def test_many_values_take_no_more_than_their_columns(load):
+    values = [f"v{i}" for i in range(20_000)]
+    text = f"@ATTRIBUTE c {{{','.join(values)}}}\n{SMALL}v7,1,a\n?,2,a\n"
+    tracemalloc.start()
+    data = load(text)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50e6  # a table of all values has 3.2e9 bytes
+    assert data.data.shape == (2, 20_001)
+    assert np.flatnonzero(data.data[0]).tolist() == [7, 20_000]
+    assert np.isnan(data.data[1, :-1]).all() and data.data[1, -1] == 2
+
+
+def test_limits(tmp_path):
+    path = tmp_path / "pets.arff"
+    path.write_text(SMALL + "1,a\n2,a\n3,a\n")
+    size = path.stat().st_size
+    assert load_clus_arff(path, max_bytes=size, max_values=3).data.shape == (3, 1)
+    message = f"pets.arff: got more than max_bytes={size - 1} .* raise max_bytes"
+    with pytest.raises(ValueError, match=message):
+        load_clus_arff(path, max_bytes=size - 1)
+    with pytest.raises(
+        ValueError, match=r"pets.arff, line 6: .* max_values=2 .* 'x' \(line 1\)"
+    ):
+        load_clus_arff(path, max_values=2)
+
+
+def test_no_more_is_unpacked_than_the_limit(tmp_path):
+    path = tmp_path / "bomb.arff.gz"
+    path.write_bytes(gzip.compress(bytes(50_000_000)))
+    tracemalloc.start()
+    with pytest.raises(
+        ValueError, match="bomb.arff.gz: got more than max_bytes=1000000 "
+    ):
+        load_clus_arff(path, max_bytes=10**6)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10e6

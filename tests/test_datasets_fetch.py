@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from skhmc.datasets import _download, _fetch, clear_data_home, fetch_clus, get_data_home
-from skhmc.datasets._clus_files import SHA256
+from skhmc.datasets._clus_files import MAX_PUBLISHED, SHA256
 
 ARFF = {
     split: f"""\
@@ -119,6 +119,7 @@ def test_without_valid_and_return_X_y(tmp_path, monkeypatch):
     [
         (ARFF["test"], "has the SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}"),
         (gzip.compress(ARFF["train"])[:-9], "damaged or truncated gzip"),
+        (gzip.compress(bytes(MAX_PUBLISHED + 1)), "it has more than 16777216 bytes"),
     ],
 )
 def test_changed_local_file(tmp_path, content, reason):
@@ -189,9 +190,11 @@ TRAIN = gzip.compress(ARFF["train"])
         (b"<html>moved</html>", "SHA-256 [0-9a-f]{64}, expected"),
         ((TRAIN[:40], len(TRAIN)), "40 bytes read"),
         (TRAIN[:40], "damaged or truncated gzip"),
+        (gzip.compress(bytes(MAX_PUBLISHED + 1)), "it has more than 16777216 bytes"),
+        (bytes(MAX_PUBLISHED + 1), "it has more than 16777216 bytes"),
         (None, r"404.*, nor http://127.*train.arff \(.*404"),
     ],
-    ids=["other gzip", "html", "connection cut", "file cut", "404"],
+    ids=["other gzip", "html", "connection cut", "file cut", "packed", "long", "404"],
 )
 def test_bad_answers(tmp_path, server, answer, reason):
     server.files[NAMES[0]] = answer

@@ -25,6 +25,7 @@ from skhmc.datasets import load_clus_arff
 from skhmc.model_selection import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
+    RepeatedMultilabelStratifiedKFold,
     multilabel_train_test_split,
 )
 from tests.hierarchies import random_hierarchy
@@ -216,6 +217,21 @@ def test_random_states():
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
+def test_repeated_folds_are_those_of_one_random_state_after_another():
+    Y = skewed(100, 6)
+    cv = RepeatedMultilabelStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
+    assert cv.get_n_splits() == 6
+    rng = np.random.RandomState(0)
+    expected = [folds(Y, 3, shuffle=True, random_state=rng) for _ in range(2)]
+    found = [test for _, test in cv.split(Y, Y)]
+    for number, test in enumerate(found):
+        part = expected[number // 3]
+        np.testing.assert_array_equal(test, np.flatnonzero(part == number % 3))
+    with pytest.raises(ValueError, match="n_splits to be an int of at least 2"):
+        next(RepeatedMultilabelStratifiedKFold(n_splits=1).split(Y, Y))
+    assert "n_splits=3" in repr(cv) and "hierarchy=None" in repr(cv)
+
+
 # -- forms of y ------------------------------------------------------------------------
 
 ANIMALS = Hierarchy.from_parents(
@@ -309,11 +325,57 @@ def test_train_and_test_parts(case, test_size, seed):
     for train, test in cv.split(Y, Y):
         np.testing.assert_array_equal(np.sort(np.r_[train, test]), np.arange(len(Y)))
         assert [len(train), len(test)] == [len(part) for part in plain]
-        lost = Y.any(axis=0) & ~Y[train].any(axis=0)
-        for i in train:  # as often as any swap would allow
+        # as few labels are missing as any swap would allow
+        now = missing_of(Y, train, test)
+        for i in train:
             for j in test:
-                now = np.append(train[train != i], j)
-                assert (Y.any(axis=0) & ~Y[now].any(axis=0)).sum() >= lost.sum()
+                swapped = np.append(train[train != i], j), np.append(test[test != j], i)
+                assert missing_of(Y, *swapped) >= now
+
+
+def missing_of(Y, train, test):
+    """Count labels that train lacks, then test, then those of one row in train."""
+    total = Y.sum(axis=0)
+    untrained = ~Y[train].any(axis=0)
+    untested = (total * len(test) >= len(Y)) & ~Y[test].any(axis=0)
+    return (
+        (untrained & (total > 1)).sum(),
+        untested.sum(),
+        (untrained & (total == 1)).sum(),
+    )
+
+
+def test_rows_with_a_label_of_their_own_do_not_keep_others_untested():
+    rows = np.arange(5)
+    Y = np.zeros((25, 6), dtype=int)
+    Y[rows, 0] = 1  # the label of five, all of whose rows have one of their own
+    Y[rows, rows + 1] = 1
+    cv = MultilabelStratifiedShuffleSplit(5, test_size=0.2, random_state=0)
+    for train, test in cv.split(Y, Y):
+        assert missing_of(Y, train, test) == (0, 0, 1)
+
+
+def test_a_shuffle_split_of_very_many_labels_is_as_even_as_a_fold():
+    home = real_data_home() / "clus"
+    parts = [f"cellcycle_GO.{part}.arff.gz" for part in ("train", "valid", "test")]
+    Y = load_clus_arff([home / part for part in parts]).target
+    total = np.asarray(Y.sum(axis=0)).ravel()
+    often = total >= 5
+    share = total / Y.shape[0]
+
+    def measure(cv):
+        missing, uneven = [], []
+        for _, test in cv.split(Y, Y):
+            count = np.asarray(Y[test].sum(axis=0)).ravel()
+            missing.append((count[often] == 0).sum())
+            uneven.append(np.abs(count / len(test) - share)[often].mean())
+        return np.mean(missing), np.mean(uneven)
+
+    options = {"random_state": 0}
+    folds = measure(MultilabelStratifiedKFold(5, shuffle=True, **options))
+    split = measure(MultilabelStratifiedShuffleSplit(2, test_size=0.2, **options))
+    assert split[0] <= folds[0]
+    assert split[1] < 1.3 * folds[1]  # it also has to keep rare labels in training
 
 
 def test_training_parts_have_every_label_and_tests_the_frequent_ones():

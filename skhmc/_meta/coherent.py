@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
 )
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.targets import read_fit_labels
@@ -67,8 +68,9 @@ class CoherentClassifier(
         None shows the raw probabilities. May change after ``fit``.
     strategy : {"auto", "native", "per_label"}, default="auto"
         Whether ``estimator`` is fitted once to all labels ("native"), or a clone to
-        each label ("per_label"). "auto" is "native" where the tags of ``estimator`` say
-        that it takes several labels.
+        each label ("per_label"), as MultiOutputClassifier does. "auto" is "native"
+        where the tags of ``estimator`` say that it takes several labels: trees,
+        forests, nearest neighbours, MLPClassifier.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5.
     proba_format : {"array", "list"}, default="array"
@@ -153,6 +155,10 @@ class CoherentClassifier(
         "n_jobs": [Integral, None],
     }
 
+    # weights are for the estimator inside, which says by its own request if it wants
+    # them
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
     def __init__(
         self,
         estimator: Any,
@@ -175,7 +181,7 @@ class CoherentClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
-    def fit(self, X: Any, y: Any, **params: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit the estimator to the closed labels.
 
         Parameters
@@ -187,10 +193,13 @@ class CoherentClassifier(
             names; or (n_samples,) most specific labels. NaN (unknown) where
             ``estimator`` takes it, or with one estimator per label: each is then fitted
             to the rows that know its label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights, handed to ``estimator``; a column per label with one estimator per
+            label, or with one that takes it.
         **params : dict
-            Parameters of the estimator's ``fit``, such as ``sample_weight``:
-            (n_samples,), or (n_samples, n_labels) with one estimator per label or one
-            that takes it. Routed by request where metadata routing is enabled.
+            Other parameters of the estimator's ``fit``. With metadata routing, they
+            and the weights go where the estimator asks for them.
 
         Returns
         -------
@@ -199,7 +208,7 @@ class CoherentClassifier(
         """
         self._check_estimator()
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
-        params = self._route(params)
+        params = self._route(sample_weight, params)
         targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
@@ -236,11 +245,10 @@ class CoherentClassifier(
                 f"CoherentClassifier(CalibratedClassifierCV({name}(...)), hierarchy)."
             )
 
-    def _route(self, params):
+    def _route(self, sample_weight, params):
         """Return the parameters that ``fit`` of the estimator gets."""
         params = {name: value for name, value in params.items() if value is not None}
-        weight = params.pop("sample_weight", None)
-        return dict(route_fit(self, weight, params).estimator.fit)
+        return dict(route_fit(self, sample_weight, params).estimator.fit)
 
     def _chosen_strategy(self):
         if self.strategy != "auto":
@@ -297,14 +305,8 @@ class CoherentClassifier(
             proba = RULES[coherence].apply(proba, self.hierarchy_)
         return proba
 
-    def _off_0_and_1(self, proba):
-        """Keep probabilities of labels off 0 and 1, as scikit-learn's checks ask."""
-        if self.classes_.ndim == 1:
-            return proba
-        return np.clip(proba, TINY, ALMOST_1)
-
     def _proba_blocks(self, X):
-        proba = self._off_0_and_1(self._proba(X, self.coherence))
+        proba = self._proba(X, self.coherence)
         return Blocks([proba], len(proba))
 
     def _indicators(self, X, coherence):
@@ -349,7 +351,8 @@ class CoherentClassifier(
 
     def _log_odds(self, proba):
         if self.classes_.ndim == 2:
-            return logit(self._off_0_and_1(proba))
+            # finite, also where a label is impossible or certain
+            return logit(np.clip(proba, TINY, ALMOST_1))
         log_p = np.log(np.maximum(np.float64(proba), TINY))
         if log_p.shape[1] == 2:
             return log_p[:, 1] - log_p[:, 0]
@@ -360,7 +363,7 @@ class CoherentClassifier(
 
         After a 1-D y there is none: these are those of ``predict_proba``.
         """
-        return self._off_0_and_1(self._proba(X, None))
+        return self._proba(X, None)
 
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) before coherence, if there is any."""

@@ -16,6 +16,7 @@ from skhmc._data.targets import are_label_sets, match_columns, read_targets, req
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
+    "has_hierarchy",
     "inner_has",
     "is_frozen",
     "metric_options",
@@ -87,6 +88,11 @@ def _hierarchies(estimator):
         frozen = isinstance(part, FrozenEstimator)  # has the attributes of another
         if not frozen and getattr(part, "hierarchy", None) is not None:
             yield f"{prefix}hierarchy", part.hierarchy
+
+
+def has_hierarchy(estimator):
+    """Tell whether a classifier, or one inside of it, has a hierarchy of its labels."""
+    return any(True for _ in _hierarchies(estimator))
 
 
 def _known_hierarchy(estimator, fitted):

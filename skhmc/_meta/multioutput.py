@@ -8,6 +8,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_columns
+from skhmc._meta.delegation import has_hierarchy
 
 __all__ = ["PerLabel", "fit_as_is", "fit_native", "takes_many_labels"]
 
@@ -44,7 +45,8 @@ def fit_as_is(estimator, X, y, params):
 def fit_native(estimator, X, Y, params):
     """Fit an estimator once to an indicator of all labels.
 
-    A single label becomes a 1-D y, where the estimator takes such.
+    A single label becomes a 1-D y, where the estimator takes such: but for one with a
+    hierarchy, to which the 0 and 1 in it would be names of labels.
     """
     Y = Y.toarray() if sp.issparse(Y) else Y
     if np.isnan(Y).any():
@@ -59,7 +61,8 @@ def fit_native(estimator, X, Y, params):
     if np.ndim(params.get("sample_weight")) == 2 and Y.shape[1] > 1:
         return _fit_weighted(estimator, X, Y.astype(np.int64), params)
     Y = Y.astype(np.int64)  # of smaller integers MLPClassifier mixes up many labels
-    if Y.shape[1] == 1 and get_tags(estimator).target_tags.single_output:
+    takes_one = get_tags(estimator).target_tags.single_output
+    if Y.shape[1] == 1 and takes_one and not has_hierarchy(estimator):
         return estimator.fit(X, Y.ravel(), **_params_of(params, 0))
     return estimator.fit(X, Y, **params)
 

@@ -6,20 +6,18 @@ import re
 
 import numpy as np
 
-from skhmc.datasets._arff_text import ArffText, Attribute
+from skhmc._utils.messages import name_list
+from skhmc.datasets._arff_text import ArffText, Attribute, shortened
 
 __all__ = ["feature_names", "read_features"]
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-def _is_one_column(attribute: Attribute) -> bool:
-    return attribute.kind == "numeric" or set(attribute.values) == {"0", "1"}
+# no digit can be matched by two parts, so that time is linear in the length
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def feature_names(attribute: Attribute) -> list[str]:
     """Return the names of an attribute's columns."""
-    if _is_one_column(attribute):
+    if attribute.is_one_column:
         return [attribute.name]
     return [f"{attribute.name}={value}" for value in attribute.values]
 
@@ -53,7 +51,7 @@ def _numbers(
     bad = next(i for i, x in enumerate(column) if x != "?" and not _is_finite(x))
     raise ValueError(
         f"{text.file}, line {text.lines[bad]}: attribute {attribute.name!r} got "
-        f"{column[bad]!r}, expected a finite number, or ? for a missing value."
+        f"{shortened(column[bad])}, expected a finite number, or ? for a missing value."
     )
 
 
@@ -72,11 +70,14 @@ def _codes(column: tuple[str, ...], attribute: Attribute, text: ArffText) -> np.
         bad = column.index(error.args[0])
         raise ValueError(
             f"{text.file}, line {text.lines[bad]}: attribute {attribute.name!r} got "
-            f"{column[bad]!r}, expected one of {list(values)}, or ? for a missing "
-            f"value."
+            f"{shortened(column[bad])}, expected one of [{name_list(values)}], or ? "
+            f"for a missing value."
         ) from None
-    if _is_one_column(attribute):
-        table = np.array([*map(float, values), np.nan])[:, None]
-    else:
-        table = np.vstack([np.eye(len(values)), np.full(len(values), np.nan)])
-    return table[codes]
+    if attribute.is_one_column:
+        return np.array([*map(float, values), np.nan])[codes, None]
+    numbers = np.array(codes)
+    known = numbers < len(values)
+    one_hot = np.zeros((len(codes), len(values)))
+    one_hot[~known] = np.nan
+    one_hot[np.flatnonzero(known), numbers[known]] = 1
+    return one_hot

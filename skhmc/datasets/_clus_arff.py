@@ -10,9 +10,18 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import Bunch
 
+from skhmc._utils.messages import name_list
 from skhmc.coherence import close_upward
 from skhmc.datasets._arff_columns import feature_names, read_features
-from skhmc.datasets._arff_text import ArffText, Attribute, parse_arff, read_bytes
+from skhmc.datasets._arff_text import (
+    MAX_BYTES,
+    MAX_VALUES,
+    ArffText,
+    Attribute,
+    parse_arff,
+    read_bytes,
+    shortened,
+)
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["bunch_of", "load_clus_arff"]
@@ -22,6 +31,9 @@ ROOT = "root"  # where the pairs of a DAG start; no label
 
 def load_clus_arff(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_values: int = MAX_VALUES,
 ) -> Bunch:
     """Load one or more ARFF files with a hierarchical class attribute.
 
@@ -30,6 +42,11 @@ def load_clus_arff(
     paths : str, path-like, or iterable of them
         Files, plain or gzipped (told by content). Several files are concatenated in
         the order given; their headers must agree.
+    max_bytes : int, default=2**30
+        How many bytes a file may have, also when it is unpacked. No more are unpacked.
+    max_values : int, default=2**28
+        How many numbers the features of a file may have, rows times columns. A nominal
+        attribute has a column per value.
 
     Returns
     -------
@@ -58,7 +75,8 @@ def load_clus_arff(
         When a file does not exist.
     ValueError
         When a file is malformed; the message names the file, the line, what was got
-        and what was expected. When the headers of several files differ.
+        and what was expected. When it is larger than the limits. When the headers of
+        several files differ.
 
     Notes
     -----
@@ -76,7 +94,8 @@ def load_clus_arff(
     any other is one-hot encoded; where it is missing, all its columns are NaN, so that
     imputing the mean gives the shares of its values. Keywords are read in any case,
     names and values may be quoted, text after ``%`` outside quotes is a comment. String
-    attributes and sparse rows are errors.
+    attributes and sparse rows are errors. Time is linear in the length of the text. A
+    class has 1,000 levels at most.
 
     References
     ----------
@@ -109,7 +128,10 @@ def load_clus_arff(
     paths = list(paths)
     if not paths:
         raise ValueError("Got no paths, expected at least one ARFF file.")
-    return bunch_of([parse_arff(read_bytes(path), str(path)) for path in paths])
+    texts = [
+        parse_arff(read_bytes(path, max_bytes), str(path), max_values) for path in paths
+    ]
+    return bunch_of(texts)
 
 
 def bunch_of(texts: list[ArffText]) -> Bunch:
@@ -161,7 +183,7 @@ def _check_headers(first: ArffText, other: ArffText) -> None:
 def _said(attribute: Attribute | None) -> str:
     if attribute is None:
         return "missing"
-    values = f" {list(attribute.values)}" if attribute.kind == "nominal" else ""
+    values = f" [{name_list(attribute.values)}]" if attribute.kind == "nominal" else ""
     return f"{attribute.name!r} {attribute.kind}{values}"
 
 
@@ -229,10 +251,10 @@ def _unknown_class(
     start = f"{text.file}, line {text.lines[number]}: attribute {attribute.name!r} got"
     if name in ("", "?"):
         return ValueError(
-            f"{start} {text.rows[number][text.class_position]!r}, expected classes "
-            f"joined by @. Leave out samples whose classes are not known."
+            f"{start} {shortened(text.rows[number][text.class_position])}, expected "
+            f"classes joined by @. Leave out samples whose classes are not known."
         )
     return ValueError(
-        f"{start} the class {name!r}, expected one of those the header lists, such as "
-        f"{example!r}. Add it to the header or correct the row."
+        f"{start} the class {shortened(name)}, expected one of those the header lists, "
+        f"such as {example!r}. Add it to the header or correct the row."
     )

@@ -10,15 +10,16 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from skhmc.datasets._arff_text import unpack
+from skhmc.datasets._arff_text import read_at_most, unpack
+from skhmc.datasets._clus_files import MAX_PUBLISHED
 
-__all__ = ["check_hash", "download"]
+__all__ = ["download", "unpack_published"]
 
 TIMEOUT = 30  # seconds without an answer
 SUFFIXES = (".gz", "")  # what to look for, in this order
 
 
-def check_hash(text: bytes, expected: str, file: str | os.PathLike[str]) -> None:
+def _check_hash(text: bytes, expected: str, file: str | os.PathLike[str]) -> None:
     """Raise an OSError when the SHA-256 of ``text`` is not the expected one."""
     got = hashlib.sha256(text).hexdigest()
     if got != expected:
@@ -26,6 +27,24 @@ def check_hash(text: bytes, expected: str, file: str | os.PathLike[str]) -> None
             f"{file} is not the published file: its ARFF text has the SHA-256 {got}, "
             f"expected {expected}"
         )
+
+
+def unpack_published(
+    content: bytes, file: str | os.PathLike[str], sha256: str
+) -> bytes:
+    """Return the ARFF text of a published file; raise an OSError when it is none.
+
+    The hash is that of the text, which may be packed in several ways. So data is
+    unpacked before it is judged, but no further than published texts go.
+    """
+    text = unpack(content, file, MAX_PUBLISHED)
+    if len(text) > MAX_PUBLISHED:
+        raise OSError(
+            f"{file} is not the published file: it has more than {MAX_PUBLISHED} bytes "
+            f"of text, which no published one has"
+        )
+    _check_hash(text, sha256, file)
+    return text
 
 
 def download(
@@ -60,8 +79,7 @@ def download(
         url = f"{base_url.rstrip('/')}/{arff}{suffix}"
         try:
             content = _get(url)
-            text = unpack(content, url)
-            check_hash(text, sha256, url)
+            text = unpack_published(content, url, sha256)
             _write(Path(folder, arff + suffix), content)
             return text
         except (OSError, HTTPException, ValueError) as error:
@@ -85,7 +103,10 @@ def _get(url: str) -> bytes:
 def _read(url: str) -> bytes:
     try:
         with urlopen(url, timeout=TIMEOUT) as response:
-            return response.read()
+            length = getattr(response, "length", None)
+            if length is None or length > MAX_PUBLISHED:
+                return read_at_most(response, MAX_PUBLISHED + 1)
+            return response.read()  # which says if the connection was cut
     except HTTPError as error:
         error.close()
         raise

@@ -9,11 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import Bunch
 
-from skhmc.datasets._arff_text import parse_arff, read_bytes
+from skhmc.datasets._arff_text import parse_arff, read_at_most
 from skhmc.datasets._clus_arff import bunch_of
-from skhmc.datasets._clus_files import SHA256
+from skhmc.datasets._clus_files import MAX_PUBLISHED, SHA256
 from skhmc.datasets._data_home import arff_names, get_data_home
-from skhmc.datasets._download import check_hash, download
+from skhmc.datasets._download import download, unpack_published
 
 __all__ = ["fetch_clus"]
 
@@ -156,14 +156,14 @@ def _first_verified(paths: list[Path], sha256: str) -> tuple[Path, bytes]:
 
 def _read_verified(path: Path, sha256: str) -> bytes:
     try:
-        text = read_bytes(path)
-        check_hash(text, sha256, path)
+        with open(path, "rb") as file:
+            content = read_at_most(file, MAX_PUBLISHED + 1)
+        return unpack_published(content, path, sha256)
     except (OSError, ValueError) as error:
         raise OSError(
             f"{str(error).rstrip('.')}. Delete the file to have it downloaded, or put "
             f"the right one in its place; load_clus_arff reads changed files."
         ) from error
-    return text
 
 
 def _download(

@@ -3,11 +3,13 @@
 from skhmc.model_selection._splitters import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
+    RepeatedMultilabelStratifiedKFold,
 )
 from skhmc.model_selection._train_test import multilabel_train_test_split
 
 __all__ = [
     "MultilabelStratifiedKFold",
     "MultilabelStratifiedShuffleSplit",
+    "RepeatedMultilabelStratifiedKFold",
     "multilabel_train_test_split",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, ShuffleSplit
+from sklearn.model_selection._split import _RepeatedSplits
 from sklearn.utils import check_random_state, indexable
 
 from skhmc._data.targets import read_targets
@@ -20,7 +21,11 @@ from skhmc.model_selection._stratify import (
     stratify,
 )
 
-__all__ = ["MultilabelStratifiedKFold", "MultilabelStratifiedShuffleSplit"]
+__all__ = [
+    "MultilabelStratifiedKFold",
+    "MultilabelStratifiedShuffleSplit",
+    "RepeatedMultilabelStratifiedKFold",
+]
 
 
 def _read(splitter, X, y, groups):
@@ -72,6 +77,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
 
     See Also
     --------
+    RepeatedMultilabelStratifiedKFold : Several times such folds, each drawn anew.
     MultilabelStratifiedShuffleSplit : Random train and test parts of any size.
     multilabel_train_test_split : One train and one test part.
 
@@ -191,6 +197,54 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         return self.n_splits
 
 
+class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
+    """K folds of multi-label data, several times, each time drawn anew.
+
+    As :class:`sklearn.model_selection.RepeatedStratifiedKFold`, for several labels per
+    sample: the folds of :class:`MultilabelStratifiedKFold` with ``shuffle=True``.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    n_repeats : int, default=10
+        How often samples are dealt out to folds.
+    random_state : int, RandomState or None, default=None
+        Seed that makes splits repeatable.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+        Hierarchy by which Y is closed upward, see :class:`MultilabelStratifiedKFold`.
+
+    See Also
+    --------
+    MultilabelStratifiedKFold : Folds, and how samples are placed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhmc.model_selection import RepeatedMultilabelStratifiedKFold
+    >>> Y = np.array([[1, 0], [1, 0], [1, 1], [1, 1], [0, 1], [0, 1]])
+    >>> cv = RepeatedMultilabelStratifiedKFold(n_splits=2, n_repeats=2, random_state=1)
+    >>> [Y[test].sum(axis=0).tolist() for train, test in cv.split(Y, Y)]
+    [[2, 2], [2, 2], [2, 2], [2, 2]]
+    """
+
+    def __init__(
+        self,
+        *,
+        n_splits: int = 5,
+        n_repeats: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        hierarchy: Any = None,
+    ) -> None:
+        super().__init__(
+            MultilabelStratifiedKFold,
+            n_repeats=n_repeats,
+            random_state=random_state,
+            n_splits=n_splits,
+            hierarchy=hierarchy,
+        )
+
+
 class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     """Random train and test parts of multi-label data, each with its share of labels.
 
@@ -220,8 +274,9 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     -----
     Samples are placed as :class:`MultilabelStratifiedKFold` places them, in a training,
     a test and, when sizes leave samples over, an unused part. Swaps see to it that the
-    training part lacks no label, and then that the test part lacks no label that has
-    one or more samples in such a share of all.
+    training part lacks no label of two or more samples, then that the test part lacks
+    no label that has one or more samples in such a share of all, and then that the
+    training part lacks no label of a single sample.
 
     Examples
     --------
@@ -287,7 +342,7 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         sizes = np.array([n_train, n_test, n_samples - n_train - n_test])
         missing = partial(missing_in_train_test, test_share=n_test / n_samples)
         for _ in range(self.n_splits):
-            part = stratify(y, sizes, missing, rng)
+            part = stratify(y, sizes, missing, rng, alone_in=0)
             train = np.flatnonzero(part == 0)
             test = np.flatnonzero(part == 1)
             yield rng.permutation(train), rng.permutation(test)

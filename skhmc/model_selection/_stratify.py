@@ -22,7 +22,7 @@ __all__ = ["missing_in_folds", "missing_in_train_test", "stratify"]
 MOST_ROWS = 256  # of a part, that are tried in swaps with all of another
 
 
-def stratify(Y, sizes, missing, rng=None):
+def stratify(Y, sizes, missing, rng=None, *, alone_in=None):
     """Return the part of every sample.
 
     Parameters
@@ -36,16 +36,20 @@ def stratify(Y, sizes, missing, rng=None):
         have none of its positives, by the positives (n_labels, n_parts) there.
     rng : RandomState or None
         Breaks ties; None takes the first sample and part.
+    alone_in : int or None
+        Part that takes, as long as there is room, the samples with a label that no
+        other sample has; swaps may move them. Had they been dealt out by chi-squared,
+        to be swapped back afterwards, the other labels would come out less even.
 
     Returns
     -------
     ndarray of shape (n_samples,), int
     """
-    part = _deal(Y, sizes, rng)
+    part = _deal(Y, sizes, rng, alone_in)
     return _swap(Y, part, len(sizes), missing)
 
 
-def _deal(Y, sizes, rng):
+def _deal(Y, sizes, rng, alone_in):
     """Place every sample where it lowers chi-squared most and there is room."""
     n_samples = Y.shape[0]
     everyone = sp.csr_matrix(np.ones((n_samples, 1), dtype=bool))
@@ -54,6 +58,9 @@ def _deal(Y, sizes, rng):
     wanted = count[:, None] * (sizes / n_samples)
     weight = np.divide(1.0, wanted, out=np.zeros_like(wanted), where=wanted > 0)
     order, ties = _rarest_first(Y, count, len(sizes), rng)
+    alone = np.zeros(n_samples, dtype=bool)
+    if alone_in is not None:
+        alone[Y[:, count == 1].nonzero()[0]] = True
     room = sizes.copy()
     part = np.empty(n_samples, dtype=np.intp)
     for i in order:
@@ -61,6 +68,8 @@ def _deal(Y, sizes, rng):
         gain = ((wanted[labels] - 0.5) * weight[labels]).sum(axis=0) + ties[i]
         gain[room == 0] = -np.inf
         best = gain.argmax()
+        if alone[i] and room[alone_in] > 0:
+            best = alone_in
         part[i] = best
         room[best] -= 1
         wanted[labels, best] -= 1  # what the part still lacks
@@ -180,7 +189,12 @@ def missing_in_folds(counts):
 
 
 def missing_in_train_test(counts, test_share):
-    """Return which labels the training part lacks, or else the test part.
+    """Return how bad it is for every label that the training or the test part lacks it.
+
+    Worst is a label of several samples that the training part lacks, then one that the
+    test part could have. A label of a single sample that the training part lacks comes
+    last: to keep all of these samples there would keep labels that only they have from
+    ever being tested.
 
     Parameters
     ----------
@@ -195,4 +209,7 @@ def missing_in_train_test(counts, test_share):
     """
     total = counts.sum(axis=1)
     untested = (counts[:, 1] == 0) & (total * test_share >= 1)
-    return untested + counts.size * ((counts[:, 0] == 0) & (total > 0))
+    untrained = (counts[:, 0] == 0) & (total > 0)
+    alone = untrained & (total == 1)
+    worse = counts.size  # than all that comes after
+    return worse**2 * (untrained & ~alone) + worse * untested + alone

@@ -39,7 +39,9 @@ def to_text(hierarchy: Hierarchy, max_rows: int | None, max_depth: int | None) -
     lines: list[str] = []
     seen: set[int] = set()
     expanded: set[int] = set()
-    waiting = _rows(hierarchy.roots, 0, -1, None)
+    # more siblings than there are rows need not wait, but one, which tells that some do
+    most = hierarchy.n_labels if max_rows is None else int(max_rows) + 1
+    waiting = _rows(hierarchy.roots[:most], 0, -1, None)
     while waiting and (max_rows is None or len(lines) < max_rows):
         row = waiting.pop()
         seen.add(row.label)
@@ -52,7 +54,8 @@ def to_text(hierarchy: Hierarchy, max_rows: int | None, max_depth: int | None) -
                 notes.append(f"{_number(len(children), 'child', 'children')} below")
             else:
                 expanded.add(row.label)
-                waiting += _rows(children, row.depth + 1, row.label, row.below)
+                first = children[:most]
+                waiting += _rows(first, row.depth + 1, row.label, row.below)
         lines.append(row.prefix + _with_notes(_name(hierarchy, row.label), notes))
     if waiting:
         more = hierarchy.n_labels - len(seen)

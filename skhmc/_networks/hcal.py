@@ -90,7 +90,9 @@ class HCALClassifier(NetworkHMC):
         shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
-        is the most probable path ("path") or label of every level (None).
+        is the most probable path ("path") or label of every level (None). After a 1-D
+        y None predicts the most probable class; a number stops at the deepest label
+        above it on the way there.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
         (n_samples, 2) that MultiOutputClassifier returns.

@@ -96,7 +96,9 @@ class HyperbolicHMC(NetworkHMC):
         "max" with ``learned_hierarchy_``, which ``early_stopping`` does not know yet
         and takes for "auto". None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y None
+        predicts the most probable class; a number stops at the deepest label above it
+        on the way there.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
         (n_samples, 2) that MultiOutputClassifier returns.
@@ -332,8 +334,10 @@ class HyperbolicHMC(NetworkHMC):
         return form, form.rule("max")
 
     @property
-    def _depth(self):
-        return self._scored_by()[0].hierarchy_of_Y.depth
+    def _answered_hierarchy(self):
+        return (
+            self.hierarchy_ if self._one_class else self._scored_by()[0].hierarchy_of_Y
+        )
 
     def _build(self, problem, settings, encoder):
         """Return points of labels, and the loss of labels plus that of their points."""

@@ -52,7 +52,9 @@ class MaxConstraintClassifier(NetworkHMC):
         ("product"), or the nearest coherent probabilities ("isotonic", trees only).
         None shows the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y None
+        predicts the most probable class; a number stops at the deepest label above it
+        on the way there.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
         (n_samples, 2) that MultiOutputClassifier returns.

@@ -62,9 +62,11 @@ class MaxConstraintClassifier(NetworkHMC):
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
     class_weight : dict, "balanced" or ("balanced", cap), default=None
-        Weights of the positives of labels, by name. "balanced" makes a label's
-        positives and negatives count alike, but weighs nothing more than ``cap`` times
-        as much as its opposite; the cap is 3 if it is not given.
+        Weights of the positives of labels, by name; after a 1-D y of the classes. Keys
+        0 and 1 that are no labels are the values, as in scikit-learn: ``{0: 1, 1: 20}``
+        weighs all positives. "balanced" makes a label's positives and negatives count
+        alike, but weighs nothing more than ``cap`` times as much as its opposite; the
+        cap is 3 if it is not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
         for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets

@@ -339,9 +339,11 @@ def test_stops_have_the_type_of_the_classes_and_room_for_their_names():
     found = clf.predict([[0.5, 0.5], [0.05, 0.95]])
     assert found.tolist() == [7, 9] and found.dtype == np.int64
     mixed = Hierarchy.from_edges([("seven", 8), ("seven", 9)])
-    found = says_class(mixed, (8, 9), threshold=0.9).predict([[0.5, 0.5], [0, 1]])
-    assert found.tolist() == ["seven", 9]
-    assert clf.score([[0.5, 0.5], [0, 1]], [7, 9]) == 1
+    X = [[0.5, 0.5], [0, 1]]
+    assert clf.score(X, [7, 9]) == 1
+    clf = says_class(mixed, (8, 9), threshold=0.9)
+    assert clf.predict(X).tolist() == ["seven", 9]
+    assert clf.score(X, [8, 9]) == 0.5 and clf.score(X, [8, 9], [1, 3]) == 0.75
 
 
 def test_a_flat_hierarchy_has_nowhere_to_stop():
@@ -508,6 +510,14 @@ def test_tuned_thresholds_after_one_label_per_sample():
         assert clf.predict_labels(X[:2]) == expected
     assert clf.predict_label_proba(X[:1])[0].max() == pytest.approx(0.7)
     assert rows_of(clf.predict_table(X[:1]))[0][:2] == (0, "a")
+
+
+def test_classes_that_y_does_not_hold():
+    frozen = FrozenEstimator(Says().fit(None, ["a1", "a2", "b1"]))
+    clf = HierarchicalThresholdClassifier(frozen, TREE).fit(np.eye(3)[:2], ["a1", "a2"])
+    assert clf.predict_labels(np.eye(3)) == [["a", "a1"], ["a", "a2"], ["b", "b1"]]
+    with pytest.raises(ValueError, match="of 3 classes, but y held 2. Fit with a y"):
+        clf.predict_label_proba(np.eye(3))
 
 
 @pytest.mark.parametrize("form", ["frame", "names", "array", "csr"])

@@ -320,7 +320,8 @@ class AnswersMixin:
             else:
                 proba = block
                 rows, columns = _probable_cells(proba, min_proba, k, depth)
-            cells = _Cells(rows + start, columns, proba[rows, columns])
+            numbers = rows.astype(np.int64) + start
+            cells = _Cells(numbers, columns, proba[rows, columns])
             yield cells.ordered(depth)
             start += len(proba)
 

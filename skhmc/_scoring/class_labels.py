@@ -41,8 +41,8 @@ class ClassLabels:
         if proba.shape[1] != len(self.positions):
             raise ValueError(
                 f"Got probabilities of {proba.shape[1]} classes, but y held "
-                f"{len(self.positions)} classes. Give `fit` a y with the classes that "
-                f"the estimator was fitted to."
+                f"{len(self.positions)}. Fit with a y that holds all classes that the "
+                f"estimator was fitted to before."
             )
         members = self.sets(self.positions).astype(proba.dtype)
         return np.minimum(proba @ members, 1)

@@ -21,7 +21,13 @@ def subset_accuracy(estimator, X, y, sample_weight):
     """
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
-        return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
+        predicted = estimator.predict(X)
+        if predicted.dtype == object != estimator.classes_.dtype:
+            # it stopped at labels of another type than the classes, which no metric of
+            # scikit-learn compares
+            y = np.ravel(y).astype(object)
+            return float(np.average(y == predicted, weights=sample_weight))
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
     targets = read_targets(y, estimator.hierarchy_, warn=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)

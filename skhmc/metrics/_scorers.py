@@ -63,11 +63,6 @@ class HierarchicalScorer:
     **kwargs : dict
         Further arguments of the metric.
 
-    Attributes
-    ----------
-    __name__ : str
-        Name of the metric, after "neg_" where it is negated, for titles of displays.
-
     Raises
     ------
     TypeError
@@ -84,6 +79,9 @@ class HierarchicalScorer:
 
     A 1-D ``y`` holds one label per sample, which stands for itself and its ancestors;
     the score of a label is then the probability of the classes at and below it.
+
+    Displays of scikit-learn, such as LearningCurveDisplay, read the name of the metric
+    from the scorer's ``__name__``, which begins with "neg_" where it is negated.
 
     NaN in ``y`` (unknown) does not count. Scikit-learn splits such ``y`` only with an
     explicit splitter (``cv=KFold(5)``, not ``cv=5``).

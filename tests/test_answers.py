@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
@@ -564,6 +565,23 @@ def test_names_of_many_labels_need_little_memory():
     tracemalloc.stop()
     assert len(names) == 20_000 and len(table) > 20_000
     assert peak < 20_000 * 2_000 * 4 / 2  # half of the probabilities
+
+
+@pytest.mark.parametrize("method", ["labels", "table", "label_proba", "top_k"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MaxConstraintClassifier(max_iter=1, hidden_layer_sizes=(4,)),
+        HyperbolicHMC(),
+        CoherentClassifier(DecisionTreeClassifier()),
+        HierarchicalThresholdClassifier(DecisionTreeClassifier()),
+    ],
+)
+def test_an_estimator_has_to_be_fitted(estimator, method):
+    ask = getattr(estimator, f"predict_{method}")
+    more = (1,) if method == "top_k" else ()
+    with pytest.raises(NotFittedError):
+        ask(np.eye(2), *more)
 
 
 def test_max_constraint_stops_before_it_trains():

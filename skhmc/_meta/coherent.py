@@ -338,7 +338,7 @@ class CoherentClassifier(
         probable class of every sample (n_samples,) or, with a ``threshold``, the
         deepest label above it.
         """
-        check_is_fitted(self, "classes_")
+        self._check_ready()
         if self._stops:
             return self._predict_stops(X)
         return self._indicators(X, self.coherence)

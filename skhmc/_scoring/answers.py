@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
 
 from skhmc._scoring.class_labels import ClassLabels
 from skhmc._scoring.outputs import Blocks, to_csr
@@ -81,6 +82,10 @@ class AnswersMixin:
     classes_: np.ndarray
     _proba_blocks: Callable[[Any], Blocks]
     _answer_blocks: Callable[[Any], Blocks]
+
+    def _check_ready(self):
+        """Raise unless it is fitted and its parameters are right."""
+        check_is_fitted(self, "classes_")
 
     @property
     def _answered_hierarchy(self):
@@ -163,6 +168,7 @@ class AnswersMixin:
             probable enough. Names are plain Python objects, which ``json`` takes where
             they are texts and numbers.
         """
+        self._check_ready()
         hierarchy = self._answered_hierarchy
         found: list[list] = []
         for answer in self._answer_blocks(X).blocks:
@@ -196,6 +202,7 @@ class AnswersMixin:
             ``predict_proba`` returns those of ``classes_``, a label's is the sum of
             those of the classes at and below it. Else it is that of ``predict_proba``.
         """
+        self._check_ready()
         return self._label_proba_blocks(X).array()
 
     def predict_top_k(
@@ -226,6 +233,7 @@ class AnswersMixin:
         proba : ndarray of shape (n_samples, k), or list of list
             Their probabilities; with ``names=True`` a list of floats per sample.
         """
+        self._check_ready()
         blocks, columns, depth, what = self._candidates(X, among)
         if not isinstance(k, Integral) or not 1 <= k <= len(depth):
             raise ValueError(
@@ -297,6 +305,7 @@ class AnswersMixin:
             When ``min_proba`` is no number from 0 to 1, or ``k`` no integer of at least
             1.
         """
+        self._check_ready()
         _check_limits(min_proba, k)
         hierarchy = self._answered_hierarchy
         found = list(self._cells(X, min_proba, k, hierarchy.depth))

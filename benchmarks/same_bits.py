@@ -393,7 +393,8 @@ def compare(commit, match):
     n_differing = 0
     for name, one in before.items():
         other = now[name]
-        names = sorted(key for key in one | other if one.get(key) != other.get(key))
+        # what an estimator did not have before has nothing to be compared with
+        names = sorted(key for key in one if one[key] != other.get(key))
         failed = one.get("error") or other.get("error")
         n_differing += bool(names or failed)
         verdict = f"DIFFERS in {', '.join(names)}" if names else "identical"

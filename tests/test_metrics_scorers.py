@@ -1,4 +1,5 @@
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
+    LearningCurveDisplay,
     RandomizedSearchCV,
+    ValidationCurveDisplay,
     cross_val_score,
     cross_validate,
 )
@@ -481,3 +484,86 @@ def test_a_metric_of_scores_judges_probabilities():
     assert found == au_prc_score(Y[40:], proba)
     cut = HierarchicalScorer(au_prc_score, response_method="predict")
     assert cut(clf, X[40:], Y[40:]) == au_prc_score(Y[40:], clf.predict(X[40:])) < found
+
+
+# -- misspelt options, and displays ----------------------------------------------------
+
+
+def takes_any(y_true, y_score, *, hierarchy=None, **kwargs):
+    return float(np.mean(y_score))
+
+
+def takes_some(y_true, y_pred, *, hierarchy=None, average="micro"):
+    return 1.0
+
+
+def wants_response(y_true, y_pred, *, hierarchy=None, response=None, **kwargs):
+    return float(response)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "response",
+        "response_methods",
+        "responsemethod",
+        "Response_method",
+        "needs_proba",
+    ],
+)
+@pytest.mark.parametrize("metric", [takes_any, takes_some, au_prc_score])
+def test_a_misspelt_option_is_no_argument_of_the_metric(metric, name):
+    message = f"{name}='predict' is no option .* Did you mean response_method="
+    with pytest.raises(TypeError, match=message):
+        HierarchicalScorer(metric, **{name: "predict"})
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("greater_is_beter", "greater_is_better"),
+        ("greater", "greater_is_better"),
+        ("hierachy", "hierarchy"),
+        ("RAW", "raw"),
+    ],
+)
+def test_every_option_is_recognised(name, meant):
+    with pytest.raises(TypeError, match=f"Did you mean {meant}=...?"):
+        HierarchicalScorer(takes_any, **{name: True})
+
+
+def test_arguments_that_a_metric_has_are_its_own():
+    assert HierarchicalScorer(takes_any, beta=2.0, power=3).kwargs["power"] == 3
+    scorer = HierarchicalScorer(wants_response, response=0.25)  # it says so itself
+    assert scorer(FITTED, X, Y) == 0.25
+    with pytest.raises(TypeError, match="beta=2.0 is no option .* average.$"):
+        HierarchicalScorer(takes_some, beta=2.0)
+    clone(HierarchicalScorer(takes_some, average="samples"), safe=False)
+    assert HierarchicalScorer(max, key=1).kwargs == {"key": 1}  # does not say
+
+
+def test_names_for_displays():
+    assert hierarchical_f1_scorer.__name__ == "hierarchical_f1_score"
+    assert hvr_scorer.__name__ == "neg_hierarchical_violation_rate"
+    assert HierarchicalScorer(partial(partial(takes_any))).__name__ == "takes_any"
+    assert HierarchicalScorer.__name__ == "HierarchicalScorer"
+    assert pickle.loads(pickle.dumps(hvr_scorer)).__name__ == hvr_scorer.__name__
+
+
+def test_displays_of_scikit_learn():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    options = {"scoring": hierarchical_f1_scorer, "cv": KFold(2)}
+    display = LearningCurveDisplay.from_estimator(
+        FakeHMC(TREE), X, Y, train_sizes=[0.5, 1.0], **options
+    )
+    assert display.ax_.get_ylabel() == "Hierarchical f1 score"
+    expected = cross_val_score(FakeHMC(TREE), X, Y, **options)
+    np.testing.assert_array_equal(display.test_scores[1], expected)
+    options["scoring"] = hvr_scorer
+    display = ValidationCurveDisplay.from_estimator(
+        FakeHMC(TREE), X, Y, param_name="alpha", param_range=[0.1, 1.0], **options
+    )
+    assert display.ax_.get_ylabel() == "Negative hierarchical violation rate"
+    np.testing.assert_array_equal(display.test_scores, np.zeros((2, 2)))
+    matplotlib.pyplot.close("all")

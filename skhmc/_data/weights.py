@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
+from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "balanced_weights",
@@ -16,6 +17,7 @@ __all__ = [
     "match_weight",
     "max_positives_per_row",
     "read_class_weight",
+    "read_label_weights",
     "read_row_weights",
     "read_sample_weight",
     "smoothed_rates",
@@ -209,6 +211,85 @@ def read_class_weight(class_weight, hierarchy):
             )
         weight[hierarchy.position(label)] = value
     return weight
+
+
+def read_label_weights(class_weight, hierarchy, exclusive=False):
+    """Return the weights of every label's zeros and of its ones, as a dict gives them.
+
+    Parameters
+    ----------
+    class_weight : dict
+        Numbers of at least 0 by label name, which weigh positives. Or those of the
+        values 0 and 1, as in scikit-learn, which weigh the negatives and the positives
+        of all labels: keys that are bools, or 0 and 1 where these are no labels.
+    hierarchy : Hierarchy
+        Labels that there are, in the order of the result.
+    exclusive : bool, default=False
+        Whether labels of one level exclude each other, and are scored by a softmax.
+
+    Returns
+    -------
+    zeros, ones : ndarray of shape (n_labels,)
+
+    Raises
+    ------
+    ValueError
+        When 0 and 1 are labels as well, so that both may be meant. Or when the values
+        are weighted of labels that exclude each other, for which that means nothing.
+
+    Warns
+    -----
+    UserWarning
+        When the only key is 0 or 1 and a label has this name, whose weight it then is.
+
+    Examples
+    --------
+    >>> from skhmc import Hierarchy
+    >>> read_label_weights({0: 1, 1: 20}, Hierarchy.flat(["a", "b"]))
+    (array([1., 1.]), array([20., 20.]))
+    >>> read_label_weights({"b": 20}, Hierarchy.flat(["a", "b"]))
+    (array([1., 1.]), array([ 1., 20.]))
+    """
+    if _is_by_value(class_weight, hierarchy):
+        zero, one = read_class_weight(class_weight, Hierarchy.flat([0, 1])).tolist()
+        if exclusive and zero != one:
+            raise ValueError(
+                f"class_weight={class_weight!r} weighs the zeros and the ones of all "
+                f"labels, but here a sample has one label of every level, and a "
+                f"softmax scores them: its losses have no zeros. Name labels, or train "
+                f"with label_loss='bce'."
+            )
+        n_labels = hierarchy.n_labels
+        return np.full(n_labels, zero), np.full(n_labels, one)
+    return np.ones(hierarchy.n_labels), read_class_weight(class_weight, hierarchy)
+
+
+def _is_by_value(class_weight, hierarchy):
+    """Tell weights of the values 0 and 1 from those of labels."""
+    if not class_weight or not all(key in (0, 1) for key in class_weight):
+        return False
+    if all(isinstance(key, (bool, np.bool_)) for key in class_weight):
+        return True
+    if not all(key in hierarchy for key in class_weight):
+        return True  # it can mean nothing else
+    by_value = {bool(key): weight for key, weight in class_weight.items()}
+    readings = (
+        f"class_weight={class_weight!r} may mean the labels 0 and 1, of which there "
+        f"are some, or the values 0 and 1 of all labels"
+    )
+    if len(class_weight) == 2:
+        raise ValueError(
+            f"{readings}. For the values, pass class_weight={by_value!r}. For the "
+            f"labels, name a third one too, such as one of weight 1, or give the "
+            f"columns of Y names other than 0 and 1."
+        )
+    key = next(iter(class_weight))
+    warn_user(
+        f"{readings}. It is read as the weight of the positives of label {key!r}. For "
+        f"the value, pass class_weight={by_value!r}; name a second label, such as one "
+        f"of weight 1, where the label is meant."
+    )
+    return False
 
 
 # -- sample weights --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -29,8 +30,8 @@ from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, output_order, route_fit, with_columns
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
+from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
-from skhmc._scoring.top_k import TopKMixin
 from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
@@ -42,7 +43,7 @@ ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 
 
 class CoherentClassifier(
-    TopKMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
@@ -72,7 +73,9 @@ class CoherentClassifier(
         where the tags of ``estimator`` say that it takes several labels: trees,
         forests, nearest neighbours, MLPClassifier.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y None
+        predicts the most probable class; a number stops at the deepest label above it
+        on the way there.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     min_positives : int, default=1
@@ -213,6 +216,7 @@ class CoherentClassifier(
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
         if targets.classes is not None:  # they exclude each other: the estimator's task
+            check_can_stop(self.threshold, targets.hierarchy)
             self.strategy_ = None
             self.estimator_ = self._fit_classes(X, targets, params)
         else:
@@ -309,21 +313,39 @@ class CoherentClassifier(
         proba = self._proba(X, self.coherence)
         return Blocks([proba], len(proba))
 
+    def _answer_blocks(self, X):
+        proba = self._proba(X, self.coherence)
+        if self._one_class:
+            codes = partial(proba.argmax, axis=1)
+            labels = self._class_labels
+            answer = self._answer_of_classes(labels, codes, lambda: proba)
+        else:
+            chosen = partial(self._above, proba)
+            answer = Answer(chosen, lambda: proba)
+        return Blocks([answer], len(proba))
+
+    def _above(self, proba):
+        threshold = self.threshold
+        if threshold is None:
+            threshold = DEFAULT_THRESHOLD
+        return proba > threshold
+
     def _indicators(self, X, coherence):
         proba = self._proba(X, coherence)
         if self.classes_.ndim == 1:
             return self.classes_[proba.argmax(axis=1)]
-        threshold = self.threshold
-        if threshold is None:
-            threshold = DEFAULT_THRESHOLD
-        return (proba > threshold).astype(np.int64)
+        return self._above(proba).astype(np.int64)
 
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
 
         Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
-        probable class of every sample (n_samples,).
+        probable class of every sample (n_samples,) or, with a ``threshold``, the
+        deepest label above it.
         """
+        self._check_ready()
+        if self._stops:
+            return self._predict_stops(X)
         return self._indicators(X, self.coherence)
 
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:

@@ -13,7 +13,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import (
+    _check_method_params,
+    _num_samples,
+    check_is_fitted,
+)
 
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, read_row_weights, to_mean_1
@@ -35,6 +39,8 @@ from skhmc._meta.f1_thresholds import (
 )
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
+from skhmc._scoring.answers import Answer, AnswersMixin
+from skhmc._scoring.outputs import Blocks
 from skhmc._utils.warnings import warn_user
 from skhmc.metrics import METRICS, metric_names
 
@@ -55,7 +61,7 @@ class _Tuned:
 
 
 class HierarchicalThresholdClassifier(
-    MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     r"""Sets the thresholds of any multi-label classifier where a score is best.
 
@@ -369,11 +375,38 @@ class HierarchicalThresholdClassifier(
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
             return self.estimator_.predict(X)
-        scores = constrain(self.predict_proba(X), self.hierarchy_, self.closing_)
-        predicted = apply_thresholds(
+        return self._above(self.predict_proba(X)).astype(int)
+
+    def _above(self, proba):
+        """Return which labels are above their thresholds, as coherent sets."""
+        scores = constrain(proba, self.hierarchy_, self.closing_)
+        return apply_thresholds(
             scores, self.thresholds_, self.hierarchy_, self.closing_
         )
-        return predicted.astype(int)
+
+    def _proba_blocks(self, X):
+        proba = self.predict_proba(X)
+        return Blocks([proba], len(proba))
+
+    def _answer_blocks(self, X):
+        check_is_fitted(self, "classes_")
+        if self._one_class:
+            answer = self._answer_of_names(X)
+        else:
+            proba = self.predict_proba(X)
+            answer = Answer(lambda: self._above(proba), lambda: proba)
+        return Blocks([answer], _num_samples(X))
+
+    def _answer_of_names(self, X):
+        """Return the Answer of ``estimator_``, which may stop above the classes."""
+        labels = self._class_labels
+
+        def chosen():
+            predicted = self.estimator_.predict(X)
+            positions = [self.hierarchy_.position(label) for label in predicted]
+            return labels.sets(np.array(positions, dtype=np.intp))
+
+        return Answer(chosen, lambda: labels.proba(self.predict_proba(X)))
 
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -24,17 +25,17 @@ from skhmc._networks.parameters import (
 )
 from skhmc._networks.skorch_net import resolve_device
 from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
+from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
-from skhmc._scoring.top_k import TopKMixin
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
 
-class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
+class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     """Fits what a subclass builds, and predicts from it block by block.
 
     A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
@@ -159,6 +160,8 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         """
         if former is not None:
             self._check_same_labels(targets)
+        if targets.classes is not None:
+            check_can_stop(self.threshold, targets.hierarchy)
         settings, problem, parts = self._plan(X, targets, weight, former, partial)
         trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
@@ -333,11 +336,29 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         form, rule = self._scored()
         return self._blocks(X, lambda logits: form.proba(logits, rule))
 
+    def _answer_blocks(self, X):
+        form, rule = self._scored()
+        labels = self._class_labels if self._one_class else None
+        options = {"threshold": self.threshold, "sparse": True}
+
+        def answer(logits):
+            proba = partial(form.proba, logits, rule)
+            if labels is None:
+                return Answer(partial(form.predict, logits, rule, **options), proba)
+            return self._answer_of_classes(labels, partial(form.predict, logits), proba)
+
+        return self._blocks(X, answer)
+
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
 
-        Coherent with ``hierarchy_`` unless ``coherence=None``.
+        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
+        probable class of every sample (n_samples,) or, with a ``threshold``, the
+        deepest label above it.
         """
+        self._check_ready()
+        if self._stops:
+            return self._predict_stops(X)
         found = self._indicators(X, *self._scored())
         return self.classes_[found] if self.classes_.ndim == 1 else found
 

@@ -91,7 +91,9 @@ class HCALClassifier(NetworkHMC):
         shows the raw scores. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5; for single paths it
-        is the most probable path ("path") or label of every level (None).
+        is the most probable path ("path") or label of every level (None). After a 1-D
+        y None predicts the most probable class; a number stops at the deepest label
+        above it on the way there.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
         (n_samples, 2) that MultiOutputClassifier returns.
@@ -99,10 +101,11 @@ class HCALClassifier(NetworkHMC):
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
         ``fit``. Without effect after a 1-D y.
     class_weight : dict, "balanced" or ("balanced", cap), default=None
-        Weights of the positives of labels, by name. "balanced" makes a label's
-        positives and negatives, or the labels of a softmax, count alike, but weighs
-        nothing more than ``cap`` times as much as its opposite; the cap is 3 if it is
-        not given.
+        Weights of the positives of labels, by name; after a 1-D y of the classes. Keys
+        0 and 1 that are no labels are the values, as in scikit-learn: ``{0: 1, 1: 20}``
+        weighs all positives. "balanced" makes a label's positives and negatives, or the
+        labels of a softmax, count alike, but weighs nothing more than ``cap`` times as
+        much as its opposite; the cap is 3 if it is not given.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
         for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets

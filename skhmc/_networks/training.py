@@ -17,7 +17,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._data.hold_out import hold_out
-from skhmc._data.weights import balanced_weights, read_class_weight, smoothed_rates
+from skhmc._data.weights import (
+    balanced_weights,
+    read_class_weight,
+    read_label_weights,
+    smoothed_rates,
+)
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.label_sampling import LabelSampler
@@ -248,8 +253,9 @@ def _weight_of_labels(form, class_weight, counts):
         return None
     if not isinstance(class_weight, dict):
         return form.balanced(counts.positive, counts.known, class_weight)
-    ones = read_class_weight(class_weight, form.hierarchy_of_Y)
-    return np.ones(len(counts.positive)), form.encode_class_weight(ones)
+    labels = form.hierarchy_of_Y
+    zeros, ones = read_label_weights(class_weight, labels, exclusive=form.has_paths)
+    return form.encode_class_weight(zeros), form.encode_class_weight(ones)
 
 
 def _numpy_dtype(settings):

@@ -23,7 +23,13 @@ def subset_accuracy(estimator, X, y, sample_weight):
     """
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
-        return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
+        predicted = estimator.predict(X)
+        if predicted.dtype == object != estimator.classes_.dtype:
+            # it stopped at labels of another type than the classes, which no metric of
+            # scikit-learn compares
+            y = np.ravel(y).astype(object)
+            return float(np.average(y == predicted, weights=sample_weight))
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
     targets = read_targets(y, estimator.hierarchy_, warn=False)
     weight = read_row_weights(sample_weight, targets.Y.shape[0])
     if weight is not None and not weight.any():

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
-from skhmc.hierarchy import _sources
+from skhmc.hierarchy import _sources, _text
 from skhmc.hierarchy._sources import edge_positions, index_labels
 
 if TYPE_CHECKING:
@@ -455,6 +455,57 @@ class Hierarchy:
         graph.add_nodes_from(self.labels)
         graph.add_edges_from((self.labels[p], self.labels[c]) for p, c in self.edges)
         return graph
+
+    def to_text(
+        self, *, max_rows: int | None = 100, max_depth: int | None = None
+    ) -> str:
+        """Return the hierarchy as an indented tree, to print.
+
+        Roots, and the children of a label, stand in the order of ``labels``. A label
+        with several parents stands under each, with the others named behind it, and
+        what is below it stands there once.
+
+        Parameters
+        ----------
+        max_rows : int or None, default=100
+            Number of rows after which the text is cut, with a last line that says how
+            many labels are left out. None is no limit.
+        max_depth : int or None, default=None
+            Depth below which nothing is shown but the number of children; 0 shows the
+            roots. None is no limit.
+
+        Returns
+        -------
+        str
+            One label per line.
+
+        Raises
+        ------
+        ValueError
+            When a limit is no such integer.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> animals = Hierarchy.from_parents(
+        ...     {"cat": "mammal", "dog": "mammal", "tabby": ["cat", "pet"]}
+        ... )
+        >>> print(animals.to_text())
+        mammal
+        ├── cat
+        │   └── tabby (also under pet)
+        └── dog
+        pet
+        └── tabby (also under cat)
+        >>> print(animals.to_text(max_rows=2, max_depth=1))
+        mammal
+        ├── cat (1 child below)
+        … 3 more
+        """
+        return _text.to_text(self, max_rows, max_depth)
+
+    def _repr_html_(self) -> str:
+        return _text.to_html(self)
 
     # -- identity ----------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,13 @@ from skhmc.metrics._violation import hierarchical_violation_rate
 
 __all__ = ["HierarchicalScorer", "HierarchicalViolationRate"]
 
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 RESPONSES = ("auto", "predict", "predict_proba")
+OPTIONS = ("hierarchy", "response_method", "raw", "greater_is_better")
+# what the options were called in former versions of sklearn.metrics.make_scorer
+FORMER = {"needs_proba": "response_method", "needs_threshold": "response_method"}
+LIKE = 0.8  # how alike names are of which one may be the other, misspelt
+SHORT = 4  # letters of a name that may be the beginning of an option's
 
 
 class HierarchicalScorer:
@@ -60,6 +67,9 @@ class HierarchicalScorer:
 
     Raises
     ------
+    TypeError
+        When one of ``kwargs`` is no argument of the metric, or, where the metric takes
+        any, looks like a misspelt option of the scorer.
     ValueError
         When called: no hierarchy is given or found, or shapes or names do not match.
 
@@ -71,6 +81,9 @@ class HierarchicalScorer:
 
     A 1-D ``y`` holds one label per sample, which stands for itself and its ancestors;
     the score of a label is then the probability of the classes at and below it.
+
+    Displays of scikit-learn, such as LearningCurveDisplay, read the name of the metric
+    from the scorer's ``__name__``, which begins with "neg_" where it is negated.
 
     NaN in ``y`` (unknown) does not count. Scikit-learn splits such ``y`` only with an
     explicit splitter (``cv=KFold(5)``, not ``cv=5``).
@@ -100,6 +113,28 @@ class HierarchicalScorer:
         self.raw = raw
         self.greater_is_better = greater_is_better
         self.kwargs = kwargs
+        self._check_arguments()
+
+    def _check_arguments(self):
+        """Raise when an argument of the metric may be a misspelt option."""
+        try:
+            parameters = self._parameters()
+        except (TypeError, ValueError):  # built-in functions may not say
+            parameters = {}
+        known = [p.name for p in parameters.values() if p.kind in BY_NAME]
+        takes_any = len(known) < len(parameters) or not parameters
+        for name in self.kwargs:
+            if name in known:
+                continue
+            option = _option_like(name)
+            if option is None and takes_any:
+                continue
+            meant = "" if option is None else f" Did you mean {option}=...?"
+            raise TypeError(
+                f"{name}={self.kwargs[name]!r} is no option of {type(self).__name__}, "
+                f"which has {', '.join(OPTIONS)}, nor a named argument of "
+                f"{self._metric_name()}, which has {', '.join(known) or 'none'}.{meant}"
+            )
 
     def __call__(
         self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None
@@ -226,6 +261,14 @@ class HierarchicalScorer:
             request.score.add_request(param="sample_weight", alias=alias)
         return request
 
+    @property
+    def __name__(self) -> str:  # read by displays of scikit-learn
+        metric = self.metric
+        while hasattr(metric, "func"):  # functools.partial
+            metric = metric.func
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return name if self.greater_is_better else f"neg_{name}"
+
     def _metric_name(self):
         return getattr(self.metric, "__name__", repr(self.metric))
 
@@ -322,6 +365,16 @@ class HierarchicalViolationRate(HierarchicalScorer):
 
     def __repr__(self):
         return self._show([], _changed(self, HierarchicalViolationRate))
+
+
+def _option_like(name):
+    """Return the option of a scorer that a name may stand for, or None."""
+    if name in FORMER:
+        return FORMER[name]
+    name = name.lower()
+    begun = [x for x in OPTIONS if len(name) >= SHORT and x.startswith(name)]
+    alike = begun or get_close_matches(name, OPTIONS, n=1, cutoff=LIKE)
+    return alike[0] if alike else None
 
 
 def _changed(scorer, kind):

@@ -300,7 +300,7 @@ class Hierarchy:
 
     @cached_property
     def ancestors(self) -> sp.csr_matrix:
-        return frozen(closure(self.parents, self.depth.max(initial=0)))
+        return frozen(closure(self.edges, self.depth))
 
     @cached_property
     def descendants(self) -> sp.csr_matrix:

@@ -1,98 +1,24 @@
-"""Paths such as "a/b/c": which separator strings share, and what their labels are."""
+"""Paths such as "a/b/c"."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from skhmc._utils.messages import name_list
-
-__all__ = ["Separator", "find_separator", "read_paths"]
-
-# What separates parts for certain, the longer ones first: "->" is no ">"
-STRONG = (
-    "->",
-    "=>",
-    ">>",
-    "::",
-    ">",
-    "/",
-    "|",
-    "\\",
-    ";",
-    "\u00bb",
-    "\u203a",
-    "\u2192",
+from skhmc._utils.separators import (
+    check_occurs,
+    check_sep,
+    find_separator,
+    given_separator,
+    path_edges,
+    without_ids,
 )
-# What names hold as well. It is asked about where parts are few and parents not given.
-WEAK = (" - ", "__", ".")
-# What ids hold as well (GO:0008150): read only where parts are many
-OF_IDS = (":",)
-ALWAYS = ("/",)  # what separates wherever it stands, also in a few of many names
-SETS = ("|", ";")  # what also separates several labels of one sample
-SYMBOLS = (*STRONG, *WEAK, *OF_IDS)
-ANY_STRONG = re.compile("|".join(re.escape(symbol) for symbol in STRONG))
-NUMBERED = re.compile(
-    r"\s*\d+(?:\s+-\s+|\t\s*)(?=\S)"
-)  # the id in "1 - Animals > Cats"
-NUMBER_SEP = " - "
+
+__all__ = ["read_paths"]
+
+NUMBER_SEP = " - "  # what also stands after an id
 COMMENT = re.compile(r"#.*version", re.IGNORECASE)
-
-
-class Separator(NamedTuple):
-    """What stands between the parts of paths."""
-
-    symbol: str  # where paths are split
-    text: str  # what joins the parts of a label's name: the symbol, perhaps in spaces
-
-    def split(self, path: str) -> list[str]:
-        """Return the parts of a path, without spaces around them."""
-        parts = [path]
-        if self.symbol in STRONG:  # only whole symbols: not the ">" of a "->"
-            ends = [0]
-            for found in ANY_STRONG.finditer(path):
-                if found.group() == self.symbol:
-                    ends += found.span()
-            ends.append(len(path))
-            parts = [path[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
-        elif self.symbol:  # none: nothing is split
-            parts = path.split(self.symbol)
-        return [part.strip() for part in parts]
-
-    def prefixes(self, path: str) -> list[str]:
-        """Return the names of the labels on a path, from the root down."""
-        parts = self.split(path)
-        if "" in parts:
-            text = self.text or "/"
-            raise ValueError(
-                f"The path {path!r} has an empty part; expected names joined by "
-                f"{text!r}, such as 'a{text}b'."
-            )
-        return [self.text.join(parts[: i + 1]) for i in range(len(parts))]
-
-    @classmethod
-    def given(cls, sep: str, paths: list[str]) -> Separator:
-        """Return the separator that a user names, as it stands in paths."""
-        symbol = sep if sep.strip() not in STRONG else sep.strip()
-        if symbol != sep:
-            return cls(symbol, sep)
-        return cls(symbol, _text(symbol, paths))
-
-
-NO_SEPARATOR = Separator("", "")
-
-
-def _text(symbol: str, paths: list[str]) -> str:
-    """Return the symbol with the spaces around it that most paths have."""
-    pattern = re.compile(f" *{re.escape(symbol.strip() or symbol)} *")
-    found = (pattern.search(path.strip()) for path in paths if symbol in path)
-    counts = Counter(match.group() for match in found if match)
-    return max(counts, key=lambda text: (counts[text], len(text)), default=symbol)
-
-
-# -- reading ---------------------------------------------------------------------------
 
 
 def read_paths(
@@ -110,28 +36,13 @@ def read_paths(
     if sure:  # perhaps the lines of a file
         paths = [path for path in _without_comment(paths) if path.strip()]
     if sep != NUMBER_SEP:
-        paths = _without_ids(paths)
+        paths = without_ids(paths)
     if sep == "auto":
         separator = find_separator(paths, sure)
     else:
-        separator = Separator.given(sep, paths)
-        _check_occurs(separator, paths)
-    names: dict[str, None] = {}  # a set that keeps the order
-    edges: dict[tuple[str, str], None] = {}
-    for path in paths:
-        found = separator.prefixes(path)
-        names.update(dict.fromkeys(found))
-        edges.update(dict.fromkeys(zip(found[:-1], found[1:], strict=True)))
-    return names, list(edges)
-
-
-def check_sep(sep: Any) -> None:
-    """Raise unless a separator is "auto", None or text."""
-    if sep is not None and not (isinstance(sep, str) and sep):
-        raise ValueError(
-            f"sep must be what separates the parts of a path, such as '/' or ' > ', "
-            f"'auto' to find it, or None where no string is a path, got {sep!r}."
-        )
+        separator = given_separator(sep, paths)
+        check_occurs(separator, paths)
+    return path_edges(paths, separator)
 
 
 def _as_strings(paths: Iterable[Any]) -> list[str]:
@@ -150,145 +61,3 @@ def _as_strings(paths: Iterable[Any]) -> list[str]:
 def _without_comment(paths: list[str]) -> list[str]:
     """Leave out the line about the version that a published taxonomy begins with."""
     return paths[1:] if paths and COMMENT.match(paths[0]) else paths
-
-
-def _without_ids(paths: list[str]) -> list[str]:
-    """Leave the ids out of paths such as "1 - Animals > Cats", if all have one."""
-    ids = [NUMBERED.match(path) for path in paths]
-    rest = [
-        path[found.end() :] for path, found in zip(paths, ids, strict=True) if found
-    ]
-    if not rest or len(rest) < len(paths):
-        return paths
-    numbers = {found.group() for found in ids if found}
-    unique = len(numbers) == len(set(paths))
-    return rest if unique and any(map(ANY_STRONG.search, rest)) else paths
-
-
-def _check_occurs(separator: Separator, paths: list[str]) -> None:
-    """Raise where no path holds the separator given, but all hold another."""
-    if any(len(separator.split(path)) > 1 for path in paths):
-        return
-    other = find_separator(paths, sure=False)
-    if other != NO_SEPARATOR:
-        raise ValueError(
-            f"No path holds the separator {separator.text!r}, but they hold "
-            f"{other.text!r}, such as {_example(other, paths)!r}. Give sep="
-            f"{other.text!r}, or sep=None where no string is a path."
-        )
-
-
-def _example(separator: Separator, paths: list[str]) -> str:
-    return next(path for path in paths if len(separator.split(path)) > 1)
-
-
-# -- which separator -------------------------------------------------------------------
-
-
-class _Evidence(NamedTuple):
-    """What speaks for a symbol being the separator."""
-
-    symbol: str
-    share: float  # of the strings that hold it
-    joins: bool  # whether some label has several children, or stands by itself too
-    given: bool  # whether some string's parent is a string, too
-    n_parts: int  # of the longest path
-
-    @property
-    def is_clear(self) -> bool:
-        return self.given or self.n_parts > 2
-
-
-def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
-    """Return the separator that strings share, NO_SEPARATOR where they are no paths.
-
-    Parameters
-    ----------
-    paths : iterable of str
-    sure : bool, default=True
-        Whether the strings are known to be paths. Else a symbol counts that half of
-        them hold, or that stands between labels and what is below them.
-
-    Raises
-    ------
-    ValueError
-        When two separators fit, or when names could be paths as well as not.
-    """
-    paths = list(dict.fromkeys(path.strip() for path in paths))
-    strong = _fitting(STRONG, paths, 0 if sure else 0.5)
-    if strong:
-        chosen = _choose(strong, paths)
-        _check_no_sets(chosen, paths)
-        return Separator(chosen, _text(chosen, paths))
-    weak = _fitting(WEAK, paths, 0.5)
-    weak = [x for x in weak if x.joins or (sure and x.share == 1)]
-    weak += [x for x in _fitting(OF_IDS, paths, 0.5) if x.joins and x.n_parts > 2]
-    if not weak:
-        return NO_SEPARATOR
-    chosen = _choose(weak, paths)
-    found = next(found for found in weak if found.symbol == chosen)
-    if not found.is_clear:
-        raise ValueError(
-            f"Most of the strings hold {chosen!r}, such as {paths[0]!r}, and nothing "
-            f"says whether they are paths. Give sep={chosen!r} where they are: "
-            f"Hierarchy.from_paths(paths, sep={chosen!r}); else {_FLAT}."
-        )
-    return Separator(chosen, _text(chosen, paths))
-
-
-_FLAT = "sep=None or Hierarchy.flat(names), which read every string as one label"
-
-
-def _fitting(symbols: tuple[str, ...], paths: list[str], least: float) -> list:
-    """Return what speaks for the symbols that may be the separator."""
-    every = [_evidence(symbol, paths) for symbol in symbols]
-    found = [x for x in every if x.share]
-    return [x for x in found if x.share >= least or x.is_clear or x.symbol in ALWAYS]
-
-
-def _evidence(symbol: str, paths: list[str]) -> _Evidence:
-    separator = Separator(symbol, symbol)
-    split = [tuple(separator.split(path)) for path in paths if symbol in path]
-    split = [parts for parts in split if len(parts) > 1]
-    whole = {(path,) for path in paths} | set(split)
-    above = Counter(parts[:-1] for parts in set(split))
-    tops = Counter(parts[:1] for parts in set(split))
-    given = any(parent in whole for parent in above)
-    several = any(n > 1 for n in (*above.values(), *tops.values()))
-    n_parts = max(map(len, split), default=0)
-    share = len(split) / len(paths) if paths else 0
-    return _Evidence(symbol, share, given or several, given, n_parts)
-
-
-def _choose(fitting: list[_Evidence], paths: list[str]) -> str:
-    """Return the one symbol that fits; two that do are an error."""
-    joining = [found for found in fitting if found.joins] or fitting
-    most = max(found.share for found in joining)
-    rivals = [found.symbol for found in joining if 2 * found.share >= most]
-    if len(rivals) > 1:
-        example = next(p for p in paths if all(symbol in p for symbol in rivals[:1]))
-        texts = [_text(symbol, paths) for symbol in rivals]
-        raise ValueError(
-            f"Several separators fit the paths: {name_list(texts)}, as in "
-            f"{example!r}. Say which: Hierarchy.from_paths(paths, sep={texts[0]!r}); "
-            f"or, where no string is a path, {_FLAT}."
-        )
-    return rivals[0]
-
-
-def _check_no_sets(symbol: str, paths: list[str]) -> None:
-    """Raise where strings look like several labels of one sample: "Action|Drama"."""
-    if symbol not in SETS:
-        return
-    split = [Separator(symbol, symbol).split(path) for path in paths]
-    first = {parts[0] for parts in split}
-    both = first.intersection(part for parts in split for part in parts[1:])
-    repeated_along = {part for parts in split for part in parts[1:] if part == parts[0]}
-    both -= repeated_along
-    if both:
-        raise ValueError(
-            f"{name_list(sorted(both))} stand first in some strings and later in "
-            f"others, such as {paths[0]!r}. Are these several labels of one sample? "
-            f"Then split them: text.split({symbol!r}). For paths give "
-            f"sep={symbol!r}; else {_FLAT}."
-        )

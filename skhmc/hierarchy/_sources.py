@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from skhmc._utils.kinds import is_matrix
 from skhmc._utils.messages import name_list
+from skhmc._utils.separators import STRONG, find_separator
 from skhmc.hierarchy._edges import read_edges
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._parents import (
@@ -23,7 +24,7 @@ from skhmc.hierarchy._parents import (
     read_parent_table,
     read_parents,
 )
-from skhmc.hierarchy._paths import STRONG, find_separator, read_paths
+from skhmc.hierarchy._paths import read_paths
 from skhmc.hierarchy._tables import (
     is_blank,
     is_column,
@@ -167,7 +168,7 @@ def _are_paths(values: list, index: list) -> bool:
 def _hold_separator(values: list) -> bool:
     if not all(isinstance(value, str) for value in values):
         return False
-    return find_separator(values, sure=False).symbol in STRONG
+    return find_separator(values, sure=False).symbol.strip() in STRONG
 
 
 def _shown(values: list) -> str:

@@ -19,7 +19,8 @@ def is_table(source: Any) -> bool:
 
 def is_column(source: Any) -> bool:
     """Tell a column with an index, as pandas has it."""
-    return hasattr(source, "index") and hasattr(source, "to_numpy")
+    index = getattr(source, "index", None)
+    return hasattr(source, "to_numpy") and not (index is None or callable(index))
 
 
 def is_blank(value: Any) -> bool:

@@ -102,7 +102,7 @@ def _separator(symbol: str, paths: list[str]) -> Separator:
 
 def _text(symbol: str, paths: list[str]) -> str:
     """Return the symbol with the spaces around it that most paths have."""
-    pattern = re.compile(f" *{re.escape(symbol.strip() or symbol)} *")
+    pattern = re.compile(f" ?{re.escape(symbol.strip() or symbol)} ?")
     found = (pattern.search(path.strip()) for path in paths if symbol in path)
     counts = Counter(match.group() for match in found if match)
     return max(counts, key=lambda text: (counts[text], len(text)), default=symbol)

@@ -44,9 +44,9 @@ def _choose_edges(graph: nx.DiGraph, relations: Any, reverse: bool | None) -> It
     if relations is None:
         if counts:
             raise ValueError(
-                f"The edges of this {type(graph).__name__} mean several things: "
-                f"{_counted(counts)}. Choose those that join labels: "
-                f"Hierarchy.from_networkx(graph, relations=['is_a', ...], "
+                f"The edges of this {type(graph).__name__} have keys, each of which "
+                f"may mean something else: {_counted(counts)}. Choose those that join "
+                f"labels: Hierarchy.from_networkx(graph, relations=['is_a', ...], "
                 f"reverse=True), where edges run child -> parent, as in graphs of "
                 f"ontology readers, or reverse=False."
             )
@@ -56,7 +56,7 @@ def _choose_edges(graph: nx.DiGraph, relations: Any, reverse: bool | None) -> It
     if lost or not wanted:
         raise ValueError(
             f"relations= names {name_list(lost) or 'none'}, but the graph's edges have "
-            f"the keys: {_counted(counts) or 'none'}. Give some of these; a graph "
+            f"the keys {_counted(counts) or 'none'}. Give some of these; a graph "
             f"without keys needs no relations."
         )
     upward = [relation for relation in wanted if _plain_word(relation) in UPWARD]
@@ -79,7 +79,7 @@ def _relations(graph: nx.DiGraph) -> Counter:
 
 
 def _counted(counts: Counter) -> str:
-    return ", ".join(f"{key!r} ({n} edges)" for key, n in counts.most_common())
+    return ", ".join(f"{key!r}: {n}" for key, n in counts.most_common())
 
 
 def _plain_word(relation: Any) -> str:

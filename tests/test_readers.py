@@ -10,10 +10,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skhmc import CoherentClassifier, Hierarchy
 from skhmc.metrics import hierarchical_f1_score
-from skhmc.preprocessing import HierarchicalLabelBinarizer, TaxonomyEncoder
+from skhmc.preprocessing import (
+    AncestorClosure,
+    HierarchicalLabelBinarizer,
+    TaxonomyEncoder,
+)
 from tests.hierarchies import hierarchies
 
 SEEDS = st.integers(0, 2**32 - 1)
+Y = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 0]])  # of a root and two leaves
 NONE = [None, np.nan, pd.NA, pd.NaT, "", "  "]
 
 
@@ -225,11 +230,26 @@ def test_names_or_data_say_which_column_holds_parents(columns):
     assert same(Hierarchy.from_edges(pd.DataFrame(columns)), expected)
 
 
-def test_a_table_that_says_nothing_is_refused():
-    chain = pd.DataFrame({"x": ["a", "b"], "y": ["b", "c"]})
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"x": ["a", "b"], "y": ["b", "c"]},  # a chain, up or down
+        {"x": ["A", "A", "B"], "y": ["p", "q", "p"]},
+        {"x": ["A", "A", "B"], "y": ["p", "q", None]},  # levels, of which one is short
+        {"x": ["A", "B"], "y": ["p", None]},
+        {"x": ["A", None], "y": ["p", None]},
+        {"x": ["A", "A", "B"], "y": ["p", "q", "p"], "z": ["r", "s", "t"]},
+    ],
+)
+def test_tables_that_say_nothing_are_refused(columns):
+    table = pd.DataFrame(columns)
     for build in (Hierarchy.build, Hierarchy.from_parents, Hierarchy.from_edges):
-        with pytest.raises(ValueError, match="Nothing says which column.*'x', 'y'"):
-            build(chain)
+        with pytest.raises(ValueError, match="Nothing says.*'x', 'y'.*from_levels"):
+            build(table)
+
+
+def test_one_name_of_two_is_enough():
+    chain = pd.DataFrame({"x": ["a", "b"], "y": ["b", "c"]})
     found = Hierarchy.from_parents(chain, child="x", parent="y")
     assert pairs(found) == {("b", "a"), ("c", "b")}
     assert same(Hierarchy.from_parents(chain, parent="y"), found)
@@ -317,6 +337,7 @@ def test_levels_of_numbers():
     for table in (
         pd.DataFrame({"a": [1, 1, 2], "b": [11, 12, None]}),
         np.array([[1, 11], [1, 12], [2, np.nan]]),
+        np.ma.masked_equal([[1, 11], [1, 12], [2, 0]], 0),
         [[1, 11], [1, 12], [2]],
     ):
         assert Hierarchy.from_levels(table).labels == ("1", "1/11", "1/12", "2")
@@ -418,6 +439,8 @@ def test_a_published_taxonomy_with_ids():
         ["GO:0008150", "GO:0003674"],
         ["R&D", "Wi-Fi", "snake_case", "a, b", "12:30"],
         ["one label"],
+        ["Paris, Texas", "Paris, Ontario"],
+        ["new_york_city", "new_york_state"],
     ],
 )
 def test_flat_on_purpose_stays_flat(names):
@@ -444,6 +467,8 @@ def test_flat_hierarchies_keep_separators_in_names():
             {"sep": "/"},
             r"No path holds .* '/', but they hold ' > '",
         ),
+        (["a:b", "a:c"], {}, "hold ':', such as 'a:b'"),
+        (["A, B, C", "A, B, D"], {}, "hold ', ', such as"),
         (["a/b"], {"sep": ""}, "sep must be what separates.*got ''"),
         (["a/b"], {"sep": 3}, "sep must be what separates.*got 3"),
         (["A > B", "A > > C"], {}, "'A > > C' has an empty part.*'a > b'"),
@@ -536,6 +561,18 @@ def test_what_can_be_read_once_is_read_once():
     assert Hierarchy.build(iter(ANIMALS)) == Hierarchy.build(ANIMALS)
 
 
+def test_hierarchies_that_can_be_read_once():
+    edges = [(0, 1), (0, 2)]
+    for make in (lambda: iter(edges), lambda: zip([0, 0], [1, 2], strict=True)):
+        assert hierarchical_f1_score(Y, Y[[1, 0, 2]], hierarchy=make()) == 2 / 3
+        closed = AncestorClosure(make()).fit_transform([[0, 1, 0], [0, 0, 1]])
+        assert closed.tolist() == [[1, 1, 0], [1, 0, 1]]
+    once = iter(edges)
+    AncestorClosure(once).fit([[0, 1, 0]])
+    with pytest.raises(ValueError, match="list_iterator has nothing left.*Pass a list"):
+        AncestorClosure(once).fit([[0, 1, 0]])
+
+
 def test_the_encoder_finds_the_separator():
     X = [[path] for path in ANIMALS]
     expected = sorted(Hierarchy.from_paths(ANIMALS).labels)
@@ -608,9 +645,6 @@ def test_graphs_without_relations_are_read_as_before():
 
 
 # -- integers that may be counted from 1 -----------------------------------------------
-
-
-Y = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 0]])
 
 
 def test_integers_from_1_are_asked_about():

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
-from skhmc._utils.kinds import is_matrix
+from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_user
 from skhmc.coherence import close_upward
@@ -105,6 +105,7 @@ def match_columns(source, names, n_labels):
     Hierarchy
         Perhaps of another size than ``n_labels``; callers say so in their own words.
     """
+    source = repeatable(source)
     if names is not None or source is None:
         labels = range(n_labels) if names is None else names
         return Hierarchy.build(source, labels=labels)
@@ -275,6 +276,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    source = repeatable(source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
@@ -518,6 +520,7 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
+    hierarchy = repeatable(hierarchy)
     if names is None:
         frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
         names = next(frames, None)

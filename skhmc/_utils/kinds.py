@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["is_matrix"]
+__all__ = ["is_matrix", "repeatable"]
 
 
 def is_matrix(source: Any) -> bool:
@@ -17,3 +18,19 @@ def is_matrix(source: Any) -> bool:
     shape: tuple[int, ...] = getattr(source, "shape", ())
     square = len(shape) == 2 and shape[0] == shape[1]
     return square and np.asarray(source).dtype.kind in "biuf"
+
+
+def repeatable(source: Any) -> Any:
+    """Return a list of what can be read once only, and anything else as it is.
+
+    What has been read is an error: it would pass for a hierarchy without edges.
+    """
+    if not isinstance(source, Iterator):
+        return source
+    items = list(source)
+    if not items:
+        raise ValueError(
+            f"This {type(source).__name__} has nothing left: it can be read once only, "
+            f"and perhaps was. Pass a list."
+        )
+    return items

@@ -40,11 +40,12 @@ STRONG = (
 )
 # What names hold as well. It is asked about where parts are few and parents not given.
 WEAK = (" - ", "__", ".")
-# What ids hold as well (GO:0008150): read only where parts are many
-OF_IDS = (":",)
+# What ids (GO:0008150) and many names hold: looked at only where parts are many
+RARE = (":", ",")
+ASKED = (",",)  # what separates the names of a set rather than the parts of a path
 ALWAYS = ("/",)  # what separates wherever it stands, also in a few of many names
 SETS = ("|", ";")  # what also separates several labels of one sample
-SYMBOLS = (*STRONG, *WEAK, *OF_IDS)
+SYMBOLS = (*STRONG, *WEAK, ":")
 ANY_STRONG = re.compile("|".join(re.escape(symbol) for symbol in STRONG))
 NUMBERED = re.compile(
     r"\s*\d+(?:\s+-\s+|\t\s*)(?=\S)"
@@ -189,7 +190,7 @@ class _Evidence(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        return self.given or self.n_parts > 2
+        return self.symbol not in ASKED and (self.given or self.n_parts > 2)
 
 
 def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
@@ -215,15 +216,16 @@ def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
         return _separator(chosen, paths)
     weak = _fitting(WEAK, paths, 0.5)
     weak = [x for x in weak if x.joins or (sure and x.share == 1)]
-    weak += [x for x in _fitting(OF_IDS, paths, 0.5) if x.joins and x.n_parts > 2]
+    rare = [x for x in _fitting(RARE, paths, 1) if x.joins and x.share == 1]
+    weak += [x for x in rare if sure or x.n_parts > 2]
     if not weak:
         return NO_SEPARATOR
     chosen = _choose(weak, paths)
     found = next(found for found in weak if found.symbol == chosen)
     if not found.is_clear:
         raise ValueError(
-            f"Most of the strings hold {chosen!r}, such as {paths[0]!r}, and nothing "
-            f"says whether they are paths. Give sep={chosen!r} where they are: "
+            f"Most of the strings hold {_text(chosen, paths)!r}, such as {paths[0]!r}, "
+            f"and nothing says whether they are paths. Give sep={chosen!r} where they are: "
             f"Hierarchy.from_paths(paths, sep={chosen!r}); else {_FLAT}."
         )
     return _separator(chosen, paths)

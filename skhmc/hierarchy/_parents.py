@@ -118,7 +118,7 @@ def _find_columns(
     raise ValueError(
         f"Nothing says which column holds labels and which their parents: the table "
         f"has {name_list(names)}. Say so: Hierarchy.from_parents(table, child=..., "
-        f"parent=...)."
+        f"parent=...). For one column per level use Hierarchy.from_levels(table)."
     )
 
 
@@ -133,12 +133,20 @@ def _parent_by_name(names: list) -> Hashable | None:
 
 
 def _parent_by_data(columns: dict[Hashable, list]) -> Hashable | None:
-    """Return the one of two columns whose values are missing, or stand repeatedly."""
-    for differs in (_has_blanks, _repeats):
-        having = [name for name, values in columns.items() if differs(values)]
-        if len(having) == 1:
-            return having[0]
-    return None
+    """Return the one of two columns whose values are missing, or stand repeatedly.
+
+    The other one then holds labels: each once, and the parents among them where roots
+    have rows, too. (Of two levels the second may be missing, below what repeats.)
+    """
+    blank = [name for name, values in columns.items() if _has_blanks(values)]
+    repeating = [name for name, values in columns.items() if _repeats(values)]
+    if not blank:
+        return repeating[0] if len(repeating) == 1 else None
+    others = [name for name in columns if name not in blank]
+    if len(others) != 1 or others[0] in repeating:
+        return None
+    parents = {value for value in columns[blank[0]] if not is_blank(value)}
+    return blank[0] if parents & set(columns[others[0]]) or not parents else None
 
 
 def _has_blanks(values: list) -> bool:

@@ -14,6 +14,7 @@ from skhmc._utils.separators import (
     path_edges,
     without_ids,
 )
+from skhmc.hierarchy._tables import read_column
 
 __all__ = ["read_paths"]
 
@@ -48,14 +49,14 @@ def read_paths(
 def _as_strings(paths: Iterable[Any]) -> list[str]:
     if isinstance(paths, str):
         raise TypeError(f"Expected a list of paths, got one string: [{paths!r}]?")
-    paths = list(paths)
+    paths = read_column(paths)
     wrong = [path for path in paths if not isinstance(path, str)]
     if wrong:
         raise TypeError(
             f"A path must be a string, got {wrong[0]!r}. For paths as tuples or lists "
             f"of names use Hierarchy.from_levels, for pairs Hierarchy.from_edges."
         )
-    return [str(path) for path in paths]  # no strings of numpy
+    return paths
 
 
 def _without_comment(paths: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._utils.kinds import is_matrix
+from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list
 from skhmc._utils.separators import STRONG, find_separator
 from skhmc.hierarchy._edges import read_edges
@@ -106,7 +106,7 @@ def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, 
             f"networkx.DiGraph, a mapping {{child: parents}}, pairs (parent, child), "
             f"paths 'a/b/c', or a square 0/1 matrix."
         )
-    return _read_items(read_column(source))
+    return _read_items(read_column(repeatable(source)))
 
 
 def _read_items(items: list) -> tuple[Iterable, list]:

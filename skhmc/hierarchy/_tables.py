@@ -24,10 +24,12 @@ def is_column(source: Any) -> bool:
 
 
 def is_blank(value: Any) -> bool:
-    """Tell what stands for no value: None, NaN, pandas.NA and text without letters."""
+    """Tell what stands for no value: None, NaN, pandas.NA, masked, blank text."""
     if isinstance(value, str):
         return not value.strip()
-    return value is None or (isinstance(value, Hashable) and is_missing(value))
+    if value is None or value is np.ma.masked:
+        return True
+    return isinstance(value, Hashable) and is_missing(value)
 
 
 def read_table(table: Any) -> dict[Hashable, list]:
@@ -54,6 +56,8 @@ def read_table(table: Any) -> dict[Hashable, list]:
 
 def read_column(column: Any) -> list:
     """Return the values of a column as a list of plain values."""
+    if isinstance(column, (set, frozenset)):  # whose order changes between runs
+        column = sorted(column, key=str)
     for method in ("to_pylist", "to_list", "tolist"):  # pyarrow, polars, pandas, numpy
         if hasattr(column, method):
             values = getattr(column, method)()

@@ -205,8 +205,10 @@ def test_tables_of_parents(frame):
         Hierarchy.from_parents(table)
     with pytest.raises(ValueError, match="no column 'cod', only 'code', 'above'"):
         Hierarchy.from_parents(table, child="cod", parent="above")
-    for build in (Hierarchy.build, Hierarchy.from_parents, Hierarchy.from_edges):
+    for build in (Hierarchy.build, Hierarchy.from_parents):
         assert same(build(frame(TWO)), TREE)
+    named = {"code": TWO["code"], "parent": TWO["above"]}
+    assert same(Hierarchy.from_edges(frame(named)), TREE)
 
 
 @pytest.mark.parametrize(
@@ -217,9 +219,6 @@ def test_tables_of_parents(frame):
         {"note": ["1", "2"], "child": ["x", "y"], "parent": ["A", "A"]},
         {"code": ["x", "y"], "Parent Code": ["A", "A"]},
         {"parent_id": ["A", "A"], "id": ["x", "y"]},
-        {"a": ["x", "y"], "b": ["A", "A"]},  # a label has one parent, a parent several
-        {"b": ["A", "A"], "a": ["x", "y"]},
-        {"a": ["x", "y", "A"], "b": ["A", "A", ""]},
         {"from": ["A", "A"], "to": ["x", "y"]},
         {"target": ["x", "y"], "source": ["A", "A"]},
     ],
@@ -228,6 +227,25 @@ def test_names_or_data_say_which_column_holds_parents(columns):
     expected = Hierarchy("Axy", [("A", "x"), ("A", "y")])
     assert same(Hierarchy.build(pd.DataFrame(columns)), expected)
     assert same(Hierarchy.from_edges(pd.DataFrame(columns)), expected)
+
+
+def test_data_say_which_column_holds_parents():
+    expected = Hierarchy("Axy", [("A", "x"), ("A", "y")])
+    for names in (["a", "b"], ["b", "a"]):  # a root has a row
+        table = pd.DataFrame({"a": ["x", "y", "A"], "b": ["A", "A", ""]})[names]
+        assert same(Hierarchy.build(table), expected)
+        assert same(Hierarchy.from_parents(table), expected)
+    children = pd.DataFrame({"a": ["x", "y"], "b": ["A", "A"]})
+    assert same(Hierarchy.from_parents(children), expected)
+    assert same(Hierarchy.from_edges(children[["b", "a"]]), expected)
+    for build, table in (
+        (Hierarchy.build, children),  # or two parents of one label
+        (Hierarchy.build, children[["b", "a"]]),
+        (Hierarchy.from_parents, children[["b", "a"]]),
+        (Hierarchy.from_edges, children),
+    ):
+        with pytest.raises(ValueError, match="Nothing says which column"):
+            build(table)
 
 
 @pytest.mark.parametrize(
@@ -243,13 +261,14 @@ def test_names_or_data_say_which_column_holds_parents(columns):
 )
 def test_tables_that_say_nothing_are_refused(columns):
     table = pd.DataFrame(columns)
-    for build in (Hierarchy.build, Hierarchy.from_parents, Hierarchy.from_edges):
+    for build in (Hierarchy.build, Hierarchy.from_parents):
         with pytest.raises(ValueError, match="Nothing says.*'x', 'y'.*from_levels"):
             build(table)
 
 
 def test_one_name_of_two_is_enough():
     chain = pd.DataFrame({"x": ["a", "b"], "y": ["b", "c"]})
+    assert pairs(Hierarchy.from_edges(chain)) == {("a", "b"), ("b", "c")}
     found = Hierarchy.from_parents(chain, child="x", parent="y")
     assert pairs(found) == {("b", "a"), ("c", "b")}
     assert same(Hierarchy.from_parents(chain, parent="y"), found)
@@ -405,8 +424,16 @@ def test_parts_are_stripped():
     assert Hierarchy.from_paths(ragged) == expected
     assert Hierarchy.from_paths(ragged, sep=">") == expected
     assert Hierarchy.build(ragged) == expected
-    mixed = ["Food / Coffee/Tea", "Food / Bread"]
-    assert Hierarchy.from_paths(mixed).labels == ("Food", *mixed)
+    for mixed in (["Food / Coffee/Tea", "Food / Bread"], ["Code > R>5", "Code > C"]):
+        assert Hierarchy.from_paths(mixed).labels == (mixed[0][:4], *mixed)
+    wifi = ["Wi-Fi - Routers", "Wi-Fi - Cards - Old"]
+    assert Hierarchy.build(wifi).labels[:2] == ("Wi-Fi", "Wi-Fi - Routers")
+    hyphens = ["Books - Fiction/Crime", "Books - Plays - Old", "Books"]
+    assert pairs(Hierarchy.from_paths(hyphens)) == {
+        ("Books", "Books - Fiction/Crime"),
+        ("Books", "Books - Plays"),
+        ("Books - Plays", "Books - Plays - Old"),
+    }
 
 
 def test_a_published_taxonomy_with_ids():
@@ -436,6 +463,7 @@ def test_a_published_taxonomy_with_ids():
         ["x > 5", "y", "z"],
         ["New York - USA", "Boston - USA"],  # no part is shared from the root on
         ["cat.png", "dog.png"],
+        ["yes", "no", "N/A"],
         ["GO:0008150", "GO:0003674"],
         ["R&D", "Wi-Fi", "snake_case", "a, b", "12:30"],
         ["one label"],

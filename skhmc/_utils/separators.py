@@ -43,7 +43,6 @@ WEAK = (" - ", "__", ".")
 # What ids (GO:0008150) and many names hold: looked at only where parts are many
 RARE = (":", ",")
 ASKED = (",",)  # what separates the names of a set rather than the parts of a path
-ALWAYS = ("/",)  # what separates wherever it stands, also in a few of many names
 SETS = ("|", ";")  # what also separates several labels of one sample
 SYMBOLS = (*STRONG, *WEAK, ":")
 ANY_STRONG = re.compile("|".join(re.escape(symbol) for symbol in STRONG))
@@ -72,10 +71,21 @@ class Separator(NamedTuple):
             parts = path.split(self.symbol)
         return [part.strip() for part in parts]
 
+    def _is_empty(self, part: str) -> bool:
+        """Tell what stands between two separators, of which one may lack a space."""
+        bare = self.symbol.strip()
+        ends = bare in STRONG and (part.startswith(bare) or part.endswith(bare))
+        return not part or ends
+
+    def loose(self) -> Separator:
+        """Return the separator that needs no spaces where it stands in paths."""
+        bare = self.symbol.strip()
+        return Separator(bare if bare in STRONG else self.symbol, self.text)
+
     def prefixes(self, path: str) -> list[str]:
         """Return the names of the labels on a path, from the root down."""
         parts = self.split(path)
-        if "" in parts:
+        if any(map(self._is_empty, parts)):
             text = self.text or "/"
             raise ValueError(
                 f"The path {path!r} has an empty part; expected names joined by "
@@ -90,20 +100,19 @@ NO_SEPARATOR = Separator("", "")
 def _separator(symbol: str, paths: list[str]) -> Separator:
     """Return the separator of a symbol that separates the parts of paths.
 
-    A "/" stands in names too: where all paths have it in spaces, the others are no
-    separators ("Food / Coffee/Tea").
+    Where all paths have it in spaces, it is none without ("Food / Coffee/Tea").
     """
     text = _text(symbol, paths)
-    spaced = f" {symbol} "
-    if symbol == "/" and text == spaced:
-        if all(spaced in path for path in paths if symbol in path):
-            symbol = spaced
+    if text == f" {symbol} " and all(text in path for path in paths if symbol in path):
+        symbol = text
     return Separator(symbol, text)
 
 
 def _text(symbol: str, paths: list[str]) -> str:
     """Return the symbol with the spaces around it that most paths have."""
-    pattern = re.compile(f" ?{re.escape(symbol.strip() or symbol)} ?")
+    if symbol != symbol.strip():
+        return symbol
+    pattern = re.compile(f" ?{re.escape(symbol)} ?")
     found = (pattern.search(path.strip()) for path in paths if symbol in path)
     counts = Counter(match.group() for match in found if match)
     return max(counts, key=lambda text: (counts[text], len(text)), default=symbol)
@@ -129,8 +138,8 @@ def own_separators(names: Iterable[Any], edges: Iterable) -> tuple[Separator, ..
         below = (pair for pair in pairs if symbol in pair[1])
         if any(_is_path_below(child, parent, separator) for parent, child in below):
             own.append(separator)
-    others = (_separator(symbol, strings) for symbol in ("/", *STRONG))
-    return tuple(dict.fromkeys((*own, *others)))
+    own += [_separator(symbol, strings) for symbol in ("/", *STRONG)]
+    return tuple(dict.fromkeys((*own, *(separator.loose() for separator in own))))
 
 
 def _is_path_below(child: str, parent: str, separator: Separator) -> bool:
@@ -209,41 +218,56 @@ def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
         When two separators fit, or when names could be paths as well as not.
     """
     paths = list(dict.fromkeys(path.strip() for path in paths))
-    strong = _fitting(STRONG, paths, 0 if sure else 0.5)
-    if strong:
-        chosen = _choose(strong, paths)
-        _check_no_sets(chosen, paths)
-        return _separator(chosen, paths)
-    weak = _fitting(WEAK, paths, 0.5)
-    weak = [x for x in weak if x.joins or (sure and x.share == 1)]
-    rare = [x for x in _fitting(RARE, paths, 1) if x.joins and x.share == 1]
-    weak += [x for x in rare if sure or x.n_parts > 2]
-    if not weak:
+    every = [_evidence(symbol, paths) for symbol in STRONG]
+    strong = [x for x in every if x.share and (sure or _shows_paths(x))]
+    weak = []
+    if all(found.share < 0.5 for found in strong):  # perhaps of a few names
+        weak = _weak(paths, sure)
+    if not strong and not weak:
         return NO_SEPARATOR
-    chosen = _choose(weak, paths)
-    found = next(found for found in weak if found.symbol == chosen)
-    if not found.is_clear:
+    chosen = _choose(strong + weak, paths)
+    text = _text(chosen.symbol, paths)
+    _check_no_sets(chosen.symbol, paths)
+    if chosen in weak and not chosen.is_clear:
         raise ValueError(
-            f"Most of the strings hold {_text(chosen, paths)!r}, such as {paths[0]!r}, "
-            f"and nothing says whether they are paths. Give sep={chosen!r} where they are: "
-            f"Hierarchy.from_paths(paths, sep={chosen!r}); else {_FLAT}."
+            f"Most of the strings hold {text!r}, such as {paths[0]!r}, and nothing "
+            f"says whether they are paths. Where they are, give sep={text!r}: "
+            f"Hierarchy.from_paths(paths, sep={text!r}); else {_FLAT}."
         )
-    return _separator(chosen, paths)
+    return _separator(chosen.symbol, paths)
+
+
+def _weak(paths: list[str], sure: bool) -> list[_Evidence]:
+    """Return what speaks for the symbols that names hold as well."""
+    every = [_evidence(symbol, paths) for symbol in WEAK]
+    weak = [x for x in every if x.share and _may_separate(x, sure)]
+    rare = [_evidence(symbol, paths) for symbol in RARE]
+    rare = [x for x in rare if x.joins and x.share == 1]
+    return weak + [x for x in rare if sure or x.n_parts > 2]
 
 
 _FLAT = "sep=None or Hierarchy.flat(names), which read every string as one label"
 
 
-def _fitting(symbols: tuple[str, ...], paths: list[str], least: float) -> list:
-    """Return what speaks for the symbols that may be the separator."""
-    every = [_evidence(symbol, paths) for symbol in symbols]
-    found = [x for x in every if x.share]
-    return [x for x in found if x.share >= least or x.is_clear or x.symbol in ALWAYS]
+def _shows_paths(strong: _Evidence) -> bool:
+    return strong.share >= 0.5 or strong.joins or strong.is_clear
+
+
+def _may_separate(weak: _Evidence, sure: bool) -> bool:
+    """Tell whether a symbol that names hold as well is to be read or asked about."""
+    if sure:  # of paths; but a few names hold a full stop
+        return weak.symbol != "." or weak.share >= 0.5 or weak.is_clear
+    if weak.share < 0.5 and not weak.is_clear:
+        return False
+    return weak.joins or (weak.share == 1 and weak.is_clear)
 
 
 def _evidence(symbol: str, paths: list[str]) -> _Evidence:
     separator = Separator(symbol, symbol)
-    split = [tuple(separator.split(path)) for path in paths if symbol in path]
+    holding = [path for path in paths if symbol in path]
+    if symbol == ".":  # none that ends an abbreviation
+        holding = [path for path in holding if not re.search(r"\.(\s|$)", path)]
+    split = [tuple(separator.split(path)) for path in holding]
     split = [parts for parts in split if len(parts) > 1]
     whole = {(path,) for path in paths} | set(split)
     above = Counter(parts[:-1] for parts in set(split))
@@ -255,14 +279,17 @@ def _evidence(symbol: str, paths: list[str]) -> _Evidence:
     return _Evidence(symbol, share, given or several, given, n_parts)
 
 
-def _choose(fitting: list[_Evidence], paths: list[str]) -> str:
+def _choose(fitting: list[_Evidence], paths: list[str]) -> _Evidence:
     """Return the one symbol that fits; two that do are an error."""
-    joining = [found for found in fitting if found.joins] or fitting
-    most = max(found.share for found in joining)
-    rivals = [found.symbol for found in joining if 2 * found.share >= most]
+    most = max(found.share for found in fitting)
+    rivals = [found for found in fitting if 2 * found.share >= most]
+    joining = [found for found in rivals if found.joins]
+    others = [found.share for found in rivals if not found.joins]
+    if joining and max(found.share for found in joining) > max(others, default=0):
+        rivals = joining
     if len(rivals) > 1:
-        example = next(p for p in paths if all(symbol in p for symbol in rivals[:1]))
-        texts = [_text(symbol, paths) for symbol in rivals]
+        example = next(path for path in paths if rivals[0].symbol in path)
+        texts = [_text(found.symbol, paths) for found in rivals]
         raise ValueError(
             f"Several separators fit the paths: {name_list(texts)}, as in "
             f"{example!r}. Say which: Hierarchy.from_paths(paths, sep={texts[0]!r}); "

@@ -134,11 +134,17 @@ class Hierarchy:
         Parameters
         ----------
         edges : iterable of (parent, child), or DataFrame
-            Pairs of labels. Of a DataFrame the names of its two columns, or missing
-            values above roots, say which holds the parents.
+            Pairs of labels. Parents are in the first of a DataFrame's two columns,
+            unless their names say otherwise ("code", "parent").
         labels : iterable, default=None
             All labels, in the order of Y's columns. By default those of the edges:
             sorted when all are integers, else in order of appearance.
+
+        Raises
+        ------
+        ValueError
+            When the data of a DataFrame say that its second column holds the parents:
+            they are missing there, or stand repeatedly above labels that do not.
 
         Examples
         --------
@@ -146,8 +152,9 @@ class Hierarchy:
         >>> Hierarchy.from_edges([("mammal", "cat"), ("mammal", "dog")]).labels
         ('mammal', 'cat', 'dog')
         """
-        read = read_edge_table(edges) if is_table(edges) else read_edges(edges)
-        return cls._from_read(read, labels)
+        if is_table(edges):
+            return cls._from_read(read_edge_table(edges, first="parent"), labels)
+        return cls._from_read(read_edges(edges), labels)
 
     @classmethod
     def from_parents(
@@ -172,7 +179,8 @@ class Hierarchy:
             sorted when all are integers, else in order of appearance.
         child, parent : hashable, default=None
             Names of the columns of a DataFrame (of pandas, polars or pyarrow). By
-            default the two columns are told apart by their names or by the data.
+            default two columns are told apart by their names, or by missing parents
+            above roots, or by parents in the second that stand repeatedly.
 
         Raises
         ------

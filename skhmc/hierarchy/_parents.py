@@ -30,7 +30,7 @@ def read_parents(
     Blank values mean a root. A child that stands several times has all the parents.
     """
     if is_table(parents):
-        return read_parent_table(parents, child, parent)
+        return read_parent_table(parents, child, parent, first="child")
     if child is not None or parent is not None:
         raise ValueError(
             f"child= and parent= name the columns of a table, got a "
@@ -81,9 +81,16 @@ def _as_list(labels: Any) -> list:
 
 
 def read_parent_table(
-    table: Any, child: Hashable | None = None, parent: Hashable | None = None
+    table: Any,
+    child: Hashable | None = None,
+    parent: Hashable | None = None,
+    first: str | None = None,
 ) -> tuple[Iterable, list]:
-    """Read a table with a column of labels and one of their parents."""
+    """Read a table with a column of labels and one of their parents.
+
+    Where no name says which is which, ``first`` is what is expected in the first
+    column, "parent" or "child", and nothing where it is None. The data can contradict.
+    """
     columns = read_table(table)
     if child is None and "child" in columns:
         child = "child"
@@ -96,12 +103,15 @@ def read_parent_table(
             f"The table has no column {name_list(lost)}, only {name_list(columns)}."
         )
     if len(names) < 2:
-        child, parent = _find_columns(columns, child, parent)
+        child, parent = _find_columns(columns, child, parent, first)
     return _from_pairs(columns[child], columns[parent])
 
 
 def _find_columns(
-    columns: dict[Hashable, list], child: Hashable | None, parent: Hashable | None
+    columns: dict[Hashable, list],
+    child: Hashable | None,
+    parent: Hashable | None,
+    first: str | None,
 ) -> tuple[Hashable, Hashable]:
     """Return which column holds labels and which parents, by name or by the data."""
     names = list(columns)
@@ -112,7 +122,7 @@ def _find_columns(
         if parent is None:
             parent = _parent_by_name(names)
         if parent is None:
-            parent = _parent_by_data(columns)
+            parent = _parent_by_data(columns, first)
         if parent is not None:
             return others[parent], parent
     raise ValueError(
@@ -132,21 +142,30 @@ def _parent_by_name(names: list) -> Hashable | None:
     return None
 
 
-def _parent_by_data(columns: dict[Hashable, list]) -> Hashable | None:
-    """Return the one of two columns whose values are missing, or stand repeatedly.
+def _parent_by_data(
+    columns: dict[Hashable, list], first: str | None
+) -> Hashable | None:
+    """Return the one of two columns that holds parents, as far as the data say so.
 
-    The other one then holds labels: each once, and the parents among them where roots
-    have rows, too. (Of two levels the second may be missing, below what repeats.)
+    Values are missing in it; the other one holds labels, each once, and parents among
+    them. (Of two levels the second may be missing, below what repeats.) Without missing
+    values, what is expected counts, unless only the labels would stand repeatedly.
     """
-    blank = [name for name, values in columns.items() if _has_blanks(values)]
-    repeating = [name for name, values in columns.items() if _repeats(values)]
-    if not blank:
-        return repeating[0] if len(repeating) == 1 else None
-    others = [name for name in columns if name not in blank]
-    if len(others) != 1 or others[0] in repeating:
-        return None
-    parents = {value for value in columns[blank[0]] if not is_blank(value)}
-    return blank[0] if parents & set(columns[others[0]]) or not parents else None
+    names = list(columns)
+    blank = [name for name in names if _has_blanks(columns[name])]
+    repeating = [name for name in names if _repeats(columns[name])]
+    if len(blank) == 1:
+        other = names[1 - names.index(blank[0])]
+        parents = {value for value in columns[blank[0]] if not is_blank(value)}
+        known = not parents or parents & set(columns[other])
+        if other in repeating or not known or (first == "parent" and other == names[0]):
+            return None
+        return blank[0]
+    if first == "parent" and not blank and repeating != [names[1]]:
+        return names[0]
+    if first == "child" and not blank and repeating == [names[1]]:
+        return names[1]
+    return None
 
 
 def _has_blanks(values: list) -> bool:

@@ -78,14 +78,14 @@ def _rows_as_columns(matrix: Any, labels: list) -> Any:
     return matrix.loc[labels]
 
 
-def read_edge_table(table: Any) -> tuple[Iterable, list]:
+def read_edge_table(table: Any, first: str | None = None) -> tuple[Iterable, list]:
     """Read a table of edges: columns of that name, else of parents and children."""
     columns = read_table(table)
     for names in EDGE_COLUMNS:
         if set(names) == {str(name).lower() for name in columns}:
             found = {str(name).lower(): values for name, values in columns.items()}
             return read_edges(zip(found[names[0]], found[names[1]], strict=True))
-    return read_parent_table(table)
+    return read_parent_table(table, first=first)
 
 
 def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:

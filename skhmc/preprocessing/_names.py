@@ -51,28 +51,31 @@ def learn_hierarchy(names, sep, sure=False):
     check_sep(sep)
     names = [plain(name) for name in names]
     strings = [name for name in names if isinstance(name, str)]
-    separators = _separators(strings, sep, sure)
-    paths = {_joined(name, separators) for name in names}
-    if not separators or not all(isinstance(path, str) for path in paths):
+    separator = _separator(strings, sep, sure)
+    if separator == NO_SEPARATOR and len(strings) < len(names):
+        separator = None if sep is None else Separator("/", "/")  # joins tuples
+    paths = {_joined(name, separator) for name in names}
+    if sep is None or not all(isinstance(path, str) for path in paths):
+        separators = () if sep is None else (separator,)
         return Hierarchy.flat(sorted_names(paths)), separators
-    separator = separators[0]
     if len(strings) == len(names):
         paths = without_ids(list(paths))
     labels, edges = path_edges(paths, separator)
+    if separator == NO_SEPARATOR:  # what new names may hold
+        separator = Separator("/", "/")
     # part by part: as whole strings, "a b" would stand between "a" and "a/b"
-    return Hierarchy(sorted(labels, key=separator.split), edges), separators
+    labels.sort(key=separator.split)
+    return Hierarchy(labels, edges), (separator, separator.loose())
 
 
-def _separators(strings, sep, sure):
-    """Return the separator of paths in a tuple, which is empty where sep is None."""
+def _separator(strings, sep, sure):
     if sep is None:
-        return ()
-    if sep != "auto":
-        separator = given_separator(sep, strings)
-        check_occurs(separator, strings)
-        return (separator,)
-    found = find_separator(without_ids(strings), sure)
-    return (Separator("/", "/") if found == NO_SEPARATOR else found,)
+        return NO_SEPARATOR
+    if sep == "auto":
+        return find_separator(without_ids(strings), sure)
+    separator = given_separator(sep, strings)
+    check_occurs(separator, strings)
+    return separator
 
 
 def known_separators(hierarchy, sep):
@@ -87,16 +90,15 @@ def known_separators(hierarchy, sep):
     return own_separators(labels, edges)
 
 
-def _joined(name, separators):
+def _joined(name, separator):
     """Return a tuple as a path, anything else as it is."""
     if not isinstance(name, tuple):
         return name
-    if not separators:
+    if separator is None:
         raise ValueError(
             f"Got the path {name!r} with sep=None, so that it cannot be joined to a "
             f"name. Give a sep, or a hierarchy that has these labels."
         )
-    separator = separators[0]
     wrong = [x for x in name if not isinstance(x, str) or len(separator.split(x)) > 1]
     if wrong or not name:
         raise ValueError(

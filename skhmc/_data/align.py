@@ -10,6 +10,7 @@ from skhmc._data.targets import (
     set_indicators,
     to_floats,
 )
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
@@ -50,6 +51,7 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
+    hierarchy = repeatable(hierarchy)
     if names is None:
         frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
         names = next(frames, None)

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
-from skhmc._utils.kinds import is_matrix
+from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_user
 from skhmc.coherence import close_upward
@@ -107,6 +107,7 @@ def match_columns(source, names, n_labels):
     Hierarchy
         Perhaps of another size than ``n_labels``; callers say so in their own words.
     """
+    source = repeatable(source)
     if names is not None or source is None:
         labels = range(n_labels) if names is None else names
         return Hierarchy.build(source, labels=labels)
@@ -114,19 +115,34 @@ def match_columns(source, names, n_labels):
     if isinstance(source, Hierarchy) or is_matrix(source):
         return hierarchy
     if all(isinstance(label, int) for label in hierarchy.labels):
-        outside = [x for x in hierarchy.labels if not 0 <= x < n_labels]
-        if outside:
-            raise ValueError(
-                f"The hierarchy has the labels {name_list(outside)}, which are no "
-                f"positions of the {n_labels} columns. Give a column for each, or "
-                f"leave them out of the hierarchy."
-            )
+        _check_positions(hierarchy.labels, n_labels)
         return Hierarchy.build(source, range(n_labels))  # in no edge: a root
     raise ValueError(
         f"The hierarchy names its labels ({name_list(hierarchy.labels)}), but the "
         f"columns have no names, so their order is unknown. Pass DataFrames, or "
         f"Hierarchy.build(source, labels=[names in the order of the columns])."
     )
+
+
+def _check_positions(labels, n_labels):
+    """Raise where integers cannot be positions of columns, or may be counted from 1."""
+    outside = [x for x in labels if not 0 <= x < n_labels]
+    first, last = min(labels, default=0), max(labels, default=0)
+    from_1 = first == 1 and last == len(labels)
+    if from_1 and last in (n_labels, n_labels - 1):
+        second = f"; where it is the second, labels=range({n_labels})"
+        raise ValueError(
+            f"The labels of the hierarchy are 1 to {last}, and the {n_labels} columns, "
+            f"which have no names, are counted from 0. Where label 1 is the first "
+            f"column, pass Hierarchy.build(source, labels=range(1, {n_labels + 1}))"
+            f"{second if last < n_labels else ''}."
+        )
+    if outside:
+        raise ValueError(
+            f"The hierarchy has the labels {name_list(outside)}, which are no "
+            f"positions of the {n_labels} columns. Which column is which label? Pass "
+            f"Hierarchy.build(source, labels=[the labels in the order of the columns])."
+        )
 
 
 def are_label_sets(y, n_labels=None):
@@ -262,6 +278,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    source = repeatable(source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = read_container(y)

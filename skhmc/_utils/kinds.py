@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["as_names", "is_matrix"]
+__all__ = ["as_names", "is_matrix", "repeatable"]
 
 
 def is_matrix(source: Any) -> bool:
@@ -30,3 +30,19 @@ def as_names(names: str | Iterable[str], argument: str) -> list[str]:
             f"Expected {argument} to be a string or several, got {names!r}."
         )
     return given
+
+
+def repeatable(source: Any) -> Any:
+    """Return a list of what can be read once only, and anything else as it is.
+
+    What has been read is an error: it would pass for a hierarchy without edges.
+    """
+    if not isinstance(source, Iterator):
+        return source
+    items = list(source)
+    if not items:
+        raise ValueError(
+            f"This {type(source).__name__} has nothing left: it can be read once only, "
+            f"and perhaps was. Pass a list."
+        )
+    return items

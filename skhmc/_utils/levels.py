@@ -76,18 +76,43 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
     return depth, [*cycle, cycle[0]]
 
 
-def closure(parents: sp.csr_matrix, max_depth: int) -> sp.csr_matrix:
-    """Return the proper ancestors of every label from its direct parents.
+def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
+    """Return the proper ancestors of every label, from its edges and depths.
 
-    (I + P)^(2^k) by repeated squaring: log2(depth) sparse products.
+    Level by level: a label's ancestors are its parents and theirs, which are known by
+    then. So every entry is made once per parent, and a chain of n labels, which has
+    n^2 / 2 entries, takes no more than these.
     """
-    reach = (parents + sp.identity(parents.shape[0], bool, "csr")).astype(bool)
-    for _ in range(int(max_depth).bit_length()):
-        reach = reach @ reach
-    reach = reach.astype(bool).tocoo()
-    proper = reach.row != reach.col
-    positions = (reach.row[proper], reach.col[proper])
-    ancestors = sp.csr_matrix((reach.data[proper], positions), reach.shape)
+    n_labels = len(depth)
+    n_found = np.zeros(n_labels, dtype=np.intp)
+    starts = np.zeros(n_labels, dtype=np.intp)  # where a label's ancestors stand
+    found = np.empty(len(edges), dtype=np.intp)  # all of them, level by level
+    stop = 0
+    level = depth[edges[:, 1]]
+    order = np.lexsort((edges[:, 1], level))
+    for step in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
+        parent, child = edges[step].T
+        n_above = n_found[parent]
+        above = found[_ranges(starts[parent], starts[parent] + n_above)]
+        above = np.insert(above, np.cumsum(n_above), parent)  # after its own ancestors
+        changes = np.flatnonzero(np.diff(child, prepend=-1))
+        labels = child[changes]
+        count = np.add.reduceat(n_above + 1, changes) if len(labels) else n_above
+        if len(labels) < len(child):  # what comes through several parents counts once
+            row = np.repeat(np.arange(len(labels)), count)
+            row, above = np.divmod(np.unique(row * n_labels + above), n_labels)
+            count = np.bincount(row)
+        if stop + len(above) > len(found):
+            found = np.resize(found, 2 * (stop + len(above)))
+        found[stop : stop + len(above)] = above
+        starts[labels] = stop + np.cumsum(count) - count
+        n_found[labels] = count
+        stop += len(above)
+    positions = found[_ranges(starts, starts + n_found)]
+    indptr = np.concatenate([[0], np.cumsum(n_found)])
+    ancestors = sp.csr_matrix(
+        (np.ones(stop, bool), positions, indptr), (n_labels, n_labels)
+    )
     ancestors.sort_indices()
     return ancestors
 

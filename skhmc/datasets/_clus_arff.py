@@ -193,7 +193,7 @@ def _hierarchy(attribute: Attribute, file: str) -> tuple[Hierarchy, tuple[str, .
     is_tree = ROOT in classes or not any(c.startswith(ROOT + "/") for c in classes)
     try:
         if is_tree:
-            return Hierarchy.from_paths(classes), ()
+            return Hierarchy.from_paths(classes, sep="/"), ()
         pairs = [_pair(name) for name in classes]
         children = {child for _, child in pairs}
         lost = [p for p, _ in pairs if p != ROOT and p not in children]

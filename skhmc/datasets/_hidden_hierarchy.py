@@ -199,7 +199,7 @@ def _tree(branching: tuple[int, ...]) -> tuple[Hierarchy, np.ndarray]:
         names += [f"{names[a]}/{child}" for a in above for child in range(n_children)]
         above = range(n_above, len(names))
         paths = np.column_stack([np.repeat(paths, n_children, axis=0), above])
-    return Hierarchy.from_paths(names, labels=names), paths
+    return Hierarchy.from_paths(names, labels=names, sep="/"), paths
 
 
 def _centers(branching: tuple[int, ...]) -> np.ndarray:

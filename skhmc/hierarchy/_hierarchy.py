@@ -8,7 +8,7 @@ numpy (:mod:`skhmc.coherence`) and torch (``skhmc.nn.coherence``) sides walk.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,14 @@ import scipy.sparse as sp
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
-from skhmc.hierarchy import _sources, _text
-from skhmc.hierarchy._sources import edge_positions, index_labels
+from skhmc.hierarchy import _text
+from skhmc.hierarchy._edges import edge_positions, index_labels, read_edges
+from skhmc.hierarchy._graphs import read_networkx
+from skhmc.hierarchy._levels import read_levels
+from skhmc.hierarchy._parents import read_children, read_parents
+from skhmc.hierarchy._paths import read_paths
+from skhmc.hierarchy._sources import read_edge_table, read_matrix, read_source
+from skhmc.hierarchy._tables import is_table
 
 if TYPE_CHECKING:
     from skhmc.hierarchy._ontology import Ontology
@@ -133,65 +139,217 @@ class Hierarchy:
 
         Parameters
         ----------
-        edges : iterable of (parent, child)
-            Pairs of labels.
+        edges : iterable of (parent, child), or DataFrame
+            Pairs of labels. Parents are in the first of a DataFrame's two columns,
+            unless their names say otherwise ("code", "parent").
         labels : iterable, default=None
             All labels, in the order of Y's columns. By default those of the edges:
             sorted when all are integers, else in order of appearance.
+
+        Raises
+        ------
+        ValueError
+            When the data of a DataFrame say that its second column holds the parents:
+            they are missing there, or stand repeatedly above labels that do not.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> Hierarchy.from_edges([("mammal", "cat"), ("mammal", "dog")]).labels
+        ('mammal', 'cat', 'dog')
         """
-        return cls._from_read(_sources.read_edges(edges), labels)
+        if is_table(edges):
+            return cls._from_read(read_edge_table(edges, first="parent"), labels)
+        return cls._from_read(read_edges(edges), labels)
 
     @classmethod
     def from_parents(
-        cls, parents: Mapping, labels: Iterable | None = None
+        cls,
+        parents: Any,
+        labels: Iterable | None = None,
+        *,
+        child: Hashable | None = None,
+        parent: Hashable | None = None,
     ) -> Hierarchy:
-        """Build from a mapping ``{child: parent}`` or ``{child: [parents]}``.
+        """Build from the parents of every label.
 
         Parameters
         ----------
-        parents : mapping
-            Parents by child: one parent, a list (tuple, set) of parents, or None.
+        parents : mapping, Series or DataFrame
+            A mapping ``{child: parent}`` or ``{child: [parents]}``; a Series of parents
+            with the children in its index; or a table with a column of labels and one
+            of their parents. Above a root the parent is missing: None, NaN, an empty
+            string or list. A label of several parents has a list, or several rows.
         labels : iterable, default=None
             All labels, in the order of Y's columns. By default those of the mapping:
             sorted when all are integers, else in order of appearance.
+        child, parent : hashable, default=None
+            Names of the columns of a DataFrame (of pandas, polars or pyarrow). By
+            default two columns are told apart by their names, or by missing parents
+            above roots, or by parents in the second that stand repeatedly.
+
+        Raises
+        ------
+        ValueError
+            When nothing says which column holds the parents.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> parents = {"mammal": None, "cat": "mammal", "tabby": ["cat", "pet"]}
+        >>> Hierarchy.from_parents(parents).parents_of("tabby")
+        ['cat', 'pet']
         """
-        return cls._from_read(_sources.read_parents(parents), labels)
+        return cls._from_read(read_parents(parents, child, parent), labels)
+
+    @classmethod
+    def from_children(cls, children: Any, labels: Iterable | None = None) -> Hierarchy:
+        """Build from the children of every label.
+
+        Parameters
+        ----------
+        children : mapping or Series
+            A mapping ``{parent: [children]}``; in place of a list it may hold another
+            mapping of this kind, one child, or None or an empty list for a leaf. Or a
+            Series of lists of children with the parents in its index.
+        labels : iterable, default=None
+            All labels, in the order of Y's columns. By default those of the mapping:
+            sorted when all are integers, else in order of appearance.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> animals = Hierarchy.from_children({"mammal": ["cat", "dog"]})
+        >>> animals.labels
+        ('mammal', 'cat', 'dog')
+        >>> Hierarchy.from_children({"mammal": {"cat": {"tabby": []}, "dog": []}})
+        Hierarchy(4 labels, 3 edges, tree of depth 2)
+        """
+        return cls._from_read(read_children(children), labels)
+
+    @classmethod
+    def from_levels(
+        cls, levels: Any, labels: Iterable | None = None, sep: str = "/"
+    ) -> Hierarchy:
+        """Build from one column per level, the root's level first.
+
+        A label's name is its whole path, joined by ``sep``, as in :meth:`from_paths`:
+        the same name under two parents is two labels.
+
+        Parameters
+        ----------
+        levels : array-like or DataFrame of shape (n_rows, n_levels)
+            Names, or numbers, whose text is the name. A row that ends above the last
+            level has missing values at its end: None, NaN, empty strings; rows of a
+            list may be short. Rows may repeat.
+        labels : iterable of str, default=None
+            All labels, in the order of Y's columns; by default each path after its
+            beginnings, in order of appearance.
+        sep : str, default="/"
+            Text between the parts of a label's name.
+
+        Raises
+        ------
+        ValueError
+            When a row has a gap, with names below a missing one; when missing values
+            have become text, such as "nan"; when two paths get the same name.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> rows = [["food", "other"], ["toys", "other"], ["books", None]]
+        >>> Hierarchy.from_levels(rows).labels
+        ('food', 'food/other', 'toys', 'toys/other', 'books')
+        """
+        return cls._from_read(read_levels(levels, sep), labels)
 
     @classmethod
     def from_paths(
-        cls, paths: Iterable[str], labels: Iterable | None = None, sep: str = "/"
+        cls,
+        paths: Iterable[str],
+        labels: Iterable | None = None,
+        sep: str | None = "auto",
     ) -> Hierarchy:
-        """Build a tree from paths such as ``"a/b/c"``.
+        """Build a tree from paths such as ``"a/b/c"`` or ``"a > b > c"``.
 
         A label's name is its whole path (``"a"``, ``"a/b"``, ``"a/b/c"``), so the same
-        last part may stand under two parents. Missing prefixes are added.
+        last part may stand under two parents. Missing prefixes are added. Spaces around
+        parts do not count: ``"a"`` and ``"a "`` are one label.
 
         Parameters
         ----------
         paths : iterable of str
-            One path per label, or per leaf.
+            One path per label, or per leaf. Numbers before all of them, as in
+            ``"12 - a > b"``, are left out, and so are a first line that begins with "#"
+            and names a version, and empty lines.
         labels : iterable of str, default=None
             All labels, in the order of Y's columns; by default each path after its
             prefixes, in order of appearance.
-        sep : str, default="/"
-            Text between the parts.
+        sep : str or None, default="auto"
+            What separates the parts. "auto" finds what the paths share: ``/``, ``>``,
+            ``|``, ``::``, ``;``, a backslash, arrows; of full stops, double
+            underscores, colons and hyphens in spaces only where several parts or the
+            paths of parents show it. None: no string is a path. In names it has the
+            spaces around it that most paths have.
+
+        Raises
+        ------
+        ValueError
+            When two separators fit, or when none does for certain: the message says
+            what to pass; when a part is empty, or no path holds ``sep`` but all hold
+            another.
+
+        Examples
+        --------
+        >>> from skhmc import Hierarchy
+        >>> Hierarchy.from_paths(["mammal > cat", "mammal > dog ", "bird"]).labels
+        ('mammal', 'mammal > cat', 'mammal > dog', 'bird')
         """
-        return cls._from_read(_sources.read_paths(paths, sep), labels)
+        return cls._from_read(read_paths(paths, sep), labels)
 
     @classmethod
     def from_networkx(
-        cls, graph: nx.DiGraph, labels: Iterable | None = None
+        cls,
+        graph: nx.DiGraph,
+        labels: Iterable | None = None,
+        *,
+        relations: str | Iterable[str] | None = None,
+        reverse: bool | None = None,
     ) -> Hierarchy:
-        """Build from a ``networkx.DiGraph`` whose edges run parent -> child.
+        """Build from a ``networkx.DiGraph``.
 
         Parameters
         ----------
-        graph : networkx.DiGraph
+        graph : networkx.DiGraph or networkx.MultiDiGraph
             Graph whose nodes are the labels.
         labels : iterable, default=None
             All labels, in the order of Y's columns; by default in the graph's order.
+        relations : str or iterable of str, default=None
+            Keys of the edges that join labels, such as ``["is_a", "part_of"]``.
+            Needed where the edges of a multigraph have keys.
+        reverse : bool, default=None
+            Whether edges run child -> parent, as in graphs of ontology readers. None
+            means parent -> child; where a relation is named such as "is_a" or
+            "part_of", it must be said.
+
+        Raises
+        ------
+        ValueError
+            When ``relations`` or ``reverse`` must be chosen; the message counts the
+            edges of every key.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skhmc import Hierarchy
+        >>> terms = nx.MultiDiGraph()
+        >>> terms.add_edges_from([("cat", "mammal", "is_a"), ("cat", "x", "eats")])
+        ['is_a', 'eats']
+        >>> animals = Hierarchy.from_networkx(terms, relations="is_a", reverse=True)
+        >>> animals.children_of("mammal")
+        ['cat']
         """
-        return cls._from_read(_sources.read_networkx(graph), labels)
+        return cls._from_read(read_networkx(graph, relations, reverse), labels)
 
     @classmethod
     def from_matrix(cls, matrix: Any, labels: Iterable | None = None) -> Hierarchy:
@@ -205,7 +363,7 @@ class Hierarchy:
             Names of rows and columns; by default 0 ... n_labels - 1 or, for a
             DataFrame, its column names.
         """
-        return cls._from_read(_sources.read_matrix(matrix, labels), labels)
+        return cls._from_read(read_matrix(matrix, labels), labels)
 
     @classmethod
     def from_obo(
@@ -289,10 +447,13 @@ class Hierarchy:
         Parameters
         ----------
         source : Hierarchy, networkx.DiGraph, mapping, square matrix, edges, paths, None
-            Description of the hierarchy. A mapping is read as ``{child: parents}``; a
-            sparse matrix, a DataFrame or a square array as an adjacency matrix; an
-            iterable of strings as paths (separator "/"), of pairs as edges. None is
-            flat and needs ``labels``.
+            Description of the hierarchy. A mapping is read as ``{child: parents}``, and
+            a nested one as :meth:`from_children` reads it; a sparse matrix, or a square
+            array or DataFrame of numbers, as an adjacency matrix; another DataFrame as
+            a table of labels and their parents; an iterable of strings as paths, whose
+            separator is found, of pairs as edges (parent, child). The values of a
+            Series are paths, or parents of the labels in its index. None is flat and
+            needs ``labels``.
         labels : iterable, default=None
             All labels in the order of Y's columns. A ``Hierarchy`` is returned in this
             order; it must have exactly these labels.
@@ -302,7 +463,8 @@ class Hierarchy:
         TypeError
             When ``source`` is none of these.
         ValueError
-            When the labels differ; the message lists which.
+            When the labels differ; the message lists which. When nothing says how
+            ``source`` is meant; the message names the calls that do.
         """
         if isinstance(source, cls):
             return source if labels is None else source._ordered(labels)
@@ -311,7 +473,7 @@ class Hierarchy:
                 raise ValueError("A flat hierarchy (None) needs labels, got None.")
             return cls.flat(labels)
         labels = None if labels is None else list(labels)
-        return cls._from_read(_sources.read_source(source, labels), labels)
+        return cls._from_read(read_source(source, labels), labels)
 
     def _ordered(self, labels: Iterable) -> Hierarchy:
         index = index_labels(labels)
@@ -370,7 +532,7 @@ class Hierarchy:
 
     @cached_property
     def ancestors(self) -> sp.csr_matrix:
-        return frozen(closure(self.parents, self.depth.max(initial=0)))
+        return frozen(closure(self.edges, self.depth))
 
     @cached_property
     def descendants(self) -> sp.csr_matrix:

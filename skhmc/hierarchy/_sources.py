@@ -1,133 +1,42 @@
-"""What a hierarchy can be built from: each reader returns (labels, edges by name)."""
+"""Whatever describes a hierarchy, told apart by its type and its values.
+
+Each kind of description has a file of its own. Every reader returns (labels, edges by
+name).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._utils.kinds import is_matrix
-from skhmc._utils.messages import is_missing, name_list, plain, repeated
+from skhmc._utils.kinds import is_matrix, repeatable
+from skhmc._utils.messages import name_list
+from skhmc._utils.separators import STRONG, find_separator
+from skhmc.hierarchy._edges import read_edges
+from skhmc.hierarchy._graphs import read_networkx
+from skhmc.hierarchy._parents import (
+    is_nested,
+    read_children,
+    read_parent_table,
+    read_parents,
+)
+from skhmc.hierarchy._paths import read_paths
+from skhmc.hierarchy._tables import (
+    is_blank,
+    is_column,
+    is_table,
+    read_column,
+    read_table,
+)
 
-__all__ = [
-    "edge_positions",
-    "index_labels",
-    "read_edges",
-    "read_matrix",
-    "read_networkx",
-    "read_parents",
-    "read_paths",
-    "read_source",
-]
+__all__ = ["read_edge_table", "read_matrix", "read_source"]
 
-
-def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
-    """Return ``{label: position}``; labels that repeat or are NaN are an error."""
-    labels = [plain(label) for label in labels]
-    bad = [x for x in labels if not isinstance(x, Hashable) or is_missing(x)]
-    if bad:
-        raise TypeError(
-            f"Labels must be hashable and not NaN, got {bad[0]!r}. Use strings, "
-            f"numbers or tuples."
-        )
-    index = {label: position for position, label in enumerate(labels)}
-    if len(index) < len(labels):
-        again = name_list(repeated(labels))
-        raise ValueError(f"Labels must be unique; these stand more than once: {again}.")
-    return index
-
-
-def edge_positions(edges: Iterable, index: dict[Hashable, int]) -> np.ndarray:
-    """Return edges by name as positions (n_edges, 2); unknown names are an error."""
-    edges = as_pairs(edges)
-    try:
-        flat = [index[plain(label)] for edge in edges for label in edge]
-    except KeyError:
-        names = dict.fromkeys(plain(label) for edge in edges for label in edge)
-        unknown = [name for name in names if name not in index]
-        raise ValueError(
-            f"The edges name labels that are not among the {len(index)} given labels: "
-            f"{name_list(unknown)}. Add them to labels or correct the edges."
-        ) from None
-    return np.array(flat, dtype=np.intp).reshape(-1, 2)
-
-
-def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Return edges as a list of pairs; anything but a pair is an error."""
-    pairs = []
-    for edge in edges:
-        if isinstance(edge, str) or not hasattr(edge, "__len__") or len(edge) != 2:
-            raise ValueError(
-                f"An edge must be a pair (parent, child), got {edge!r}. For paths such "
-                f"as 'a/b/c' use Hierarchy.from_paths."
-            )
-        pairs.append((edge[0], edge[1]))
-    return pairs
-
-
-def _first_seen(groups: Iterable[Iterable[Any]]) -> list[Hashable]:
-    """Return the labels: sorted if all are integers, else in order of appearance."""
-    every: Iterable[Any] = (plain(label) for group in groups for label in group)
-    labels = list(dict.fromkeys(every))  # each once, in order
-    if all(isinstance(x, int) and not isinstance(x, bool) for x in labels):
-        labels.sort()
-    return labels
-
-
-def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
-    """Read pairs (parent, child)."""
-    edges = as_pairs(edges)
-    return _first_seen(edges), edges
-
-
-def read_parents(parents: Mapping) -> tuple[Iterable, list]:
-    """Read ``{child: parent}`` or ``{child: [parents]}``; None or NaN means a root."""
-    edges = []
-    names = []
-    for child, given in parents.items():
-        above = _as_list(given)
-        edges += [(parent, child) for parent in above]
-        names.append((*above, child))
-    return _first_seen(names), edges
-
-
-def _as_list(parents: Any) -> list:
-    """Return one parent, several, or none (None or NaN) as a list."""
-    if isinstance(parents, (list, tuple, set, frozenset, np.ndarray)):
-        return list(parents)
-    if parents is None or is_missing(parents):
-        return []
-    return [parents]
-
-
-def read_paths(paths: Iterable[str], sep: str = "/") -> tuple[Iterable, list]:
-    """Read paths such as ``a/b/c``; every prefix is a label."""
-    names: dict[str, None] = {}
-    for path in paths:
-        if not isinstance(path, str):
-            raise TypeError(f"A path must be a string, got {path!r}.")
-        parts = path.split(sep)
-        if "" in parts:
-            raise ValueError(
-                f"The path {path!r} has an empty part; expected names joined by "
-                f"{sep!r}, such as 'a{sep}b'."
-            )
-        prefixes = (sep.join(parts[: i + 1]) for i in range(len(parts)))
-        names.update(dict.fromkeys(prefixes))  # a set that keeps the order
-    return names, [(name.rpartition(sep)[0], name) for name in names if sep in name]
-
-
-def read_networkx(graph: nx.DiGraph) -> tuple[Iterable, list]:
-    """Read a directed graph whose edges run parent -> child."""
-    if not graph.is_directed():
-        raise TypeError(
-            f"Expected a networkx.DiGraph with edges parent -> child, got an "
-            f"undirected {type(graph).__name__}."
-        )
-    return graph.nodes, list(graph.edges())
+# columns of a table of edges, by their usual names
+EDGE_COLUMNS = (("from", "to"), ("source", "target"))
 
 
 def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
@@ -137,15 +46,8 @@ def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, 
     ``labels`` names both.
     """
     if hasattr(matrix, "columns"):
-        labels = list(matrix.columns)
-        rows = list(matrix.index)
-        if rows != list(range(len(rows))):
-            if len(rows) != len(labels) or set(rows) != set(labels):
-                raise ValueError(
-                    f"The rows of the matrix ({name_list(rows)}) are not named as its "
-                    f"columns ({name_list(labels)}). Use the same labels for both."
-                )
-            matrix = matrix.loc[labels]
+        labels = list(getattr(matrix, "column_names", matrix.columns))
+        matrix = _rows_as_columns(matrix, labels)
     matrix = sp.coo_matrix(matrix if sp.issparse(matrix) else np.asarray(matrix))
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"Expected a square matrix, got shape {matrix.shape}.")
@@ -160,21 +62,114 @@ def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, 
     return labels, [(labels[matrix.row[k]], labels[matrix.col[k]]) for k in on]
 
 
+def _rows_as_columns(matrix: Any, labels: list) -> Any:
+    """Return a table with its rows in the order of its columns, where they have names.
+
+    Only pandas names rows.
+    """
+    rows = list(getattr(matrix, "index", range(len(labels))))
+    if rows == list(range(len(rows))):
+        return matrix
+    if len(rows) != len(labels) or set(rows) != set(labels):
+        raise ValueError(
+            f"The rows of the matrix ({name_list(rows)}) are not named as its "
+            f"columns ({name_list(labels)}). Use the same labels for both."
+        )
+    return matrix.loc[labels]
+
+
+def read_edge_table(table: Any, first: str | None = None) -> tuple[Iterable, list]:
+    """Read a table of edges: columns of that name, else of parents and children."""
+    columns = read_table(table)
+    for names in EDGE_COLUMNS:
+        if set(names) == {str(name).lower() for name in columns}:
+            found = {str(name).lower(): values for name, values in columns.items()}
+            return read_edges(zip(found[names[0]], found[names[1]], strict=True))
+    return read_parent_table(table, first=first)
+
+
 def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
     """Read whatever describes a hierarchy, by its type."""
     if isinstance(source, nx.Graph):
         return read_networkx(source)
     if isinstance(source, Mapping):
-        return read_parents(source)
+        return read_children(source) if is_nested(source) else read_parents(source)
     if is_matrix(source):
         return read_matrix(source, labels)
+    if is_table(source):
+        return read_edge_table(source)
+    if is_column(source):
+        return _read_column(source)
     if isinstance(source, str) or not isinstance(source, Iterable):
         raise TypeError(
             f"Cannot build a hierarchy from {source!r}. Expected a Hierarchy, a "
             f"networkx.DiGraph, a mapping {{child: parents}}, pairs (parent, child), "
             f"paths 'a/b/c', or a square 0/1 matrix."
         )
-    items = list(source.to_numpy() if hasattr(source, "to_numpy") else source)
-    if items and all(isinstance(item, str) for item in items):
-        return read_paths(items)
+    return _read_items(read_column(repeatable(source)))
+
+
+def _read_items(items: list) -> tuple[Iterable, list]:
+    """Read a list of paths or of edges."""
+    strings = [item for item in items if isinstance(item, str)]
+    if strings and len(strings) == len(items):
+        return read_paths(items, sure=False)
+    if strings:
+        other = next(item for item in items if not isinstance(item, str))
+        raise TypeError(
+            f"Got strings such as {strings[0]!r} together with {other!r}. Expected "
+            f"either paths, which are strings only, or pairs (parent, child)."
+        )
     return read_edges(items)
+
+
+# -- a column with an index ------------------------------------------------------------
+
+
+def _read_column(column: Any) -> tuple[Iterable, list]:
+    """Read a Series: paths or edges, or parents whose children are in its index."""
+    values = read_column(column)
+    index = read_column(column.index)
+    if all(isinstance(value, tuple) for value in values):
+        return read_edges(values)
+    if _are_parents(values, index):
+        return read_parents(column)
+    if _are_paths(values, index):
+        return read_paths(values, sure=False)
+    raise ValueError(
+        f"Nothing says whether the values of the Series are paths, or parents of the "
+        f"labels in its index: got {_shown(values)} with the index {_shown(index)}. "
+        f"Say so: Hierarchy.from_paths(series) or Hierarchy.from_parents(series) "
+        f"(from_children, where the values are lists of children)."
+    )
+
+
+def _are_parents(values: list, index: list) -> bool:
+    """Tell parents: some are in the index too, or are missing, or stand repeatedly."""
+    names = [value for value in values if not is_blank(value)]
+    if index == list(range(len(index))):  # it only counts
+        return bool(names) and all(isinstance(x, int) for x in names)
+    if not names or any(isinstance(x, (list, set, dict)) for x in names):
+        return False
+    if set(names) & set(index):
+        return True
+    if not _hold_separator(names):
+        return len(names) < len(values) or len(set(names)) < len(names)
+    return False
+
+
+def _are_paths(values: list, index: list) -> bool:
+    """Tell paths: nothing but strings, with a separator or an index that counts."""
+    if not all(isinstance(value, str) for value in values):
+        return False
+    return index == list(range(len(index))) or _hold_separator(values)
+
+
+def _hold_separator(values: list) -> bool:
+    if not all(isinstance(value, str) for value in values):
+        return False
+    return find_separator(values, sure=False).symbol.strip() in STRONG
+
+
+def _shown(values: list) -> str:
+    return name_list(values[:3]) + (", ..." if len(values) > 3 else "")

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.targets import Targets, as_label_sets, read_targets
+from skhmc._utils.kinds import repeatable
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
 
@@ -45,6 +46,7 @@ def read_indicators(
     hierarchy : Hierarchy
         In the order of the columns.
     """
+    hierarchy = repeatable(hierarchy)
     n_labels = None
     if hierarchy is not None:
         n_labels = Hierarchy.build(hierarchy).n_labels

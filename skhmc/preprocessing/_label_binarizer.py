@@ -15,7 +15,12 @@ from skhmc._utils.messages import is_missing, name_list
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._ancestor_closure import read_indicators
-from skhmc.preprocessing._names import find_label, learn_hierarchy, sorted_names
+from skhmc.preprocessing._names import (
+    find_label,
+    known_separators,
+    learn_hierarchy,
+    sorted_names,
+)
 
 __all__ = ["HierarchicalLabelBinarizer"]
 
@@ -70,8 +75,10 @@ class HierarchicalLabelBinarizer(
         Whether ``transform`` returns a CSR matrix.
     closed : bool, default=True
         Whether to add the ancestors of every label.
-    sep : str or None, default="/"
-        Text between the parts of a string that is a path. None: no string is a path.
+    sep : str or None, default="auto"
+        Text between the parts of a string that is a path; "auto" finds what the names
+        share, as :meth:`Hierarchy.from_paths` does, "/" where they share nothing. None:
+        no string is a path.
     unknown : {"error", "ignore"}, default="error"
         Treatment by ``transform`` of a label that there is not: raise, or leave it out.
         Of a path then the known beginning is kept: ``"a/b/new"`` counts as ``"a/b"``.
@@ -90,10 +97,11 @@ class HierarchicalLabelBinarizer(
     Notes
     -----
     A row of ``y`` is one sample's labels: a list, tuple or set, or a single name. In a
-    row, what is a label's name means this label. Other strings with ``sep`` in them,
-    and tuples, are **paths**: ``"a/b/c"`` and ``("a", "b", "c")`` mean the same, the
-    label with the name ``"a/b/c"`` or, where there is none, the label c below b below
-    a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a path.
+    row, what is a label's name means this label. Other strings with a separator in
+    them, and tuples, are **paths**: ``"a/b/c"`` and ``("a", "b", "c")`` mean the same,
+    the label with the name ``"a/b/c"`` or, where there is none, the label c below b
+    below a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a
+    path.
 
     Without ``hierarchy`` all names are read as paths and named by the whole path, as by
     :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
@@ -127,7 +135,7 @@ class HierarchicalLabelBinarizer(
         *,
         sparse_output: bool = False,
         closed: bool = True,
-        sep: str | None = "/",
+        sep: str | None = "auto",
         unknown: str = "error",
     ) -> None:
         self.hierarchy = hierarchy
@@ -155,9 +163,11 @@ class HierarchicalLabelBinarizer(
             names = {name for row in _read_rows(y) for name in row}
             if not names:
                 raise ValueError("y holds no label at all, expected at least one.")
-            self.hierarchy_ = learn_hierarchy(names, self.sep)
+            learnt = learn_hierarchy(names, self.sep)
+            self.hierarchy_, self._separators = learnt
         else:
             self.hierarchy_ = Hierarchy.build(self.hierarchy)
+            self._separators = known_separators(self.hierarchy_, self.sep)
         labels = self.hierarchy_.labels
         integers = all(type(label) is int for label in labels)
         self.classes_ = np.empty(len(labels), dtype=int if integers else object)
@@ -177,8 +187,8 @@ class HierarchicalLabelBinarizer(
         ndarray or csr_matrix of shape (n_samples, n_labels)
             As of ``transform``.
         """
-        y = y if hasattr(y, "__len__") else list(y)  # is read twice
-        return self.fit(y).transform(y)
+        rows = _read_rows(y)  # once: rows may be iterators
+        return self.fit(rows).transform(rows)
 
     def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Return the indicators of label sets.
@@ -218,7 +228,7 @@ class HierarchicalLabelBinarizer(
         return Y if self.sparse_output else Y.toarray()
 
     def _find(self, name):
-        return find_label(name, self.hierarchy_, self.sep)
+        return find_label(name, self.hierarchy_, self._separators)
 
     def inverse_transform(self, Y: Any) -> list[tuple]:
         """Return the most specific labels of every row.

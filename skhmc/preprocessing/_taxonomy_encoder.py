@@ -21,7 +21,12 @@ from sklearn.utils.validation import (
 from skhmc._utils.messages import is_missing, name_list
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
-from skhmc.preprocessing._names import find_label, learn_hierarchy, sorted_names
+from skhmc.preprocessing._names import (
+    find_label,
+    known_separators,
+    learn_hierarchy,
+    sorted_names,
+)
 
 __all__ = ["TaxonomyEncoder"]
 
@@ -120,8 +125,9 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         ``{child: parents}``, networkx graphs, or None. "paths" learns a taxonomy of
         every column from its categories, read as paths. None learns flat ones, as
         OneHotEncoder does; so it is for columns that a dict leaves out.
-    sep : str or None, default="/"
-        Text between the parts of a category that is a path. None: no category is a
+    sep : str or None, default="auto"
+        Text between the parts of a category that is a path; "auto" finds what the
+        categories share, as :meth:`Hierarchy.from_paths` does. None: no category is a
         path.
     unknown : {"error", "ignore"}, default="error"
         Treatment of a category of which the taxonomy has nothing: raise, or encode it
@@ -185,7 +191,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         self,
         taxonomies: Any = None,
         *,
-        sep: str = "/",
+        sep: str | None = "auto",
         unknown: str = "error",
         sparse_output: bool = True,
         dtype: DTypeLike = np.float64,
@@ -216,8 +222,9 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         columns = _read_columns(self, X, reset=True)
         sources = _one_per_column(self.taxonomies, self._column_names())
         pairs = zip(sources, columns, strict=True)
-        taxonomies = [self._taxonomy(*pair) for pair in pairs]
-        self._seps = [None if source is None else self.sep for source in sources]
+        read = [self._taxonomy(*pair) for pair in pairs]
+        taxonomies = [taxonomy for taxonomy, _ in read]
+        self._separators = [separators for _, separators in read]
         for k, column in enumerate(columns):
             self._positions(k, column, taxonomies[k])
         self.taxonomies_ = taxonomies
@@ -279,12 +286,14 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         return [str(name) if isinstance(name, str) else name for name in names]
 
     def _taxonomy(self, source, column):
+        """Return the taxonomy of a column, and what separates parts of paths in it."""
         categories = set(column) - {None}
         if source is None:
-            return Hierarchy.flat(sorted_names(categories))
+            return Hierarchy.flat(sorted_names(categories)), ()
         if isinstance(source, str):  # "paths"
-            return learn_hierarchy(categories, self.sep)
-        return Hierarchy.build(source)
+            return learn_hierarchy(categories, self.sep, sure=True)
+        taxonomy = Hierarchy.build(source)
+        return taxonomy, known_separators(taxonomy, self.sep)
 
     def _encode(self, k, column):
         positions = self._positions(k, column, self.taxonomies_[k])
@@ -296,8 +305,8 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
 
     def _positions(self, k, column, taxonomy):
         """Return the position of every category in its taxonomy, -1 for none."""
-        sep = self._seps[k]
-        found = {x: find_label(x, taxonomy, sep)[0] for x in set(column) - {None}}
+        parts = (taxonomy, self._separators[k])
+        found = {x: find_label(x, *parts)[0] for x in set(column) - {None}}
         unknown = [category for category, position in found.items() if position < 0]
         if unknown and self.unknown == "error":
             raise ValueError(

@@ -1,0 +1,96 @@
+"""Labels and edges, checked: what every reader ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from skhmc._utils.messages import is_missing, name_list, plain, repeated
+
+__all__ = ["as_pairs", "edge_positions", "first_seen", "index_labels", "read_edges"]
+
+
+def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
+    """Return ``{label: position}``; labels that repeat or are NaN are an error."""
+    labels = [plain(label) for label in labels]
+    check_labels(labels)
+    index = {label: position for position, label in enumerate(labels)}
+    if len(index) < len(labels):
+        again = name_list(repeated(labels))
+        raise ValueError(f"Labels must be unique; these stand more than once: {again}.")
+    return index
+
+
+def check_labels(labels: Iterable[Any]) -> None:
+    """Raise where a label cannot be one: a list, a dict, NaN."""
+    for label in labels:
+        if not _is_hashable(label) or is_missing(label):
+            raise TypeError(
+                f"Labels must be hashable and not NaN, got {label!r}. Use strings, "
+                f"numbers or tuples."
+            )
+
+
+def _is_hashable(label: Any) -> bool:
+    try:
+        hash(label)
+    except TypeError:  # also of a tuple with a list in it
+        return False
+    return True
+
+
+def edge_positions(edges: Iterable, index: dict[Hashable, int]) -> np.ndarray:
+    """Return edges by name as positions (n_edges, 2); unknown names are an error."""
+    edges = as_pairs(edges)
+    check_labels(plain(label) for edge in edges for label in edge)
+    try:
+        flat = [index[plain(label)] for edge in edges for label in edge]
+    except KeyError:
+        names = dict.fromkeys(plain(label) for edge in edges for label in edge)
+        unknown = [name for name in names if name not in index]
+        raise ValueError(
+            f"The edges name labels that are not among the {len(index)} given labels: "
+            f"{name_list(unknown)}. Add them to labels or correct the edges."
+        ) from None
+    return np.array(flat, dtype=np.intp).reshape(-1, 2)
+
+
+def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return edges as a list of pairs; anything but a pair is an error."""
+    pairs = []
+    for edge in edges:
+        unfit = isinstance(edge, (str, set, frozenset, dict))
+        if unfit or not hasattr(edge, "__len__") or len(edge) != 2:
+            raise ValueError(
+                f"An edge must be a pair (parent, child), got {edge!r}. For paths such "
+                f"as 'a/b/c' use Hierarchy.from_paths; for lists of children "
+                f"Hierarchy.from_children; for one column per level "
+                f"Hierarchy.from_levels."
+            )
+        pairs.append((edge[0], edge[1]))
+    return pairs
+
+
+def first_seen(groups: Iterable[Iterable[Any]]) -> list[Hashable]:
+    """Return the labels: sorted if all are integers, else in order of appearance."""
+    every: list[Any] = [plain(label) for group in groups for label in group]
+    check_labels(every)
+    labels = list(dict.fromkeys(every))  # each once, in order
+    if all(isinstance(x, int) and not isinstance(x, bool) for x in labels):
+        labels.sort()
+    return labels
+
+
+def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
+    """Read pairs (parent, child)."""
+    edges = as_pairs(edges)
+    for edge in edges:
+        if None in edge:
+            raise ValueError(
+                f"The edge {edge!r} has an end missing. For a table of labels and "
+                f"their parents, which are missing above roots, use "
+                f"Hierarchy.from_parents."
+            )
+    return first_seen(edges), edges

@@ -1,0 +1,64 @@
+"""Paths such as "a/b/c"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from skhmc._utils.separators import (
+    check_occurs,
+    check_sep,
+    find_separator,
+    given_separator,
+    path_edges,
+    without_ids,
+)
+from skhmc.hierarchy._tables import read_column
+
+__all__ = ["read_paths"]
+
+NUMBER_SEP = " - "  # what also stands after an id
+COMMENT = re.compile(r"#.*version", re.IGNORECASE)
+
+
+def read_paths(
+    paths: Iterable[str], sep: str | None = "auto", sure: bool = True
+) -> tuple[Iterable, list]:
+    """Read paths such as ``a/b/c``; every prefix is a label.
+
+    ``sure`` says that the strings are known to be paths, so that a separator in a few
+    of them is one.
+    """
+    paths = _as_strings(paths)
+    check_sep(sep)
+    if sep is None:
+        return dict.fromkeys(paths), []
+    if sure:  # perhaps the lines of a file
+        paths = [path for path in _without_comment(paths) if path.strip()]
+    if sep != NUMBER_SEP:
+        paths = without_ids(paths)
+    if sep == "auto":
+        separator = find_separator(paths, sure)
+    else:
+        separator = given_separator(sep, paths)
+        check_occurs(separator, paths)
+    return path_edges(paths, separator)
+
+
+def _as_strings(paths: Iterable[Any]) -> list[str]:
+    if isinstance(paths, str):
+        raise TypeError(f"Expected a list of paths, got one string: [{paths!r}]?")
+    paths = read_column(paths)
+    wrong = [path for path in paths if not isinstance(path, str)]
+    if wrong:
+        raise TypeError(
+            f"A path must be a string, got {wrong[0]!r}. For paths as tuples or lists "
+            f"of names use Hierarchy.from_levels, for pairs Hierarchy.from_edges."
+        )
+    return paths
+
+
+def _without_comment(paths: list[str]) -> list[str]:
+    """Leave out the line about the version that a published taxonomy begins with."""
+    return paths[1:] if paths and COMMENT.match(paths[0]) else paths

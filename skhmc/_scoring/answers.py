@@ -217,7 +217,7 @@ class AnswersMixin:
         k : int
             Number of labels to return, at most as many as there are.
         among : {"all", "leaves"} or None, default=None
-            What to choose from: all labels, or those without children. None is all
+            Labels to choose from: all, or those without children. None is all
             labels or, after a 1-D y, the classes.
         names : bool, default=False
             Whether to return names and numbers as lists, instead of arrays.

@@ -186,13 +186,13 @@ def read_annotations(
         Whether the first line of a table names its columns. "auto" looks for words such
         as "protein" and "term".
     sep : str or None, default=";"
-        What separates several labels in a cell of a table. None: a cell is one label.
+        Text between several labels in a cell of a table. None: a cell is one label.
         A cell that is a label of ``hierarchy`` stays whole.
     unknown : {"error", "ignore"}, default="error"
-        What to do with names that ``hierarchy`` does not have: raise, or leave them out
+        Treatment of names that ``hierarchy`` does not have: raise, or leave them out
         with a warning.
     max_bytes : int, default=2**30
-        How much text, unpacked, is read at most.
+        Largest amount of text, unpacked, that is read, in bytes.
 
     Returns
     -------

@@ -43,10 +43,11 @@ def load_clus_arff(
         Files, plain or gzipped (told by content). Several files are concatenated in
         the order given; their headers must agree.
     max_bytes : int, default=2**30
-        How many bytes a file may have, also when it is unpacked. No more are unpacked.
+        Largest number of bytes of a file, also when it is unpacked. No more are
+        unpacked.
     max_values : int, default=2**28
-        How many numbers the features of a file may have, rows times columns. A nominal
-        attribute has a column per value.
+        Largest number of values in the features of a file, rows times columns. A
+        nominal attribute has a column per value.
 
     Returns
     -------

@@ -286,8 +286,8 @@ class Hierarchy:
             All labels, in the order of Y's columns; by default each path after its
             prefixes, in order of appearance.
         sep : str or None, default="auto"
-            What separates the parts. "auto" finds what the paths share: ``/``, ``>``,
-            ``|``, ``::``, ``;``, a backslash, arrows; of full stops, double
+            Text between the parts of a path. "auto" finds what the paths share: ``/``,
+            ``>``, ``|``, ``::``, ``;``, a backslash, arrows; of full stops, double
             underscores, colons and hyphens in spaces only where several parts or the
             paths of parents show it. None: no string is a path. In names it has the
             spaces around it that most paths have.
@@ -390,7 +390,7 @@ class Hierarchy:
             Keep the terms of this namespace (or these), and the edges among them. None
             keeps all.
         max_bytes : int, default=2**30
-            How much text, unpacked, is read at most.
+            Largest amount of text, unpacked, that is read, in bytes.
 
         Returns
         -------

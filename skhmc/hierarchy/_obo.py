@@ -44,9 +44,9 @@ class Term(NamedTuple):
     Parameters
     ----------
     id : str
-        What names the term everywhere else, such as ``"GO:0008150"``.
+        Identifier of the term, such as ``"GO:0008150"``.
     name : str
-        What people call it; the id where the file gives no name.
+        Name that people read; the id where the file gives no name.
     namespace : str or None, default=None
         The part of the ontology that it belongs to.
     alt_ids : tuple of str, default=()

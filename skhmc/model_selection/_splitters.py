@@ -208,7 +208,7 @@ class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
     n_splits : int, default=5
         Number of folds, at least 2.
     n_repeats : int, default=10
-        How often samples are dealt out to folds.
+        Number of times that samples are dealt out to folds.
     random_state : int, RandomState or None, default=None
         Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None

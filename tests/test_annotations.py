@@ -71,7 +71,7 @@ def as_dict(found):
     "write",
     [
         str.encode,
-        lambda text: gzip.compress(text.encode()),
+        lambda text: gzip.compress(text.encode(), mtime=0),
         lambda text: text.replace("\n", "\r\n").encode(),
         lambda text: text.replace("!gaf-version: 2.2\n", "").encode(),
         lambda text: text.replace("\t\t\n", "\n").encode(),  # 15 columns, as in 1.0
@@ -146,7 +146,7 @@ READ = {"s2": ["cat", "pet"], "s1": ["dog", "pet"], "s3": []}
         TABLE,
         TABLE.replace("\n", "\r\n"),
         TABLE.rstrip("\n"),
-        gzip.compress(TABLE.encode()),
+        gzip.compress(TABLE.encode(), mtime=0),
         b"\xef\xbb\xbf" + TABLE.encode(),
         "!a comment\n# another\n\n" + TABLE + "! a\tcomment",
         "Protein ID\tGO_term\n" + TABLE,
@@ -208,7 +208,7 @@ def test_labels_that_are_no_strings(read):
         (gaf("", "T:1"), "line 1: got an empty column 2, expected the id of the annot"),
         (gaf("p", ""), "line 1: got an empty column 5, expected the term"),
         ("a\t\n", "no annotation is left of 1 rows"),
-        (gzip.compress(TABLE.encode())[:-9], "damaged or truncated gzip"),
+        (gzip.compress(TABLE.encode(), mtime=0)[:-9], "damaged or truncated gzip"),
         (TABLE.encode("utf-16"), "line 1: got a zero byte"),
     ],
 )

@@ -176,7 +176,7 @@ def test_errors_say_what_to_do():
     for y in (*wrong, "cat"):
         with pytest.raises(TypeError, match="Expected y to be label sets.*got a "):
             binarizer.fit(y)
-    for row in (None, np.nan, ["cat", None], [["a", "b"]]):
+    for row in (None, np.nan, "", [["a", "b"]]):
         with pytest.raises(TypeError, match="name or a path.*empty list"):
             binarizer.fit([["cat"], row])
     with pytest.raises(ValueError, match="holds no label at all"):

@@ -161,8 +161,11 @@ def match_labels(estimator, hierarchy, y, response):
     if names is None and is_frame(y):
         names = list(y.columns)
     if y is None:
-        hierarchy, response = align(hierarchy, names=names, y_pred=response)
+        hierarchy, response = align(
+            hierarchy, names=names, judge=False, y_pred=response
+        )
         return hierarchy, None, response
     if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
         names = given  # the numbers that fit gave to columns
-    return align(hierarchy, names=names, y_true=y, y_pred=response)
+    # the metric judges labels against the hierarchy
+    return align(hierarchy, names=names, judge=False, y_true=y, y_pred=response)

@@ -14,6 +14,15 @@ import scipy.sparse as sp
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skhmc._data.columns import (
+    check_width,
+    fill_ancestors,
+    known_names,
+    missing_ancestors,
+    warn_ancestors,
+)
+from skhmc._data.judge import DirectionJudge, judge_direction
+from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix
@@ -181,13 +190,14 @@ def as_label_sets(y, n_labels=None):
     Returns
     -------
     list of list, or None
+        Without names that are empty or missing, which only make rows equally long.
     """
     if are_label_sets(y, n_labels):
-        return [list(row) for row in y]
+        return without_padding([list(row) for row in y])
     one_each = not isinstance(y, str) and not is_frame(y) and not sp.issparse(y)
     if one_each and hasattr(y, "__len__") and len(y) and getattr(y, "ndim", 1) == 1:
         if all(isinstance(name, str) for name in y):
-            return [[name] for name in y]
+            return without_padding([[name] for name in y])
     return None
 
 
@@ -212,6 +222,7 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+    added: tuple = ()  # labels at the end of the columns, which a DataFrame had not
 
     @property
     def label_names(self):
@@ -232,9 +243,12 @@ class Targets:
 
 
 def read_targets(
-    y, source, *, warn=True, classes=None, partial=False, indicators=False
+    y, source, *, warn=True, judge=True, classes=None, partial=False, indicators=False
 ):
     """Read ``y`` in any accepted form.
+
+    A DataFrame may lack labels that are ancestors of its columns: they are added behind
+    these, in the order of the hierarchy.
 
     Parameters
     ----------
@@ -244,7 +258,9 @@ def read_targets(
     source : hierarchy-like or None
         What :meth:`Hierarchy.build` takes; None is flat.
     warn : bool, default=True
-        Whether to warn when indicators are not closed upward.
+        Whether to warn when indicators are not closed upward, or columns are added.
+    judge : bool, default=True
+        Whether to warn when labels contradict the direction of the hierarchy.
     classes : array-like or None
         What there is: names of label sets, classes of one label per sample, or a list
         of ``[0, 1]`` for indicators. None is what y holds.
@@ -260,32 +276,41 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    judged = judge_direction if judge else _not_judged
     if are_label_sets(y, _n_labels_said(y, source, classes)):
-        return _read_label_sets(y, source, classes, partial)
+        return _read_label_sets(y, source, classes, partial, judged)
     y, names = _read_container(y)
+    names = known_names(names, source)
     if indicators:
         _check_is_table(y)
-    in_file = names is None and is_in_file(y)
     if names is None and not indicators and _is_column_of_classes(y):
         y = column_or_1d(y, warn=True)
     if y.ndim == 1:
-        return _read_classes(y, source, classes, partial)
+        return _read_classes(y, source, classes, partial, judged)
     if y.ndim != 2 or not y.shape[1]:
         raise ValueError(
             f"Expected y of shape (n_samples, n_labels) with at least one label, or "
             f"(n_samples,), got shape {y.shape}."
         )
     _check_binary_classes(classes, y.shape[1])
+    added = missing_ancestors(names, source)
+    names = None if names is None else [*names, *added]
     hierarchy = match_columns(source, names, y.shape[1])
-    if hierarchy.n_labels != y.shape[1]:
-        raise ValueError(
-            f"Y has {y.shape[1]} columns, but the hierarchy has {hierarchy.n_labels} "
-            f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
-            f"this order, or a DataFrame to match columns by name."
-        )
-    if in_file:
-        return _read_file(y, hierarchy, warn)
-    return _close(_check_indicators(y, hierarchy), hierarchy, warn)
+    check_width(y.shape[1] + len(added), hierarchy)
+    if names is None and is_in_file(y):
+        return _read_file(y, hierarchy, warn, source if judge else None)
+    Y = _check_indicators(y, hierarchy)
+    if added:
+        Y = fill_ancestors(Y, hierarchy)
+        if warn:
+            warn_ancestors(added, hierarchy)
+    else:
+        judged(Y, hierarchy, source)
+    return replace(_close(Y, hierarchy, warn), added=tuple(added))
+
+
+def _not_judged(Y, hierarchy, source):
+    """Take the place of judge_direction where labels were judged before."""
 
 
 def _n_labels_said(y, source, classes):
@@ -324,7 +349,8 @@ def _check_binary_classes(classes, n_labels):
         )
 
 
-def _read_label_sets(rows, source, classes, partial):
+def _read_label_sets(rows, source, classes, partial, judged):
+    rows = without_padding([list(row) for row in rows])
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)
     if source is None and classes is not None:
@@ -345,6 +371,7 @@ def _read_label_sets(rows, source, classes, partial):
     else:
         hierarchy = Hierarchy.build(source)
     Y = _set_indicators(rows, hierarchy, "y")
+    judged(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
 
 
@@ -372,7 +399,7 @@ def _check_known(labels, hierarchy, argument="y"):
         )
 
 
-def _read_classes(y, source, classes, partial):
+def _read_classes(y, source, classes, partial, judged):
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
@@ -394,6 +421,7 @@ def _read_classes(y, source, classes, partial):
     shape = (len(y), hierarchy.n_labels)
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
+    judged(Y, hierarchy, source)
     Y = close_upward(Y, hierarchy)
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
@@ -428,16 +456,23 @@ def _close(Y, hierarchy, warn):
     return Targets(closed, hierarchy)
 
 
-def _read_file(Y, hierarchy, warn):
-    """Check and close indicators that lie in a file; keep them as a CSR matrix."""
+def _read_file(Y, hierarchy, warn, source):
+    """Check and close indicators that lie in a file; keep them as a CSR matrix.
+
+    They are judged, unless ``source`` is None.
+    """
     parts, n_added, example = [], 0, None
+    judge = DirectionJudge(hierarchy, source)
     for rows in row_blocks(Y):
         block = _check_indicators(Y[rows], hierarchy)
+        if source is not None:
+            judge.read(block, rows.start)
         closed, n, found = _closed(block, hierarchy, warn)
         parts.append(sp.csr_matrix(closed))
         if n and not n_added:
             example = (*found[:2], found[2] + rows.start)
         n_added += n
+    judge.warn()
     if n_added:
         _warn_added(n_added, example)
     return Targets(sp.vstack(parts, "csr"), hierarchy)
@@ -473,7 +508,7 @@ def _warn_added(n_added, example):
 # -- several arrays that a metric compares ---------------------------------------------
 
 
-def align(hierarchy, *, names=None, **arrays):
+def align(hierarchy, *, names=None, judge=True, **arrays):
     """Bring the arrays that a metric compares into one order of labels.
 
     The columns stand in the order of the first array that has columns: by name where
@@ -487,6 +522,8 @@ def align(hierarchy, *, names=None, **arrays):
         What :meth:`Hierarchy.build` takes; None is flat.
     names : list, default=None
         Labels of the columns; by default the columns of the first DataFrame.
+    judge : bool, default=True
+        Whether to warn when ``y_true`` contradicts the direction of the hierarchy.
     **arrays : array-like, sparse matrix, DataFrame or label sets
         What to read, by the name of the metric's argument.
 
@@ -504,8 +541,7 @@ def align(hierarchy, *, names=None, **arrays):
         columns of an array stand.
     """
     if names is None:
-        frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
-        names = next(frames, None)
+        names = _first_names(hierarchy, arrays)
     n_labels = _number_of_labels(hierarchy, names, arrays)
     rows, columns = {}, {}
     for argument, Y in arrays.items():
@@ -513,19 +549,38 @@ def align(hierarchy, *, names=None, **arrays):
         if argument in LABEL_ARGUMENTS:
             sets = as_label_sets(Y, n_labels)
         if sets is None:
-            columns[argument] = _as_array(Y, names, argument)
+            columns[argument] = _as_array(Y, names, argument, hierarchy)
         else:
             rows[argument] = sets
-    hierarchy = _order_of_columns(hierarchy, names, rows, columns)
+    source = hierarchy
+    hierarchy = _order_of_columns(source, names, rows, columns)
     for argument, sets in rows.items():
         columns[argument] = _set_indicators(sets, hierarchy, argument)
     read = [columns[argument] for argument in arrays]
     _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
+    if judge and "y_true" in columns:
+        judge_direction(columns["y_true"], hierarchy, source)
     return hierarchy, *read
 
 
 # arguments that hold labels; the others hold scores, which are numbers only
 LABEL_ARGUMENTS = ("y_true", "y_pred")
+
+
+def _first_names(hierarchy, arrays):
+    """Return the names of the columns of the first DataFrame that has names."""
+    for argument, Y in arrays.items():
+        names = _own_names(Y, hierarchy)
+        if names is not None:
+            above = argument in LABEL_ARGUMENTS
+            return [*names, *(missing_ancestors(names, hierarchy) if above else ())]
+    return None
+
+
+def _own_names(Y, hierarchy):
+    if not is_frame(Y):
+        return None
+    return known_names([plain(column) for column in Y.columns], hierarchy)
 
 
 def _number_of_labels(hierarchy, names, arrays):
@@ -562,10 +617,11 @@ def _order_of_columns(hierarchy, names, rows, columns):
     return Hierarchy.build(hierarchy)
 
 
-def _as_array(Y, names, argument):
+def _as_array(Y, names, argument, hierarchy):
     """Return numbers with 2 dimensions; columns that have names in their order."""
     try:
-        Y, own_names = _read_container(Y)
+        own_names = _own_names(Y, hierarchy)
+        Y, _ = _read_container(Y)
         if Y.dtype == object:
             Y = _to_floats(Y)
     except (TypeError, ValueError):  # text, or rows of different lengths
@@ -581,6 +637,11 @@ def _as_array(Y, names, argument):
         )
     if own_names is None:
         return Y
+    if argument in LABEL_ARGUMENTS:
+        added = missing_ancestors(own_names, hierarchy)
+        if added:
+            own_names = [*own_names, *added]
+            Y = fill_ancestors(Y, Hierarchy.build(hierarchy, own_names))
     return np.asarray(Y[:, _find_columns(own_names, names, argument)], np.float64)
 
 

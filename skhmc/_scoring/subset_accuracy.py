@@ -22,7 +22,7 @@ def subset_accuracy(estimator, X, y, sample_weight):
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
         return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
-    targets = read_targets(y, estimator.hierarchy_, warn=False)
+    targets = read_targets(y, estimator.hierarchy_, warn=False, judge=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)
     n_samples = targets.Y.shape[0]

@@ -4,9 +4,17 @@ import sys
 import warnings
 from types import FrameType
 
-__all__ = ["warn_user"]
+__all__ = ["HierarchyWarning", "warn_user"]
 
 OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
+
+
+class HierarchyWarning(UserWarning):
+    """A hierarchy is perhaps not the one that was meant.
+
+    Y contradicts the direction of its edges, say: the message has the numbers, both
+    readings, and the call that means the other one.
+    """
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:

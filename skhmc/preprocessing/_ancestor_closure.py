@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skhmc._data.columns import warn_ancestors
 from skhmc._data.targets import Targets, as_label_sets, read_targets
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
@@ -23,7 +24,7 @@ __all__ = ["AncestorClosure", "read_indicators"]
 
 
 def read_indicators(
-    Y: Any, hierarchy: Any, *, order: bool = False
+    Y: Any, hierarchy: Any, *, order: bool = False, judge: bool = True
 ) -> tuple[np.ndarray | sp.csr_matrix, Hierarchy]:
     """Return indicators closed upward, with the hierarchy of their columns.
 
@@ -37,6 +38,8 @@ def read_indicators(
     order : bool, default=False
         Whether to bring the columns of a DataFrame into the order of ``hierarchy``, a
         ``Hierarchy``.
+    judge : bool, default=True
+        Whether to warn of doubts about the hierarchy, and of columns that are added.
 
     Returns
     -------
@@ -50,10 +53,10 @@ def read_indicators(
         n_labels = Hierarchy.build(hierarchy).n_labels
     sets = as_label_sets(Y, n_labels)
     if sets is not None:
-        targets = read_targets(sets, hierarchy, warn=False)
+        targets = read_targets(sets, hierarchy, warn=False, judge=judge)
         targets = Targets(targets.Y.toarray().astype(np.int64), targets.hierarchy)
     else:
-        targets = _read_numbers(Y, hierarchy)
+        targets = _read_numbers(Y, hierarchy, judge)
     found = targets.hierarchy
     if order and found != hierarchy:
         positions = [found.position(label) for label in hierarchy.labels]
@@ -61,7 +64,7 @@ def read_indicators(
     return targets.Y, found
 
 
-def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
+def _read_numbers(Y: Any, hierarchy: Any, judge: bool) -> Targets:
     """Return closed indicators in the container and dtype of Y."""
     if not (sp.issparse(Y) or hasattr(Y, "columns")):
         try:
@@ -69,7 +72,9 @@ def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
         except ValueError:  # rows of different length
             Y = np.empty(0, object)
     dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
-    targets = read_targets(Y, hierarchy, warn=False, indicators=True)
+    targets = read_targets(Y, hierarchy, warn=False, judge=judge, indicators=True)
+    if targets.added and judge:
+        warn_ancestors(targets.added, targets.hierarchy)
     closed = targets.Y.astype(dtype if dtype.kind in "biuf" else np.float64)
     if sp.issparse(closed) and not sp.issparse(Y):  # what lies in a file
         closed = closed.toarray()
@@ -99,7 +104,9 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return self.fit(Y).transform(Y)  # type: ignore[attr-defined]
+        self.fit(Y)  # type: ignore[attr-defined]
+        closed = self._close(Y, judge=False)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", closed, Y, self)
 
     def transform(self, Y: Any) -> Any:
         """Close label indicators upward.
@@ -213,11 +220,11 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         ndarray or csr_matrix of shape (n_samples, n_labels)
             The most specific labels, whose closure is that of ``Y``.
         """
-        return most_specific(self._close(Y), self.hierarchy_)
+        return most_specific(self._close(Y, judge=False), self.hierarchy_)
 
-    def _close(self, Y):
+    def _close(self, Y, judge=True):
         check_is_fitted(self)
-        return read_indicators(Y, self.hierarchy_, order=True)[0]
+        return read_indicators(Y, self.hierarchy_, order=True, judge=judge)[0]
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None

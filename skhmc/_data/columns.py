@@ -1,11 +1,11 @@
-"""Columns of a DataFrame beside the labels of a hierarchy: numbers, and missing ones."""
+"""Columns of Y that do not name the labels of a hierarchy, or not all of them."""
 
 import numpy as np
 
 from skhmc._data.judge import other_reading
 from skhmc._utils.kinds import is_matrix
 from skhmc._utils.messages import name_list
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import warn_of_input
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 
@@ -145,10 +145,10 @@ def fill_ancestors(Y, hierarchy):
 def warn_ancestors(added, hierarchy):
     """Say which labels were added to the columns of Y."""
     n_labels = hierarchy.n_labels
-    warn_user(
+    warn_of_input(
         f"Y has no columns for {len(added)} of the {n_labels} labels of the hierarchy: "
         f"{name_list(added)}. They are ancestors of its {n_labels - len(added)} "
-        f"columns, from which they follow, and were added behind these: label_names_ "
-        f"has the order. Add the columns (AncestorClosure of skhmc.preprocessing fills "
-        f"them) to silence this."
+        f"columns, from which they follow, and were added behind these: outputs have "
+        f"this order. To silence this, give Y a column for every label, as "
+        f"AncestorClosure of skhmc.preprocessing does."
     )

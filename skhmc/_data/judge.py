@@ -1,24 +1,22 @@
 """Whether labels contradict the direction of a hierarchy's edges.
 
-A hierarchy that is read upside down passes every other check: the labels match, and Y
-can be closed. Y tells, as it was given, before it is closed. Where Y holds the ancestors
-of its labels, a child never stands without its parent, while parents stand without this
-or that child; upside down it is the other way round. Where Y holds the most specific
-labels only, most of them are leaves; upside down they are roots.
+A hierarchy that is read upside down passes every other check: its labels are those of
+Y, and Y can be closed. But Y tells, as it was given. Where it holds the ancestors of
+its labels, a child never stands without its parent, while parents stand without this or
+that child; upside down it is the other way round. Where Y holds only the most specific
+labels, hardly any of them is a root; upside down most are.
 """
 
 from collections.abc import Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.kinds import is_matrix
-from skhmc._utils.warnings import HierarchyWarning, warn_user
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["DirectionJudge", "judge_direction", "judged", "other_reading"]
+__all__ = ["DirectionJudge", "judge_direction", "other_reading"]
 
 # Closed labels. Upside down, the other direction is hardly ever violated (annotators
 # err), the given one in a tenth of the cases at least: on 21 real data sets turned
@@ -34,19 +32,6 @@ MANY_ROWS = 30  # where there are as many leaves as roots
 MANY_ROOTS = 10  # a large hierarchy with twice as many roots as leaves, whose ...
 MANY_POSITIVES = 50  # ... positives are at roots: so many, and ...
 TIMES_LEAVES = 5  # ... so many times those at leaves
-
-
-_IS_JUDGED = ContextVar("is_judged", default=False)
-
-
-@contextmanager
-def judged():
-    """Keep quiet while others read again what was judged: one call warns once."""
-    token = _IS_JUDGED.set(True)
-    try:
-        yield
-    finally:
-        _IS_JUDGED.reset(token)
 
 
 class DirectionJudge:
@@ -90,6 +75,8 @@ class DirectionJudge:
             Indicators as given, not closed: 0, 1 and NaN.
         first_row : int, default=0
         """
+        if not len(self.hierarchy.edges):
+            return
         on, unknown = _cells(Y)
         below = on @ self._to_parents  # of every label, how many children are there
         both = _row_sums(on.multiply(below))
@@ -112,14 +99,13 @@ class DirectionJudge:
         """Return the names of a child and its parent that a row does not have."""
         values = np.asarray(row.todense() if sp.issparse(row) else row).ravel()
         parent, child = self.hierarchy.edges.T
-        at = np.flatnonzero((values[child] == 1) & (values[parent] == 0))[0]
+        lacks = (values[parent] != 1) & ~np.isnan(values[parent])
+        at = np.flatnonzero((values[child] == 1) & lacks)[0]
         labels = self.hierarchy.labels
         return labels[child[at]], labels[parent[at]]
 
     def warn(self):
         """Warn where the rows that were read speak for the other direction."""
-        if _IS_JUDGED.get():
-            return
         if self.is_contradicted():
             self._warn_contradicted()
         elif self.is_at_roots():
@@ -165,7 +151,7 @@ class DirectionJudge:
     def _warn_contradicted(self):
         lower, upper, row = self._example
         n_child, n_parent = self.n_child_only, self.n_parent_only
-        warn_user(
+        warn_of_input(
             f"Y contradicts the direction of the hierarchy, which is perhaps upside "
             f"down. As given, {upper!r} is a parent of {lower!r}, and in {n_child} of "
             f"{n_child + self.n_both} cases a label stands without a parent, such as "
@@ -187,7 +173,7 @@ class DirectionJudge:
         most = int(np.argmax(n_positives * self.is_root))
         upper = names[most]
         lower = self.hierarchy.children_of(upper)[0]
-        warn_user(
+        warn_of_input(
             f"The hierarchy is perhaps upside down: {n_at_roots} of {n_all} positive "
             f"labels in Y have no parent, {n_at_leaves} have no child. These are "
             f"{n_found} of its {int(self.is_root.sum())} roots, which stand above "
@@ -212,10 +198,9 @@ def judge_direction(Y, hierarchy, source):
     source : hierarchy-like or None
         What the user gave, which decides what the message advises.
     """
-    if len(hierarchy.edges) and not _IS_JUDGED.get():
-        judge = DirectionJudge(hierarchy, source)
-        judge.read(Y)
-        judge.warn()
+    judge = DirectionJudge(hierarchy, source)
+    judge.read(Y)
+    judge.warn()
 
 
 def other_reading(source):
@@ -245,19 +230,17 @@ def other_reading(source):
 
 def _cells(Y):
     """Return the positive cells as a csr_matrix of 1, and the unknown ones or None."""
+    values = Y.data if sp.issparse(Y) else Y
+    unknown = np.isnan(values)
+    return _chosen(Y, values == 1), _chosen(Y, unknown) if unknown.any() else None
+
+
+def _chosen(Y, chosen):
+    """Return chosen cells as a csr_matrix; of a sparse Y, of those that it stores."""
     if not sp.issparse(Y):
-        unknown = np.isnan(Y) if Y.dtype.kind == "f" else np.zeros(0)
-        on = sp.csr_matrix(Y == 1, dtype=np.int32)
-        return on, sp.csr_matrix(unknown, dtype=np.int32) if unknown.any() else None
-    unknown = np.isnan(Y.data)
-    on = _stored(Y, Y.data == 1)
-    return on, _stored(Y, unknown) if unknown.any() else None
-
-
-def _stored(Y, chosen):
-    """Return the chosen ones of the cells that a sparse matrix stores."""
-    cells = sp.csr_matrix((chosen.astype(np.int32), Y.indices, Y.indptr), Y.shape)
-    cells = cells.copy() if not chosen.all() else cells
+        return sp.csr_matrix(chosen, dtype=np.int32)
+    parts = (chosen.astype(np.int32), Y.indices.copy(), Y.indptr.copy())
+    cells = sp.csr_matrix(parts, Y.shape)
     cells.eliminate_zeros()
     return cells
 

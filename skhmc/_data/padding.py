@@ -1,7 +1,7 @@
-"""Rows of label names that were made equally long: '' and missing values are no names."""
+"""Rows of label names that were made equally long, by '' or by missing values."""
 
 from skhmc._utils.messages import is_missing
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import warn_of_input
 
 __all__ = ["is_padding", "without_padding"]
 
@@ -26,17 +26,20 @@ def without_padding(rows):
     list of list
     """
     kept = [[_whole(name) for name in row if not is_padding(name)] for row in rows]
-    shorter = [
-        i for i, row in enumerate(rows) if len(kept[i]) < len(row) or kept[i] != row
-    ]
+    shorter = [i for i, row in enumerate(rows) if _n_parts(kept[i]) < _n_parts(row)]
     if shorter:
-        warn_user(
+        warn_of_input(
             f"{len(shorter)} of {len(rows)} rows of label names are filled up with '' "
             f"or missing values (None, NaN), the first is row {shorter[0]}. They were "
             f"left out: a row has as many names as the sample has labels. Leave them "
             f"out to silence this."
         )
     return kept
+
+
+def _n_parts(row):
+    """Return how many names and parts of paths a row has."""
+    return sum(1 + len(name) if isinstance(name, tuple) else 1 for name in row)
 
 
 def _whole(name):

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 
 from skhmc._data.targets import align, are_label_sets, is_frame
 from skhmc._utils.messages import name_list, plain
+from skhmc._utils.warnings import read_before
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -161,11 +162,9 @@ def match_labels(estimator, hierarchy, y, response):
     if names is None and is_frame(y):
         names = list(y.columns)
     if y is None:
-        hierarchy, response = align(
-            hierarchy, names=names, judge=False, y_pred=response
-        )
+        hierarchy, response = align(hierarchy, names=names, y_pred=response)
         return hierarchy, None, response
     if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
         names = given  # the numbers that fit gave to columns
-    # the metric judges labels against the hierarchy
-    return align(hierarchy, names=names, judge=False, y_true=y, y_pred=response)
+    with read_before():  # by the metric, in the end
+        return align(hierarchy, names=names, y_true=y, y_pred=response)

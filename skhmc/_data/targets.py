@@ -243,7 +243,7 @@ class Targets:
 
 
 def read_targets(
-    y, source, *, warn=True, judge=True, classes=None, partial=False, indicators=False
+    y, source, *, warn=True, classes=None, partial=False, indicators=False
 ):
     """Read ``y`` in any accepted form.
 
@@ -259,8 +259,6 @@ def read_targets(
         What :meth:`Hierarchy.build` takes; None is flat.
     warn : bool, default=True
         Whether to warn when indicators are not closed upward, or columns are added.
-    judge : bool, default=True
-        Whether to warn when labels contradict the direction of the hierarchy.
     classes : array-like or None
         What there is: names of label sets, classes of one label per sample, or a list
         of ``[0, 1]`` for indicators. None is what y holds.
@@ -276,9 +274,8 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    judged = judge_direction if judge else _not_judged
     if are_label_sets(y, _n_labels_said(y, source, classes)):
-        return _read_label_sets(y, source, classes, partial, judged)
+        return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
     names = known_names(names, source)
     if indicators:
@@ -286,7 +283,11 @@ def read_targets(
     if names is None and not indicators and _is_column_of_classes(y):
         y = column_or_1d(y, warn=True)
     if y.ndim == 1:
-        return _read_classes(y, source, classes, partial, judged)
+        return _read_classes(y, source, classes, partial)
+    return _read_indicators(y, names, source, classes, warn)
+
+
+def _read_indicators(y, names, source, classes, warn):
     if y.ndim != 2 or not y.shape[1]:
         raise ValueError(
             f"Expected y of shape (n_samples, n_labels) with at least one label, or "
@@ -298,19 +299,15 @@ def read_targets(
     hierarchy = match_columns(source, names, y.shape[1])
     check_width(y.shape[1] + len(added), hierarchy)
     if names is None and is_in_file(y):
-        return _read_file(y, hierarchy, warn, source if judge else None)
+        return _read_file(y, hierarchy, warn, source)
     Y = _check_indicators(y, hierarchy)
     if added:
         Y = fill_ancestors(Y, hierarchy)
         if warn:
             warn_ancestors(added, hierarchy)
     else:
-        judged(Y, hierarchy, source)
+        judge_direction(Y, hierarchy, source)
     return replace(_close(Y, hierarchy, warn), added=tuple(added))
-
-
-def _not_judged(Y, hierarchy, source):
-    """Take the place of judge_direction where labels were judged before."""
 
 
 def _n_labels_said(y, source, classes):
@@ -349,7 +346,7 @@ def _check_binary_classes(classes, n_labels):
         )
 
 
-def _read_label_sets(rows, source, classes, partial, judged):
+def _read_label_sets(rows, source, classes, partial):
     rows = without_padding([list(row) for row in rows])
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)
@@ -371,7 +368,7 @@ def _read_label_sets(rows, source, classes, partial, judged):
     else:
         hierarchy = Hierarchy.build(source)
     Y = _set_indicators(rows, hierarchy, "y")
-    judged(Y, hierarchy, source)
+    judge_direction(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
 
 
@@ -399,7 +396,7 @@ def _check_known(labels, hierarchy, argument="y"):
         )
 
 
-def _read_classes(y, source, classes, partial, judged):
+def _read_classes(y, source, classes, partial):
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
@@ -421,7 +418,7 @@ def _read_classes(y, source, classes, partial, judged):
     shape = (len(y), hierarchy.n_labels)
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
-    judged(Y, hierarchy, source)
+    judge_direction(Y, hierarchy, source)
     Y = close_upward(Y, hierarchy)
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
@@ -457,16 +454,12 @@ def _close(Y, hierarchy, warn):
 
 
 def _read_file(Y, hierarchy, warn, source):
-    """Check and close indicators that lie in a file; keep them as a CSR matrix.
-
-    They are judged, unless ``source`` is None.
-    """
+    """Check and close indicators that lie in a file; keep them as a CSR matrix."""
     parts, n_added, example = [], 0, None
     judge = DirectionJudge(hierarchy, source)
     for rows in row_blocks(Y):
         block = _check_indicators(Y[rows], hierarchy)
-        if source is not None:
-            judge.read(block, rows.start)
+        judge.read(block, rows.start)
         closed, n, found = _closed(block, hierarchy, warn)
         parts.append(sp.csr_matrix(closed))
         if n and not n_added:
@@ -508,7 +501,7 @@ def _warn_added(n_added, example):
 # -- several arrays that a metric compares ---------------------------------------------
 
 
-def align(hierarchy, *, names=None, judge=True, **arrays):
+def align(hierarchy, *, names=None, **arrays):
     """Bring the arrays that a metric compares into one order of labels.
 
     The columns stand in the order of the first array that has columns: by name where
@@ -522,8 +515,6 @@ def align(hierarchy, *, names=None, judge=True, **arrays):
         What :meth:`Hierarchy.build` takes; None is flat.
     names : list, default=None
         Labels of the columns; by default the columns of the first DataFrame.
-    judge : bool, default=True
-        Whether to warn when ``y_true`` contradicts the direction of the hierarchy.
     **arrays : array-like, sparse matrix, DataFrame or label sets
         What to read, by the name of the metric's argument.
 
@@ -558,7 +549,7 @@ def align(hierarchy, *, names=None, judge=True, **arrays):
         columns[argument] = _set_indicators(sets, hierarchy, argument)
     read = [columns[argument] for argument in arrays]
     _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
-    if judge and "y_true" in columns:
+    if "y_true" in columns:
         judge_direction(columns["y_true"], hierarchy, source)
     return hierarchy, *read
 

@@ -30,6 +30,7 @@ from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.top_k import TopKMixin
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
@@ -247,6 +248,7 @@ class CoherentClassifier(
             return self.strategy
         return "native" if takes_many_labels(self.estimator) else "per_label"
 
+    @read_before()
     def _fit_classes(self, X, targets, params):
         """Return the estimator fitted to one label per sample; None if there is one."""
         classes = targets.classes
@@ -264,6 +266,7 @@ class CoherentClassifier(
         positive, known = label_counts(Y, counted)
         return np.minimum(positive, known - positive) < self.min_positives
 
+    @read_before()
     def _fit_labels(self, X, targets, params):
         """Return the estimator fitted to the labels that it can learn; None without."""
         if not len(self._learnt):

@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_scores
+from skhmc._utils.warnings import read_before
 from skhmc.model_selection import MultilabelStratifiedKFold
 
 __all__ = ["out_of_fold", "positive_proba", "read_cv"]
@@ -95,6 +96,7 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
     return np.concatenate([test for _, test in splits]), np.concatenate(parts)
 
 
+@read_before()  # also in another process
 def _fit_and_predict(estimator, X, y, Y, train, test, params):
     X_train = _safe_indexing(X, train)
     X_test = _safe_indexing(X, test)

@@ -29,6 +29,7 @@ from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._scoring.top_k import TopKMixin
 from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import read_before
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
@@ -148,6 +149,7 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
             check_sample_shape(name, X.shape[1:], self._sample_shape)
         return X
 
+    @read_before()  # the hold-out is scored after every epoch
     def _learn(self, X, targets, weight, former, partial=False):
         """Plan, train, keep: from checked data to a fitted estimator.
 

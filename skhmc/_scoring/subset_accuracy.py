@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.targets import read_targets
+from skhmc._utils.warnings import read_before
 
 __all__ = ["subset_accuracy"]
 
@@ -22,7 +23,8 @@ def subset_accuracy(estimator, X, y, sample_weight):
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
         return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
-    targets = read_targets(y, estimator.hierarchy_, warn=False, judge=False)
+    with read_before():  # fit warned of the hierarchy
+        targets = read_targets(y, estimator.hierarchy_, warn=False)
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)
     n_samples = targets.Y.shape[0]

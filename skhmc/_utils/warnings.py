@@ -2,9 +2,12 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
-__all__ = ["HierarchyWarning", "warn_user"]
+__all__ = ["HierarchyWarning", "read_before", "warn_of_input", "warn_user"]
 
 OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
 
@@ -29,6 +32,28 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+_READ_BEFORE = ContextVar("read_before", default=False)
+
+
+@contextmanager
+def read_before() -> Iterator[None]:
+    """Keep quiet while labels are read again: one call of the user warns once.
+
+    Of what ``warn_of_input`` says. A context, or a decorator of functions.
+    """
+    token = _READ_BEFORE.set(True)
+    try:
+        yield
+    finally:
+        _READ_BEFORE.reset(token)
+
+
+def warn_of_input(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of what the user handed over, unless it was read before."""
+    if not _READ_BEFORE.get():
+        warn_user(message, category)
 
 
 def _package_of(frame: FrameType) -> str:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 
 from skhmc._data.columns import warn_ancestors
 from skhmc._data.targets import Targets, as_label_sets, read_targets
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
 
@@ -24,7 +25,7 @@ __all__ = ["AncestorClosure", "read_indicators"]
 
 
 def read_indicators(
-    Y: Any, hierarchy: Any, *, order: bool = False, judge: bool = True
+    Y: Any, hierarchy: Any, *, order: bool = False
 ) -> tuple[np.ndarray | sp.csr_matrix, Hierarchy]:
     """Return indicators closed upward, with the hierarchy of their columns.
 
@@ -38,8 +39,6 @@ def read_indicators(
     order : bool, default=False
         Whether to bring the columns of a DataFrame into the order of ``hierarchy``, a
         ``Hierarchy``.
-    judge : bool, default=True
-        Whether to warn of doubts about the hierarchy, and of columns that are added.
 
     Returns
     -------
@@ -53,10 +52,10 @@ def read_indicators(
         n_labels = Hierarchy.build(hierarchy).n_labels
     sets = as_label_sets(Y, n_labels)
     if sets is not None:
-        targets = read_targets(sets, hierarchy, warn=False, judge=judge)
+        targets = read_targets(sets, hierarchy, warn=False)
         targets = Targets(targets.Y.toarray().astype(np.int64), targets.hierarchy)
     else:
-        targets = _read_numbers(Y, hierarchy, judge)
+        targets = _read_numbers(Y, hierarchy)
     found = targets.hierarchy
     if order and found != hierarchy:
         positions = [found.position(label) for label in hierarchy.labels]
@@ -64,7 +63,7 @@ def read_indicators(
     return targets.Y, found
 
 
-def _read_numbers(Y: Any, hierarchy: Any, judge: bool) -> Targets:
+def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
     """Return closed indicators in the container and dtype of Y."""
     if not (sp.issparse(Y) or hasattr(Y, "columns")):
         try:
@@ -72,8 +71,8 @@ def _read_numbers(Y: Any, hierarchy: Any, judge: bool) -> Targets:
         except ValueError:  # rows of different length
             Y = np.empty(0, object)
     dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
-    targets = read_targets(Y, hierarchy, warn=False, judge=judge, indicators=True)
-    if targets.added and judge:
+    targets = read_targets(Y, hierarchy, warn=False, indicators=True)
+    if targets.added:
         warn_ancestors(targets.added, targets.hierarchy)
     closed = targets.Y.astype(dtype if dtype.kind in "biuf" else np.float64)
     if sp.issparse(closed) and not sp.issparse(Y):  # what lies in a file
@@ -105,7 +104,8 @@ class _TakesY:
             The closed indicators.
         """
         self.fit(Y)  # type: ignore[attr-defined]
-        closed = self._close(Y, judge=False)  # type: ignore[attr-defined]
+        with read_before():
+            closed = self._close(Y)  # type: ignore[attr-defined]
         return _wrap_data_with_container("transform", closed, Y, self)
 
     def transform(self, Y: Any) -> Any:
@@ -159,7 +159,8 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     A positive label makes every ancestor 1, also a known 0. A 0 makes unknown (NaN)
     descendants 0; what is then unknown stays NaN.
 
-    The columns of a DataFrame are matched by name. Columns without names stand in the
+    The columns of a DataFrame are matched by name; ancestors of them that have none are
+    added behind them, with a warning. Columns without names stand in the
     order of the hierarchy (integer labels number them), after ``fit`` in the order that
     was fitted, which is also that of the output. The output has the kind (dense or
     CSR) and the dtype of the input; ``set_output(transform="pandas")`` makes DataFrames
@@ -220,11 +221,13 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         ndarray or csr_matrix of shape (n_samples, n_labels)
             The most specific labels, whose closure is that of ``Y``.
         """
-        return most_specific(self._close(Y, judge=False), self.hierarchy_)
+        with read_before():
+            closed = self._close(Y)
+        return most_specific(closed, self.hierarchy_)
 
-    def _close(self, Y, judge=True):
+    def _close(self, Y):
         check_is_fitted(self)
-        return read_indicators(Y, self.hierarchy_, order=True, judge=judge)[0]
+        return read_indicators(Y, self.hierarchy_, order=True)[0]
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
@@ -242,7 +245,9 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
             The names.
         """
         check_is_fitted(self)
-        if input_features is None and not hasattr(self, "feature_names_in_"):
+        named = hasattr(self, "feature_names_in_")
+        added = self.n_features_in_ < self.hierarchy_.n_labels
+        if added or (input_features is None and not named):
             return np.array([str(x) for x in self.hierarchy_.labels], dtype=object)
         return _check_feature_names_in(self, input_features)
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skhmc._data.judge import judge_direction
 from skhmc._data.padding import is_padding, without_padding
 from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._ancestor_closure import read_indicators
@@ -240,8 +241,8 @@ class HierarchicalLabelBinarizer(
             columns.
         """
         check_is_fitted(self)
-        read = read_indicators(Y, self.hierarchy_, order=True, judge=False)
-        closed, hierarchy = read
+        with read_before():
+            closed, hierarchy = read_indicators(Y, self.hierarchy_, order=True)
         Y = sp.csr_matrix(most_specific(closed, hierarchy) == 1)
         Y.sort_indices()
         cuts = zip(Y.indptr[:-1], Y.indptr[1:], strict=True)

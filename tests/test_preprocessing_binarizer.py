@@ -15,7 +15,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward, most_specific
 from skhmc.preprocessing import HierarchicalLabelBinarizer
-from tests.hierarchies import hierarchies
+from tests.hierarchies import hierarchies, random_labels
 
 H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal", "lynx": "cat"})
 # mammal, cat, dog, lynx
@@ -28,6 +28,7 @@ def random_sets(h, seed, n_samples=6):
     return on, [[h.labels[k] for k in np.flatnonzero(row)] for row in on]
 
 
+@random_labels
 @given(hierarchies(), st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
 def test_round_trip(h, seed, sparse, closed):
     on, sets = random_sets(h, seed)

@@ -23,7 +23,7 @@ __all__ = ["DirectionJudge", "judge_direction", "other_reading"]
 # round, in half of them or more.
 HARDLY = 0.05
 OFTEN = 0.1
-MIN_CASES = 5  # fewer are chance, and so are those ...
+MIN_CASES = 5  # of each kind; fewer are chance, and so are those ...
 MIN_ROWS = 3  # ... of fewer rows
 
 # Most specific labels only, where nothing but the place of labels can tell.
@@ -61,7 +61,8 @@ class DirectionJudge:
         self.n_both = 0  # edges of rows that have both ends,
         self.n_child_only = 0  # the child without its parent,
         self.n_parent_only = 0  # and the parent without this child
-        self.n_contrary_rows = 0  # that have a child without its parent
+        self.n_linked_rows = 0  # that have a child with its parent,
+        self.n_contrary_rows = 0  # that have one without
         self.n_rows = 0  # that have a label of any edge
         self.n_positives = np.zeros(n_labels, dtype=np.intp)
         self._example = None
@@ -88,6 +89,7 @@ class DirectionJudge:
         self.n_both += int(both.sum())
         self.n_child_only += int(child_only.sum())
         self.n_parent_only += int(parent_only.sum())
+        self.n_linked_rows += int((both > 0).sum())
         self.n_contrary_rows += int((child_only > 0).sum())
         self.n_rows += int((on @ (self._n_parents + self._n_children) > 0).sum())
         self.n_positives += np.bincount(on.indices, minlength=on.shape[1])
@@ -113,12 +115,12 @@ class DirectionJudge:
 
     def is_contradicted(self):
         """Tell whether Y is closed against the edges, and not along them."""
-        child, parent = self.n_child_only, self.n_parent_only
-        few = child < MIN_CASES or self.n_contrary_rows < MIN_ROWS
-        if few or not self.n_both:
+        both, child, parent = self.n_both, self.n_child_only, self.n_parent_only
+        n_rows = min(self.n_linked_rows, self.n_contrary_rows)
+        if min(both, child) < MIN_CASES or n_rows < MIN_ROWS:
             return False
-        violated = child / (child + self.n_both)
-        violated_reversed = parent / (parent + self.n_both)
+        violated = child / (child + both)
+        violated_reversed = parent / (parent + both)
         return violated >= OFTEN and violated_reversed <= HARDLY
 
     def is_at_roots(self):

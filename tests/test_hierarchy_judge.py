@@ -411,6 +411,8 @@ def test_columns_that_may_be_leaves_have_to_be_named():
     )
     with pytest.raises(ValueError, match=message):
         read_targets(ONLY.to_numpy(), RIGHT)
+    with pytest.raises(ValueError, match=message):
+        hierarchical_f1_score(ONLY.to_numpy(), ONLY.to_numpy(), RIGHT)
 
 
 def test_leaf_columns_of_a_hierarchy_that_is_upside_down():
@@ -456,6 +458,25 @@ def test_numbers_that_are_labels_are_names():
     assert read_targets(Y, order).hierarchy.labels == (0, 1, 2)
     with pytest.raises(ValueError, match="Only in Y: 0. Only in the hierarchy: 3"):
         read_targets(Y, Hierarchy([1, 2, 3], edges=[(1, 2)]))
+
+
+def test_numbers_from_1_are_noticed():
+    source = {2: 1, 3: 1, 4: 2}  # a fifth label stands alone
+    Y = [[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [1, 1, 0, 1, 0], [1, 0, 1, 0, 0]]
+    Y = np.array(Y * 3)
+    (text,) = suspicions(read_targets, Y, source)
+    # 2 below 1 in six rows, 3 and 4 stand without 1 and 2
+    assert "labels=range(1, 6)" in text and "it would be 0 of 15 cases" in text
+    assert "such as 2 without 1 in row 1" in text
+    named = Hierarchy.build(source, labels=range(1, 6))
+    assert not is_suspicious(Y, named)
+    assert not is_suspicious(np.roll(Y, 1, axis=1), source)  # numbers from 0 are right
+
+
+def test_numbers_that_are_no_columns_ask():
+    message = r"labels 3, which are no positions of the 3 columns, 0 to 2.*names, pass "
+    with pytest.raises(ValueError, match=message):
+        read_targets(np.eye(3), {2: 1, 3: 1})
 
 
 # -- padding ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ __all__ = [
     "check_width",
     "fill_ancestors",
     "known_names",
+    "leaves_hint",
     "missing_ancestors",
     "warn_ancestors",
 ]
@@ -102,17 +103,22 @@ def check_width(n_columns, hierarchy):
     """Raise unless a hierarchy has one label per column."""
     if hierarchy.n_labels == n_columns:
         return
-    hint = "Give one column per label, in this order, or a DataFrame to match columns"
-    hint += " by name."
-    if n_columns == len(hierarchy.leaves):
-        leaves = [hierarchy.labels[i] for i in hierarchy.leaves]
-        hint += (
-            f" If the columns are its {len(leaves)} leaves, say in which order: "
-            f"pd.DataFrame(Y, columns=[{name_list(leaves)}]) gets the ancestors added."
-        )
     raise ValueError(
         f"Y has {n_columns} columns, but the hierarchy has {hierarchy.n_labels} "
-        f"labels: {name_list(hierarchy.labels)}. {hint}"
+        f"labels: {name_list(hierarchy.labels)}. Give one column per label, in this "
+        f"order, or a DataFrame to match columns by name."
+        f"{leaves_hint(n_columns, hierarchy)}"
+    )
+
+
+def leaves_hint(n_columns, hierarchy):
+    """Return what to do where columns may be the leaves of a hierarchy, else ""."""
+    if n_columns != len(hierarchy.leaves):
+        return ""
+    leaves = name_list(hierarchy.labels[i] for i in hierarchy.leaves)
+    return (
+        f" If the columns are its {n_columns} leaves, say in which order: "
+        f"pd.DataFrame(Y, columns=[{leaves}]) gets the ancestors added."
     )
 
 

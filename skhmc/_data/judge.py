@@ -16,7 +16,7 @@ from skhmc._utils.kinds import is_matrix
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["DirectionJudge", "judge_direction", "other_reading"]
+__all__ = ["DirectionJudge", "judge_hierarchy", "other_reading"]
 
 # Closed labels. Upside down, the other direction is hardly ever violated (annotators
 # err), the given one in a tenth of the cases at least: on 21 real data sets turned
@@ -65,7 +65,7 @@ class DirectionJudge:
         self.n_contrary_rows = 0  # that have one without
         self.n_rows = 0  # that have a label of any edge
         self.n_positives = np.zeros(n_labels, dtype=np.intp)
-        self._example = None
+        self.example = None
 
     def read(self, Y, first_row=0):
         """Count the rows of Y, which begin at ``first_row`` of the whole.
@@ -93,9 +93,9 @@ class DirectionJudge:
         self.n_contrary_rows += int((child_only > 0).sum())
         self.n_rows += int((on @ (self._n_parents + self._n_children) > 0).sum())
         self.n_positives += np.bincount(on.indices, minlength=on.shape[1])
-        if self._example is None and child_only.any():
+        if self.example is None and child_only.any():
             row = int(np.argmax(child_only))
-            self._example = (*self._lone_child(Y[[row]]), first_row + row)
+            self.example = (*self._lone_child(Y[[row]]), first_row + row)
 
     def _lone_child(self, row):
         """Return the names of a child and its parent that a row does not have."""
@@ -115,13 +115,23 @@ class DirectionJudge:
 
     def is_contradicted(self):
         """Tell whether Y is closed against the edges, and not along them."""
-        both, child, parent = self.n_both, self.n_child_only, self.n_parent_only
-        n_rows = min(self.n_linked_rows, self.n_contrary_rows)
-        if min(both, child) < MIN_CASES or n_rows < MIN_ROWS:
+        if not (self.is_violated() and self._is_linked()):
             return False
-        violated = child / (child + both)
-        violated_reversed = parent / (parent + both)
-        return violated >= OFTEN and violated_reversed <= HARDLY
+        return self.n_parent_only <= HARDLY * (self.n_parent_only + self.n_both)
+
+    def is_violated(self):
+        """Tell whether labels often stand without a parent."""
+        few = self.n_child_only < MIN_CASES or self.n_contrary_rows < MIN_ROWS
+        return not few and self.n_child_only >= OFTEN * (
+            self.n_child_only + self.n_both
+        )
+
+    def is_obeyed(self):
+        """Tell whether labels stand beside their parents, without an exception."""
+        return self._is_linked() and not self.n_child_only
+
+    def _is_linked(self):
+        return self.n_both >= MIN_CASES and self.n_linked_rows >= MIN_ROWS
 
     def is_at_roots(self):
         """Tell whether labels without ancestors stand where the other end should be."""
@@ -151,7 +161,7 @@ class DirectionJudge:
     # -- what is said ------------------------------------------------------------------
 
     def _warn_contradicted(self):
-        lower, upper, row = self._example
+        lower, upper, row = self.example
         n_child, n_parent = self.n_child_only, self.n_parent_only
         warn_of_input(
             f"Y contradicts the direction of the hierarchy, which is perhaps upside "
@@ -188,8 +198,11 @@ class DirectionJudge:
         )
 
 
-def judge_direction(Y, hierarchy, source):
-    """Warn where labels speak for the other direction of a hierarchy's edges.
+def judge_hierarchy(Y, hierarchy, source):
+    """Warn where labels speak for another reading of a hierarchy.
+
+    That is the other direction of its edges or, where integers number the columns, the
+    same numbers from 1.
 
     Parameters
     ----------
@@ -202,7 +215,37 @@ def judge_direction(Y, hierarchy, source):
     """
     judge = DirectionJudge(hierarchy, source)
     judge.read(Y)
+    if _may_count_from_1(hierarchy, source):
+        one_lower = [(p - 1, c - 1) for p, c in hierarchy.edges.tolist()]
+        other = DirectionJudge(Hierarchy(hierarchy.labels, one_lower), source)
+        other.read(Y)
+        if judge.is_violated() and other.is_obeyed():
+            _warn_numbers(judge, other)
+            return
     judge.warn()
+
+
+def _may_count_from_1(hierarchy, source):
+    """Tell whether integers that number the columns may begin at 1: 0 has no edge."""
+    named = isinstance(source, Hierarchy) or is_matrix(source)
+    if named or not len(hierarchy.edges) or hierarchy.edges.min() == 0:
+        return False
+    return hierarchy.labels == tuple(range(hierarchy.n_labels))
+
+
+def _warn_numbers(judge, other):
+    lower, upper, row = judge.example
+    n_labels = judge.hierarchy.n_labels
+    warn_of_input(
+        f"The labels of the hierarchy are read as numbers of the columns from 0, and "
+        f"are perhaps numbers from 1. As given, in {judge.n_child_only} of "
+        f"{judge.n_child_only + judge.n_both} cases a label stands without a parent, "
+        f"such as {lower!r} without {upper!r} in row {row}; counted from 1 it would be "
+        f"0 of {other.n_both} cases. If they are, pass Hierarchy.build(hierarchy, "
+        f"labels=range(1, {n_labels + 1})), else close Y with "
+        f"skhmc.coherence.close_upward to silence this.",
+        HierarchyWarning,
+    )
 
 
 def other_reading(source):

@@ -18,10 +18,11 @@ from skhmc._data.columns import (
     check_width,
     fill_ancestors,
     known_names,
+    leaves_hint,
     missing_ancestors,
     warn_ancestors,
 )
-from skhmc._data.judge import DirectionJudge, judge_direction
+from skhmc._data.judge import DirectionJudge, judge_hierarchy
 from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
@@ -125,8 +126,10 @@ def match_columns(source, names, n_labels):
         if outside:
             raise ValueError(
                 f"The hierarchy has the labels {name_list(outside)}, which are no "
-                f"positions of the {n_labels} columns. Give a column for each, or "
-                f"leave them out of the hierarchy."
+                f"positions of the {n_labels} columns, 0 to {n_labels - 1}. Give a "
+                f"column for each, or leave them out of the hierarchy; if numbers are "
+                f"names, pass Hierarchy.build(source, labels=[names in the order of "
+                f"the columns])."
             )
         return Hierarchy.build(source, range(n_labels))  # in no edge: a root
     raise ValueError(
@@ -306,7 +309,7 @@ def _read_indicators(y, names, source, classes, warn):
         if warn:
             warn_ancestors(added, hierarchy)
     else:
-        judge_direction(Y, hierarchy, source)
+        judge_hierarchy(Y, hierarchy, source)
     return replace(_close(Y, hierarchy, warn), added=tuple(added))
 
 
@@ -368,7 +371,7 @@ def _read_label_sets(rows, source, classes, partial):
     else:
         hierarchy = Hierarchy.build(source)
     Y = _set_indicators(rows, hierarchy, "y")
-    judge_direction(Y, hierarchy, source)
+    judge_hierarchy(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
 
 
@@ -418,7 +421,7 @@ def _read_classes(y, source, classes, partial):
     shape = (len(y), hierarchy.n_labels)
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
-    judge_direction(Y, hierarchy, source)
+    judge_hierarchy(Y, hierarchy, source)
     Y = close_upward(Y, hierarchy)
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
@@ -550,7 +553,7 @@ def align(hierarchy, *, names=None, **arrays):
     read = [columns[argument] for argument in arrays]
     _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
     if "y_true" in columns:
-        judge_direction(columns["y_true"], hierarchy, source)
+        judge_hierarchy(columns["y_true"], hierarchy, source)
     return hierarchy, *read
 
 
@@ -659,6 +662,7 @@ def _check_shapes(arrays, hierarchy):
                 f"{argument} has {Y.shape[1]} columns, expected {hierarchy.n_labels}, "
                 f"one per label of the hierarchy ({name_list(hierarchy.labels)}). Pass "
                 f"the hierarchy of exactly these columns, see Hierarchy.subset."
+                f"{leaves_hint(Y.shape[1], hierarchy)}"
             )
         if Y.shape[0] != n_samples:
             raise ValueError(

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.judge import judge_direction
+from skhmc._data.judge import judge_hierarchy
 from skhmc._data.padding import is_padding, without_padding
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import read_before
@@ -217,7 +217,7 @@ class HierarchicalLabelBinarizer(
         parts = (np.ones(len(positions), np.int64), positions, starts)
         Y = sp.csr_matrix(parts, (len(rows), self.hierarchy_.n_labels))
         if self.hierarchy is not None:
-            judge_direction(Y, self.hierarchy_, self.hierarchy)
+            judge_hierarchy(Y, self.hierarchy_, self.hierarchy)
         if self.closed:
             Y = close_upward(Y, self.hierarchy_)
         return Y if self.sparse_output else Y.toarray()

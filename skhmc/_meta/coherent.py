@@ -206,7 +206,8 @@ class CoherentClassifier(
             RULES[self.coherence].check(targets.hierarchy)
         if targets.classes is not None:  # they exclude each other: the estimator's task
             self.strategy_ = None
-            self.estimator_ = self._fit_classes(X, targets, params)
+            with read_before():
+                self.estimator_ = self._fit_classes(X, targets, params)
         else:
             if np.ndim(params.get("sample_weight", 1)) == 2:
                 weights = np.asarray(match_weight(params["sample_weight"], y))
@@ -222,7 +223,8 @@ class CoherentClassifier(
                 warn_constant(positive, known, few, names, priors=True, few=few)
                 self._learnt = np.flatnonzero(~few)
             self.strategy_ = self._chosen_strategy()
-            self.estimator_ = self._fit_labels(X, targets, params)
+            with read_before():
+                self.estimator_ = self._fit_labels(X, targets, params)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
         self.classes_ = targets.output_classes
@@ -248,7 +250,6 @@ class CoherentClassifier(
             return self.strategy
         return "native" if takes_many_labels(self.estimator) else "per_label"
 
-    @read_before()
     def _fit_classes(self, X, targets, params):
         """Return the estimator fitted to one label per sample; None if there is one."""
         classes = targets.classes
@@ -266,7 +267,6 @@ class CoherentClassifier(
         positive, known = label_counts(Y, counted)
         return np.minimum(positive, known - positive) < self.min_positives
 
-    @read_before()
     def _fit_labels(self, X, targets, params):
         """Return the estimator fitted to the labels that it can learn; None without."""
         if not len(self._learnt):

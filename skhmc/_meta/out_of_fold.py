@@ -96,8 +96,12 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
     return np.concatenate([test for _, test in splits]), np.concatenate(parts)
 
 
-@read_before()  # also in another process
-def _fit_and_predict(estimator, X, y, Y, train, test, params):
+def _fit_and_predict(*arguments):
+    with read_before():  # also in another process
+        return _proba_of_test(*arguments)
+
+
+def _proba_of_test(estimator, X, y, Y, train, test, params):
     X_train = _safe_indexing(X, train)
     X_test = _safe_indexing(X, test)
     y_train = _safe_indexing(y, train)

@@ -149,7 +149,6 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
             check_sample_shape(name, X.shape[1:], self._sample_shape)
         return X
 
-    @read_before()  # the hold-out is scored after every epoch
     def _learn(self, X, targets, weight, former, partial=False):
         """Plan, train, keep: from checked data to a fitted estimator.
 
@@ -159,7 +158,8 @@ class NetworkHMC(PrefixedParams, TopKMixin, ClassifierMixin, BaseEstimator):
         if former is not None:
             self._check_same_labels(targets)
         settings, problem, parts = self._plan(X, targets, weight, former, partial)
-        trained = train(parts, problem, settings)
+        with read_before():  # the hold-out, which is scored after every epoch
+            trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
 
     def _plan(self, X, targets, weight, former=None, partial=False):

@@ -41,7 +41,8 @@ _READ_BEFORE = ContextVar("read_before", default=False)
 def read_before() -> Iterator[None]:
     """Keep quiet while labels are read again: one call of the user warns once.
 
-    Of what ``warn_of_input`` says. A context, or a decorator of functions.
+    Of what ``warn_of_input`` says. Not as a decorator, whose frame would seem to be the
+    user's line.
     """
     token = _READ_BEFORE.set(True)
     try:

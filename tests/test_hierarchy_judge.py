@@ -405,6 +405,16 @@ def test_missing_ancestors_in_metrics_and_splitters():
     assert len(list(splitter.split(X, ONLY))) == 3
 
 
+def test_edges_that_can_be_read_once_only():
+    edges = [("root", "A"), ("root", "B"), ("A", "A1"), ("A", "A2")]
+    with pytest.warns(UserWarning, match=ADDED):
+        assert read_targets(ONLY, iter(edges)).hierarchy == Hierarchy.build(
+            RIGHT, ORDER
+        )
+    assert hierarchical_f1_score(ONLY, FRAME, iter(edges)) == 1
+    assert hierarchical_f1_score(FULL, [[x] for x in LEAVES], iter(edges)) == 1
+
+
 def test_columns_that_may_be_leaves_have_to_be_named():
     message = (
         r"its 3 leaves, say in which order: pd.DataFrame\(Y, columns=\['B', 'A1', "

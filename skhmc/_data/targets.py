@@ -6,7 +6,7 @@ it upward; :func:`align` reads several arrays that a metric compares, and brings
 columns into one order.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -277,6 +277,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    source = _held(source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = _read_container(y)
@@ -311,6 +312,11 @@ def _read_indicators(y, names, source, classes, warn):
     else:
         judge_hierarchy(Y, hierarchy, source)
     return replace(_close(Y, hierarchy, warn), added=tuple(added))
+
+
+def _held(source):
+    """Return a hierarchy that can be read again: an iterator becomes a list."""
+    return list(source) if isinstance(source, Iterator) else source
 
 
 def _n_labels_said(y, source, classes):
@@ -534,6 +540,7 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
+    hierarchy = _held(hierarchy)
     if names is None:
         names = _first_names(hierarchy, arrays)
     n_labels = _number_of_labels(hierarchy, names, arrays)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from skhmc._networks.hcal import HCALClassifier
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
+    from skhmc._utils.warnings import HierarchyWarning
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,7 @@ _ON_DEMAND = {
     "CoherentClassifier": "skhmc._meta.coherent",
     "HCALClassifier": "skhmc._networks.hcal",
     "HierarchicalThresholdClassifier": "skhmc._meta.threshold",
+    "HierarchyWarning": "skhmc._utils.warnings",
     "HyperbolicHMC": "skhmc._networks.hyperbolic",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
@@ -29,6 +31,7 @@ __all__ = [
     "HCALClassifier",
     "HierarchicalThresholdClassifier",
     "Hierarchy",
+    "HierarchyWarning",
     "HyperbolicHMC",
     "MaxConstraintClassifier",
     "__version__",

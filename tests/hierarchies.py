@@ -1,9 +1,13 @@
 """Random hierarchies for property tests."""
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from skhmc import Hierarchy
+
+# labels drawn one by one, not closed, may speak for either direction by chance
+random_labels = pytest.mark.filterwarnings("ignore::skhmc.HierarchyWarning")
 
 
 def random_hierarchy(n_labels, seed, max_parents=1, root_rate=0.2):

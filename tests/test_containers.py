@@ -366,8 +366,8 @@ def test_prototypes():
             "y_pred holds labels that the hierarchy does not have: 'cow'",
         ),
         (
-            lambda: hierarchical_f1_score([["a", np.nan]], PREDICTED[:1], H),
-            "y_true holds labels that the hierarchy does not have: nan",
+            lambda: hierarchical_f1_score([["a", 7.5]], PREDICTED[:1], H),
+            "y_true holds labels that the hierarchy does not have: 7.5",
         ),
         (
             lambda: hierarchical_f1_score(names_of(TRUE)[:3], PREDICTED, H),

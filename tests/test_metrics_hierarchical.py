@@ -14,7 +14,7 @@ from skhmc.metrics import (
     hierarchical_precision_score,
     hierarchical_recall_score,
 )
-from tests.hierarchies import hierarchies
+from tests.hierarchies import hierarchies, random_labels
 
 SEEDS = st.integers(0, 2**32 - 1)
 AVERAGES = ["micro", "samples", "macro"]
@@ -67,6 +67,7 @@ def test_kiritchenko_prefers_the_near_miss():
     )
 
 
+@random_labels
 @settings(max_examples=60, deadline=None)
 @given(
     hierarchies(),
@@ -93,6 +94,7 @@ def test_against_scikit_learn(h, seed, pair, average, zero_division, weighted):
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
+@random_labels
 @settings(max_examples=40, deadline=None)
 @given(hierarchies(), SEEDS, st.sampled_from(AVERAGES))
 def test_properties(h, seed, average):
@@ -120,6 +122,7 @@ def test_properties(h, seed, average):
     assert mixed == pytest.approx(score)
 
 
+@random_labels
 @settings(max_examples=40, deadline=None)
 @given(hierarchies(), SEEDS, st.sampled_from(AVERAGES))
 def test_unknown_cells_do_not_count(h, seed, average):

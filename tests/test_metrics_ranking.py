@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward
 from skhmc.metrics import _ranking, au_prc_score
-from tests.hierarchies import hierarchies
+from tests.hierarchies import hierarchies, random_labels
 
 SEEDS = st.integers(0, 2**32 - 1)
 AVERAGES = ["micro", "macro", "weighted"]
@@ -74,6 +74,7 @@ def test_ties_are_one_step():
     assert au_prc_score([[1, 0]], [[0.5, 0.5]]) == 0.5
 
 
+@random_labels
 @settings(max_examples=60, deadline=None)
 @given(hierarchies(), SEEDS, st.sampled_from(AVERAGES), st.booleans(), st.booleans())
 def test_against_scikit_learn(h, seed, average, unknown, weighted):
@@ -91,6 +92,7 @@ def test_against_scikit_learn(h, seed, average, unknown, weighted):
     np.testing.assert_equal(quiet(T, (S * 5).astype(int), **options), got)
 
 
+@random_labels
 @settings(max_examples=30, deadline=None)
 @given(hierarchies(), SEEDS, st.sampled_from(AVERAGES))
 def test_properties(h, seed, average):

@@ -203,7 +203,10 @@ def test_inputs_are_left_alone():
         ((Y, DAG, {"exclude": ["z"]}), "does not have: 'z'. It has 'a', 'b'"),
         ((Y, DAG, {"exclude": Y[0] > 2}), "does not have: False"),
         ((Y, DAG, {"exclude": NAMES}), "leaves none of the 6 labels"),
-        ((pd.DataFrame(Y), DAG, {}), "Only in Y: 0, 1, 2.*Only in the hierarchy: 'a'"),
+        (
+            (pd.DataFrame(Y, columns=[*"uvwxyz"]), DAG, {}),
+            "Only in Y: 'u', 'v', 'w'.*Only in the hierarchy: 'a'",
+        ),
     ],
 )
 def test_messages(arguments, message):

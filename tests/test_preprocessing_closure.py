@@ -14,13 +14,14 @@ from sklearn.exceptions import NotFittedError
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward, most_specific
 from skhmc.preprocessing import AncestorClosure
-from tests.hierarchies import hierarchies
+from tests.hierarchies import hierarchies, random_labels
 
 H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})  # mammal, cat, dog
 OPEN = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]])
 CLOSED = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
 
 
+@random_labels
 @given(hierarchies(), st.integers(0, 2**32 - 1), st.booleans())
 def test_it_is_the_functions(h, seed, sparse):
     Y = np.random.default_rng(seed).choice([0, 1, np.nan], (5, h.n_labels))

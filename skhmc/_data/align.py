@@ -2,6 +2,13 @@
 
 import numpy as np
 
+from skhmc._data.columns import (
+    fill_ancestors,
+    known_names,
+    leaves_hint,
+    missing_ancestors,
+)
+from skhmc._data.judge import judge_hierarchy
 from skhmc._data.targets import (
     as_label_sets,
     is_frame,
@@ -11,7 +18,7 @@ from skhmc._data.targets import (
     to_floats,
 )
 from skhmc._utils.kinds import repeatable
-from skhmc._utils.messages import name_list
+from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["align"]
@@ -53,8 +60,7 @@ def align(hierarchy, *, names=None, **arrays):
     """
     hierarchy = repeatable(hierarchy)
     if names is None:
-        frames = (list(Y.columns) for Y in arrays.values() if is_frame(Y))
-        names = next(frames, None)
+        names = _first_names(hierarchy, arrays)
     n_labels = _number_of_labels(hierarchy, names, arrays)
     rows = {}
     columns = {}
@@ -63,15 +69,34 @@ def align(hierarchy, *, names=None, **arrays):
         if argument in LABEL_ARGUMENTS:
             sets = as_label_sets(Y, n_labels)
         if sets is None:
-            columns[argument] = _as_array(Y, names, argument)
+            columns[argument] = _as_array(Y, names, argument, hierarchy)
         else:
             rows[argument] = sets
-    hierarchy = _order_of_columns(hierarchy, names, rows, columns)
+    source = hierarchy
+    hierarchy = _order_of_columns(source, names, rows, columns)
     for argument, sets in rows.items():
         columns[argument] = set_indicators(sets, hierarchy, argument)
     read = [columns[argument] for argument in arrays]
     _check_shapes(dict(zip(arrays, read, strict=True)), hierarchy)
+    if "y_true" in columns:
+        judge_hierarchy(columns["y_true"], hierarchy, source)
     return hierarchy, *read
+
+
+def _first_names(hierarchy, arrays):
+    """Return the names of the columns of the first DataFrame that has names."""
+    for argument, Y in arrays.items():
+        names = _own_names(Y, hierarchy)
+        if names is not None:
+            above = argument in LABEL_ARGUMENTS
+            return [*names, *(missing_ancestors(names, hierarchy) if above else ())]
+    return None
+
+
+def _own_names(Y, hierarchy):
+    if not is_frame(Y):
+        return None
+    return known_names([plain(column) for column in Y.columns], hierarchy)
 
 
 def _number_of_labels(hierarchy, names, arrays):
@@ -108,10 +133,11 @@ def _order_of_columns(hierarchy, names, rows, columns):
     return Hierarchy.build(hierarchy)
 
 
-def _as_array(Y, names, argument):
+def _as_array(Y, names, argument, hierarchy):
     """Return numbers with 2 dimensions; columns that have names in their order."""
     try:
-        Y, own_names = read_container(Y)
+        own_names = _own_names(Y, hierarchy)
+        Y, _ = read_container(Y)
         if Y.dtype == object:
             Y = to_floats(Y)
     except (TypeError, ValueError):  # text, or rows of different lengths
@@ -127,6 +153,11 @@ def _as_array(Y, names, argument):
         )
     if own_names is None:
         return Y
+    if argument in LABEL_ARGUMENTS:
+        added = missing_ancestors(own_names, hierarchy)
+        if added:
+            own_names = [*own_names, *added]
+            Y = fill_ancestors(Y, Hierarchy.build(hierarchy, own_names))
     return np.asarray(Y[:, _find_columns(own_names, names, argument)], np.float64)
 
 
@@ -153,6 +184,7 @@ def _check_shapes(arrays, hierarchy):
                 f"{argument} has {Y.shape[1]} columns, expected {hierarchy.n_labels}, "
                 f"one per label of the hierarchy ({name_list(hierarchy.labels)}). Pass "
                 f"the hierarchy of exactly these columns, see Hierarchy.subset."
+                f"{leaves_hint(Y.shape[1], hierarchy)}"
             )
         if Y.shape[0] != n_samples:
             raise ValueError(

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from skhmc._data.align import align
 from skhmc._data.targets import are_label_sets, is_frame
 from skhmc._utils.messages import name_list, plain
+from skhmc._utils.warnings import read_before
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -166,4 +167,5 @@ def match_labels(estimator, hierarchy, y, response):
         return hierarchy, None, response
     if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
         names = given  # the numbers that fit gave to columns
-    return align(hierarchy, names=names, y_true=y, y_pred=response)
+    with read_before():  # by the metric, in the end
+        return align(hierarchy, names=names, y_true=y, y_pred=response)

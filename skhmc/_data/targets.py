@@ -14,6 +14,15 @@ import scipy.sparse as sp
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skhmc._data.columns import (
+    check_width,
+    fill_ancestors,
+    known_names,
+    missing_ancestors,
+    warn_ancestors,
+)
+from skhmc._data.judge import DirectionJudge, judge_hierarchy
+from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix, repeatable
@@ -125,17 +134,18 @@ def match_columns(source, names, n_labels):
 
 
 def _check_positions(labels, n_labels):
-    """Raise where integers cannot be positions of columns, or may be counted from 1."""
+    """Raise where integers cannot be positions of columns.
+
+    Those from 1 up to one less than there are columns may be positions; whether they
+    are counted from 1 is then for the labels to say, see ``skhmc._data.judge``.
+    """
     outside = [x for x in labels if not 0 <= x < n_labels]
-    first, last = min(labels, default=0), max(labels, default=0)
-    from_1 = first == 1 and last == len(labels)
-    if from_1 and last in (n_labels, n_labels - 1):
-        second = f"; where it is the second, labels=range({n_labels})"
+    if outside == [n_labels] and min(labels) == 1:
         raise ValueError(
-            f"The labels of the hierarchy are 1 to {last}, and the {n_labels} columns, "
-            f"which have no names, are counted from 0. Where label 1 is the first "
-            f"column, pass Hierarchy.build(source, labels=range(1, {n_labels + 1}))"
-            f"{second if last < n_labels else ''}."
+            f"The labels of the hierarchy are 1 to {n_labels}, and the {n_labels} "
+            f"columns, which have no names, are counted from 0. Where label 1 is the "
+            f"first column, pass Hierarchy.build(source, labels=range(1, "
+            f"{n_labels + 1}))."
         )
     if outside:
         raise ValueError(
@@ -199,13 +209,14 @@ def as_label_sets(y, n_labels=None):
     Returns
     -------
     list of list, or None
+        Without names that are empty or missing, which only make rows equally long.
     """
     if are_label_sets(y, n_labels):
-        return [list(row) for row in y]
+        return without_padding([list(row) for row in y])
     one_each = not isinstance(y, str) and not is_frame(y) and not sp.issparse(y)
     if one_each and hasattr(y, "__len__") and len(y) and getattr(y, "ndim", 1) == 1:
         if all(isinstance(name, str) for name in y):
-            return [[name] for name in y]
+            return without_padding([[name] for name in y])
     return None
 
 
@@ -230,6 +241,7 @@ class Targets:
     hierarchy: Hierarchy
     classes: np.ndarray | None = None
     codes: np.ndarray | None = None
+    added: tuple = ()  # labels at the end of the columns, which a DataFrame had not
 
     @property
     def label_names(self):
@@ -254,6 +266,9 @@ def read_targets(
 ):
     """Read ``y`` in any accepted form.
 
+    A DataFrame may lack labels that are ancestors of its columns: they are added behind
+    these, in the order of the hierarchy.
+
     Parameters
     ----------
     y : array-like or sparse matrix
@@ -262,7 +277,7 @@ def read_targets(
     source : hierarchy-like or None
         What :meth:`Hierarchy.build` takes; None is flat.
     warn : bool, default=True
-        Whether to warn when indicators are not closed upward.
+        Whether to warn when indicators are not closed upward, or columns are added.
     classes : array-like or None
         What there is: names of label sets, classes of one label per sample, or a list
         of ``[0, 1]`` for indicators. None is what y holds.
@@ -282,29 +297,37 @@ def read_targets(
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = read_container(y)
+    names = known_names(names, source)
     if indicators:
         _check_is_table(y)
-    in_file = names is None and is_in_file(y)
     if names is None and not indicators and _is_column_of_classes(y):
         y = column_or_1d(y, warn=True)
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
+    return _read_indicators(y, names, source, classes, warn)
+
+
+def _read_indicators(y, names, source, classes, warn):
     if y.ndim != 2 or not y.shape[1]:
         raise ValueError(
             f"Expected y of shape (n_samples, n_labels) with at least one label, or "
             f"(n_samples,), got shape {y.shape}."
         )
     _check_binary_classes(classes, y.shape[1])
+    added = missing_ancestors(names, source)
+    names = None if names is None else [*names, *added]
     hierarchy = match_columns(source, names, y.shape[1])
-    if hierarchy.n_labels != y.shape[1]:
-        raise ValueError(
-            f"Y has {y.shape[1]} columns, but the hierarchy has {hierarchy.n_labels} "
-            f"labels: {name_list(hierarchy.labels)}. Give one column per label, in "
-            f"this order, or a DataFrame to match columns by name."
-        )
-    if in_file:
-        return _read_file(y, hierarchy, warn)
-    return _close(_check_indicators(y, hierarchy), hierarchy, warn)
+    check_width(y.shape[1] + len(added), hierarchy)
+    if names is None and is_in_file(y):
+        return _read_file(y, hierarchy, warn, source)
+    Y = _check_indicators(y, hierarchy)
+    if added:
+        Y = fill_ancestors(Y, hierarchy)
+        if warn:
+            warn_ancestors(added, hierarchy)
+    else:
+        judge_hierarchy(Y, hierarchy, source)
+    return replace(_close(Y, hierarchy, warn), added=tuple(added))
 
 
 def _n_labels_said(y, source, classes):
@@ -344,6 +367,7 @@ def _check_binary_classes(classes, n_labels):
 
 
 def _read_label_sets(rows, source, classes, partial):
+    rows = without_padding([list(row) for row in rows])
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)
     if source is None and classes is not None:
@@ -364,6 +388,7 @@ def _read_label_sets(rows, source, classes, partial):
     else:
         hierarchy = Hierarchy.build(source)
     Y = set_indicators(rows, hierarchy, "y")
+    judge_hierarchy(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
 
 
@@ -417,6 +442,7 @@ def _read_classes(y, source, classes, partial):
     shape = (len(y), hierarchy.n_labels)
     ones = np.ones(len(y), np.float32)
     Y = sp.csr_matrix((ones, positions[codes], np.arange(len(y) + 1)), shape)
+    judge_hierarchy(Y, hierarchy, source)
     Y = close_upward(Y, hierarchy)
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
@@ -452,18 +478,21 @@ def _close(Y, hierarchy, warn):
     return Targets(closed, hierarchy)
 
 
-def _read_file(Y, hierarchy, warn):
+def _read_file(Y, hierarchy, warn, source):
     """Check and close indicators that lie in a file; keep them as a CSR matrix."""
     parts = []
     n_added = 0
     example = None
+    judge = DirectionJudge(hierarchy, source)
     for rows in row_blocks(Y):
         block = _check_indicators(Y[rows], hierarchy)
+        judge.read(block, rows.start)
         closed, n, found = _closed(block, hierarchy, warn)
         parts.append(sp.csr_matrix(closed))
         if n and not n_added:
             example = (*found[:2], found[2] + rows.start)
         n_added += n
+    judge.warn()
     if n_added:
         _warn_added(n_added, example)
     return Targets(sp.vstack(parts, "csr"), hierarchy)

@@ -32,6 +32,7 @@ from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
 from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
@@ -218,7 +219,8 @@ class CoherentClassifier(
         if targets.classes is not None:  # they exclude each other: the estimator's task
             check_can_stop(self.threshold, targets.hierarchy)
             self.strategy_ = None
-            self.estimator_ = self._fit_classes(X, targets, params)
+            with read_before():
+                self.estimator_ = self._fit_classes(X, targets, params)
         else:
             if np.ndim(params.get("sample_weight", 1)) == 2:
                 weights = np.asarray(match_weight(params["sample_weight"], y))
@@ -234,7 +236,8 @@ class CoherentClassifier(
                 warn_constant(positive, known, few, names, priors=True, few=few)
                 self._learnt = np.flatnonzero(~few)
             self.strategy_ = self._chosen_strategy()
-            self.estimator_ = self._fit_labels(X, targets, params)
+            with read_before():
+                self.estimator_ = self._fit_labels(X, targets, params)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
         self.classes_ = targets.output_classes

@@ -209,7 +209,9 @@ def _closed_y(y, targets, source):
         return _integers(targets.Y)
     Y = _as_array(targets.Y)
     if hasattr(y, "iloc"):
-        return type(y)(Y, index=y.index, columns=y.columns)
+        names = list(targets.hierarchy.labels)
+        same = list(y.columns) == names
+        return type(y)(Y, index=y.index, columns=y.columns if same else names)
     return Y
 
 

@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_scores
+from skhmc._utils.warnings import read_before
 from skhmc.model_selection import MultilabelStratifiedKFold
 
 __all__ = ["out_of_fold", "positive_proba", "read_cv"]
@@ -95,7 +96,12 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
     return np.concatenate([test for _, test in splits]), np.concatenate(parts)
 
 
-def _fit_and_predict(estimator, X, y, Y, train, test, params):
+def _fit_and_predict(*arguments):
+    with read_before():  # also in another process
+        return _proba_of_test(*arguments)
+
+
+def _proba_of_test(estimator, X, y, Y, train, test, params):
     X_train = _safe_indexing(X, train)
     X_test = _safe_indexing(X, test)
     y_train = _safe_indexing(y, train)

@@ -41,7 +41,7 @@ from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import read_before, warn_user
 from skhmc.metrics import METRICS, metric_names
 
 __all__ = ["HierarchicalThresholdClassifier"]
@@ -225,6 +225,11 @@ class HierarchicalThresholdClassifier(
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = self._is_prefit() or is_frozen(self.estimator)
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
+        with read_before():
+            return self._fit_read(X, y, targets, sample_weight, params, fitted)
+
+    def _fit_read(self, X, y, targets, sample_weight, params, fitted):
+        """Tune the thresholds and fit the estimator to labels that were read."""
         routed = route_fit(self, sample_weight, params)
         params = routed.estimator.fit
         splits = self._split(X, y, targets, routed.splitter.split)

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.targets import read_targets
 from skhmc._data.weights import read_row_weights
+from skhmc._utils.warnings import read_before
 
 __all__ = ["subset_accuracy"]
 
@@ -30,7 +31,8 @@ def subset_accuracy(estimator, X, y, sample_weight):
             y = np.ravel(y).astype(object)
             return float(np.average(y == predicted, weights=sample_weight))
         return accuracy_score(y, predicted, sample_weight=sample_weight)
-    targets = read_targets(y, estimator.hierarchy_, warn=False)
+    with read_before():  # fit warned of the hierarchy
+        targets = read_targets(y, estimator.hierarchy_, warn=False)
     weight = read_row_weights(sample_weight, targets.Y.shape[0])
     if weight is not None and not weight.any():
         raise ValueError("Expected some positive sample weight, got only zeros.")

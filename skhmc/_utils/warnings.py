@@ -2,11 +2,22 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
-__all__ = ["warn_user"]
+__all__ = ["HierarchyWarning", "read_before", "warn_of_input", "warn_user"]
 
 OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
+
+
+class HierarchyWarning(UserWarning):
+    """A hierarchy is perhaps not the one that was meant.
+
+    Y contradicts the direction of its edges, say: the message has the numbers, both
+    readings, and the call that means the other one.
+    """
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
@@ -21,6 +32,29 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+_READ_BEFORE = ContextVar("read_before", default=False)
+
+
+@contextmanager
+def read_before() -> Iterator[None]:
+    """Keep quiet while labels are read again: one call of the user warns once.
+
+    Of what ``warn_of_input`` says. Not as a decorator, whose frame would seem to be the
+    user's line.
+    """
+    token = _READ_BEFORE.set(True)
+    try:
+        yield
+    finally:
+        _READ_BEFORE.reset(token)
+
+
+def warn_of_input(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of what the user handed over, unless it was read before."""
+    if not _READ_BEFORE.get():
+        warn_user(message, category)
 
 
 def _package_of(frame: FrameType) -> str:

@@ -15,8 +15,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skhmc._data.columns import warn_ancestors
 from skhmc._data.targets import Targets, as_label_sets, read_targets
 from skhmc._utils.kinds import repeatable
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
 
@@ -72,6 +74,8 @@ def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
             Y = np.empty(0, object)
     dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
     targets = read_targets(Y, hierarchy, warn=False, indicators=True)
+    if targets.added:
+        warn_ancestors(targets.added, targets.hierarchy)
     closed = targets.Y.astype(dtype if dtype.kind in "biuf" else np.float64)
     if sp.issparse(closed) and not sp.issparse(Y):  # what lies in a file
         closed = closed.toarray()
@@ -101,7 +105,10 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
-        return self.fit(Y).transform(Y)  # type: ignore[attr-defined]
+        self.fit(Y)  # type: ignore[attr-defined]
+        with read_before():
+            closed = self._close(Y)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", closed, Y, self)
 
     def transform(self, Y: Any) -> Any:
         """Close label indicators upward.
@@ -154,7 +161,8 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     A positive label makes every ancestor 1, also a known 0. A 0 makes unknown (NaN)
     descendants 0; what is then unknown stays NaN.
 
-    The columns of a DataFrame are matched by name. Columns without names stand in the
+    The columns of a DataFrame are matched by name; ancestors of them that have none are
+    added behind them, with a warning. Columns without names stand in the
     order of the hierarchy (integer labels number them), after ``fit`` in the order that
     was fitted, which is also that of the output. The output has the kind (dense or
     CSR) and the dtype of the input; ``set_output(transform="pandas")`` makes DataFrames
@@ -215,7 +223,9 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         ndarray or csr_matrix of shape (n_samples, n_labels)
             The most specific labels, whose closure is that of ``Y``.
         """
-        return most_specific(self._close(Y), self.hierarchy_)
+        with read_before():
+            closed = self._close(Y)
+        return most_specific(closed, self.hierarchy_)
 
     def _close(self, Y):
         check_is_fitted(self)
@@ -237,7 +247,9 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
             The names.
         """
         check_is_fitted(self)
-        if input_features is None and not hasattr(self, "feature_names_in_"):
+        named = hasattr(self, "feature_names_in_")
+        added = self.n_features_in_ < self.hierarchy_.n_labels
+        if added or (input_features is None and not named):
             return np.array([str(x) for x in self.hierarchy_.labels], dtype=object)
         return _check_feature_names_in(self, input_features)
 

@@ -11,7 +11,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._utils.messages import is_missing, name_list
+from skhmc._data.judge import judge_hierarchy
+from skhmc._data.padding import is_padding, without_padding
+from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import read_before
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._ancestor_closure import read_indicators
@@ -34,7 +37,7 @@ def _read_rows(y):
             f"{type(y).__name__}. Indicators need no binarizer (see AncestorClosure); "
             f"of one column of a DataFrame pass the Series."
         )
-    return [_read_row(row) for row in y]
+    return without_padding([_read_row(row) for row in y])
 
 
 def _are_indicators(y):
@@ -48,7 +51,7 @@ def _read_row(row):
     single = isinstance(row, str) or not isinstance(row, Iterable)
     row = [row] if single else list(row)
     for name in row:
-        if not isinstance(name, Hashable) or name is None or is_missing(name):
+        if not isinstance(name, Hashable) or (single and is_padding(name)):
             raise TypeError(
                 f"A label must be a name or a path, 'a/b' or ('a', 'b'), got {name!r}. "
                 f"Write a path as a string or tuple, and no label as an empty list."
@@ -223,6 +226,8 @@ class HierarchicalLabelBinarizer(
         starts = np.cumsum([0, *map(len, rows)])
         parts = (np.ones(len(positions), np.int64), positions, starts)
         Y = sp.csr_matrix(parts, (len(rows), self.hierarchy_.n_labels))
+        if self.hierarchy is not None:
+            judge_hierarchy(Y, self.hierarchy_, self.hierarchy)
         if self.closed:
             Y = close_upward(Y, self.hierarchy_)
         return Y if self.sparse_output else Y.toarray()
@@ -246,7 +251,8 @@ class HierarchicalLabelBinarizer(
             columns.
         """
         check_is_fitted(self)
-        closed, hierarchy = read_indicators(Y, self.hierarchy_, order=True)
+        with read_before():
+            closed, hierarchy = read_indicators(Y, self.hierarchy_, order=True)
         Y = sp.csr_matrix(most_specific(closed, hierarchy) == 1)
         Y.sort_indices()
         cuts = zip(Y.indptr[:-1], Y.indptr[1:], strict=True)

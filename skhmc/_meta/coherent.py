@@ -320,7 +320,7 @@ class CoherentClassifier(
         proba = self._proba(X, self.coherence)
         if self._one_class:
             codes = partial(proba.argmax, axis=1)
-            labels = self._class_labels
+            labels = self._class_labels()
             answer = self._answer_of_classes(labels, codes, lambda: proba)
         else:
             chosen = partial(self._above, proba)

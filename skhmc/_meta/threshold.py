@@ -404,7 +404,7 @@ class HierarchicalThresholdClassifier(
 
     def _answer_of_names(self, X):
         """Return the Answer of ``estimator_``, which may stop above the classes."""
-        labels = self._class_labels
+        labels = self._class_labels()
 
         def chosen():
             predicted = self.estimator_.predict(X)

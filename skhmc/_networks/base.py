@@ -340,7 +340,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
 
     def _answer_blocks(self, X):
         form, rule = self._scored()
-        labels = self._class_labels if self._one_class else None
+        labels = self._class_labels() if self._one_class else None
         options = {"threshold": self.threshold, "sparse": True}
 
         def answer(logits):

@@ -98,7 +98,6 @@ class AnswersMixin:
     def _one_class(self):
         return self.classes_.ndim == 1
 
-    @property
     def _class_labels(self):
         return ClassLabels(self.hierarchy_, self.classes_)
 
@@ -113,7 +112,7 @@ class AnswersMixin:
 
     def _predict_stops(self, X):
         """Return the deepest labels (n_samples,) that are probable enough."""
-        labels = self._class_labels
+        labels = self._class_labels()
         threshold = self.threshold
 
         def change(proba):
@@ -133,7 +132,7 @@ class AnswersMixin:
     def _answer_of_classes(self, labels, codes, proba):
         """Return an Answer about all labels from functions that speak of classes.
 
-        ``labels`` are ``_class_labels``. ``codes`` returns the predicted classes
+        ``labels`` are ``_class_labels()``. ``codes`` returns the predicted classes
         (n_samples,), by number, and ``proba`` their probabilities (n_samples,
         n_classes).
         """
@@ -184,7 +183,7 @@ class AnswersMixin:
         """Return Blocks of the probabilities of all labels."""
         blocks = self._proba_blocks(X)
         if self._one_class:
-            return blocks.map(self._class_labels.proba)
+            return blocks.map(self._class_labels().proba)
         return blocks
 
     def predict_label_proba(self, X: Any) -> np.ndarray:

@@ -10,11 +10,11 @@ from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
-    "check_width",
     "fill_ancestors",
     "known_names",
     "leaves_hint",
     "missing_ancestors",
+    "refuse_width",
     "warn_ancestors",
 ]
 
@@ -99,10 +99,8 @@ def _refuse_descendants(hierarchy, has_column, missing, source):
         )
 
 
-def check_width(n_columns, hierarchy):
-    """Raise unless a hierarchy has one label per column."""
-    if hierarchy.n_labels == n_columns:
-        return
+def refuse_width(n_columns, hierarchy):
+    """Raise where a hierarchy has other labels than one per column."""
     raise ValueError(
         f"Y has {n_columns} columns, but the hierarchy has {hierarchy.n_labels} "
         f"labels: {name_list(hierarchy.labels)}. Give one column per label, in this "

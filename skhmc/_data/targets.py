@@ -6,7 +6,7 @@ it upward; :func:`skhmc._data.align.align` reads several arrays that a metric co
 and brings their columns into one order.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +15,10 @@ from sklearn.utils import assert_all_finite, check_consistent_length, column_or_
 from sklearn.utils.multiclass import check_classification_targets
 
 from skhmc._data.columns import (
-    check_width,
     fill_ancestors,
     known_names,
     missing_ancestors,
+    refuse_width,
     warn_ancestors,
 )
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
@@ -116,7 +116,8 @@ def match_columns(source, names, n_labels):
     Hierarchy
         Perhaps of another size than ``n_labels``; callers say so in their own words.
     """
-    source = repeatable(source)
+    if isinstance(source, Iterator):
+        source = repeatable(source)
     if names is not None or source is None:
         labels = range(n_labels) if names is None else names
         return Hierarchy.build(source, labels=labels)
@@ -293,11 +294,13 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    source = repeatable(source)
+    if isinstance(source, Iterator):
+        source = repeatable(source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
     y, names = read_container(y)
-    names = known_names(names, source)
+    if names is not None:
+        names = known_names(names, source)
     if indicators:
         _check_is_table(y)
     if names is None and not indicators and _is_column_of_classes(y):
@@ -314,10 +317,7 @@ def _read_indicators(y, names, source, classes, warn):
             f"(n_samples,), got shape {y.shape}."
         )
     _check_binary_classes(classes, y.shape[1])
-    added = missing_ancestors(names, source)
-    names = None if names is None else [*names, *added]
-    hierarchy = match_columns(source, names, y.shape[1])
-    check_width(y.shape[1] + len(added), hierarchy)
+    hierarchy, added = _match(y, names, source)
     if names is None and is_in_file(y):
         return _read_file(y, hierarchy, warn, source)
     Y = _check_indicators(y, hierarchy)
@@ -325,9 +325,38 @@ def _read_indicators(y, names, source, classes, warn):
         Y = fill_ancestors(Y, hierarchy)
         if warn:
             warn_ancestors(added, hierarchy)
-    else:
+    closed, n_added, example = _closed(Y, hierarchy, warn)
+    beyond_doubt = warn and not n_added and _is_below_roots(Y, hierarchy)
+    if not added and not beyond_doubt:
         judge_hierarchy(Y, hierarchy, source)
-    return replace(_close(Y, hierarchy, warn), added=tuple(added))
+    if n_added:
+        _warn_added(n_added, example)
+    return Targets(closed, hierarchy, added=tuple(added))
+
+
+def _match(y, names, source):
+    """Return the hierarchy of the columns, and ancestors that have none, behind."""
+    added = []
+    if names is not None:
+        added = missing_ancestors(names, source)
+        names = [*names, *added]
+    hierarchy = match_columns(source, names, y.shape[1])
+    if hierarchy.n_labels != y.shape[1] + len(added):
+        refuse_width(y.shape[1], hierarchy)
+    return hierarchy, added
+
+
+def _is_below_roots(Y, hierarchy):
+    """Tell whether Y has some label below a root, or there is no edge to doubt.
+
+    If Y is closed as well, the label stands beside its parent, as it should.
+    """
+    if not len(hierarchy.edges):
+        return True
+    below = hierarchy.depth > 0
+    if sp.issparse(Y):
+        return bool((below[Y.indices] & (Y.data == 1)).any())
+    return bool((Y[:, below] == 1).any())
 
 
 def _n_labels_said(y, source, classes):

@@ -30,7 +30,6 @@ from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc._utils.messages import name_list
-from skhmc._utils.warnings import read_before
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
@@ -164,8 +163,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
         settings, problem, parts = self._plan(X, targets, weight, former, partial)
-        with read_before():  # the hold-out, which is scored after every epoch
-            trained = train(parts, problem, settings)
+        trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
 
     def _plan(self, X, targets, weight, former=None, partial=False):

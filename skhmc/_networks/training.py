@@ -30,7 +30,7 @@ from skhmc._networks.skorch_net import Net
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import read_before, warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
 from skhmc.nn.modules import MLPEncoder, initialise
@@ -326,7 +326,8 @@ class _HeldOutScore:
         blocks = Blocks(net.logits(self.dataset), len(self.dataset))
         response = blocks.map(self._respond).array()
         hierarchy = self.form.hierarchy_of_Y
-        return self.metric.measure(self.Y, response, hierarchy, self.weight)
+        with read_before():  # fit has warned of the hierarchy
+            return self.metric.measure(self.Y, response, hierarchy, self.weight)
 
     def _respond(self, logits):
         if self.metric.response == "predict":

@@ -420,6 +420,8 @@ def test_a_grid_search_over_what_is_handed_on(estimator):
     clf = build(estimator, hierarchy, encoder=Narrow, max_iter=8)
     eps = [1e-8, 1e8]  # the second learns nothing
     optimizers = [torch.optim.RMSprop, torch.optim.Adam]
+    # each of the three with both eps: the product of all four, 16 candidates, would
+    # show no more, since none of the three reads what another one is
     grids = [
         {"optimizer": optimizers, "optimizer__eps": eps},
         {"callbacks": [None, [Watcher]], "optimizer__eps": eps},

@@ -24,18 +24,10 @@ def subset_accuracy(estimator, X, y, sample_weight):
     """
     check_is_fitted(estimator, "classes_")
     if estimator.classes_.ndim == 1:
-        predicted = estimator.predict(X)
-        if predicted.dtype == object != estimator.classes_.dtype:
-            # it stopped at labels of another type than the classes, which no metric of
-            # scikit-learn compares
-            y = np.ravel(y).astype(object)
-            return float(np.average(y == predicted, weights=sample_weight))
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return _share_of_right_classes(estimator, X, y, sample_weight)
     with read_before():  # fit warned of the hierarchy
         targets = read_targets(y, estimator.hierarchy_, warn=False)
-    weight = read_row_weights(sample_weight, targets.Y.shape[0])
-    if weight is not None and not weight.any():
-        raise ValueError("Expected some positive sample weight, got only zeros.")
+    weight = _read_weight(sample_weight, targets.Y.shape[0])
     order = [estimator.hierarchy_.position(x) for x in targets.hierarchy.labels]
     check_consistent_length(X, targets.Y)
     n_samples = targets.Y.shape[0]
@@ -48,6 +40,25 @@ def subset_accuracy(estimator, X, y, sample_weight):
         part = X if step >= n_samples else _safe_indexing(X, rows)
         wrong.append(_differ(targets.Y[rows], estimator.predict(part)[:, order]))
     return float(np.average(~np.concatenate(wrong), weights=weight))
+
+
+def _share_of_right_classes(estimator, X, y, sample_weight):
+    predicted = estimator.predict(X)
+    weight = _read_weight(sample_weight, len(predicted))
+    if predicted.dtype == object != estimator.classes_.dtype:
+        # it stopped at labels of another type than the classes, which no metric of
+        # scikit-learn compares
+        right = np.ravel(y).astype(object) == predicted
+        return float(np.average(right, weights=weight))
+    return accuracy_score(y, predicted, sample_weight=weight)
+
+
+def _read_weight(sample_weight, n_samples):
+    """Return one weight per sample, some of them above 0, or None."""
+    weight = read_row_weights(sample_weight, n_samples)
+    if weight is not None and not weight.any():
+        raise ValueError("Expected some positive sample weight, got only zeros.")
+    return weight
 
 
 def _differ(Y, predicted):

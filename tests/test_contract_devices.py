@@ -39,6 +39,7 @@ for number, stored in enumerate(pickle.load(open("gpu.pkl", "rb"))):
 """
 
 
+@pytest.mark.slow
 def test_pickles_from_a_gpu_load_and_go_on_without_one(tmp_path):
     """All at once, since it takes two processes that import everything."""
     hierarchy, X, Y = task("many")

@@ -171,6 +171,7 @@ def fit_in_a_worker(clf, X, Y):
     return is_in_file(X), is_in_file(Y), clf.fit(X, Y).predict_proba(X)
 
 
+@pytest.mark.slow
 def test_the_files_of_joblib():
     hierarchy, X, Y = task("many")
     clfs = [build(estimator, hierarchy) for _, estimator in FAST]
@@ -308,12 +309,14 @@ limited = pytest.mark.skipif(sys.platform != "linux", reason="limits private mem
         ),
     ],
 )
+@pytest.mark.slow
 def test_features_need_no_memory(tmp_path, estimator):
     code = (LIMITED + X_IN_FILE).format(kind=type(estimator).__name__)
     assert run_python(code, tmp_path) == "(16384, 2)\n(16384, 2)"
 
 
 @limited
+@pytest.mark.slow
 def test_labels_need_no_more_memory_than_the_positive_ones(tmp_path):
     code = (LIMITED + Y_IN_FILE).format(kind="MaxConstraintClassifier")
     assert run_python(code, tmp_path) == "256 (16384, 4096)"

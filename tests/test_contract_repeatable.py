@@ -144,6 +144,7 @@ def test_two_threads_give_the_same_bits_as_one(estimator):
     check_two_jobs(estimator, "paths", "threading")
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one():
     """All estimators at once, since each new process imports everything."""
     for _, estimator in FAST:

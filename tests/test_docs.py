@@ -59,7 +59,19 @@ def test_code_blocks_run(page):
     run_blocks(blocks, page)
 
 
-@pytest.mark.parametrize("page", pages_with(PROMPT))
+# pages whose examples fit forests or several networks, for seconds
+LONG = ("coming_from_multioutput.rst", "thresholds.rst", "which_part.rst")
+
+
+def with_long_ones_apart(pages):
+    """Leave to ``make slow`` what takes seconds."""
+    return [
+        pytest.param(page, marks=pytest.mark.slow if page in LONG else ())
+        for page in pages
+    ]
+
+
+@pytest.mark.parametrize("page", with_long_ones_apart(pages_with(PROMPT)))
 def test_examples_print_what_is_shown(page):
     path = ROOT / "docs" / page
     test = doctest.DocTestParser().get_doctest(path.read_text(), {}, page, str(path), 0)

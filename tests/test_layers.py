@@ -172,7 +172,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"inspection"}
+    assert asking == {"_scoring", "inspection"}
     assert not wrong
 
 
@@ -240,6 +240,7 @@ def test_importing_does_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("required, outcome", [("", "1 skipped"), ("1", "1 failed")])
+@pytest.mark.slow
 def test_missing_data_can_be_made_a_failure(required, outcome, monkeypatch):
     monkeypatch.delenv("SKHMC_DATA_HOME", raising=False)
     monkeypatch.setenv("SKHMC_REQUIRE_DATA", required)

@@ -236,6 +236,7 @@ def test_memory_does_not_grow_with_the_samples(form):
         assert ten < len(many) * 500 * 4 / 2, method  # half of the probabilities
 
 
+@pytest.mark.slow
 def test_sparse_predictions_of_many_labels_need_little_memory():
     clf, draw = many_labels(20_000, threshold=0.3, sparse_output=True)
     X, status = draw(20_000), Path("/proc/self/status")  # dense: 3.2 GB

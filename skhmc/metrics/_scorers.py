@@ -83,7 +83,7 @@ class HierarchicalScorer:
     the score of a label is then the probability of the classes at and below it.
 
     Displays of scikit-learn, such as LearningCurveDisplay, read the name of the metric
-    from the scorer's ``__name__``, which begins with "neg_" where it is negated.
+    from the scorer's ``__name__``, which begins with ``neg_`` where it is negated.
 
     NaN in ``y`` (unknown) does not count. Scikit-learn splits such ``y`` only with an
     explicit splitter (``cv=KFold(5)``, not ``cv=5``).

@@ -4,10 +4,13 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
 from skhmc import Hierarchy
+from skhmc._data.targets import read_targets
 from skhmc.coherence import close_upward
 from skhmc.induction import cooccurrence, label_rates, subsumption_hierarchy
 from skhmc.metrics import (
@@ -447,3 +450,46 @@ def test_wrong_weights_have_one_message_everywhere(weight, message):
     for call in calls:
         with pytest.raises(ValueError, match=message):
             call(sample_weight=weight)
+
+
+# -- tables of other libraries ---------------------------------------------------------
+
+TABLE = {"a": [1, 1, 0, 1], "a1": [1, 0, 0, None], "a2": [0, 1, 0, 1]}
+TABLE_EDGES = {"a1": "a", "a2": "a"}
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pa.table], ids=["polars", "pyarrow"])
+def test_tables_are_read_by_the_names_of_their_columns(make):
+    expected = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [1, np.nan, 1]])
+    order = ["a2", "a", "a1"]
+    read = read_targets(make({name: TABLE[name] for name in order}), TABLE_EDGES)
+    assert read.hierarchy.labels == tuple(order)
+    columns = [order.index(name) for name in TABLE]
+    np.testing.assert_array_equal(read.Y[:, columns], expected)
+    known = make({name: values[:3] for name, values in TABLE.items()})
+    assert hierarchical_f1_score(known, known, hierarchy=TABLE_EDGES) == 1
+    truth = hierarchical_f1_score(make(TABLE), expected == 1, hierarchy=TABLE_EDGES)
+    assert truth == 1  # what is unknown does not count
+    closed = AncestorClosure(TABLE_EDGES).fit_transform(make(TABLE))
+    np.testing.assert_array_equal(closed, expected)
+    assert (
+        len(list(MultilabelStratifiedKFold(2).split(expected, known_twice(make)))) == 2
+    )
+
+
+def known_twice(make):
+    return make({name: (values[:3] * 2)[:4] for name, values in TABLE.items()})
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pa.table], ids=["polars", "pyarrow"])
+def test_text_in_tables_is_no_indicator(make):
+    with pytest.raises(ValueError, match="0, 1 or NaN, got strings"):
+        read_targets(make({"a": ["x", "y"], "a1": ["0", "1"]}), {"a1": "a"})
+
+
+def test_a_frame_without_data_is_an_error():
+    lazy = pl.DataFrame({"a": [1, 0], "a1": [1, 0]}).lazy()
+    with pytest.raises(TypeError, match=r"LazyFrame, which holds no data.*collect\(\)"):
+        read_targets(lazy, {"a1": "a"})
+    with pytest.raises(TypeError, match="Call its collect"):
+        hierarchical_f1_score(lazy, lazy, hierarchy={"a1": "a"})

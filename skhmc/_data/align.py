@@ -11,14 +11,16 @@ from skhmc._data.columns import (
 from skhmc._data.judge import judge_hierarchy
 from skhmc._data.targets import (
     as_label_sets,
+    column_names,
     is_frame,
     match_columns,
     read_container,
+    refuse_lazy,
     set_indicators,
     to_floats,
 )
 from skhmc._utils.kinds import repeatable
-from skhmc._utils.messages import name_list, plain
+from skhmc._utils.messages import name_list
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["align"]
@@ -58,6 +60,8 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
+    for Y in arrays.values():
+        refuse_lazy(Y)
     hierarchy = repeatable(hierarchy)
     if names is None:
         names = _first_names(hierarchy, arrays)
@@ -96,7 +100,7 @@ def _first_names(hierarchy, arrays):
 def _own_names(Y, hierarchy):
     if not is_frame(Y):
         return None
-    return known_names([plain(column) for column in Y.columns], hierarchy)
+    return known_names(column_names(Y), hierarchy)
 
 
 def _number_of_labels(hierarchy, names, arrays):

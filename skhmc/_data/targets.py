@@ -35,12 +35,14 @@ __all__ = [
     "Targets",
     "are_label_sets",
     "as_label_sets",
+    "column_names",
     "is_frame",
     "match_columns",
     "match_former",
     "read_container",
     "read_fit_labels",
     "read_targets",
+    "refuse_lazy",
     "require_y",
     "set_indicators",
     "to_floats",
@@ -61,8 +63,9 @@ def read_container(Y):
     Missing values of DataFrames and masked cells become NaN. What is no number is left
     as it is: callers say in their own words what they expected.
     """
+    refuse_lazy(Y)
     if is_frame(Y):
-        return _frame_values(Y), [plain(column) for column in Y.columns]
+        return _frame_values(Y), column_names(Y)
     if np.ma.isMaskedArray(Y):
         return Y.astype(np.float64).filled(np.nan), None
     if sp.issparse(Y):
@@ -70,6 +73,21 @@ def read_container(Y):
         Y.sum_duplicates()
         return Y, None
     return np.asarray(Y), None
+
+
+def refuse_lazy(Y):
+    """Raise where Y only plans what its columns will hold, as a polars.LazyFrame."""
+    if hasattr(Y, "collect_schema") and not hasattr(Y, "__len__"):
+        raise TypeError(
+            f"Got a {type(Y).__name__}, which holds no data yet. Call its collect() "
+            f"first."
+        )
+
+
+def column_names(frame):
+    """Return the names of a DataFrame's columns, or of those of a table of pyarrow."""
+    names = getattr(frame, "column_names", None)  # of pyarrow, whose columns are values
+    return [plain(name) for name in (frame.columns if names is None else names)]
 
 
 def _frame_values(frame):
@@ -294,6 +312,7 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    refuse_lazy(y)
     if isinstance(source, Iterator):
         source = repeatable(source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):

@@ -117,7 +117,17 @@ def test_checks_of_scikit_learn(estimator, check):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
-@parametrize_with_checks([CoherentClassifier(clone(inner)) for inner in INNER[1:]])
+@parametrize_with_checks(
+    [CoherentClassifier(clone(INNER[1])), CoherentClassifier(GaussianNB())],
+    expected_failed_checks=lambda estimator: (
+        {
+            # which a MultiOutputClassifier around a tree fails, too: its leaves are pure
+            "check_classifiers_multilabel_output_format_predict_proba": "0 and 1 stay exact"
+        }
+        if isinstance(estimator.estimator, DecisionTreeClassifier)
+        else {}
+    ),
+)
 def test_checks_of_scikit_learn_around_other_classifiers(estimator, check):
     check(estimator)
 

@@ -102,7 +102,7 @@ def test_leaves_that_are_all_roots_are_suspicious(Y):
     ("source", "advice"),
     [
         (turned(RIGHT), "by Hierarchy.from_children"),
-        (turned(RIGHT).to_networkx(), r"Hierarchy.from_networkx\(graph.reverse\(\)\)"),
+        (turned(RIGHT).to_networkx(), r"from_networkx\(graph, reverse=True\)"),
         ([("A", "root"), ("B", "root"), ("A1", "A"), ("A2", "A")], "turn them round"),
         (nx.to_pandas_adjacency(turned(RIGHT).to_networkx(), dtype=int), "transpose"),
     ],

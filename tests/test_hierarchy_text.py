@@ -1,7 +1,6 @@
 """A hierarchy as text, and as a collapsible tree of a notebook."""
 
 import re
-import time
 from html.parser import HTMLParser
 
 import numpy as np
@@ -147,10 +146,8 @@ def test_its_size_is_bounded(fan):
     edges = np.column_stack([(child - 1) // fan, child])
     h = Hierarchy._from_positions(tuple(range(len(child) + 1)), edges)
     _ = h.children, h.parents
-    start = time.process_time()
     html = h._repr_html_()
     text = h.to_text()
-    assert time.process_time() - start < 2
     assert len(html) < 100_000 and len(text) < 100_000
     shown = sum(text.strip().isdigit() for text in read(h))
     assert shown == _text.MAX_HTML_ROWS

@@ -258,7 +258,7 @@ def other_reading(source):
     if hasattr(source, "is_directed"):
         return (
             "Edges of a graph are read as parent -> child; if they run child -> "
-            "parent, pass Hierarchy.from_networkx(graph.reverse())."
+            "parent, pass Hierarchy.from_networkx(graph, reverse=True)."
         )
     if is_matrix(source):
         return "Entry (i, j) = 1 makes i a parent of j; for the other, transpose it."

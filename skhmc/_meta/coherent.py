@@ -312,8 +312,17 @@ class CoherentClassifier(
             proba = RULES[coherence].apply(proba, self.hierarchy_)
         return proba
 
+    def _off_0_and_1(self, proba):
+        """Keep coherent probabilities of labels off 0 and 1, as scikit-learn asks.
+
+        Raw ones stay what the estimator says.
+        """
+        if self._one_class or self.coherence is None:
+            return proba
+        return np.clip(proba, TINY, ALMOST_1)
+
     def _proba_blocks(self, X):
-        proba = self._proba(X, self.coherence)
+        proba = self._off_0_and_1(self._proba(X, self.coherence))
         return Blocks([proba], len(proba))
 
     def _answer_blocks(self, X):
@@ -324,7 +333,7 @@ class CoherentClassifier(
             answer = self._answer_of_classes(labels, codes, lambda: proba)
         else:
             chosen = partial(self._above, proba)
-            answer = Answer(chosen, lambda: proba)
+            answer = Answer(chosen, partial(self._off_0_and_1, proba))
         return Blocks([answer], len(proba))
 
     def _above(self, proba):

@@ -336,17 +336,19 @@ class Net(NeuralNet):
         Also after a 1-D y these are of all labels. The network's own output, which
         ``forward`` returns, are logits in an order of its own.
         """
-        dataset = self.get_dataset(X)
         rule = self.form.rule("auto")
-        blocks = Blocks(self.logits(dataset), len(dataset))
-        return blocks.map(lambda logits: self.form.proba(logits, rule)).array()
+        return self._blocks(X, lambda x: self.form.proba(x, rule)).array()
 
     def predict(self, X):
         """Return coherent indicators (n_samples, n_labels), in the order of Y."""
-        dataset = self.get_dataset(X)
         rule = self.form.rule("auto")
-        blocks = Blocks(self.logits(dataset), len(dataset))
-        return blocks.map(lambda x: self.form.predict(x, rule, None)).indicators(False)
+        blocks = self._blocks(X, lambda x: self.form.predict(x, rule, None))
+        return blocks.indicators(sparse=False)
+
+    def _blocks(self, X, change):
+        """Return what a function makes of the logits of X, block by block."""
+        dataset = self.get_dataset(X)
+        return Blocks(self.logits(dataset), len(dataset)).map(change)
 
     def go_on_from(self, former):
         """Take over the history, and what the optimizer remembers of every weight."""

@@ -17,6 +17,19 @@ class HierarchyWarning(UserWarning):
 
     Y contradicts the direction of its edges, say: the message has the numbers, both
     readings, and the call that means the other one.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skhmc import HierarchyWarning
+    >>> from skhmc.metrics import hierarchical_f1_score
+    >>> Y = np.tile([[1, 1, 0], [1, 0, 1]], (5, 1))  # 0 is above 1 and 2 ...
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = hierarchical_f1_score(Y, Y, hierarchy=[(1, 0), (2, 0)])  # ... or not
+    >>> caught[0].category is HierarchyWarning
+    True
     """
 
 

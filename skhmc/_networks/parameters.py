@@ -678,6 +678,7 @@ def _copied(items):
         callback = item[1] if isinstance(item, tuple) else item
         if not isinstance(callback, type):
             copies.setdefault(id(callback), copy(callback))
+    # all callbacks have a copy now: those that hold another are given its copy
     for callback in list(copies.values()):
         for name, value in vars(callback).items():
             with suppress(Exception):

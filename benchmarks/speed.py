@@ -2,10 +2,11 @@
 
 Run as ``python -m benchmarks.speed [--part NAME] [--device cuda] [--threads N]``.
 Parts: ``training`` and ``inference`` beside a bare PyTorch loop over the same network,
-``whole_fit``, the seconds of one fit of the defaults, ``coherence`` beside one matrix
-product and the dense formulation, ``time_to_score`` beside what scikit-learn (and
-HiClass, where it is installed) need for a fit, ``curves`` against the numbers of labels
-and samples, and ``profile``, where a step's time goes. What is compared is run in turn,
+``whole_fit``, the seconds of one fit of the defaults, ``busy``, fits beside other
+processes, ``coherence`` beside one matrix product and the dense formulation,
+``time_to_score`` beside what scikit-learn (and HiClass, where it is installed) need for
+a fit, ``curves`` against the numbers of labels and samples, and ``profile``, where a
+step's time goes. What is compared is run in turn,
 several times; ratios are medians of paired times, with the lowest and the highest in
 brackets. On a GPU: ``training``, ``inference`` and ``coherence``.
 
@@ -24,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.command import command_line, read_results, write_results
 from benchmarks.speed_parts import (
+    busy,
     coherence,
     curves,
     inference,
@@ -40,13 +42,14 @@ __all__ = ["PAGE", "PARTS", "merge", "page", "text_table"]
 PARTS = {
     "training": training,
     "whole_fit": whole_fit,
+    "busy": busy,
     "inference": inference,
     "coherence": coherence,
     "time_to_score": time_to_score,
     "curves": curves,
     "profile": profile,
 }
-CPU_ONLY = ("whole_fit", "time_to_score", "curves", "profile")
+CPU_ONLY = ("whole_fit", "busy", "time_to_score", "curves", "profile")
 RESULTS = {
     device: Path(__file__).parent / "results" / f"speed_{device}.json"
     for device in ("cpu", "cuda")

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_state
+from skhmc._networks.threads import THREADS
 from skhmc._scoring.outputs import Blocks
 
 __all__ = ["Net", "resolve_device", "scores_data"]
@@ -379,8 +380,19 @@ class Net(NeuralNet):
     def fit_loop(self, *args, **kwargs):
         on_gpu = torch.device(self.device).type == "cuda"
         tf32 = self.precision == "tf32" and on_gpu
-        with _TensorFloat() if tf32 else nullcontext():
+        with _TensorFloat() if tf32 else nullcontext(), self._steps():
             return super().fit_loop(*args, **kwargs)
+
+    def _on_cpu(self):
+        return torch.device(self.device).type == "cpu"
+
+    def _steps(self):
+        """Return the context of several steps."""
+        return THREADS.steps() if self._on_cpu() else nullcontext()
+
+    def _step(self):
+        """Return the context of one step."""
+        return THREADS.step() if self._on_cpu() else nullcontext()
 
     def infer(self, x, **fit_params):
         if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
@@ -404,7 +416,8 @@ class Net(NeuralNet):
         super()._set_training(training)
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
+            with self._step():
+                step = step_fn(batch, **fit_params)
             self.notify("on_batch_end", batch=batch, training=training, **step)
         record = self.criterion_.end_epoch()
         # of the last group, that of all weights which no pattern names
@@ -430,7 +443,8 @@ class Net(NeuralNet):
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)
         for X, _ in Batches(dataset, size, self.device):
-            with torch.inference_mode():  # not around the yield: it would leak out
+            # not around the yield: both would leak out
+            with torch.inference_mode(), self._steps(), self._step():
                 logits = self.module_(X).cpu().numpy()
             if not np.isfinite(logits).all():
                 raise FloatingPointError(

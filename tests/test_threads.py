@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from skhmc import HCALClassifier
-from skhmc._networks import skorch_net, threads
-from skhmc._networks.threads import PATIENCE, TRIAL, WINDOW, ThreadChoice
+from skhmc._networks import skorch_net
+from skhmc._networks.skorch_net import PATIENCE, TRIAL, WINDOW, ThreadChoice
 from tests.contract import task
 
 
@@ -51,7 +51,7 @@ def torch_threads(n):
 
 @pytest.fixture(autouse=True)
 def not_fixed(monkeypatch):
-    for name in threads.FIXED_BY:
+    for name in skorch_net.FIXED_BY:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -100,7 +100,7 @@ def test_no_more_threads_are_tried_while_one_gets_too_little(machine):
     assert machine.steps(PATIENCE[0] + WINDOW + TRIAL, share=1) == [1, 2]
 
 
-@pytest.mark.parametrize("name", threads.FIXED_BY)
+@pytest.mark.parametrize("name", skorch_net.FIXED_BY)
 def test_a_number_that_the_environment_fixes_stays(machine, name, monkeypatch):
     monkeypatch.setenv(name, "4")
     assert machine.steps(5, share=0.3) == [4]

@@ -73,6 +73,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         self
             The fitted estimator itself.
         """
+        resolve_device(self.device)  # raises before anything is forgotten
         former = self._former if self.warm_start and self._is_fitted else None
         if former is None:
             self._forget()
@@ -122,6 +123,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
                 "early_stopping=False, and watch a score between the calls."
             )
         self._validate_params()  # scikit-learn does so in the first call only
+        resolve_device(self.device)
         former = self._former if self._is_fitted else None
         if former is None:
             self._forget()

@@ -276,6 +276,7 @@ def check_values(params, dropped):
     _class_weight(params["class_weight"])
     _aggregation(params["aggregation"])
     positive_elements(params, "learning_rate_init", Real)
+    positive_elements(params, "hidden_layer_sizes", Integral)
     _stopping_metric(params)
     _check_named_optimizer(params)
 

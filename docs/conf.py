@@ -1,5 +1,6 @@
-"""Sphinx configuration; build with ``make docs``."""
+"""Sphinx configuration; build with ``make docs``. Nothing here asks the network."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import skhmc
 sys.path.insert(0, str(Path(__file__).parent))
 import draw_layers  # noqa: E402
 import list_rules  # noqa: E402
+from group_parameters import group_parameters  # noqa: E402
+from make_inventories import SITES  # noqa: E402
 
 project = "skhmc"
 author = "the skhmc developers"
@@ -17,8 +20,12 @@ version = release = skhmc.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -30,21 +37,49 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings have them
 numpydoc_show_class_members = False
 
+# Lists of names that docs/make_inventories.py writes: no build downloads any.
+intersphinx_mapping = {
+    name: (site, f"_inventories/{name}.inv") for name, site in SITES.items()
+}
+
+# MathJax and its fonts are in docs/_static/mathjax; its licence is beside them.
+mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"options": {"enableMenu": False}}  # menus load further files
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "backreferences_dir": "api/generated/backreferences",
+    "doc_module": ("skhmc",),
+    "reference_url": {"skhmc": None},
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
 }
 
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "Hierarchical multi-label classification for scikit-learn",
-    "fixed_sidebar": True,
-    "page_width": "1080px",
-}
+html_theme = "pydata_sphinx_theme"
+html_title = f"skhmc {release}"
+html_static_path = ["_static"]
+html_css_files = ["skhmc.css"]
 html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "skhmc"},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 5,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+# Pages that list others, or have none beside them, need no navigation on the left.
+html_sidebars = {
+    page: []
+    for page in ("index", "install", "quick_start", "guide", "api", "cite")
+    + ("release_notes", "architecture", "auto_examples/index")
+}
 
 
 def skip_foreign(app, what, name, member, skip, options):
@@ -60,6 +95,19 @@ def make_parts(app):
     list_rules.main()
 
 
+def read_markdown(app, path, document, content):
+    """Make headings of CHANGES.md, which a page includes, such that Sphinx knows."""
+    if path.suffix == ".md":
+        content[0] = re.sub(
+            r"^## (.*)$",
+            lambda heading: f"{heading[1]}\n{'-' * len(heading[1])}",
+            content[0],
+            flags=re.MULTILINE,
+        )
+
+
 def setup(app):
     app.connect("builder-inited", make_parts)
+    app.connect("include-read", read_markdown)
     app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("autodoc-process-docstring", group_parameters, priority=900)

@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 import skhmc
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,6 +67,7 @@ html_title = f"skhmc {release}"
 html_static_path = ["_static"]
 html_css_files = ["skhmc.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "skhmc"},
     "navbar_align": "left",
@@ -80,6 +83,9 @@ html_sidebars = {
     for page in ("index", "install", "quick_start", "guide", "api", "cite")
     + ("release_notes", "architecture", "auto_examples/index")
 }
+
+
+TITLE = re.compile('class="sphx-glr-thumbnail-title">([^<]*)<')
 
 
 def skip_foreign(app, what, name, member, skip, options):
@@ -106,8 +112,36 @@ def read_markdown(app, path, document, content):
         )
 
 
+def name_thumbnails(app, doctree):
+    """Give thumbnails of examples a text: the title that stands below them."""
+    picture = None
+    for node in doctree.findall(
+        lambda node: isinstance(node, (nodes.image, nodes.raw))
+    ):
+        if isinstance(node, nodes.image):
+            picture = node
+        elif picture is not None and (title := TITLE.search(node.astext())):
+            picture["alt"] = f"Figure of the example: {title[1]}"
+
+
+def mend_source_links(app, pagename, templatename, context, doctree):
+    """Link the source of what two modules export to where each name is documented."""
+
+    def mend(link):
+        page, name, anchor = link.groups()
+        below = anchor.partition("." + name.rpartition(".")[2])[2]  # a method
+        return f"{page}#{name}{below}"
+
+    if pagename.startswith("_modules/"):
+        context["body"] = re.sub(
+            r"(generated/([\w.]+)\.html)#([\w.]+)", mend, context["body"]
+        )
+
+
 def setup(app):
     app.connect("builder-inited", make_parts)
+    app.connect("doctree-read", name_thumbnails)
+    app.connect("html-page-context", mend_source_links)
     app.connect("include-read", read_markdown)
     app.connect("autodoc-skip-member", skip_foreign)
     app.connect("autodoc-process-docstring", group_parameters, priority=900)

@@ -116,22 +116,30 @@
 
   // -- boxes, pictures, links ---------------------------------------------------------
 
-  const scrolls = (element) =>
-    ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(element).overflowX);
+  function scrolls(element) {
+    for (let box = element; box; box = box.parentElement) {
+      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return true;
+    }
+    return false;
+  }
 
+  // Text beyond the edge that nothing scrolls to, and a page that scrolls sideways.
   function overflow() {
     const root = document.documentElement;
-    if (root.scrollWidth <= root.clientWidth) return [];
-    const wide = [...document.body.querySelectorAll("*")].filter((element) => {
-      const box = element.getBoundingClientRect();
-      if (box.right <= root.clientWidth + 1 || !box.width) return false;
-      for (let up = element.parentElement; up !== root; up = up.parentElement) {
-        if (scrolls(up)) return false;
+    const found = [];
+    if (root.scrollWidth > root.clientWidth) {
+      found.push(`the page is ${root.scrollWidth} pixels wide`);
+    }
+    const range = document.createRange();
+    for (const node of textNodes()) {
+      range.selectNodeContents(node);
+      const right = range.getBoundingClientRect().right;
+      const element = node.parentElement;
+      if (right > root.clientWidth + 1 && isShown(element) && !scrolls(element)) {
+        found.push(`${describe(element)} ends at ${right}: ${shorten(node.data)}`);
       }
-      return true;
-    });
-    const first = wide.slice(0, 3).map(describe).join(", ");
-    return [`${root.scrollWidth} pixels wide, by ${first}`];
+    }
+    return found;
   }
 
   function picturesWithoutText() {

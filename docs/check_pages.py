@@ -5,7 +5,7 @@ unless another one is given. A headless Chromium loads all pages from a server o
 machine, and no other host can be reached. Findings are: links and anchors that lead
 nowhere, formulas that are not drawn, errors in the console, requests to other hosts,
 pages that are wider than the window, text of too little contrast in the light or the
-dark theme (WCAG 2 AA), and pictures without a text. Any finding makes the exit status 1.
+dark theme (WCAG 2 AA), and pictures without a text. The exit status is 1 on any.
 
 Without a Chromium nothing is looked at; that is said, and the exit status is 0, or 1
 where ``SKHMC_REQUIRE_BROWSER=1`` is set.

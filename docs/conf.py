@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.util.nodes import make_refnode
 
 import skhmc
 
@@ -33,9 +34,11 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "literal"
+nitpicky = True  # a name that leads nowhere is a warning
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings have them
 numpydoc_show_class_members = False
 
@@ -59,6 +62,8 @@ sphinx_gallery_conf = {
     "reference_url": {"skhmc": None},
     "download_all_examples": False,
     "show_memory": False,
+    "show_signature": False,
+    "thumbnail_size": (640, 448),
     "write_computation_times": False,
 }
 
@@ -86,6 +91,18 @@ html_sidebars = {
 
 
 TITLE = re.compile('class="sphx-glr-thumbnail-title">([^<]*)<')
+
+
+def find_in_skhmc(app, env, node, child):
+    """Resolve names of skhmc itself, such as Hierarchy.build, in all its modules."""
+    domain = env.domains["py"]
+    name = f"skhmc.{node.get('reftarget')}"
+    page = domain.objects.get(name)
+    if page is None or node.get("refdomain") != "py":
+        return None
+    return make_refnode(
+        app.builder, node["refdoc"], page.docname, page.node_id, child, name
+    )
 
 
 def skip_foreign(app, what, name, member, skip, options):
@@ -141,6 +158,7 @@ def mend_source_links(app, pagename, templatename, context, doctree):
 def setup(app):
     app.connect("builder-inited", make_parts)
     app.connect("doctree-read", name_thumbnails)
+    app.connect("missing-reference", find_in_skhmc)
     app.connect("html-page-context", mend_source_links)
     app.connect("include-read", read_markdown)
     app.connect("autodoc-skip-member", skip_foreign)

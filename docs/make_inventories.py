@@ -48,10 +48,13 @@ NAMES = {
             ("model_selection.RepeatedStratifiedKFold", "class"),
             ("model_selection.StratifiedKFold", "class"),
             ("model_selection.StratifiedShuffleSplit", "class"),
+            ("model_selection.TunedThresholdClassifierCV", "class"),
             ("model_selection.train_test_split", "function"),
             ("multioutput.MultiOutputClassifier", "class"),
+            ("neighbors.NearestCentroid", "class"),
             ("preprocessing.LabelBinarizer", "class"),
             ("preprocessing.MultiLabelBinarizer", "class"),
+            ("preprocessing.OneHotEncoder", "class"),
         )
     },
     "skorch": {"skorch.NeuralNet": ("class", "net.html#skorch.net.NeuralNet")},

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,7 +106,8 @@ def start_browser(path):
             stderr=subprocess.DEVNULL,
         )
         try:
-            yield Tab(wait_for_port(profile, process))
+            with closing(Tab(wait_for_port(profile, process))) as tab:
+                yield tab
         finally:
             process.terminate()
             process.wait(PATIENCE)
@@ -126,6 +127,10 @@ class Tab:
         self.events = []
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def close(self):
+        """Close the connection."""
+        self.socket.close()
 
     def receive(self):
         """Wait for a message; events are kept."""

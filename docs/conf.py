@@ -72,6 +72,7 @@ html_title = f"skhmc {release}"
 html_static_path = ["_static"]
 html_css_files = ["skhmc.css"]
 html_show_sourcelink = False
+html_domain_indices = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "skhmc"},

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpydoc.xref
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
@@ -41,6 +42,23 @@ autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings have them
 numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc.xref.DEFAULT_LINKS.clear()  # int, str and the like need no explanation
+numpydoc_xref_ignore = "all"  # but for these words in the types of parameters
+numpydoc_xref_aliases = {
+    "BaseEstimator": "sklearn.base.BaseEstimator",
+    "DataFrame": "pandas.DataFrame",
+    "Generator": "torch.Generator",
+    "Hierarchy": "skhmc.Hierarchy",
+    "Module": "torch.nn.Module",
+    "RandomState": "numpy.random.RandomState",
+    "Tensor": "torch.Tensor",
+    "csr_matrix": "scipy.sparse.csr_matrix",
+    "ndarray": "numpy.ndarray",
+    "nn.Module": "torch.nn.Module",
+    "skorch.NeuralNet": "skorch.NeuralNet",
+    "torch.Generator": "torch.Generator",
+}
 
 # Lists of names that docs/make_inventories.py writes: no build downloads any.
 intersphinx_mapping = {

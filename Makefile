@@ -14,7 +14,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow lint docs wheel clean
+.PHONY: help venv demo test slow lint docs docs-check wheel clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
@@ -22,6 +22,7 @@ help:
 	@echo "make slow   run the tests that fit on whole real data sets"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
+	@echo "make docs-check  look at every built page in a headless Chromium"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
 	@echo "make clean  delete what the other targets made, except .venv"
@@ -57,6 +58,9 @@ lint: $(READY)
 docs: $(READY)
 	$(PY) -m sphinx -E -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+docs-check: $(READY)
+	$(PY) docs/check_pages.py
 
 wheel: $(READY)
 	rm -rf build dist

@@ -208,6 +208,15 @@ def test_torch_is_loaded_on_demand(tmp_path):
     assert run_python(f"{some}; {LOADED}", tmp_path) == "[]"
 
 
+def test_modules_are_loaded_on_demand(tmp_path):
+    """A module that is not imported yet is there all the same, and only then loaded."""
+    run_python("import skhmc; skhmc.nn.asl", tmp_path)
+    one = "import skhmc; skhmc.metrics.au_prc_score; skhmc.coherence.RULES"
+    assert run_python(f"{one}; {LOADED}", tmp_path) == "[]"
+    shown = "import skhmc; skhmc.inspection.HierarchyDisplay"
+    assert "'matplotlib'" not in run_python(f"{shown}; {LOADED}", tmp_path)
+
+
 def test_estimators_load_torch_and_no_pictures(tmp_path):
     loaded = run_python(f"from skhmc import HCALClassifier; {LOADED}", tmp_path)
     assert loaded == "['skorch', 'torch']"

@@ -88,8 +88,9 @@ class HierarchicalThresholdClassifier(
         every group of labels, with ``hierarchy`` if it has this parameter, and takes
         its time with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
-        Number of folds of :class:`MultilabelStratifiedKFold` (None: 5), or how else to
-        split. "prefit" takes ``estimator`` as it is, and all samples given to tune.
+        Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
+        (None: 5), or how else to split. "prefit" takes ``estimator`` as it is, and all
+        samples given to tune.
     shrinkage : float, default=10
         Number of positives, :math:`m` in the Notes, with which a label's own best
         threshold weighs as much as its level's.

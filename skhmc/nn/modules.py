@@ -417,7 +417,7 @@ class PrototypeNetwork(_Scores):
         return unit(torch.cat(rows))
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Output | Tensor:
-        """Return an :class:`Output` in training, else the logits (B, L).
+        """Return an ``Output`` in training, else the logits (B, L).
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """

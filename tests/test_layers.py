@@ -40,6 +40,8 @@ LAYERS = {
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
+# the one import upward, in a method and when it is called: Hierarchy.plot
+CALLS_UP = [("skhmc.hierarchy._hierarchy", "skhmc.inspection")]
 MAX_EXAMPLE = 100  # lines of an example in the gallery
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -95,7 +97,11 @@ def all_imports(types=True):
 
 
 IMPORTS = list(all_imports(types=False))  # what runs
-OWN = [row for row in all_imports() if row[2].split(".")[0] == "skhmc"]
+OWN = [
+    (module, where, name)
+    for module, where, name in all_imports()
+    if name.split(".")[0] == "skhmc" and (module, name) not in CALLS_UP
+]
 
 
 # -- the layers ------------------------------------------------------------------------
@@ -120,6 +126,13 @@ def test_imports_point_down():
     assert not wrong, "these imports do not point to a lower layer:\n" + "\n".join(
         wrong
     )
+
+
+def test_what_calls_up_is_no_more_than_that():
+    up = [(m, n) for m, _, n in IMPORTS if (m, n) in CALLS_UP]
+    assert up == CALLS_UP  # once, and not for types alone
+    loaded = "import sys, skhmc; print('skhmc.inspection' in sys.modules)"
+    assert run_python(loaded, REPOSITORY) == "False"
 
 
 def test_private_modules_are_imported_by_their_package_only():

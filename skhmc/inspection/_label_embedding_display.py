@@ -14,7 +14,7 @@ from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
-from skhmc.inspection._drawing import shorten
+from skhmc.inspection._names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -170,9 +170,9 @@ class Scene:
         self.height = rows * ROW + 2 * MARGIN + (FOOTER if footer else 0)
         if max(self.width, self.height) > LONGEST_SIDE:
             raise ValueError(
-                f"{len(self.names)} labels in {len(starts)} columns need a picture of "
-                f"{self.width:.0f} x {self.height:.0f} inches, expected at most "
-                f"{LONGEST_SIDE:.0f}. {FEWER}."
+                f"{len(self.names)} labels need a picture of {self.width:.0f} x "
+                f"{self.height:.0f} inches, expected at most {LONGEST_SIDE:.0f}. "
+                f"{FEWER}."
             )
 
     def draw(self, ax: Axes, cmap: str | Colormap, colorbar: bool) -> None:

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingHistoryDisplay"]
 
-# panel: (what its y-axis says, how the keys of its lines begin, the key of the main one)
+# panel: (what its y-axis says, how the keys of its lines begin, key of the main line)
 PANELS = {
     "loss": ("loss", "loss_", "train_loss"),
     "weight": ("task weight", "weight_", None),
     "score": ("validation score", "valid_score", "valid_score"),
 }
-NAMES = {"train_loss": "in all", "valid_score": "validation score"}
+NAMES = {"train_loss": "training loss", "valid_score": "validation score"}
 MAIN = "#222222"  # colour of the main line of a panel
 WIDTH = 4.4  # inches of a panel in a figure of our own
 HEIGHT = 3.6
+MOST_ROWS = 8  # of a legend
 FEW = 25  # epochs up to which every one has a mark
 
 
@@ -230,27 +231,31 @@ class TrainingHistoryDisplay:
         label, _, main = PANELS[name]
         keys = self._keys(name)
         epochs = [row.get("epoch", k) for k, row in enumerate(self.history, 1)]
-        shades = iter(colours(np.linspace(0, 0.85, max(len(keys), 2))))
+        # of the parts alone, so that one depth has one colour in all panels
+        n_parts = len(set(keys) - {main})
+        shades = iter(colours(np.linspace(0, 0.85, max(n_parts, 2))))
         marker = "o" if len(epochs) <= FEW else ""
         for key in keys:
             # what an epoch has not recorded leaves a gap
             values = [row.get(key, np.nan) for row in self.history]
-            style: dict[str, Any] = {"color": next(shades), "lw": 1.8}
-            if key == main:
-                style = {"color": MAIN, "lw": 2.4}
+            style: dict[str, Any] = {"color": MAIN, "lw": 2.4}
+            if key != main:
+                style = {"color": next(shades), "lw": 1.8}
             (self.lines_[key],) = axes.plot(
                 epochs, values, label=_name(key), marker=marker, ms=3.5, **style
             )
         if name == "score":
             self._mark_best(axes, epochs)
+        margin = max(0.5, 0.03 * (epochs[-1] - epochs[0]))
+        axes.set_xlim(epochs[0] - margin, epochs[-1] + margin)
         axes.set(xlabel="epoch", ylabel=label)
         ticker = import_optional(
             "matplotlib.ticker", "TrainingHistoryDisplay.plot", "plot"
         )
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         if len(keys) > 1 or name == "score":
-            axes.legend()
+            axes.legend(ncols=-(-len(keys) // MOST_ROWS))  # rounded up
 
     def _mark_best(self, axes: Axes, epochs: list[int]) -> None:
         """Put a circle around the best score, whose weights early stopping keeps."""

@@ -189,11 +189,17 @@ def test_optional_packages_are_imported_in_functions():
     assert not wrong
 
 
-def test_examples_are_short():
-    for path in REPOSITORY.glob("examples/*.py"):
+def test_examples_are_short_and_have_one_figure():
+    paths = list(REPOSITORY.glob("examples/*.py"))
+    assert len(paths) >= 8
+    for path in paths:
         assert path.name.startswith("plot_")
-        n_lines = len(path.read_text().splitlines())
+        text = path.read_text()
+        n_lines = len(text.splitlines())
         assert n_lines < MAX_EXAMPLE, f"{path.name} has {n_lines} lines"
+        assert text.endswith("plt.show()\n") and text.count("plt.show()") == 1
+        # what an example claims, it prints
+        assert "print(" in text and text.startswith('"""\n')
 
 
 # -- what importing does ---------------------------------------------------------------

@@ -246,6 +246,8 @@ class TrainingHistoryDisplay:
             )
         if name == "score":
             self._mark_best(axes, epochs)
+        if name == "weight":  # shares: from 0, which leaves the legend a place
+            axes.set_ylim(bottom=0)
         margin = max(0.5, 0.03 * (epochs[-1] - epochs[0]))
         axes.set_xlim(epochs[0] - margin, epochs[-1] + margin)
         axes.set(xlabel="epoch", ylabel=label)

@@ -1,11 +1,11 @@
 """
-A hierarchy that nobody was told
-================================
+A hierarchy that nobody gave
+============================
 
 Points of the plane are labelled with their cluster, the quadrant that holds it, and
-"root", and two of five rows lack one of the three. No hierarchy is given. From which
-labels occur together, HyperbolicHMC learns one: general labels come to lie near the
-middle of the disk, and every cluster beside its quadrant.
+"root". Two of five training rows lack one of the three. No hierarchy is given.
+``HyperbolicHMC`` learns one from the labels that occur together. General labels lie
+near the middle of the disk, and each cluster lies near its quadrant.
 
 """
 
@@ -19,7 +19,7 @@ from skhmc.inspection import LabelEmbeddingDisplay
 from skhmc.metrics import hierarchy_recovery_report
 
 # %%
-# The columns are in random order, so that it tells nothing either.
+# The columns are in random order, so that the order tells nothing.
 
 hidden = make_hidden_hierarchy(3000, drop_probability=0.4, random_state=0)
 Y = pd.DataFrame(hidden.target, columns=hidden.label_names)
@@ -40,21 +40,15 @@ clf.fit(hidden.data, Y)
 # finds the same tree here, as it often does on data that are this clean.
 
 counted = subsumption_hierarchy(Y)
-report = hierarchy_recovery_report(
-    hidden.hierarchy,
-    clf.learned_hierarchy_,
-    distances=clf.label_distances(),
-    radius=clf.label_radius_,
-)
-print(clf.learned_hierarchy_)
-print(f"ancestors learnt: F1 {report.ancestor_f1:.2f}")
-print(
-    "by counts alone: F1 "
-    f"{hierarchy_recovery_report(hidden.hierarchy, counted).ancestor_f1:.2f}"
-)
+for name, found in [("learnt", clf.learned_hierarchy_), ("by counts alone", counted)]:
+    report = hierarchy_recovery_report(hidden.hierarchy, found)
+    print(f"{name}: {found}, F1 of the ancestors {report.ancestor_f1:.2f}")
 
 # %%
-# With two dimensions nothing is lost in the picture. Lines are the edges learnt.
+# The points are two-dimensional, so the picture loses nothing. Lines are the edges that
+# were learnt.
 
-LabelEmbeddingDisplay.from_estimator(clf)
+figure, ax = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
+names = [name.removeprefix("root/") for name in Y.columns]
+LabelEmbeddingDisplay.from_estimator(clf, ax=ax, label_names=names)
 plt.show()

@@ -46,8 +46,8 @@ print(f"F1 on new images: {hierarchical_f1_score(Y, predicted, digits.hierarchy)
 print(f"violations: {hierarchical_violation_rate(predicted, digits.hierarchy):.0%}")
 
 # %%
-# Eight new images, with the most special labels that are predicted for them: green where
-# all labels are right, else red.
+# Eight new images, with the three most special labels that are predicted for each:
+# green where all its labels are right, else red.
 
 plt.rcParams.update({"font.size": 13})
 figure, axes = plt.subplots(2, 4, figsize=(8, 6), layout="constrained")
@@ -57,5 +57,5 @@ for sample, ax in enumerate(axes.flat):
     ax.set(xticks=[], yticks=[])
     names = [digits.label_names[label] for label in order if predicted[sample, label]]
     right = (predicted[sample] == Y[sample]).all()
-    ax.set_xlabel("\n".join(names[:4]), color="#00875f" if right else "#d55e00")
+    ax.set_xlabel("\n".join(names[:3]), color="#00875f" if right else "#d55e00")
 plt.show()

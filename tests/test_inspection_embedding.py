@@ -203,6 +203,19 @@ def test_the_disk_fills_its_figure():
         assert min(axes.size / figure.size) > 0.97
 
 
+def test_labels_in_the_middle_are_not_looked_at_too_closely():
+    for point in ([0.0, 0.0], [0.0, 0.001]):
+        display = LabelEmbeddingDisplay([point], Hierarchy.flat(["a"])).plot()
+        assert display.ax_.get_xlim()[1] >= 0.06
+        assert len(display.ax_.patches) > 2  # with circles that say where one is
+
+
+def test_the_legend_of_many_depths_stays_short():
+    chain = Hierarchy.from_edges([(i, i + 1) for i in range(20)])
+    display = LabelEmbeddingDisplay(np.zeros((21, 2)), chain).plot()
+    assert 3 <= len(display.ax_.get_legend().get_texts()) <= 8
+
+
 @pytest.mark.parametrize("scale", [0.05, 0.3, 1])
 def test_circles_have_the_radii_that_are_written(scale):
     display = LabelEmbeddingDisplay(points_of_animals() * scale, ANIMALS).plot()
@@ -230,9 +243,11 @@ def test_names_stay_inside_and_apart(n_labels):
         ball(rng, n_labels, 2), hierarchy, label_names=names_of
     ).plot(max_names=60)
     display.figure_.canvas.draw()
-    inside = display.ax_.get_window_extent()
+    inside = display.ax_.get_window_extent().padded(1e-6)  # for rounding
     extents = [text.get_window_extent() for text in display.ax_.texts]
     assert extents
+    others = [*display.ax_.artists, display.ax_.get_legend()]
+    extents += [other.get_window_extent() for other in others if other is not None]
     for i, a in enumerate(extents):
         assert inside.contains(*a.p0) and inside.contains(*a.p1)
         assert not any(a.overlaps(b) for b in extents[:i])

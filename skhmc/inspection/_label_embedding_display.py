@@ -27,6 +27,8 @@ __all__ = ["LabelEmbeddingDisplay"]
 WHOLE = 1.03  # half of the side that shows the whole disk
 NEAR = 0.6  # radius within which all labels must lie for the disk to be cut
 AROUND = 1.2  # half of the side that shows a part, in radii of the farthest label
+LEAST = 0.06  # half of the side that shows labels almost in the middle
+MOST_DEPTHS = 6  # in the legend
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)  # hyperbolic distances between circles
 # Where a name is tried beside its point: right, left, then above and below, in two
 # distances (points).
@@ -261,7 +263,7 @@ class LabelEmbeddingDisplay:
             return WHOLE
         if zoom is True:
             return min(farthest, WHOLE)
-        return AROUND * farthest if farthest < NEAR else WHOLE
+        return max(AROUND * farthest, LEAST) if farthest < NEAR else WHOLE
 
     def _draw_circles(self, half_side: float, labels_alone: bool) -> None:
         """Draw the unit circle, and circles around its middle that measure radii."""
@@ -319,7 +321,10 @@ class LabelEmbeddingDisplay:
             zorder=3,
         )
         if depth.any():
-            handles, texts = points.legend_elements()
+            locator = _load("matplotlib.ticker").MaxNLocator(MOST_DEPTHS, integer=True)
+            handles, texts = points.legend_elements(
+                num="auto" if depth.max() < MOST_DEPTHS else locator
+            )
             self.ax_.legend(
                 handles,
                 texts,
@@ -344,7 +349,10 @@ class LabelEmbeddingDisplay:
         }
         self.figure_.draw_without_rendering()  # places the axes
         points = self.ax_.transData.transform(self.positions_)
-        taken: list[BboxBase] = []
+        # what is written already
+        others = [*self.ax_.artists, self.ax_.get_legend()]
+        taken: list[BboxBase]
+        taken = [other.get_window_extent() for other in others if other is not None]
         for label in chosen.tolist():
             name = shorten(self.label_names[label])
             text = self.ax_.annotate(name, self.positions_[label], **style)

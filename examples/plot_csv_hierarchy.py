@@ -64,6 +64,7 @@ for kind, probability in zip(clf.classes_, clf.predict_proba(platypus)[0], stric
 # %%
 # Names are written without the names of their parents before them.
 
-display = HierarchyDisplay.from_estimator(clf, platypus)
-display.ax_.set_title("platypus", size=14)
+figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+ax.set_title("platypus", size=20)
+HierarchyDisplay.from_estimator(clf, platypus, ax=ax)
 plt.show()

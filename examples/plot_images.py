@@ -46,11 +46,11 @@ print(f"F1 on new images: {hierarchical_f1_score(Y, predicted, digits.hierarchy)
 print(f"violations: {hierarchical_violation_rate(predicted, digits.hierarchy):.0%}")
 
 # %%
-# Eight new images, with the three most special labels that are predicted for each:
+# Six new images, with the three most special labels that are predicted for each:
 # green where all its labels are right, else red.
 
-plt.rcParams.update({"font.size": 13})
-figure, axes = plt.subplots(2, 4, figsize=(8, 6), layout="constrained")
+plt.rcParams.update({"font.size": 15})
+figure, axes = plt.subplots(2, 3, figsize=(7, 6.4), layout="constrained")
 order = np.argsort(-digits.hierarchy.depth, kind="stable")  # special labels first
 for sample, ax in enumerate(axes.flat):
     ax.imshow(X[sample, 0], cmap="gray_r")

@@ -49,6 +49,7 @@ scorpion,8,0,0,0,0,0,invertebrate > arachnid
 table = pd.read_csv(FILE, index_col="animal")
 X, y = table.drop(columns="kind"), table["kind"]
 hierarchy = Hierarchy.from_paths(y)
+print(f"{len(table)} animals")
 print(hierarchy.to_text())
 
 # %%

@@ -23,6 +23,8 @@ from skhmc.metrics import hierarchy_recovery_report
 
 hidden = make_hidden_hierarchy(3000, drop_probability=0.4, random_state=0)
 Y = pd.DataFrame(hidden.target, columns=hidden.label_names)
+lacking = (hidden.target != hidden.complete_target).any(axis=1)[hidden.train]
+print(f"{lacking.mean():.0%} of the training rows lack a label")
 Y = Y.sample(frac=1, axis=1, random_state=0)
 clf = HyperbolicHMC(
     hidden_layer_sizes=(100,),
@@ -33,13 +35,13 @@ clf = HyperbolicHMC(
     max_iter=30,
     random_state=0,
 )
-clf.fit(hidden.data, Y)
+clf.fit(hidden.data[hidden.train], Y.iloc[hidden.train])
 
 # %%
 # Parents are chosen among labels that cover most of a label's rows. Counting alone
 # finds the same tree here, as it often does on data that are this clean.
 
-counted = subsumption_hierarchy(Y)
+counted = subsumption_hierarchy(Y.iloc[hidden.train])
 for name, found in [("learnt", clf.learned_hierarchy_), ("by counts alone", counted)]:
     report = hierarchy_recovery_report(hidden.hierarchy, found)
     print(f"{name}: {found}, F1 of the ancestors {report.ancestor_f1:.2f}")

@@ -274,6 +274,7 @@ def test_hierarchies_draw_themselves():
     assert not display.ax_.child_axes  # no colour bar
     ax = plt.figure().subplots()
     assert TREE.plot(ax, root="a").ax_ is ax
+    assert names_of(TREE.plot(label_names="tuvwxyz", root="f")) == ["y", "z"]
     assert TREE.plot(max_labels=3).ax_.texts[-1].get_text().startswith("4 of 7")
     assert names_of(TREE.plot(max_labels=4)) == list("abef")  # general ones first
 

@@ -670,7 +670,13 @@ class Hierarchy:
         """
         return _text.to_text(self, max_rows, max_depth)
 
-    def plot(self, ax: Axes | None = None, **options: Any) -> HierarchyDisplay:
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        label_names: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> HierarchyDisplay:
         """Draw the hierarchy: roots on the left, children to the right of parents.
 
         Needs matplotlib. Of more than 40 labels the most general ones are drawn;
@@ -681,6 +687,8 @@ class Hierarchy:
         ax : matplotlib Axes, default=None
             Axes to draw on; everything is scaled to fit. None makes a figure of the
             size that the labels need.
+        label_names : sequence of str, default=None
+            Names to write in place of the labels, in their order.
         **options
             Options of :meth:`skhmc.inspection.HierarchyDisplay.plot`: ``root`` and
             ``max_depth`` show a part, ``max_labels`` more or fewer labels than 40,
@@ -711,7 +719,8 @@ class Hierarchy:
         """
         # pictures stand in a higher layer: loaded when one is asked for
         inspection = import_module("skhmc.inspection")
-        return inspection.HierarchyDisplay(self).plot(ax=ax, **options)
+        display = inspection.HierarchyDisplay(self, label_names=label_names)
+        return display.plot(ax=ax, **options)
 
     def _repr_html_(self) -> str:
         return _text.to_html(self)

@@ -92,11 +92,11 @@ def choose(
     -------
     ndarray of int
     """
-    below = np.arange(hierarchy.n_labels)
+    below, part = np.arange(hierarchy.n_labels), hierarchy
     if root is not None:
         top = hierarchy.position(root)
         below = np.sort(np.append(hierarchy.descendants[[top]].indices, top))
-    part = hierarchy.subset(hierarchy.labels[i] for i in below)
+        part = hierarchy.subset(hierarchy.labels[i] for i in below)
     importance = importance[below]
     always = always[below]
     allowed = np.ones(len(below), bool)

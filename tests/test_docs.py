@@ -4,10 +4,12 @@ import doctest
 import importlib
 import re
 import runpy
+import struct
 import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from benchmarks.demo import COLUMNS
@@ -87,6 +89,46 @@ def test_readme_is_short_and_has_its_parts():
     assert len(text.replace(printed, "").splitlines()) <= 100
     for part in ("make demo", "make test", "<!-- demo -->", "<!-- /demo -->"):
         assert part in text
+
+
+MAX_PICTURE = 150_000  # bytes of the picture in README.md
+
+
+def size_of_png(path):
+    """Return width and height that the header of a PNG file says."""
+    header = path.read_bytes()[:24]
+    assert header.startswith(b"\x89PNG\r\n\x1a\n") and header[12:16] == b"IHDR"
+    return struct.unpack(">II", header[16:])
+
+
+def test_readme_shows_a_prediction():
+    text = (ROOT / "README.md").read_text()
+    (found,) = re.findall(r"!\[([^]]+)\]\((\S+)\)", text)
+    alt, name = found
+    assert len(alt) > 40
+    path = ROOT / name
+    assert path.stat().st_size < MAX_PICTURE
+    width, height = size_of_png(path)
+    assert width > 1000 and width > height
+
+
+def test_the_picture_of_the_readme_is_made_by_a_command(tmp_path, capsys):
+    draw_prediction = runpy.run_path(str(ROOT / "docs" / "draw_prediction.py"))
+    path = tmp_path / "made" / "prediction.png"
+    draw_prediction["main"](path, max_iter=1)
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+    assert path.stat().st_size < MAX_PICTURE
+    committed = size_of_png(draw_prediction["PICTURE"])
+    # other labels are true of another image: the legend may differ, the boxes do not
+    assert size_of_png(path) == pytest.approx(committed, rel=0.2)
+
+
+def test_a_right_image_is_chosen_for_the_picture():
+    choose = runpy.run_path(str(ROOT / "docs" / "draw_prediction.py"))["choose"]
+    proba = np.array([[0.9, 0.1], [0.6, 0.2], [0.5, 0.5], [0.45, 0.1]])
+    Y = np.array([[1, 0], [1, 0], [1, 1], [1, 0]])
+    assert choose(proba, proba > 0.5, Y) == 1
+    assert choose(proba, proba > 0.5, 1 - Y) == 2
 
 
 def test_picture_of_the_layers():

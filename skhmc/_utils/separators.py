@@ -12,6 +12,7 @@ from skhmc._utils.messages import name_list
 __all__ = [
     "NO_SEPARATOR",
     "STRONG",
+    "SYMBOLS",
     "Separator",
     "check_occurs",
     "check_sep",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -29,7 +30,10 @@ from skhmc.hierarchy._sources import read_edge_table, read_matrix, read_source
 from skhmc.hierarchy._tables import is_table
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from skhmc.hierarchy._ontology import Ontology
+    from skhmc.inspection import HierarchyDisplay
 
 __all__ = ["Hierarchy"]
 
@@ -665,6 +669,58 @@ class Hierarchy:
         … 3 more
         """
         return _text.to_text(self, max_rows, max_depth)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        label_names: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> HierarchyDisplay:
+        """Draw the hierarchy: roots on the left, children to the right of parents.
+
+        Needs matplotlib. Of more than 40 labels the most general ones are drawn;
+        "… 12 more" behind a label says that 12 are hidden below it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; everything is scaled to fit. None makes a figure of the
+            size that the labels need.
+        label_names : sequence of str, default=None
+            Names to write in place of the labels, in their order.
+        **options
+            Options of :meth:`skhmc.inspection.HierarchyDisplay.plot`: ``root`` and
+            ``max_depth`` show a part, ``max_labels`` more or fewer labels than 40,
+            ``full_names`` writes names of parents before those of their children.
+
+        Returns
+        -------
+        HierarchyDisplay
+            The display, drawn, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            When matplotlib is not installed.
+        ValueError
+            When an option makes no sense, or there are too many labels to read.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("Agg")  # no window
+        >>> from skhmc import Hierarchy
+        >>> animals = Hierarchy.from_paths(["mammal/cat/tabby", "mammal/dog", "bird"])
+        >>> display = animals.plot(max_depth=1)
+        >>> [text.get_text() for text in display.ax_.texts if text.get_text()]
+        ['mammal', 'cat', '… 1 more', 'dog', 'bird', '1 of 5 labels are not shown.']
+        >>> display.figure_.savefig("animals.png")  # doctest: +SKIP
+        """
+        # pictures stand in a higher layer: loaded when one is asked for
+        inspection = import_module("skhmc.inspection")
+        display = inspection.HierarchyDisplay(self, label_names=label_names)
+        return display.plot(ax=ax, **options)
 
     def _repr_html_(self) -> str:
         return _text.to_html(self)

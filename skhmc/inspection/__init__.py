@@ -1,6 +1,7 @@
-"""Pictures of hierarchies, of labels, and of what estimators predict."""
+"""Pictures of hierarchies, of labels, of what estimators predict and how they learn."""
 
 from skhmc.inspection._hierarchy_display import HierarchyDisplay
 from skhmc.inspection._label_embedding_display import LabelEmbeddingDisplay
+from skhmc.inspection._training_history_display import TrainingHistoryDisplay
 
-__all__ = ["HierarchyDisplay", "LabelEmbeddingDisplay"]
+__all__ = ["HierarchyDisplay", "LabelEmbeddingDisplay", "TrainingHistoryDisplay"]

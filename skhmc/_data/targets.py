@@ -21,7 +21,16 @@ from skhmc._data.columns import (
     refuse_width,
     warn_ancestors,
 )
+from skhmc._data.containers import (
+    check_one_kind,
+    column_names,
+    is_frame,
+    refuse_lazy,
+    unwrap,
+)
+from skhmc._data.forms import read_form
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
+from skhmc._data.levels import is_level_table
 from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
@@ -35,14 +44,11 @@ __all__ = [
     "Targets",
     "are_label_sets",
     "as_label_sets",
-    "column_names",
-    "is_frame",
     "match_columns",
     "match_former",
     "read_container",
     "read_fit_labels",
     "read_targets",
-    "refuse_lazy",
     "require_y",
     "set_indicators",
     "to_floats",
@@ -50,11 +56,6 @@ __all__ = [
 
 
 # -- the containers --------------------------------------------------------------------
-
-
-def is_frame(Y):
-    """Return whether Y is a DataFrame, whose columns name the labels."""
-    return hasattr(Y, "columns")
 
 
 def read_container(Y):
@@ -73,21 +74,6 @@ def read_container(Y):
         Y.sum_duplicates()
         return Y, None
     return np.asarray(Y), None
-
-
-def refuse_lazy(Y):
-    """Raise where Y only plans what its columns will hold, as a polars.LazyFrame."""
-    if hasattr(Y, "collect_schema") and not hasattr(Y, "__len__"):
-        raise TypeError(
-            f"Got a {type(Y).__name__}, which holds no data yet. Call its collect() "
-            f"first."
-        )
-
-
-def column_names(frame):
-    """Return the names of a DataFrame's columns, or of those of a table of pyarrow."""
-    names = getattr(frame, "column_names", None)  # of pyarrow, whose columns are values
-    return [plain(name) for name in (frame.columns if names is None else names)]
 
 
 def _frame_values(frame):
@@ -246,6 +232,10 @@ _CLASSES_NEEDED = (
     "classes must be passed on the first call to partial_fit when no hierarchy says "
     "which labels there are: partial_fit(X, y, classes=[all labels])."
 )
+_LEVELS_NEEDED = (
+    "The first call to partial_fit got level columns, and no hierarchy says which "
+    "labels there are: pass hierarchy=Hierarchy.from_levels(all rows) to the estimator."
+)
 
 
 @dataclass
@@ -312,11 +302,13 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    refuse_lazy(y)
-    if isinstance(source, Iterator):
-        source = repeatable(source)
+    y = unwrap(y)
+    if partial and source is None and is_level_table(y):
+        raise ValueError(_LEVELS_NEEDED)
+    y, source = read_form(y, source)
     if are_label_sets(y, _n_labels_said(y, source, classes)):
         return _read_label_sets(y, source, classes, partial)
+    check_one_kind(y)
     y, names = read_container(y)
     if names is not None:
         names = known_names(names, source)

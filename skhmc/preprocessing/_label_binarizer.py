@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.containers import is_frame, unwrap
 from skhmc._data.judge import judge_hierarchy
+from skhmc._data.levels import is_level_table, level_names
 from skhmc._data.padding import is_padding, without_padding
 from skhmc._utils.messages import name_list
+from skhmc._utils.separators import Separator, check_sep
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
@@ -30,12 +34,12 @@ __all__ = ["HierarchicalLabelBinarizer"]
 
 def _read_rows(y):
     """Return a list of lists of names and paths."""
-    unfit = sp.issparse(y) or hasattr(y, "columns") or isinstance(y, str)
-    if unfit or _are_indicators(y):
+    y = unwrap(y)
+    if sp.issparse(y) or is_frame(y) or _are_indicators(y):
         raise TypeError(
-            f"Expected y to be label sets, a list of lists of names, got a "
-            f"{type(y).__name__}. Indicators need no binarizer (see AncestorClosure); "
-            f"of one column of a DataFrame pass the Series."
+            f"Expected y to be label sets, a list of lists of names, or columns of "
+            f"levels, got a {type(y).__name__} without text. Indicators need no "
+            f"binarizer (see AncestorClosure)."
         )
     return without_padding([_read_row(row) for row in y])
 
@@ -162,7 +166,13 @@ class HierarchicalLabelBinarizer(
         HierarchicalLabelBinarizer
             The binarizer itself.
         """
-        if self.hierarchy is None:
+        y = unwrap(y)
+        if self.hierarchy is None and is_level_table(y):
+            sep = self._level_sep()
+            _, self.hierarchy_ = level_names(y, None, sep=sep)
+            self._separators = (Separator(sep, sep),)
+            self._separators += known_separators(self.hierarchy_, sep)
+        elif self.hierarchy is None:
             names = {name for row in _read_rows(y) for name in row}
             if not names:
                 raise ValueError("y holds no label at all, expected at least one.")
@@ -190,8 +200,20 @@ class HierarchicalLabelBinarizer(
         ndarray or csr_matrix of shape (n_samples, n_labels)
             As of ``transform``.
         """
-        rows = _read_rows(y)  # once: rows may be iterators
-        return self.fit(rows).transform(rows)
+        y = unwrap(y)  # once: it and its rows may be iterators
+        self.fit(y)
+        return self._transform(y, again=self.hierarchy is None)
+
+    def _level_sep(self):
+        """Return what joins the names of levels."""
+        check_sep(self.sep)
+        if self.sep is None:
+            raise ValueError(
+                "y holds level columns, whose labels are named by their whole paths, "
+                "and sep=None has nothing to join names by. Give sep='auto', or "
+                "hierarchy=Hierarchy.from_levels(y, sep=...)."
+            )
+        return "/" if self.sep == "auto" else self.sep
 
     def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Return the indicators of label sets.
@@ -212,7 +234,12 @@ class HierarchicalLabelBinarizer(
             When there are unknown labels and ``unknown="error"``; it names them.
         """
         check_is_fitted(self)
-        rows = _read_rows(y)
+        return self._transform(y)
+
+    def _transform(self, y, again=False):
+        """Return the indicators of y, which fit has read before or not."""
+        with read_before() if again else nullcontext():
+            rows = self._read(y)
         found = {name: self._find(name) for row in rows for name in row}
         unknown = [name for name, (_, whole) in found.items() if not whole]
         if unknown and self.unknown == "error":
@@ -231,6 +258,15 @@ class HierarchicalLabelBinarizer(
         if self.closed:
             Y = close_upward(Y, self.hierarchy_)
         return Y if self.sparse_output else Y.toarray()
+
+    def _read(self, y):
+        """Return a list of lists of names and paths."""
+        y = unwrap(y)
+        if is_level_table(y, self.hierarchy_):
+            whole = self.unknown == "error"
+            rows, _ = level_names(y, self.hierarchy_, whole=whole)
+            return rows
+        return _read_rows(y)
 
     def _find(self, name):
         return find_label(name, self.hierarchy_, self._separators)

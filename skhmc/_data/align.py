@@ -166,10 +166,10 @@ def _order_of_columns(hierarchy, names, rows, columns):
 
 def _as_array(Y, names, argument, hierarchy):
     """Return numbers with 2 dimensions; columns that have names in their order."""
+    if argument in LABEL_ARGUMENTS:
+        check_one_kind(Y)
     try:
         own_names = _own_names(Y, hierarchy)
-        if argument in LABEL_ARGUMENTS:
-            check_one_kind(Y)
         Y, _ = read_container(Y)
         if Y.dtype == object:
             Y = to_floats(Y)

@@ -123,6 +123,8 @@ def _only_column_of_rows(table):
 
 
 def _unwrap_array(Y):
+    if Y.dtype.kind == "S" and Y.ndim == 1 and len(Y):
+        _unwrap_row(Y[0])
     if Y.dtype != object or Y.ndim != 1 or np.ma.isMaskedArray(Y):
         return Y
     rows = _unwrap_rows(Y)
@@ -180,8 +182,13 @@ def _are_arrays_of_numbers(rows):
 
 
 def _unwrap_row(row):
-    if row is None or isinstance(row, (str, bytes, Number, *ROWS)):
+    if row is None or isinstance(row, (str, Number, *ROWS)):
         return row
+    if isinstance(row, bytes):
+        raise TypeError(
+            f"Got the bytes {row!r} as a label, expected text. Decode them: "
+            f"np.asarray(y).astype(str)."
+        )
     if isinstance(row, Mapping):
         raise TypeError(
             f"Got the mapping {row!r} as the labels of a sample. Expected a list of "
@@ -290,7 +297,7 @@ def check_one_kind(y):
             f"y], or lists of names ([[{numbers[0]!r}], [{texts[0]!r}], ...]) where a "
             f"hierarchy has labels of both types."
         )
-    if missing and texts:
+    if missing:
         raise ValueError(
             f"Input y contains NaN or None: {len(missing)} of {len(values)} samples "
             f"have no label, the first is row {missing[0]}. Leave these samples out, "

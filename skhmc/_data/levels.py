@@ -12,6 +12,7 @@ from skhmc._data.containers import (
     holds_text,
     is_frame,
 )
+from skhmc._data.X import is_in_file
 from skhmc._utils.messages import is_missing, name_list
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy import Hierarchy, level_rows
@@ -74,7 +75,7 @@ def level_names(Y, source, *, sep="/", whole=True):
     source : hierarchy-like
         ``source``, or the hierarchy that was made.
     """
-    paths = _read_paths(Y)
+    paths = _read_paths(Y, source)
     if source is None:
         _check_are_levels(Y, paths)
         hierarchy = Hierarchy.from_levels(Y, sep=sep)
@@ -96,11 +97,14 @@ def all_levels(tables):
     return Hierarchy.from_levels([list(path) for Y in tables for path in level_rows(Y)])
 
 
-def _read_paths(Y):
+def _read_paths(Y, source):
     """Return the names of every row from the root down."""
     try:
         return level_rows(Y)
-    except ValueError as error:
+    except ValueError as error:  # gaps, say
+        _refuse_indicators(Y)
+        if source is not None:
+            _refuse_named(Y, Hierarchy.build(source))
         raise ValueError(f"{error} {_ELSE}") from None
 
 
@@ -109,18 +113,18 @@ def _read_paths(Y):
 
 def _check_are_levels(Y, paths):
     """Raise or warn where columns of text are perhaps no levels."""
-    names = {name for path in paths for name in path}
-    if not names:
+    if not any(paths):
         raise ValueError("Y holds no label at all, expected at least one.")
-    _refuse_indicators(Y, names)
+    _refuse_indicators(Y)
     _warn_if_sets(paths)
     _warn_if_reversed(paths)
 
 
-def _refuse_indicators(Y, names):
+def _refuse_indicators(Y):
     """Raise where cells look like 0 and 1, written as text or in some columns."""
     columns = column_values(Y) if is_frame(Y) else Y.T.tolist()
     found = [{x for x in values if not _is_blank(x)} for values in columns]
+    names = {str(x).strip() for values in found for x in values}
     n_columns = sum(bool(values) for values in found)
     again = sum(map(len, found)) > len(names)
     if n_columns > 1 and (are_words(names) or (len(names) <= 2 and again)):
@@ -168,18 +172,20 @@ def _warn_if_sets(paths):
 
 def _warn_if_reversed(paths):
     """Warn where the last column is perhaps the root: names lead upward only."""
-    paths = {path for path in paths if len(path) > 1}
+    paths = [path for path in paths if len(path) > 1]
     steps = {pair for path in paths for pair in _steps(path)}
-    n_steps = Counter(upper for upper, _ in steps)
-    first, last = ({path[k] for path in paths} for k in (0, -1))
-    if len(first) < MIN_NAMES or len(first) <= len(last) or max(n_steps.values()) > 1:
+    n_below = Counter(upper for upper, _ in steps)
+    first, second, last = ({path[k] for path in paths} for k in (0, 1, -1))
+    narrows = len(first) > len(last) and max(n_below.values()) == 1
+    are_ids = len(first) == len(paths) > len(second)
+    if len(first) < MIN_NAMES or not (narrows or are_ids):
         return
-    upper, lower = next(iter(sorted(paths)))[:2]
+    upper, lower = paths[0][:2]
     warn_of_input(
         f"The columns of Y are read as levels, the root first, but the first has "
-        f"{len(first)} names, the last {len(last)}, and no name has two others below "
-        f"it. Are levels in reverse, or is the first column an id? As given, {upper!r} "
-        f"is above {lower!r}. Put the most general level first. If they are right, "
+        f"{len(first)} names in {len(paths)} rows, the second {len(second)}. Are the "
+        f"levels in reverse, or is the first column an id? As given, {upper!r} is "
+        f"above {lower!r}. Put the most general level first. If they are right, "
         f"{_SURE}, without this.",
         HierarchyWarning,
     )
@@ -270,9 +276,12 @@ def _read_names(hierarchy):
             continue
         rest = child.removeprefix(parent)
         joint = re.match(r"__|\W+", rest) if rest != child else None
-        if joint:
-            counts[joint.group()] += 1
-            by_part.setdefault(rest[joint.end() :], []).append(child)
+        if not joint:
+            continue
+        # the name may begin with other signs itself: "a/(b)"
+        for end in range(joint.end(), 0, -1):
+            counts[rest[:end]] += 1
+            by_part.setdefault(rest[end:], []).append(child)
     return [text for text, _ in counts.most_common()], by_part
 
 
@@ -298,12 +307,7 @@ def _as_sets(paths, unknown, hierarchy):
 def _refuse_unknown(Y, unknown, search):
     """Raise where a hierarchy does not have paths, and say what may be wrong."""
     hierarchy = search.hierarchy
-    if is_frame(Y) and any(name in hierarchy for name in column_names(Y)):
-        raise ValueError(
-            f"Expected Y to hold 0, 1 or NaN, got strings, such as "
-            f"{unknown[0][-1]!r}. Its columns are named as labels: write 1 where a "
-            f"sample has the label and 0 where not, as numbers."
-        )
+    _refuse_named(Y, hierarchy)
     if are_words({name for path in unknown for name in path}):
         hint = "For 0 and 1 as text write numbers, Y.astype(int) say."
     elif search.ambiguous(unknown[0]):
@@ -319,6 +323,18 @@ def _refuse_unknown(Y, unknown, search):
         f"Y is read as one column per level, the root first, and the hierarchy does "
         f"not have {name_list(unknown)}. Its labels are {name_list(hierarchy.labels)}. "
         f"Correct the names or add them to the hierarchy. {hint}"
+    )
+
+
+def _refuse_named(Y, hierarchy):
+    """Raise where columns of text are named as labels: indicators in other words."""
+    if not is_frame(Y) or not any(name in hierarchy for name in column_names(Y)):
+        return
+    text = next(x for v in column_values(Y) for x in v if isinstance(x, str) and x)
+    raise ValueError(
+        f"Expected Y to hold 0, 1 or NaN, got strings, such as {text!r}. Its columns "
+        f"are named as labels: write 1 where a sample has the label and 0 where not, "
+        f"as numbers."
     )
 
 
@@ -344,8 +360,9 @@ def _are_numbered_levels(Y, source):
 
 def _are_codes(Y):
     """Tell whole numbers of which some are neither 0 nor 1."""
-    values = np.asarray(Y)
-    if isinstance(Y, np.memmap) or values.dtype.kind not in "iuf" or not len(values):
+    if isinstance(Y, np.ndarray) and is_in_file(Y):
         return False
-    whole = np.isnan(values) | (values == np.floor(values))
-    return bool((values > 1).any() and whole.all())
+    values = np.asarray(Y)
+    if values.dtype.kind not in "iuf" or not (values > 1).any():
+        return False
+    return bool((np.isnan(values) | (values == np.floor(values))).all())

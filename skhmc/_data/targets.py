@@ -22,6 +22,7 @@ from skhmc._data.columns import (
     warn_ancestors,
 )
 from skhmc._data.containers import (
+    are_words,
     check_one_kind,
     column_names,
     is_frame,
@@ -36,7 +37,7 @@ from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import warn_of_input, warn_user
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy, Ontology
 
@@ -219,7 +220,8 @@ def as_label_sets(y, n_labels=None):
     if are_label_sets(y, n_labels):
         return without_padding([list(row) for row in y])
     one_each = not isinstance(y, str) and not is_frame(y) and not sp.issparse(y)
-    if one_each and hasattr(y, "__len__") and len(y) and getattr(y, "ndim", 1) == 1:
+    one_each = one_each and hasattr(y, "__len__") and getattr(y, "ndim", 1) == 1
+    if one_each and len(y):
         if all(isinstance(name, str) for name in y):
             return without_padding([[name] for name in y])
     return None
@@ -415,6 +417,7 @@ def _read_label_sets(rows, source, classes, partial):
     elif source is None and partial:
         raise ValueError(_CLASSES_NEEDED)
     elif source is None:
+        _refuse_words(rows, seen)
         if not any(isinstance(x, str) for x in seen) and seen:
             raise ValueError(
                 f"y holds lists of {name_list(seen)}, and no hierarchy says which "
@@ -430,6 +433,17 @@ def _read_label_sets(rows, source, classes, partial):
     Y = set_indicators(rows, hierarchy, "y")
     judge_hierarchy(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
+
+
+def _refuse_words(rows, seen):
+    """Raise where rows of text are indicators: equally long, and "0" and "1" only."""
+    lengths = {len(row) for row in rows}
+    again = any(len(set(row)) < len(row) for row in rows)
+    if len(lengths) == 1 and again and are_words(seen):
+        raise ValueError(
+            f"Expected Y to hold 0, 1 or NaN, got strings: rows of {name_list(seen)} "
+            f"and nothing else. Write indicators as numbers."
+        )
 
 
 def set_indicators(rows, hierarchy, argument):
@@ -462,6 +476,7 @@ def _check_known(labels, hierarchy, argument="y"):
 
 def _read_classes(y, source, classes, partial):
     assert_all_finite(y, input_name="y")
+    _warn_of_empty(y)
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
     hierarchy = None if source is None else Hierarchy.build(source)
@@ -487,6 +502,19 @@ def _read_classes(y, source, classes, partial):
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
 
+def _warn_of_empty(y):
+    """Warn where the class of samples has no name."""
+    if y.dtype.kind not in "OUT":
+        return
+    empty = np.flatnonzero(y == "")
+    if len(empty):
+        warn_of_input(
+            f"y holds '' in {len(empty)} of {len(y)} samples, the first is row "
+            f"{empty[0]}. That is read as a class of its own. Where samples have no "
+            f"label leave them out, or pass lists of label names with [] for these."
+        )
+
+
 def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
     if values.dtype.kind not in "biuf":
@@ -506,7 +534,8 @@ def _check_indicators(Y, hierarchy):
         label = hierarchy.labels[column]
         raise ValueError(
             f"Expected Y to hold 0, 1 or NaN (unknown), got {got!r} for label "
-            f"{label!r}. Unknown label type: for classes pass a 1-D y."
+            f"{label!r}. Unknown label type: for classes pass a 1-D y, for numbers as "
+            f"names of levels hierarchy=Hierarchy.from_levels(Y)."
         )
     return Y
 

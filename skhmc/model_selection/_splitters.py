@@ -145,8 +145,8 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         X : array-like of shape (n_samples, ...)
             Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
-            (n_samples,).
+            Indicators 0 and 1, NaN for unknown; or lists of label names, or a column
+            of names per level; or classes (n_samples,).
         groups : object, default=None
             Ignored, with a warning.
 
@@ -342,8 +342,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         X : array-like of shape (n_samples, ...)
             Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
-            (n_samples,).
+            Indicators 0 and 1, NaN for unknown; or lists of label names, or a column
+            of names per level; or classes (n_samples,).
         groups : object, default=None
             Ignored, with a warning.
 

@@ -97,7 +97,7 @@ class _TakesY:
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
         y : None
             Ignored.
 
@@ -120,7 +120,7 @@ class _TakesY:
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
         y : None
             Ignored.
 

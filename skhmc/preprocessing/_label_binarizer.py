@@ -12,7 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.align import align
 from skhmc._data.containers import is_frame, unwrap
+from skhmc._data.forms import read_form
 from skhmc._data.judge import judge_hierarchy
 from skhmc._data.levels import is_level_table, level_names
 from skhmc._data.padding import is_padding, without_padding
@@ -35,7 +37,7 @@ __all__ = ["HierarchicalLabelBinarizer"]
 def _read_rows(y):
     """Return a list of lists of names and paths."""
     y = unwrap(y)
-    if sp.issparse(y) or is_frame(y) or _are_indicators(y):
+    if _are_indicators(y):
         raise TypeError(
             f"Expected y to be label sets, a list of lists of names, or columns of "
             f"levels, got a {type(y).__name__} without text. Indicators need no "
@@ -45,10 +47,32 @@ def _read_rows(y):
 
 
 def _are_indicators(y):
-    """Tell an array of indicators, whose entries could pass for the names 0 and 1."""
+    """Tell an array of indicators, whose entries could pass for the names 0 and 1.
+
+    Tables of anything but names, too.
+    """
+    if sp.issparse(y) or is_frame(y):
+        return True
     if not isinstance(y, np.ndarray) or y.ndim != 2 or y.dtype.kind not in "biuf":
         return False
     return y.shape[1] > 1 and bool((np.isin(y, (0, 1)) | (y != y)).all())
+
+
+def _names_of(y, hierarchy):
+    """Return the names of the labels that indicators hold."""
+    hierarchy, Y = align(hierarchy, y_true=y)
+    values = Y.data if sp.issparse(Y) else Y
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            "Expected indicators of 0 and 1, got other values or NaN. AncestorClosure "
+            "keeps what is unknown (NaN)."
+        )
+    Y = sp.csr_matrix(Y)
+    Y.eliminate_zeros()
+    names = np.empty(hierarchy.n_labels, dtype=object)
+    names[:] = hierarchy.labels
+    cuts = zip(Y.indptr[:-1], Y.indptr[1:], strict=True)
+    return [names[Y.indices[a:b]].tolist() for a, b in cuts]
 
 
 def _read_row(row):
@@ -110,8 +134,12 @@ class HierarchicalLabelBinarizer(
     below a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a
     path.
 
-    Without ``hierarchy`` all names are read as paths and named by the whole path, as by
-    :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
+    In a table or a 2-D array of text a row is a path, and its columns are levels, the
+    root first; rows may end early. Without ``hierarchy`` they make that of
+    :meth:`Hierarchy.from_levels`. Indicators are taken beside a ``hierarchy``.
+
+    Without ``hierarchy`` all other names are read as paths and named by the whole path,
+    as by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
     Names that are no strings are labels without parents.
 
     Examples
@@ -158,7 +186,8 @@ class HierarchicalLabelBinarizer(
         Parameters
         ----------
         y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
             Not looked at where there is a ``hierarchy``.
 
         Returns
@@ -166,18 +195,8 @@ class HierarchicalLabelBinarizer(
         HierarchicalLabelBinarizer
             The binarizer itself.
         """
-        y = unwrap(y)
-        if self.hierarchy is None and is_level_table(y):
-            sep = self._level_sep()
-            _, self.hierarchy_ = level_names(y, None, sep=sep)
-            self._separators = (Separator(sep, sep),)
-            self._separators += known_separators(self.hierarchy_, sep)
-        elif self.hierarchy is None:
-            names = {name for row in _read_rows(y) for name in row}
-            if not names:
-                raise ValueError("y holds no label at all, expected at least one.")
-            learnt = learn_hierarchy(names, self.sep)
-            self.hierarchy_, self._separators = learnt
+        if self.hierarchy is None:
+            self._learn(unwrap(y))
         else:
             self.hierarchy_ = Hierarchy.build(self.hierarchy)
             self._separators = known_separators(self.hierarchy_, self.sep)
@@ -187,22 +206,18 @@ class HierarchicalLabelBinarizer(
         self.classes_[:] = labels
         return self
 
-    def fit_transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
-        """Learn the labels and return the indicators.
-
-        Parameters
-        ----------
-        y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
-
-        Returns
-        -------
-        ndarray or csr_matrix of shape (n_samples, n_labels)
-            As of ``transform``.
-        """
-        y = unwrap(y)  # once: it and its rows may be iterators
-        self.fit(y)
-        return self._transform(y, again=self.hierarchy is None)
+    def _learn(self, y):
+        """Learn the hierarchy from level columns, or from names and paths."""
+        if is_level_table(y):
+            sep = self._level_sep()
+            _, self.hierarchy_ = level_names(y, None, sep=sep)
+            known = known_separators(self.hierarchy_, sep)
+            self._separators = (Separator(sep, sep), *known)
+            return
+        names = {name for row in _read_rows(y) for name in row}
+        if not names:
+            raise ValueError("y holds no label at all, expected at least one.")
+        self.hierarchy_, self._separators = learn_hierarchy(names, self.sep)
 
     def _level_sep(self):
         """Return what joins the names of levels."""
@@ -215,13 +230,32 @@ class HierarchicalLabelBinarizer(
             )
         return "/" if self.sep == "auto" else self.sep
 
+    def fit_transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
+        """Learn the labels and return the indicators.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
+
+        Returns
+        -------
+        ndarray or csr_matrix of shape (n_samples, n_labels)
+            As of ``transform``.
+        """
+        y = unwrap(y)  # once: it and its rows may be iterators
+        self.fit(y)
+        return self._transform(y, again=self.hierarchy is None)
+
     def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Return the indicators of label sets.
 
         Parameters
         ----------
         y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
 
         Returns
         -------
@@ -266,6 +300,9 @@ class HierarchicalLabelBinarizer(
             whole = self.unknown == "error"
             rows, _ = level_names(y, self.hierarchy_, whole=whole)
             return rows
+        if _are_indicators(y) and self.hierarchy is not None:
+            return _names_of(y, self.hierarchy_)
+        y, _ = read_form(y, self.hierarchy_)
         return _read_rows(y)
 
     def _find(self, name):

@@ -17,6 +17,7 @@ __all__ = [
     "check_one_kind",
     "column_names",
     "column_values",
+    "has_dictionaries",
     "holds_text",
     "is_frame",
     "refuse_lazy",
@@ -128,7 +129,7 @@ def _unwrap_array(Y):
     if Y.dtype != object or Y.ndim != 1 or np.ma.isMaskedArray(Y):
         return Y
     rows = _unwrap_rows(Y)
-    return rows if any(isinstance(row, ROWS) for row in rows) else Y
+    return list(rows) if any(isinstance(row, ROWS) for row in rows) else Y
 
 
 def _unwrap_column(Y):
@@ -228,6 +229,12 @@ def column_values(frame):
         values = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
         read.append([plain(value) for value in values()])
     return read
+
+
+def has_dictionaries(table):
+    """Tell a table of pyarrow with dictionaries, whose array has no missing values."""
+    types = getattr(getattr(table, "schema", None), "types", ())
+    return any(str(kind).startswith("dictionary") for kind in types)
 
 
 def may_hold_text(table):

@@ -25,6 +25,8 @@ from skhmc._data.containers import (
     are_words,
     check_one_kind,
     column_names,
+    column_values,
+    has_dictionaries,
     is_frame,
     refuse_lazy,
     unwrap,
@@ -78,6 +80,8 @@ def read_container(Y):
 
 
 def _frame_values(frame):
+    if has_dictionaries(frame):
+        return np.array(column_values(frame), dtype=object).T
     values = np.asarray(frame)
     if values.dtype == object and hasattr(frame, "notna"):
         # of pandas, whose missing values are not all floats

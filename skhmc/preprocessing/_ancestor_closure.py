@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 from skhmc._data.columns import warn_ancestors
 from skhmc._data.containers import unwrap
 from skhmc._data.forms import read_form
-from skhmc._data.targets import Targets, as_label_sets, read_targets
+from skhmc._data.targets import Targets, as_label_sets, read_container, read_targets
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
@@ -73,7 +73,7 @@ def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
             Y = np.asanyarray(Y)  # also a masked array
         except ValueError:  # rows of different length
             Y = np.empty(0, object)
-    dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
+    dtype = Y.dtype if hasattr(Y, "dtype") else read_container(Y)[0].dtype
     targets = read_targets(Y, hierarchy, warn=False, indicators=True)
     if targets.added:
         warn_ancestors(targets.added, targets.hierarchy)

@@ -58,6 +58,21 @@ def _are_indicators(y):
     return y.shape[1] > 1 and bool((np.isin(y, (0, 1)) | (y != y)).all())
 
 
+def _are_rows_of_0_and_1(y, hierarchy):
+    """Tell indicators of the labels of a hierarchy, lists of 0 and 1 among them."""
+    if _are_indicators(y):
+        return True
+    if 0 in hierarchy or 1 in hierarchy:  # lists of names
+        return False
+    if not isinstance(y, (list, tuple)) and getattr(y, "ndim", 0) != 2:
+        return False
+    rows = all(isinstance(row, (list, tuple, np.ndarray)) for row in y)
+    return rows and all(
+        len(row) == hierarchy.n_labels and all(cell in (0, 1) for cell in row)
+        for row in y
+    )
+
+
 def _names_of(y, hierarchy):
     """Return the names of the labels that indicators hold."""
     hierarchy, Y = align(hierarchy, y_true=y)
@@ -138,8 +153,8 @@ class HierarchicalLabelBinarizer(
     root first; rows may end early. Without ``hierarchy`` they make that of
     :meth:`Hierarchy.from_levels`. Indicators are taken beside a ``hierarchy``.
 
-    Without ``hierarchy`` all other names are read as paths and named by the whole path,
-    as by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
+    Without ``hierarchy`` other names are read as paths and named by the whole path, as
+    by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
     Names that are no strings are labels without parents.
 
     Examples
@@ -300,7 +315,7 @@ class HierarchicalLabelBinarizer(
             whole = self.unknown == "error"
             rows, _ = level_names(y, self.hierarchy_, whole=whole)
             return rows
-        if _are_indicators(y) and self.hierarchy is not None:
+        if self.hierarchy is not None and _are_rows_of_0_and_1(y, self.hierarchy_):
             return _names_of(y, self.hierarchy_)
         y, _ = read_form(y, self.hierarchy_)
         return _read_rows(y)

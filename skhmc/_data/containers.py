@@ -293,6 +293,8 @@ def check_one_kind(y):
     if not hasattr(y, "__len__"):
         return
     values = [plain(value) for value in y]
+    if any(isinstance(value, ROWS) or hasattr(value, "shape") for value in values):
+        return  # rows of indicators
     texts = [value for value in values if isinstance(value, str)]
     missing = [i for i, value in enumerate(values) if _is_missing_scalar(value)]
     numbers = [value for value in values if isinstance(value, Number)]

@@ -663,6 +663,42 @@ def test_codes_that_stand_at_every_level_are_no_doubt():
     assert len(HierarchicalLabelBinarizer().fit(np.array(rows)).classes_) == 8
 
 
+LEVEL_LISTS = [
+    ["Animals", "Mammals", "Cats"],
+    ["Animals", "Birds", "Owls"],
+    ["Animals", "Mammals", "Dogs"],
+    ["Plants", "Trees", "Oaks"],
+    ["Plants", "Moss", ""],
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*filled up")
+def test_lists_that_look_like_levels_are_said():
+    shorter = [row[: 3 - k % 2] for k, row in enumerate(LEVEL_LISTS)]
+    message = r"look like levels.*\('Animals', 'Mammals', 'Cats'\).*pandas.DataFrame"
+    for rows in (LEVEL_LISTS, shorter, pl.Series(LEVEL_LISTS)):
+        for read in (
+            lambda y: read_targets(y, None),
+            lambda y: HierarchicalLabelBinarizer().fit_transform(y),
+        ):
+            with pytest.warns(HierarchyWarning, match=message):
+                read(rows)
+    flat = Hierarchy.flat(sorted({name for row in LEVEL_LISTS for name in row if name}))
+    read_targets(LEVEL_LISTS, flat)  # said: nothing to warn about
+    assert names_of(pd.DataFrame(LEVEL_LISTS), None)[4] == ["Plants", "Plants/Moss"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sets_of_names_are_no_levels(seed):
+    rng = np.random.default_rng(seed)
+    names = [f"tag {k}" for k in range(rng.integers(3, 30))]
+    rows = [
+        sorted(rng.choice(names, size=rng.integers(1, 4), replace=False).tolist())
+        for _ in range(rng.integers(5, 40))
+    ]
+    assert read_targets(rows, None).hierarchy.labels
+
+
 # -- one label per sample --------------------------------------------------------------
 
 ONE_EACH = ["Cats", "Birds", "Dogs", "Cats"] * 3

@@ -17,9 +17,10 @@ from skhmc._utils.messages import is_missing, name_list
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy import Hierarchy, level_rows
 
-__all__ = ["all_levels", "is_level_table", "level_names"]
+__all__ = ["all_levels", "is_level_table", "level_names", "warn_if_levels"]
 
 MIN_NAMES = 3  # in the first column, where its direction is doubted
+MIN_ROWS = 5  # of lists of names that may be levels; fewer are chance
 
 _ELSE = (
     "Y holds text, so that its columns are read as levels, the root first. For a "
@@ -195,6 +196,53 @@ def _steps(path):
     """Return the pairs of names above each other, each with its level."""
     steps = list(enumerate(path))
     return zip(steps[:-1], steps[1:], strict=True)
+
+
+def warn_if_levels(rows):
+    """Warn where lists, which are sets of names, look like rows of level columns.
+
+    That is, every name stands at one level and below one name, as in a tree, and some
+    names have several below them. Names in two places may be a tree's, too, and then
+    nothing tells them from those of sets.
+
+    Parameters
+    ----------
+    rows : list of list
+        Label names as given, perhaps padded.
+    """
+    if not all(isinstance(row, (list, tuple)) for row in rows):
+        return
+    paths = [tuple(name for name in row if not _is_blank(name)) for row in rows]
+    paths = [path for path in paths if path]
+    names = {name for path in paths for name in path}
+    if not all(isinstance(name, str) for name in names):
+        return
+    deep = [path for path in paths if len(path) > 1]
+    if len(deep) < MIN_ROWS or 2 * len(deep) < len(paths) or not _is_tree(paths):
+        return
+    warn_of_input(
+        f"Y is read as sets of label names without a hierarchy, but its rows look like "
+        f"levels, the root first, such as {deep[0]!r}: every name stands at one level "
+        f"and below one name. If they are, pass a table or a 2-D array, such as "
+        f"pandas.DataFrame(Y). If they are sets and nothing is known of the labels, "
+        f"hierarchy=Hierarchy.flat(names) says so without this.",
+        HierarchyWarning,
+    )
+
+
+def _is_tree(paths):
+    """Tell whether names are a tree: one level and one parent each, several children.
+
+    The tree has to branch where it is met repeatedly.
+    """
+    levels = {(level, name) for path in paths for level, name in enumerate(path)}
+    if len({name for _, name in levels}) < len(levels):
+        return False
+    pairs = {pair for path in paths for pair in zip(path[:-1], path[1:], strict=True)}
+    lower = {below for _, below in pairs}
+    n_below = Counter(above for above, _ in pairs)
+    branching = sum(n > 1 for n in n_below.values())
+    return len(lower) == len(pairs) and branching > 1
 
 
 # -- with a hierarchy ------------------------------------------------------------------

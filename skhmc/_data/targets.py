@@ -33,7 +33,7 @@ from skhmc._data.containers import (
 )
 from skhmc._data.forms import read_form
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
-from skhmc._data.levels import is_level_table
+from skhmc._data.levels import is_level_table, warn_if_levels
 from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
@@ -413,6 +413,8 @@ def _check_binary_classes(classes, n_labels):
 
 
 def _read_label_sets(rows, source, classes, partial):
+    if source is None and classes is None:
+        warn_if_levels(rows)
     rows = without_padding([list(row) for row in rows])
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)

@@ -16,7 +16,7 @@ from skhmc._data.align import align
 from skhmc._data.containers import is_frame, unwrap
 from skhmc._data.forms import read_form
 from skhmc._data.judge import judge_hierarchy
-from skhmc._data.levels import is_level_table, level_names
+from skhmc._data.levels import is_level_table, level_names, warn_if_levels
 from skhmc._data.padding import is_padding, without_padding
 from skhmc._utils.messages import name_list
 from skhmc._utils.separators import Separator, check_sep
@@ -233,6 +233,8 @@ class HierarchicalLabelBinarizer(
         if not names:
             raise ValueError("y holds no label at all, expected at least one.")
         self.hierarchy_, self._separators = learn_hierarchy(names, self.sep)
+        if not len(self.hierarchy_.edges):
+            warn_if_levels(y)
 
     def _level_sep(self):
         """Return what joins the names of levels."""

@@ -390,7 +390,7 @@ def test_prototypes():
         ),
         (
             lambda: hierarchical_f1_score(in_frame(TRUE).astype(str), PREDICTED, H),
-            "y_true must be a numeric array",
+            "Y to hold 0, 1 or NaN, got strings.* columns are named as labels",
         ),
         (
             lambda: (

@@ -223,7 +223,7 @@ class CoherentClassifier(
                 self.estimator_ = self._fit_classes(X, targets, params)
         else:
             if np.ndim(params.get("sample_weight", 1)) == 2:
-                weights = np.asarray(match_weight(params["sample_weight"], y))
+                weights = np.asarray(match_weight(params["sample_weight"], y, targets))
                 params = params | {"sample_weight": weights}
             positive, known = label_counts(targets.Y, weight)
             self._priors = smoothed_rates(positive, known)

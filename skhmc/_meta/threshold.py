@@ -20,7 +20,12 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.targets import Targets
-from skhmc._data.weights import check_sample_weight, read_row_weights, to_mean_1
+from skhmc._data.weights import (
+    check_sample_weight,
+    match_weight,
+    read_row_weights,
+    to_mean_1,
+)
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     inner_has,
@@ -209,7 +214,8 @@ class HierarchicalThresholdClassifier(
             Samples as ``estimator`` takes them.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here by ``hierarchy``,
-            with a warning. Or lists of label names; or classes (n_samples,).
+            with a warning. Or lists of label names, or a column of names per level; or
+            classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights, handed to ``estimator``. In tuning with a built-in metric samples
@@ -225,7 +231,9 @@ class HierarchicalThresholdClassifier(
         """
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = self._is_prefit() or is_frozen(self.estimator)
+        given = y
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
+        sample_weight = match_weight(sample_weight, given, targets)
         with read_before():
             return self._fit_read(X, y, targets, sample_weight, params, fitted)
 

@@ -63,7 +63,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             dense whole.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of samples, or of samples and labels (2-D Y only).
@@ -102,7 +103,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             Samples of this part; of shape (n_samples, ...) with an ``encoder``.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         classes : array-like, default=None
             All classes of a 1-D y, or all names in label sets. Needed in the first
             call where there is no ``hierarchy``.

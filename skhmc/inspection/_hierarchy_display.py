@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc._data.containers import unwrap
 from skhmc._data.responses import (
     find,
     match_labels,
@@ -315,6 +316,7 @@ class HierarchyDisplay:
         """
         sample = _check_sample(sample, _num_samples(X))
         if y_true is not None:
+            y_true = unwrap(y_true)
             check_consistent_length(X, y_true)
             y_true = _safe_indexing(y_true, [sample])
         X = _safe_indexing(X, [sample])

@@ -208,7 +208,8 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of samples; 2 is the same as the sample twice.
 
@@ -232,7 +233,8 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of samples; 2 is the same as the sample twice.
 

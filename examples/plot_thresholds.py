@@ -27,7 +27,7 @@ hierarchy = data.hierarchy.subset(data.hierarchy.labels[1:])  # without the root
 X, Y = data.data, data.target[:, 1:]
 train, test = data.train, data.test
 
-forest = RandomForestClassifier(60, min_samples_leaf=5, random_state=0)
+forest = RandomForestClassifier(30, min_samples_leaf=5, random_state=0)
 half = CoherentClassifier(forest, hierarchy)
 tuned = HierarchicalThresholdClassifier(half, strategy="level", cv=3)
 predicted = {

@@ -430,6 +430,17 @@ def test_induction_takes_levels():
         cooccurrence(FRAME, labels=NAMES[:-1])
 
 
+def test_levels_hold_the_labels_above():
+    assert hierarchical_violation_rate(FRAME, H) == 0
+    metric = {"hierarchy": H, "close": False}
+    assert hierarchical_f1_score(FRAME, Y, **metric) == 1
+    as_given = HierarchicalLabelBinarizer(closed=False).fit_transform(FRAME)
+    np.testing.assert_array_equal(as_given, Y)
+    below = HierarchicalLabelBinarizer(PLAIN, closed=False)
+    found = below.fit_transform(np.array([["Mammals", "Cats"]]))
+    assert found.sum() == 2  # Animals is not named
+
+
 def test_closed_levels_keep_their_index():
     closure = AncestorClosure().set_output(transform="pandas")
     found = closure.fit_transform(FRAME.set_index(np.arange(N_SAMPLES) + 7))

@@ -249,7 +249,7 @@ def may_hold_text(table):
 def _is_type_of_numbers(kind):
     if isinstance(kind, np.dtype):
         return kind.kind in "biufc"
-    return str(kind).lower().startswith(NUMBERS)
+    return str(kind).lower().removeprefix("sparse[").startswith(NUMBERS)
 
 
 def holds_text(Y):

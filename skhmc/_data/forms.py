@@ -24,8 +24,8 @@ def read_form(Y, source):
     -------
     Y : object
         As :func:`skhmc._data.containers.unwrap` returns it. Level columns have become
-        a list of sets with the one label of every row, and so have labels that are
-        tuples, one for each sample.
+        a list of sets with the labels of every row, and so have labels that are tuples,
+        one for each sample.
     source : hierarchy-like or None
         The hierarchy of level columns where there was none.
     """

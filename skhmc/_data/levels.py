@@ -1,4 +1,4 @@
-"""Labels as one column per level, the root first: which label every row means."""
+"""Labels as one column per level, the root first: which labels every row names."""
 
 import re
 from collections import Counter
@@ -55,7 +55,7 @@ def _n_columns(Y):
 
 
 def level_names(Y, source, *, sep="/", whole=True):
-    """Return the label that every row of level columns means.
+    """Return the labels that every row of level columns names.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def level_names(Y, source, *, sep="/", whole=True):
     Returns
     -------
     rows : list of set
-        The most specific label of every row; none of blank rows.
+        One label of every level; none of blank rows.
     source : hierarchy-like
         ``source``, or the hierarchy that was made.
     """
@@ -80,7 +80,7 @@ def level_names(Y, source, *, sep="/", whole=True):
     if source is None:
         _check_are_levels(Y, paths)
         hierarchy = Hierarchy.from_levels(Y, sep=sep)
-        return [{sep.join(path)} if path else set() for path in paths], hierarchy
+        return [_joined(path, sep) for path in paths], hierarchy
     search = _Search(Hierarchy.build(source))
     found = {path: search.find(path) for path in dict.fromkeys(paths)}
     unknown = [path for path, (_, known) in found.items() if path and not known]
@@ -91,6 +91,11 @@ def level_names(Y, source, *, sep="/", whole=True):
         return sets, source
     labels = {path: labels for path, (labels, _) in found.items()}
     return [set(labels[path]) for path in paths], source
+
+
+def _joined(path, sep):
+    """Return the names of the labels along a path."""
+    return {sep.join(path[:stop]) for stop in range(1, len(path) + 1)}
 
 
 def all_levels(tables):
@@ -265,7 +270,7 @@ class _Search:
         self._joints, self._by_part = _read_names(hierarchy)
 
     def find(self, path):
-        """Return the labels that a path may mean, and whether all of it is known.
+        """Return the labels along a path, and whether all of it is known.
 
         Parameters
         ----------
@@ -274,21 +279,22 @@ class _Search:
 
         Returns
         -------
-        labels : list
-            One label, that of the longest known beginning; empty where none is known.
+        labels : tuple
+            Those of the longest known beginning; empty where none is known.
         known : bool
         """
-        known = []
-        labels = self._first(path[0]) if path else []
+        chains = [(label,) for label in self._first(path[0])] if path else []
+        known = ()
         for part in path[1:]:
-            if len(labels) == 1:
-                known = labels
-            below = [x for label in labels for x in self._below(label, part)]
-            if not below:
-                return known, False
-            labels = list(dict.fromkeys(below))
-        if len(labels) == 1:
-            return labels, True
+            if len(chains) == 1:
+                known = chains[0]
+            chains = [
+                (*chain, label)
+                for chain in chains
+                for label in self._below(chain, part)
+            ]
+        if len(chains) == 1:
+            return chains[0], True
         return known, False
 
     def ambiguous(self, path):
@@ -300,7 +306,8 @@ class _Search:
         own = [name for name in _values(part) if name in self.hierarchy]
         return own[:1] or self._by_part.get(part, [])
 
-    def _below(self, label, part):
+    def _below(self, chain, part):
+        label = chain[-1]
         joined = [f"{label}{joint}{part}" for joint in self._joints]
         for name in [*joined, *_values(part)]:
             if name in self.hierarchy and label in self.hierarchy.parents_of(name):

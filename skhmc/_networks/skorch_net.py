@@ -11,7 +11,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.callbacks import (
+    Callback,
+    EpochTimer,
+    InputShapeSetter,
+    LRScheduler,
+    PassthroughScoring,
+)
 from skorch.callbacks.scoring import ScoringBase
 from skorch.exceptions import SkorchException
 from tqdm.auto import tqdm
@@ -20,7 +26,7 @@ from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_state
 from skhmc._scoring.outputs import Blocks
 
-__all__ = ["Net", "resolve_device", "scores_data"]
+__all__ = ["Net", "resolve_device", "scores_data", "sets_sizes"]
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
@@ -60,6 +66,12 @@ def scores_data(callback):
     """Tell callbacks of skorch that score a net, by columns that it does not have."""
     kind = callback if isinstance(callback, type) else type(callback)
     return issubclass(kind, ScoringBase) and not issubclass(kind, PassthroughScoring)
+
+
+def sets_sizes(callback):
+    """Tell callbacks of skorch that set the size of a module by that of X."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    return issubclass(kind, InputShapeSetter)
 
 
 class _Progress(Callback):
@@ -305,7 +317,7 @@ class Net(NeuralNet):
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
-        except (KeyError, SkorchException) as error:
+        except (KeyError, ValueError, SkorchException) as error:
             if method_name != "on_epoch_end" or "history" not in str(error):
                 raise
             names = sorted(set(self.history[-1]) - {"batches"})

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.judge import judge_hierarchy
 from skhmc._data.padding import is_padding, without_padding
+from skhmc._utils.kinds import TakesScalars
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import close_upward, most_specific
@@ -60,6 +61,7 @@ def _read_row(row):
 
 
 class HierarchicalLabelBinarizer(
+    TakesScalars,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,  # type: ignore[call-arg]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skhmc._utils.kinds import TakesScalars
 from skhmc._utils.messages import is_missing, name_list
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
@@ -110,7 +111,7 @@ def _one_per_column(taxonomies, names):
     return [Hierarchy.build(taxonomies)] * len(names)
 
 
-class TaxonomyEncoder(TransformerMixin, BaseEstimator):
+class TaxonomyEncoder(TakesScalars, TransformerMixin, BaseEstimator):
     """Encode categories as indicators of themselves and of their ancestors.
 
     A one-hot encoding that knows a taxonomy: a lynx is also a cat and an animal, so

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.targets import read_fit_labels
 from skhmc._data.weights import (
     check_finite_sum,
@@ -216,6 +217,7 @@ class CoherentClassifier(
         params = self._route(sample_weight, params)
         given = params.get("sample_weight")
         targets, weight = read_fit_labels(self, X, y, given)
+        judge_flat(targets.hierarchy, self.hierarchy)
         if given is not None:  # the estimator gets them as they are, and adds them up
             check_finite_sum(np.asarray(given, dtype=np.float64))
         if self.coherence is not None:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
@@ -49,6 +50,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
     specific labels (n_samples,), and probabilities those of ``classes_``.
     """
+
+    _learns_hierarchy = False  # from labels that need none
 
     # -- fit ---------------------------------------------------------------------------
 
@@ -161,6 +164,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         """
         if former is not None:
             self._check_same_labels(targets)
+        elif not self._learns_hierarchy:
+            judge_flat(targets.hierarchy, self.hierarchy)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
         with out_of_memory(self._params):

@@ -295,6 +295,7 @@ class Net(NeuralNet):
         self.best = best
         self.title = title
         self.stopped_early = False
+        self.n_epochs_done = 0
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -312,6 +313,8 @@ class Net(NeuralNet):
         return callbacks
 
     def notify(self, method_name, **kwargs):
+        if method_name == "on_train_end":  # where a Checkpoint may go back to the best
+            self.n_epochs_done = sum("train_loss" in epoch for epoch in self.history)
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as stop:

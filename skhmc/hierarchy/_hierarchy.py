@@ -16,6 +16,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
@@ -160,7 +161,7 @@ class Hierarchy:
         """
         if is_table(edges):
             return cls._from_read(read_edge_table(edges, first="parent"), labels)
-        return cls._from_read(read_edges(edges), labels)
+        return cls._from_read(read_edges(repeatable(edges)), labels)
 
     @classmethod
     def from_parents(
@@ -261,7 +262,7 @@ class Hierarchy:
         >>> Hierarchy.from_levels(rows).labels
         ('food', 'food/other', 'toys', 'toys/other', 'books')
         """
-        return cls._from_read(read_levels(levels, sep), labels)
+        return cls._from_read(read_levels(repeatable(levels), sep), labels)
 
     @classmethod
     def from_paths(
@@ -305,7 +306,7 @@ class Hierarchy:
         >>> Hierarchy.from_paths(["mammal > cat", "mammal > dog ", "bird"]).labels
         ('mammal', 'mammal > cat', 'mammal > dog', 'bird')
         """
-        return cls._from_read(read_paths(paths, sep), labels)
+        return cls._from_read(read_paths(repeatable(paths), sep), labels)
 
     @classmethod
     def from_networkx(

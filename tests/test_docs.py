@@ -4,6 +4,7 @@ import doctest
 import importlib
 import re
 import runpy
+import shutil
 import struct
 import textwrap
 from pathlib import Path
@@ -74,7 +75,10 @@ def with_long_ones_apart(pages):
 
 
 @pytest.mark.parametrize("page", with_long_ones_apart(pages_with(PROMPT)))
-def test_examples_print_what_is_shown(page):
+def test_examples_print_what_is_shown(page, tmp_path, monkeypatch):
+    # files that examples read are beside them, and what they write stays here
+    shutil.copytree(ROOT / "docs" / "data", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     path = ROOT / "docs" / page
     test = doctest.DocTestParser().get_doctest(path.read_text(), {}, page, str(path), 0)
     assert test.examples

@@ -13,6 +13,7 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "balanced_weights",
+    "check_finite_sum",
     "check_sample_weight",
     "label_counts",
     "match_weight",
@@ -385,7 +386,18 @@ def _weights_as_numbers(sample_weight):
     elif hasattr(sample_weight, "isna") and np.any(sample_weight.isna()):
         # pandas, whose missing values are not all floats
         raise ValueError("Expected finite sample_weight, got NaN or infinity.")
-    return np.asarray(sample_weight, dtype=np.float64)
+    given = np.asarray(sample_weight)
+    if given.dtype.kind == "c":  # of which a cast would drop a part
+        raise ValueError(
+            f"Expected sample_weight to be real numbers, got {given.dtype}."
+        )
+    try:
+        return given.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(
+            "Expected sample_weight that a float can hold, got integers beyond 1e308. "
+            "Divide them by the greatest."
+        ) from error
 
 
 def _check_weight_shape(shape, n_samples, n_labels):
@@ -416,6 +428,12 @@ def read_row_weights(sample_weight, n_samples):
     weight = check_sample_weight(sample_weight, n_samples)
     if weight is None:
         return None
+    check_finite_sum(weight)
+    return weight
+
+
+def check_finite_sum(weight):
+    """Raise where checked weights are to be added up, and are too large for it."""
     with np.errstate(over="ignore"):
         total = weight.sum()
     if np.isinf(total):
@@ -423,7 +441,6 @@ def read_row_weights(sample_weight, n_samples):
             f"Expected sample_weight whose sum is finite, got weights up to "
             f"{weight.max().item()!r}. Divide them by the greatest."
         )
-    return weight
 
 
 def to_mean_1(weight):

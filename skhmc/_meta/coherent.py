@@ -19,8 +19,10 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.targets import read_fit_labels
 from skhmc._data.weights import (
+    check_finite_sum,
     label_counts,
     match_weight,
     smoothed_rates,
@@ -213,7 +215,11 @@ class CoherentClassifier(
         self._check_estimator()
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         params = self._route(sample_weight, params)
-        targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
+        given = params.get("sample_weight")
+        targets, weight = read_fit_labels(self, X, y, given)
+        judge_flat(targets.hierarchy, self.hierarchy)
+        if given is not None:  # the estimator gets them as they are, and adds them up
+            check_finite_sum(np.asarray(given, dtype=np.float64))
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
         if targets.classes is not None:  # they exclude each other: the estimator's task

@@ -21,9 +21,9 @@ from sklearn.utils.validation import (
 
 from skhmc._data.targets import Targets
 from skhmc._data.weights import (
+    check_finite_sum,
     check_sample_weight,
     match_weight,
-    read_row_weights,
     to_mean_1,
 )
 from skhmc._meta.base import MetaClassifierMixin
@@ -337,7 +337,7 @@ class HierarchicalThresholdClassifier(
         weight = None
         if sample_weight is not None:
             given = check_sample_weight(sample_weight, *targets.Y.shape)
-            read_row_weights(given.ravel(), given.size)  # the sum must be finite
+            check_finite_sum(given)
             weight = to_mean_1(given).reshape(targets.Y.shape[0], -1)
             # that has a mean of 1, but here the scale counts: 2 is the sample twice
             weight = np.mean(given) * weight.mean(axis=1)[rows]

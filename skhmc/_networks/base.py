@@ -11,11 +11,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
-from skhmc._networks.encoder import user_encoder
+from skhmc._networks.encoder import user_encoders
+from skhmc._networks.memory import check_memory, n_weights, out_of_memory
 from skhmc._networks.parameters import (
     ABSENT,
     PrefixedParams,
@@ -48,6 +50,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
     specific labels (n_samples,), and probabilities those of ``classes_``.
     """
+
+    _learns_hierarchy = False  # from labels that need none
 
     # -- fit ---------------------------------------------------------------------------
 
@@ -164,37 +168,45 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         """
         if former is not None:
             self._check_same_labels(targets)
+        elif not self._learns_hierarchy:
+            judge_flat(targets.hierarchy, self.hierarchy)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
-        settings, problem, parts = self._plan(X, targets, weight, former, partial)
-        trained = train(parts, problem, settings)
+        with out_of_memory(self._params):
+            settings, problem, parts = self._plan(X, targets, weight, former, partial)
+            trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
 
     def _plan(self, X, targets, weight, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
         params = self._params
-        n_estimators = params["n_estimators"]
+        device = resolve_device(self.device)
         check_encoder(params, former)
         encoders = []
         if self.encoder is not None:  # made first: their width decides what fits
-            encoders = [user_encoder(params, X) for _ in range(n_estimators)]
+            encoders = user_encoders(params, X, device)
         settings = resolve(
             params,
             targets,
             X,
             dropped=self._dropped,
             n_encoded=encoders[0].width if encoders else None,
-            device=resolve_device(self.device),
+            device=device,
             former=former,
             partial=partial,
             title=type(self).__name__,
         )
         self._check_coherence(settings.form)
+        n_inputs = encoders[0].width if encoders else X.shape[1]
+        sizes = settings.hidden_layer_sizes, targets.hierarchy.n_labels
+        dim, head = params.get("embedding_dim"), settings.linear_head
+        check_memory(n_weights(n_inputs, *sizes, dim, head), params, device)
         problem = describe(X, targets, weight, settings, former, partial)
         if not partial:
             _warn_constant(problem, targets.hierarchy)
         if not encoders:
-            encoders = [perceptron(X.shape[1], settings) for _ in range(n_estimators)]
+            n_networks = params["n_estimators"]
+            encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
         return settings, problem, side_by_side(networks)
 

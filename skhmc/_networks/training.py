@@ -491,10 +491,10 @@ def _trained(net, n_expected):
         for epoch in net.history
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]
-    if len(history) < n_expected and not net.stopped_early:
+    if net.n_epochs_done < n_expected and not net.stopped_early:
         kept = "it had then" if net.best is None else "of its best epoch"
         warn_user(
-            f"Training was interrupted after {len(history)} of {n_expected} "
+            f"Training was interrupted after {net.n_epochs_done} of {n_expected} "
             f"epochs. The estimator is fitted with the weights {kept}."
         )
     return Trained(net, history)

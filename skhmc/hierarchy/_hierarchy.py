@@ -17,6 +17,7 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
@@ -164,7 +165,7 @@ class Hierarchy:
         """
         if is_table(edges):
             return cls._from_read(read_edge_table(edges, first="parent"), labels)
-        return cls._from_read(read_edges(edges), labels)
+        return cls._from_read(read_edges(repeatable(edges)), labels)
 
     @classmethod
     def from_parents(
@@ -265,7 +266,7 @@ class Hierarchy:
         >>> Hierarchy.from_levels(rows).labels
         ('food', 'food/other', 'toys', 'toys/other', 'books')
         """
-        return cls._from_read(read_levels(levels, sep), labels)
+        return cls._from_read(read_levels(repeatable(levels), sep), labels)
 
     @classmethod
     def from_paths(
@@ -309,7 +310,7 @@ class Hierarchy:
         >>> Hierarchy.from_paths(["mammal > cat", "mammal > dog ", "bird"]).labels
         ('mammal', 'mammal > cat', 'mammal > dog', 'bird')
         """
-        return cls._from_read(read_paths(paths, sep), labels)
+        return cls._from_read(read_paths(repeatable(paths), sep), labels)
 
     @classmethod
     def from_networkx(

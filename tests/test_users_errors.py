@@ -9,6 +9,7 @@ import inspect
 import threading
 import tracemalloc
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,8 @@ from skhmc import (
     model_selection,
     preprocessing,
 )
-from skhmc._networks import memory
-from skhmc._networks.memory import n_weights
+from skhmc._networks import base, memory
+from skhmc._networks.training import n_weights
 from skhmc.coherence import average_constraint
 from skhmc.metrics import hierarchical_f1_scorer
 
@@ -81,16 +82,19 @@ def public_estimators():
 def forms(value):
     """Return what numpy has for a value."""
     if isinstance(value, bool):
-        return [np.bool_(value), np.array(value)]
+        return [np.bool_(value)]
     if isinstance(value, int):
-        return [np.int64(value), np.int8(value), np.uint16(value), np.array(value)]
+        return [np.int64(value), np.int8(value), np.uint16(value)]
     if isinstance(value, float):
         exact = [np.float32(value)] if np.float32(value) == value else []
-        return [np.float64(value), np.array(value), *exact]
+        return [np.float64(value), *exact]
     if isinstance(value, str):
-        return [np.str_(value), np.array(value)]
+        return [np.str_(value)]
     if isinstance(value, tuple) and not any(isinstance(v, str) for v in value):
-        return [np.array(value), [np.array(v) for v in value]]
+        return [
+            np.array(value),
+            [np.float64(v) if v % 1 else np.int64(v) for v in value],
+        ]
     return []
 
 
@@ -174,7 +178,7 @@ def test_the_introspection_finds_the_estimators():
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_clones_and_searches_keep_what_numpy_says(kind):
-    clf = clone(kind(H).set_params(max_iter=np.array(3), threshold=np.array(0.5)))
+    clf = clone(kind(H).set_params(max_iter=np.int8(3), threshold=np.float32(0.5)))
     assert clf.get_params()["max_iter"] == 3 and clf.threshold == 0.5
     search = GridSearchCV(
         small(kind), {"max_iter": np.arange(1, 3)}, cv=KFold(2), error_score="raise"
@@ -287,10 +291,12 @@ def test_absurd_sizes_take_no_memory(kind, sizes):
 def test_the_memory_that_is_said(monkeypatch):
     # 4 features, 6 hidden, embedding of 5, 3 labels: 4 * 6 + 5 * (6 + 3), and a linear
     # head 6 * 3; AdamW keeps 3 numbers of 4 bytes of each
-    assert n_weights(4, [6], 3, 5, True) == 87
-    assert n_weights(4, [6], 3, None, False) == 42  # without an embedding
+    settings = SimpleNamespace(hidden_layer_sizes=[6], linear_head=True)
+    assert n_weights(4, 3, {"embedding_dim": 5}, settings) == 87
+    assert n_weights(4, 3, {}, settings) == 42  # without an embedding
     clf = small(HCALClassifier, embedding_dim=5, linear_head=True, n_estimators=2)
     needed = 2 * (87 * 4 * 3 + memory.OBJECTS)
+    monkeypatch.setattr(base, "FIT_ANYWHERE", 0)
     monkeypatch.setattr(memory, "_memory_of", lambda device: needed - 1)
     with pytest.raises(InvalidParameterError, match="2 networks have 174 weights"):
         clf.fit(X, Y)

@@ -40,17 +40,15 @@ def paths_among(names):
     return found if given and n_below >= OFTEN * len(names) else None
 
 
-def judge_flat(hierarchy, source):
+def judge_flat(hierarchy):
     """Warn where nobody gave a hierarchy and the names of labels describe one.
 
     Parameters
     ----------
     hierarchy : Hierarchy
         Of what was read.
-    source : hierarchy-like or None
-        What the user gave.
     """
-    if source is not None or len(hierarchy.edges):
+    if len(hierarchy.edges):
         return
     found = paths_among(hierarchy.labels)
     if found is None:

@@ -308,16 +308,18 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    y = unwrap(y)
-    if partial and source is None and is_level_table(y):
-        raise ValueError(_LEVELS_NEEDED)
-    y, source = read_form(y, source)
-    if are_label_sets(y, _n_labels_said(y, source, classes)):
-        return _read_label_sets(y, source, classes, partial)
-    check_one_kind(y)
-    y, names = read_container(y)
-    if names is not None:
-        names = known_names(names, source)
+    names = None
+    if not _is_plain(y):
+        y = unwrap(y)
+        if partial and source is None and is_level_table(y):
+            raise ValueError(_LEVELS_NEEDED)
+        y, source = read_form(y, source)
+        if are_label_sets(y, _n_labels_said(y, source, classes)):
+            return _read_label_sets(y, source, classes, partial)
+        check_one_kind(y)
+        y, names = read_container(y)
+        if names is not None:
+            names = known_names(names, source)
     if indicators:
         _check_is_table(y)
     if names is None and not indicators and _is_column_of_classes(y):
@@ -325,6 +327,14 @@ def read_targets(
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
     return _read_indicators(y, names, source, classes, warn)
+
+
+def _is_plain(y):
+    """Tell a 2-D array of 0, 1 and NaN: indicators as they are, in no container."""
+    is_array = type(y) in (np.ndarray, np.memmap)
+    if not is_array or y.ndim != 2 or y.dtype.kind not in "biuf":
+        return False
+    return is_in_file(y) or not (y > 1).any()
 
 
 def _read_indicators(y, names, source, classes, warn):

@@ -316,6 +316,8 @@ def match_weight(sample_weight, y, targets):
     -------
     array-like, DataFrame, number or None
     """
+    if sample_weight is None:
+        return None
     if is_frame(sample_weight) and is_frame(y):
         names = column_names(y)
         if set(column_names(sample_weight)) == set(names):

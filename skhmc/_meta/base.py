@@ -10,12 +10,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skhmc._scoring.subset_accuracy import subset_accuracy
-from skhmc._utils.kinds import TakesScalars
 
 __all__ = ["MetaClassifierMixin"]
 
 
-class MetaClassifierMixin(TakesScalars, MetaEstimatorMixin):
+class MetaClassifierMixin(MetaEstimatorMixin):
     """Mixin of estimators that fit the classifier ``estimator`` and hold it fitted.
 
     A subclass has the parameter ``estimator`` and, where it splits the training data,

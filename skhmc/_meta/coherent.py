@@ -217,7 +217,8 @@ class CoherentClassifier(
         params = self._route(sample_weight, params)
         given = params.get("sample_weight")
         targets, weight = read_fit_labels(self, X, y, given)
-        judge_flat(targets.hierarchy, self.hierarchy)
+        if self.hierarchy is None:
+            judge_flat(targets.hierarchy)
         if given is not None:  # the estimator gets them as they are, and adds them up
             check_finite_sum(np.asarray(given, dtype=np.float64))
         if self.coherence is not None:

@@ -17,7 +17,7 @@ from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoders
-from skhmc._networks.memory import check_memory, n_weights, out_of_memory
+from skhmc._networks.memory import check_memory, raise_if_out_of_memory
 from skhmc._networks.parameters import (
     ABSENT,
     PrefixedParams,
@@ -26,7 +26,15 @@ from skhmc._networks.parameters import (
     resolve,
 )
 from skhmc._networks.skorch_net import resolve_device
-from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
+from skhmc._networks.training import (
+    FIT_ANYWHERE,
+    Former,
+    describe,
+    n_weights,
+    perceptron,
+    side_by_side,
+    train,
+)
 from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
@@ -168,13 +176,16 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         """
         if former is not None:
             self._check_same_labels(targets)
-        elif not self._learns_hierarchy:
-            judge_flat(targets.hierarchy, self.hierarchy)
+        elif self.hierarchy is None and not self._learns_hierarchy:
+            judge_flat(targets.hierarchy)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
-        with out_of_memory(self._params):
+        try:
             settings, problem, parts = self._plan(X, targets, weight, former, partial)
             trained = train(parts, problem, settings)
+        except (MemoryError, RuntimeError) as error:
+            raise_if_out_of_memory(error, self._params)
+            raise
         return self._set_fitted(trained, targets, settings, problem, parts)
 
     def _plan(self, X, targets, weight, former=None, partial=False):
@@ -198,9 +209,9 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         )
         self._check_coherence(settings.form)
         n_inputs = encoders[0].width if encoders else X.shape[1]
-        sizes = settings.hidden_layer_sizes, targets.hierarchy.n_labels
-        dim, head = params.get("embedding_dim"), settings.linear_head
-        check_memory(n_weights(n_inputs, *sizes, dim, head), params, device)
+        n = n_weights(n_inputs, targets.hierarchy.n_labels, params, settings)
+        if n * params["n_estimators"] > FIT_ANYWHERE:
+            check_memory(n, params, device)
         problem = describe(X, targets, weight, settings, former, partial)
         if not partial:
             _warn_constant(problem, targets.hierarchy)

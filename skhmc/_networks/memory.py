@@ -1,13 +1,13 @@
 """How much memory a network takes at least, looked at before any is taken."""
 
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from sklearn.utils._param_validation import InvalidParameterError
 
-__all__ = ["check_memory", "n_weights", "out_of_memory"]
+__all__ = ["check_memory", "raise_if_out_of_memory"]
 
 # What training keeps of every weight, at least. Gradients do not count: where labels
 # are sampled they are those of a few rows.
@@ -23,30 +23,6 @@ FREE = re.compile(r"^(?:MemAvailable|SwapFree):\s*(\d+) kB$", re.MULTILINE)
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 # the parameters that say how large a network is
 SIZES = ("hidden_layer_sizes", "embedding_dim", "n_estimators", "batch_size")
-
-
-def n_weights(n_inputs, sizes, n_labels, embedding_dim, linear_head):
-    """Return how many weights a network has, but for its biases.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Number of features, or width of the user's encoder.
-    sizes : list of int
-        Hidden layers of the perceptron, if it is one.
-    n_labels : int
-    embedding_dim : int or None
-        Length of embeddings; None where labels are scored without.
-    linear_head : bool
-        Whether labels are scored without an embedding, too.
-    """
-    widths = [n_inputs, *sizes]
-    n = sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
-    if embedding_dim is None or linear_head:
-        n += widths[-1] * n_labels
-    if embedding_dim is not None:
-        n += embedding_dim * (widths[-1] + n_labels)
-    return n
 
 
 def check_memory(n, params, device):
@@ -77,14 +53,9 @@ def check_memory(n, params, device):
     )
 
 
-@contextmanager
-def out_of_memory(params):
-    """Say which parameters take memory, where there is none left."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "t allocate memory" not in str(error):
-            raise
+def raise_if_out_of_memory(error, params):
+    """Say which parameters take memory, where an error says that none is left."""
+    if isinstance(error, MemoryError) or "t allocate memory" in str(error):
         raise MemoryError(f"Memory ran out in fit. {_advice(params)}") from error
 
 

@@ -24,7 +24,6 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from skhmc._networks.skorch_net import scores_data, sets_sizes
 from skhmc._scoring.label_form import ManyPaths, SinglePath
-from skhmc._utils.kinds import TakesScalars, as_scalar
 from skhmc._utils.messages import name_list
 from skhmc.coherence import Rule, is_single_path, stopping_points
 from skhmc.metrics import Metric, find_metric
@@ -711,10 +710,9 @@ def _is_number(value):
 
 def elements(given):
     """Return what a sequence holds, or else a value by itself, in a list."""
-    if not _is_sequence(given):
-        return [as_scalar(given)]
-    values = given.tolist() if isinstance(given, np.ndarray) else given
-    return [as_scalar(value) for value in values]
+    if isinstance(given, np.ndarray):
+        given = given.tolist()  # a number, where it has no dimension
+    return list(given) if _is_sequence(given) else [given]
 
 
 def _is_sequence(given):
@@ -777,7 +775,7 @@ def check_accepted(name, options, function, more=(), less=()):
             )
 
 
-class PrefixedParams(TakesScalars, BaseEstimator):
+class PrefixedParams(BaseEstimator):
     """Takes, shows and sets parameters with a prefix: ``optimizer__betas``, say.
 
     The constructor of a subclass ends with ``**prefixed`` and

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["TakesScalars", "as_names", "as_scalar", "is_matrix", "repeatable"]
+__all__ = ["as_names", "is_matrix", "repeatable"]
 
 
 def is_matrix(source: Any) -> bool:
@@ -18,23 +18,6 @@ def is_matrix(source: Any) -> bool:
     shape: tuple[int, ...] = getattr(source, "shape", ())
     square = len(shape) == 2 and shape[0] == shape[1]
     return square and np.asarray(source).dtype.kind in "biuf"
-
-
-def as_scalar(value: Any) -> Any:
-    """Return what an array of no dimensions holds, and anything else as it is."""
-    return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
-
-
-class TakesScalars:
-    """Mixin of what has parameters: these may be arrays of no dimensions.
-
-    Files of numpy hold single numbers and texts as such arrays, which no check of
-    parameters takes for a number or a text, and no dict for a key. They are read
-    where a parameter is set, which is once, however often it is looked at.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, as_scalar(value))
 
 
 def as_names(names: str | Iterable[str], argument: str) -> list[str]:

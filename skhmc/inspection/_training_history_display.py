@@ -122,7 +122,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : fitted network
-            :class:`skhmc.HCALClassifier`, :class:`skhmc.HyperbolicHMC` or
+            A fitted :class:`skhmc.HCALClassifier`, :class:`skhmc.HyperbolicHMC` or
             :class:`skhmc.MaxConstraintClassifier`, alone, at the end of a Pipeline, in
             a search, or inside another classifier that has fitted it once.
         **plot_options

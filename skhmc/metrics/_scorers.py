@@ -21,7 +21,6 @@ from skhmc._data.responses import (
     raw_predict,
     single_label,
 )
-from skhmc._utils.kinds import TakesScalars
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._violation import hierarchical_violation_rate
 
@@ -36,7 +35,7 @@ LIKE = 0.8  # how alike names are of which one may be the other, misspelt
 SHORT = 4  # letters of a name that may be the beginning of an option's
 
 
-class HierarchicalScorer(TakesScalars):
+class HierarchicalScorer:
     """Scorer of a hierarchical metric: ``scorer(estimator, X, y)``, greater is better.
 
     Accepted wherever scikit-learn takes ``scoring=``: ``cross_val_score``,

@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state, indexable
 from skhmc._data.containers import unwrap
 from skhmc._data.forms import read_form
 from skhmc._data.targets import read_targets
-from skhmc._utils.kinds import TakesScalars, as_scalar
 from skhmc._utils.warnings import warn_user
 from skhmc.model_selection._stratify import (
     missing_in_folds,
@@ -59,7 +58,7 @@ def _check_n_splits(n_splits, least):
         )
 
 
-class MultilabelStratifiedKFold(TakesScalars, BaseCrossValidator):
+class MultilabelStratifiedKFold(BaseCrossValidator):
     r"""K folds of multi-label data, each with its share of every label.
 
     As :class:`sklearn.model_selection.StratifiedKFold`, for several labels per sample:
@@ -201,7 +200,7 @@ class MultilabelStratifiedKFold(TakesScalars, BaseCrossValidator):
         return self.n_splits
 
 
-class RepeatedMultilabelStratifiedKFold(TakesScalars, _RepeatedSplits):
+class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
     """K folds of multi-label data, several times, each time drawn anew.
 
     As :class:`sklearn.model_selection.RepeatedStratifiedKFold`, for several labels per
@@ -242,7 +241,7 @@ class RepeatedMultilabelStratifiedKFold(TakesScalars, _RepeatedSplits):
     ) -> None:
         super().__init__(
             MultilabelStratifiedKFold,
-            n_repeats=as_scalar(n_repeats),  # which is checked before it is set
+            n_repeats=n_repeats,
             random_state=random_state,
             n_splits=n_splits,
             hierarchy=hierarchy,
@@ -272,7 +271,7 @@ class RepeatedMultilabelStratifiedKFold(TakesScalars, _RepeatedSplits):
         yield from super().split(X, unwrap(y), groups)  # every repetition reads y
 
 
-class MultilabelStratifiedShuffleSplit(TakesScalars, BaseShuffleSplit):
+class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     """Random train and test parts of multi-label data, each with its share of labels.
 
     As :class:`sklearn.model_selection.StratifiedShuffleSplit`, for several labels per

@@ -18,7 +18,6 @@ from skhmc._data.forms import read_form
 from skhmc._data.judge import judge_hierarchy
 from skhmc._data.levels import is_level_table, level_names, warn_if_levels
 from skhmc._data.padding import is_padding, without_padding
-from skhmc._utils.kinds import TakesScalars
 from skhmc._utils.messages import name_list
 from skhmc._utils.separators import Separator, check_sep
 from skhmc._utils.warnings import read_before
@@ -104,7 +103,6 @@ def _read_row(row):
 
 
 class HierarchicalLabelBinarizer(
-    TakesScalars,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,  # type: ignore[call-arg]

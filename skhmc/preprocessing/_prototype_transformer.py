@@ -19,7 +19,6 @@ from sklearn.utils.validation import (
 
 from skhmc._data.targets import read_targets
 from skhmc._data.weights import read_row_weights
-from skhmc._utils.kinds import TakesScalars
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
 
 __all__ = ["HierarchicalPrototypeTransformer"]
@@ -57,7 +56,7 @@ def _folds(cv, X, y):
     return folds
 
 
-class HierarchicalPrototypeTransformer(TakesScalars, TransformerMixin, BaseEstimator):
+class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     r"""Similarities of samples to a prototype of every label.
 
     A label's prototype is the mean of its samples. Labels with few samples borrow from

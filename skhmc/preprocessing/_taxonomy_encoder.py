@@ -19,7 +19,6 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.flat_names import paths_among
-from skhmc._utils.kinds import TakesScalars
 from skhmc._utils.messages import is_missing, name_list
 from skhmc._utils.separators import check_sep
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
@@ -129,7 +128,7 @@ def _judge_categories(categories):
     )
 
 
-class TaxonomyEncoder(TakesScalars, TransformerMixin, BaseEstimator):
+class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     """Encode categories as indicators of themselves and of their ancestors.
 
     A one-hot encoding that knows a taxonomy: a lynx is also a cat and an animal, so

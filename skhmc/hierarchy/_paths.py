@@ -6,14 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from skhmc._utils.separators import (
-    check_occurs,
-    check_sep,
-    find_separator,
-    given_separator,
-    path_edges,
-    without_ids,
-)
+from skhmc._utils.separator_search import check_occurs, find_separator, without_ids
+from skhmc._utils.separators import check_sep, given_separator, path_edges
 from skhmc.hierarchy._tables import read_column
 
 __all__ = ["read_paths"]

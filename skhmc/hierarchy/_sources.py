@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list
-from skhmc._utils.separators import STRONG, find_separator
+from skhmc._utils.separator_search import holds_separator
 from skhmc.hierarchy._edges import read_edges
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._parents import (
@@ -166,9 +166,7 @@ def _are_paths(values: list, index: list) -> bool:
 
 
 def _hold_separator(values: list) -> bool:
-    if not all(isinstance(value, str) for value in values):
-        return False
-    return find_separator(values, sure=False).symbol.strip() in STRONG
+    return all(isinstance(value, str) for value in values) and holds_separator(values)
 
 
 def _shown(values: list) -> str:

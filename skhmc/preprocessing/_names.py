@@ -1,17 +1,15 @@
 """Names and paths: which label of a hierarchy each of them means."""
 
 from skhmc._utils.messages import plain
+from skhmc._utils.separator_search import check_occurs, find_separator, without_ids
 from skhmc._utils.separators import (
     NO_SEPARATOR,
     Separator,
-    check_occurs,
     check_sep,
-    find_separator,
     given_separator,
     own_separators,
     path_edges,
     without_id,
-    without_ids,
 )
 from skhmc.hierarchy import Hierarchy
 

@@ -36,12 +36,12 @@ IN_NAMES = "/"  # of the strong ones, what plain names hold
 # What separates columns of a file as well, and so is asked about
 COLUMNS = ("\t",)
 
-# Where a symbol separates nothing: R/D, a decimal in text, a short form, an id, a time
+# Where a symbol separates nothing: a short form, a decimal in text, an id, a time
 NO_PATH = {
-    "/": re.compile(r"\s*[A-Za-z]/[A-Za-z]\s*"),
     ".": re.compile(r".*\.(\s.*)?|.*\s.*\d\.\d.*|.*\d\.\d.*\s.*", re.DOTALL),
-    ":": re.compile(r"\s*[A-Za-z_]+:\d+\s*|\s*\d?\d:\d\d(:\d\d)?\s*"),
+    ":": re.compile(r"\s*[A-Za-z_]+:\d+\s*|\s*\d?\d:\d\d(:\d\d)?\s*|.*::.*"),
 }
+SHORT = re.compile(r"[A-Z]/[A-Z]|n/a|w/o|w/")  # so is this, unless it joins labels
 COMPARED = re.compile(r".*[^->]>=?\s*[\d.,%]+\s*")  # "income > 50"
 
 FLAT = "sep=None or Hierarchy.flat(names), which read every string as one label"
@@ -53,7 +53,7 @@ class Evidence(NamedTuple):
     symbol: str
     share: float  # of the strings that hold it
     n_given: int  # strings whose parent is a string, too
-    several: bool  # whether some label has several children, or several roots a symbol
+    several: bool  # whether some label has several children
     n_parts: int  # of the longest path
 
     @property
@@ -69,7 +69,8 @@ class Evidence(NamedTuple):
         """Tell whether what a few strings hold is more than a name or two."""
         often = self.share >= 0.5 and (self.joins or self.is_clear)
         deep = self.n_parts > 2 and self.several
-        return self.share == 1 or often or deep or self.n_given > 1
+        every = self.share == 1 and self.symbol != IN_NAMES
+        return every or often or deep or self.n_given > 1
 
 
 def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
@@ -158,8 +159,17 @@ def _evidence_of(symbols: Iterable[str], paths: list[str]) -> list[Evidence]:
 def _evidence(symbol: str, paths: list[str]) -> Evidence:
     separator = Separator(symbol, symbol)
     holding = [path for path in paths if symbol in path]
-    if symbol in NO_PATH and not (symbol == "/" and len(holding) == len(paths)):
+    if symbol in NO_PATH:
         holding = [path for path in holding if not NO_PATH[symbol].fullmatch(path)]
+    found = _weigh(separator, holding, paths)
+    if symbol == IN_NAMES and not found.joins:
+        holding = [path for path in holding if not SHORT.fullmatch(path)]
+        found = _weigh(separator, holding, paths)
+    return found
+
+
+def _weigh(separator: Separator, holding: list[str], paths: list[str]) -> Evidence:
+    """Return what the strings that hold a separator say about it."""
     split = {tuple(separator.split(path)) for path in holding}
     split = {parts for parts in split if len(parts) > 1}
     whole = {(path,) for path in paths} | split
@@ -169,7 +179,7 @@ def _evidence(symbol: str, paths: list[str]) -> Evidence:
     several = any(n > 1 for n in (*above.values(), *tops.values()))
     n_parts = max(map(len, split), default=0)
     share = len(split) / len(paths) if paths else 0
-    return Evidence(symbol, share, n_given, several, n_parts)
+    return Evidence(separator.symbol, share, n_given, several, n_parts)
 
 
 def _fitting(paths: list[str], sure: bool) -> list[Evidence]:
@@ -182,7 +192,7 @@ def _fitting(paths: list[str], sure: bool) -> list[Evidence]:
     if least >= 0.5:
         return strong
     # "Rock/Pop - Live": what nearly all paths hold, and names hold a slash
-    weak = [x for x in weak if slash < 0.5 or (x.share >= slash and x.joins)]
+    weak = [x for x in weak if slash < 0.5 or (x.share >= 0.75 * slash and x.joins)]
     if any(x.share > slash and x.is_clear for x in weak):
         strong = [x for x in strong if x.symbol != IN_NAMES]
     return strong + weak
@@ -333,7 +343,7 @@ def _warn_of_paths(chosen: Evidence, separator: Separator, paths: list[str]) -> 
 def _warn_if_left(paths: list[str]) -> None:
     """Warn of strings that are read as names, and may be paths."""
     left = [x for x in _evidence_of(STRONG, paths) if x.symbol != IN_NAMES]
-    tags = [x for x in _evidence_of(":", paths) if x.several and x.share == 1]
+    tags = [x for x in _evidence_of(":", paths) if x.several and x.share >= 0.5]
     for found in left + tags:
         holding = _all_holding(found, paths)
         if all(map(COMPARED.fullmatch, holding)):

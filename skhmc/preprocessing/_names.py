@@ -49,7 +49,10 @@ def learn_hierarchy(names, sep, sure=False):
     check_sep(sep)
     names = [plain(name) for name in names]
     strings = [name for name in names if isinstance(name, str)]
-    separator = _separator(strings, sep, sure)
+    # beside tuples, which are paths, strings are paths too
+    separator = _separator(
+        strings, sep, sure or any(isinstance(x, tuple) for x in names)
+    )
     if separator == NO_SEPARATOR and len(strings) < len(names):
         separator = None if sep is None else Separator("/", "/")  # joins tuples
     paths = {_joined(name, separator) for name in names}

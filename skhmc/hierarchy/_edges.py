@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 
 from skhmc._utils.messages import is_missing, name_list, plain, repeated
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 
-__all__ = ["as_pairs", "edge_positions", "first_seen", "index_labels", "read_edges"]
+__all__ = [
+    "as_pairs",
+    "edge_positions",
+    "first_seen",
+    "index_labels",
+    "read_edges",
+    "warn_of_spaces",
+]
 
 
 def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
@@ -55,6 +63,29 @@ def edge_positions(edges: Iterable, index: dict[Hashable, int]) -> np.ndarray:
             f"{name_list(unknown)}. Add them to labels or correct the edges."
         ) from None
     return np.array(flat, dtype=np.intp).reshape(-1, 2)
+
+
+def warn_of_spaces(names: Iterable[Any]) -> None:
+    """Warn of names that differ in nothing but spaces at their ends, as in files."""
+    names = [name for name in names if isinstance(name, str)]
+    if all(name == name.strip() for name in names):
+        return
+    first: dict[str, str] = {}
+    alike = [
+        (first[name.strip()], name)
+        for name in names
+        if first.setdefault(name.strip(), name) != name
+    ]
+    if alike:
+        one, other = alike[0]
+        warn_of_input(
+            f"{len(alike)} of {len(names)} labels differ from another in nothing but "
+            f"spaces at their ends, such as {other!r} and {one!r}. They are read as "
+            f"different labels. Where they are the same, strip the names: "
+            f"name.strip(), or column.str.strip() of a DataFrame. Where they differ, "
+            f"pass labels= to silence this.",
+            HierarchyWarning,
+        )
 
 
 def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:

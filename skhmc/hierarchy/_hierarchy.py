@@ -20,7 +20,12 @@ from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _text
-from skhmc.hierarchy._edges import edge_positions, index_labels, read_edges
+from skhmc.hierarchy._edges import (
+    edge_positions,
+    index_labels,
+    read_edges,
+    warn_of_spaces,
+)
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._levels import read_levels
 from skhmc.hierarchy._parents import read_children, read_parents
@@ -127,6 +132,9 @@ class Hierarchy:
         cls, read: tuple[Iterable, list], labels: Iterable | None
     ) -> Hierarchy:
         names, edges = read
+        if labels is None:
+            names = list(names)
+            warn_of_spaces(names)
         return cls(names if labels is None else labels, edges)
 
     # -- ways to build -----------------------------------------------------------

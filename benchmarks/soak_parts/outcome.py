@@ -43,6 +43,8 @@ def outcome(case):
             found = case.read()
         except (ValueError, TypeError) as error:
             return _checked(REFUSED, case, f"{type(error).__name__}: {error}")
+        except Exception as error:  # no message of ours
+            return WRONG, f"{case.shown!r} raised {type(error).__name__}: {error}"
     said = [w for w in caught if issubclass(w.category, HierarchyWarning)]
     if said and RIGHT in case.allowed and FALSE_ALARM in case.allowed:
         return FALSE_ALARM, str(said[0].message)
@@ -50,7 +52,7 @@ def outcome(case):
         return _checked(WARNED, case, str(said[0].message))
     if case.is_right(found):
         return _checked(RIGHT, case, "not warned of")
-    return WRONG, f"{case.shown!r} was read as {_text(found)}"
+    return WRONG, f"{case.shown!r} was read without a word as {_text(found)}"
 
 
 def _checked(found, case, text):

@@ -191,11 +191,19 @@ def _fitting(paths: list[str], sure: bool) -> list[Evidence]:
     slash = max((x.share for x in strong if x.symbol == IN_NAMES), default=0)
     if least >= 0.5:
         return strong
-    # "Rock/Pop - Live": what nearly all paths hold, and names hold a slash
-    weak = [x for x in weak if slash < 0.5 or (x.share >= 0.75 * slash and x.joins)]
+    if slash >= 0.5:
+        weak = [x for x in weak if _rivals_slash(x, slash)]
     if any(x.share > slash and x.is_clear for x in weak):
         strong = [x for x in strong if x.symbol != IN_NAMES]
     return strong + weak
+
+
+def _rivals_slash(weak: Evidence, slash: float) -> bool:
+    """Tell whether "/" may stand in names here: "Rock/Pop - Live"."""
+    if weak.symbol == ".":  # what file names hold below a "/"
+        return weak.share >= 0.5 * slash and (weak.n_given > 0 or weak.n_parts > 2)
+    least = 0.5 if weak.symbol == "__" else 0.75
+    return weak.joins and weak.share >= least * slash
 
 
 def _shows_paths(strong: Evidence) -> bool:

@@ -10,9 +10,9 @@ from skhmc.preprocessing import HierarchicalLabelBinarizer, TaxonomyEncoder
 __all__ = ["PATHS"]
 
 NAMES = (
-    "Animals Cats Dogs Birds Fish Mammals Food Fruit Bread Toys Cars Books Music "
-    "Garden Tools Rock Jazz Games Home Kitchen Shoes Bags Phones Laptops Cameras Baby Health "
-    "Beauty Sports Bikes Tents Office Paper Pens Art Film Drama Comedy Action"
+    "Animals Cats Dogs Birds Fish Mammals Food Fruit Bread Toys Cars Books Garden "
+    "Tools Music Rock Jazz Games Home Kitchen Shoes Bags Phones Laptops Cameras Baby "
+    "Health Beauty Sports Bikes Tents Office Paper Pens Art Film Drama Comedy Action"
 ).split()
 # Names that hold what also separates
 ODD = (
@@ -239,7 +239,8 @@ def plain_names(rng, folder):
     rng.shuffle(names)
     read = rng.choice([Hierarchy.build, _binarized])
     beginnings = {part for name in names for part in re.split("/| - ", name)[:-1]}
-    allowed = (RIGHT, WARNED) if beginnings & set(names) else (RIGHT,)
+    alike = beginnings & set(names)
+    allowed = (RIGHT, WARNED, REFUSED) if alike else (RIGHT,)
     return Case(lambda: read(names), lambda x: not len(x.edges), names, allowed)
 
 

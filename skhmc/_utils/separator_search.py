@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from skhmc._utils.messages import name_list
 from skhmc._utils.separators import (
@@ -67,10 +67,10 @@ class Evidence(NamedTuple):
     @property
     def is_plenty(self) -> bool:
         """Tell whether what a few strings hold is more than a name or two."""
-        often = self.share >= 0.5 and (self.joins or self.is_clear)
+        many_parts = self.symbol in STRONG and self.n_parts > 2
+        often = self.share >= 0.5 and (self.joins or many_parts)
         deep = self.n_parts > 2 and self.several
-        every = self.share == 1 and self.symbol != IN_NAMES
-        return every or often or deep or self.n_given > 1
+        return often or deep or self.n_given > 1
 
 
 def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
@@ -184,26 +184,51 @@ def _weigh(separator: Separator, holding: list[str], paths: list[str]) -> Eviden
 
 def _fitting(paths: list[str], sure: bool) -> list[Evidence]:
     """Return what may separate the parts of the strings, if they are paths."""
-    strong = _evidence_of(STRONG, paths)
-    strong = [x for x in strong if sure or _shows_paths(x)]
-    weak = _weak(paths, sure)
-    least = max((x.share for x in strong if x.symbol != IN_NAMES), default=0)
-    slash = max((x.share for x in strong if x.symbol == IN_NAMES), default=0)
-    if least >= 0.5:
-        return strong
-    if slash >= 0.5:
-        weak = [x for x in weak if _rivals_slash(x, slash)]
-    if any(x.share > slash and x.is_clear for x in weak):
-        strong = [x for x in strong if x.symbol != IN_NAMES]
-    return strong + weak
+    certain = [x for x in _evidence_of(STRONG, paths) if x.symbol != IN_NAMES]
+    every = _evidence_of((IN_NAMES, *WEAK), paths)
+    slash = [x for x in every if x.symbol == IN_NAMES and (sure or _shows_paths(x))]
+    fitting = [x for x in certain if sure or _shows_paths(x)]
+    if any(x.share >= 0.5 for x in fitting):
+        return fitting + slash
+    soft = slash + _weak(paths, sure)
+    if not soft:
+        return fitting
+    best = max(soft, key=lambda x: x.share)
+    few = [x for x in certain if x.n_given or 4 * x.share >= best.share]
+    few = [x for x in few if x.share < best.share and not _is_compared(x, paths)]
+    if few:  # "Rock/Pop > Live" among names that hold a slash
+        _ask_which([*few, best], paths)
+    return fitting + _among_soft(soft, every, best)
 
 
-def _rivals_slash(weak: Evidence, slash: float) -> bool:
-    """Tell whether "/" may stand in names here: "Rock/Pop - Live"."""
-    if weak.symbol == ".":  # what file names hold below a "/"
-        return weak.share >= 0.5 * slash and (weak.n_given > 0 or weak.n_parts > 2)
-    least = 0.5 if weak.symbol == "__" else 0.75
-    return weak.joins and weak.share >= least * slash
+def _among_soft(
+    soft: list[Evidence], every: list[Evidence], best: Evidence
+) -> list[Evidence]:
+    """Return those of the symbols that names hold as well which may separate."""
+    rivals = [x for x in every if x.symbol != best.symbol and _rivals(x, best)]
+    if best.symbol == IN_NAMES and best.share >= 0.5:
+        soft = [best]
+    found = list({x.symbol: x for x in (*soft, *rivals)}.values())
+    share = max((x.share for x in found if x.symbol == IN_NAMES), default=1)
+    if any(x.share > share and x.is_clear for x in found):
+        return [x for x in found if x.symbol != IN_NAMES]
+    return found
+
+
+def _rivals(other: Evidence, best: Evidence) -> bool:
+    """Tell whether another symbol fits as well as the one that most strings hold.
+
+    Then the latter may stand in names: "Rock/Pop - Live".
+    """
+    if other.symbol == ".":  # what file names hold below a "/"
+        shown = other.n_given > 0 or other.n_parts > 2 or other.share > best.share
+        fits = shown and (other.joins or not best.joins)
+        return fits and other.share >= 0.5 * best.share
+    if other.n_given:
+        return other.share >= 0.5 * best.share
+    if other.joins:
+        return other.share >= 0.75 * best.share
+    return not best.joins and other.share >= best.share
 
 
 def _shows_paths(strong: Evidence) -> bool:
@@ -243,13 +268,17 @@ def _choose(fitting: list[Evidence], paths: list[str]) -> Evidence:
     if joining and max(found.share for found in joining) > max(others, default=0):
         rivals = joining
     if len(rivals) > 1:
-        texts = [text_of(found.symbol, paths) for found in rivals]
-        raise ValueError(
-            f"Several separators fit the paths: {name_list(texts)}, as in "
-            f"{_holding(rivals[0], paths)!r}. Say which: Hierarchy.from_paths(paths, "
-            f"sep={texts[0]!r}); or, where no string is a path, {FLAT}."
-        )
+        _ask_which(rivals, paths)
     return rivals[0]
+
+
+def _ask_which(rivals: list[Evidence], paths: list[str]) -> NoReturn:
+    texts = [text_of(found.symbol, paths) for found in rivals]
+    raise ValueError(
+        f"Several separators fit the paths: {name_list(texts)}, as in "
+        f"{_holding(rivals[0], paths)!r}. Say which: Hierarchy.from_paths(paths, "
+        f"sep={texts[0]!r}); or, where no string is a path, {FLAT}."
+    )
 
 
 def _spaced(symbol: str, paths: list[str]) -> Separator:
@@ -353,9 +382,9 @@ def _warn_if_left(paths: list[str]) -> None:
     left = [x for x in _evidence_of(STRONG, paths) if x.symbol != IN_NAMES]
     tags = [x for x in _evidence_of(":", paths) if x.several and x.share >= 0.5]
     for found in left + tags:
-        holding = _all_holding(found, paths)
-        if all(map(COMPARED.fullmatch, holding)):
+        if _is_compared(found, paths):
             continue
+        holding = _all_holding(found, paths)
         text = text_of(found.symbol, paths)
         parent = Separator(found.symbol, text).split(holding[0])[0]
         warn_of_input(
@@ -367,6 +396,11 @@ def _warn_if_left(paths: list[str]) -> None:
             HierarchyWarning,
         )
         return
+
+
+def _is_compared(found: Evidence, paths: list[str]) -> bool:
+    """Tell whether the symbol compares numbers: "income > 50"."""
+    return all(map(COMPARED.fullmatch, _all_holding(found, paths)))
 
 
 def _all_holding(found: Evidence, paths: list[str]) -> list[str]:

@@ -59,7 +59,7 @@ def learn_hierarchy(names, sep, sure=False):
     if sep is None or not all(isinstance(path, str) for path in paths):
         separators = () if sep is None else (separator,)
         return Hierarchy.flat(sorted_names(paths)), separators
-    if len(strings) == len(names):
+    if len(strings) == len(names) and separator != NO_SEPARATOR:
         paths = without_ids(list(paths))
     labels, edges = path_edges(paths, separator)
     if separator == NO_SEPARATOR:  # what new names may hold

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
-from skhmc._utils.messages import name_list
+from skhmc._utils.messages import name_list, shown
 from skhmc._utils.separators import (
     ANY_STRONG,
     NO_SEPARATOR,
@@ -103,9 +103,10 @@ def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
     _check_no_edges(chosen, paths)
     if not _is_enough(chosen):
         text = text_of(chosen.symbol, paths)
+        example = shown(_holding(chosen, paths))
         raise ValueError(
-            f"Most of the strings hold {text!r}, such as {_holding(chosen, paths)!r}, "
-            f"and nothing says whether they are paths. Where they are, give "
+            f"Most of the strings hold {text!r}, such as {example}, and "
+            f"nothing says whether they are paths. Where they are, give "
             f"sep={text!r}: Hierarchy.from_paths(paths, sep={text!r}); else {FLAT}."
         )
     separator = _spaced(chosen.symbol, paths)
@@ -142,7 +143,7 @@ def check_occurs(separator: Separator, paths: list[str]) -> None:
         example = next(path for path in paths if len(other.split(path)) > 1)
         raise ValueError(
             f"No path holds the separator {separator.text!r}, but they hold "
-            f"{other.text!r}, such as {example!r}. Give sep={other.text!r}, or "
+            f"{other.text!r}, such as {shown(example)}. Give sep={other.text!r}, or "
             f"sep=None where no string is a path."
         )
 
@@ -221,8 +222,8 @@ def _rivals(other: Evidence, best: Evidence) -> bool:
     Then the latter may stand in names: "Rock/Pop - Live".
     """
     if other.symbol == ".":  # what file names hold below a "/"
-        shown = other.n_given > 0 or other.n_parts > 2 or other.share > best.share
-        fits = shown and (other.joins or not best.joins)
+        many = other.n_given > 0 or other.n_parts > 2 or other.share >= best.share
+        fits = many and (other.joins or not best.joins)
         return fits and other.share >= 0.5 * best.share
     if other.n_given:
         return other.share >= 0.5 * best.share
@@ -276,7 +277,7 @@ def _ask_which(rivals: list[Evidence], paths: list[str]) -> NoReturn:
     texts = [text_of(found.symbol, paths) for found in rivals]
     raise ValueError(
         f"Several separators fit the paths: {name_list(texts)}, as in "
-        f"{_holding(rivals[0], paths)!r}. Say which: Hierarchy.from_paths(paths, "
+        f"{shown(_holding(rivals[0], paths))}. Say which: Hierarchy.from_paths(paths, "
         f"sep={texts[0]!r}); or, where no string is a path, {FLAT}."
     )
 
@@ -298,7 +299,7 @@ def _spaced(symbol: str, paths: list[str]) -> Separator:
     if symbol != IN_NAMES and not all(map(COMPARED.fullmatch, tight)):
         warn_of_input(
             f"{len(tight)} of {len(paths)} paths hold {symbol!r} without spaces, such "
-            f"as {tight[0]!r}, and all hold {spaced.text!r}. They are split at "
+            f"as {shown(tight[0])}, and all hold {spaced.text!r}. They are split at "
             f"{spaced.text!r} only: if so, give sep={spaced.text!r} to silence this. "
             f"To split them at every {symbol!r}, give sep={symbol!r}: "
             f"Hierarchy.from_paths(paths, sep={symbol!r}).",
@@ -329,8 +330,8 @@ def _check_no_sets(symbol: str, paths: list[str]) -> None:
     if both:
         raise ValueError(
             f"{name_list(sorted(both))} stand first in some strings and later in "
-            f"others, such as {paths[0]!r}. Are these several labels of one sample? "
-            f"Then split them: text.split({symbol!r}). For paths give "
+            f"others, such as {shown(paths[0])}. Are these several labels of one "
+            f"sample? Then split them: text.split({symbol!r}). For paths give "
             f"sep={symbol!r}; else {FLAT}."
         )
 
@@ -347,8 +348,8 @@ def _check_no_edges(chosen: Evidence, paths: list[str]) -> None:
         text = text_of(chosen.symbol, paths)
         raise ValueError(
             f"{name_list(names)} stand first in some strings and last in others, such "
-            f"as {paths[0]!r}. Are these edges? Then split them: Hierarchy.from_edges("
-            f"[text.split({text!r}) for text in strings]). For paths give sep="
+            f"as {shown(paths[0])}. Are these edges? Then split them: "
+            f"Hierarchy.from_edges([text.split({text!r}) for text in strings]). For paths give sep="
             f"{text!r}: Hierarchy.from_paths(paths, sep={text!r}); else {FLAT}."
         )
 
@@ -369,9 +370,9 @@ def _warn_of_paths(chosen: Evidence, separator: Separator, paths: list[str]) -> 
     above = text.join(parts[:-1])
     warn_of_input(
         f"{len(holding)} of {len(paths)} strings hold {text!r}, such as "
-        f"{holding[0]!r}, and are read as paths: {above!r} is a parent of "
-        f"{holding[0]!r}. Perhaps they are names, without parents. If they are paths, "
-        f"give sep={text!r} to silence this: Hierarchy.from_paths(paths, "
+        f"{shown(holding[0])}, and are read as paths: {shown(above)} is a parent of "
+        f"{shown(holding[0])}. Perhaps they are names, without parents. If they are "
+        f"paths, give sep={text!r} to silence this: Hierarchy.from_paths(paths, "
         f"sep={text!r}). For names give {FLAT}.",
         HierarchyWarning,
     )
@@ -389,9 +390,9 @@ def _warn_if_left(paths: list[str]) -> None:
         parent = Separator(found.symbol, text).split(holding[0])[0]
         warn_of_input(
             f"{len(holding)} of {len(paths)} strings hold {text!r}, such as "
-            f"{holding[0]!r}, and all are read as names, without parents. Perhaps "
-            f"they are paths, and {parent!r} is a parent of {holding[0]!r}: then give "
-            f"sep={text!r}, as in Hierarchy.from_paths(paths, sep={text!r}). For names "
+            f"{shown(holding[0])}, and all are read as names, without parents. Perhaps "
+            f"they are paths, and {shown(parent)} is a parent of {shown(holding[0])}: "
+            f"then give sep={text!r}, as in Hierarchy.from_paths(paths, sep={text!r}). For names "
             f"give {FLAT}.",
             HierarchyWarning,
         )

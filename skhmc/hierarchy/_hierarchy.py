@@ -21,6 +21,7 @@ from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _text
 from skhmc.hierarchy._edges import (
+    cycle_text,
     edge_positions,
     index_labels,
     read_edges,
@@ -72,7 +73,8 @@ class Hierarchy:
     parents, children : csr_matrix of shape (n_labels, n_labels), bool
         Row i marks the direct parents (children) of label i.
     ancestors, descendants : csr_matrix of shape (n_labels, n_labels), bool
-        Row i marks the proper ancestors (descendants) of label i, itself excluded.
+        Row i marks the proper ancestors (descendants) of label i, itself excluded. An
+        error where there are more than 2**28 such pairs.
     upward_plan, downward_plan : tuple of PlanStep
         Steps that carry values child -> parent (deepest targets first) and
         parent -> child (shallowest targets first).
@@ -113,9 +115,9 @@ class Hierarchy:
         edges = np.unique(edges, axis=0).reshape(-1, 2)
         depth, cycle = depths(edges, len(labels))
         if cycle:
-            names = " -> ".join(str(labels[i]) for i in cycle)
             raise ValueError(
-                f"The hierarchy has a cycle: {names}. Remove one of these edges."
+                f"The hierarchy has a cycle: {cycle_text([labels[i] for i in cycle])}. "
+                f"Remove one of these edges."
             )
         # not by assignment, which __setattr__ refuses
         self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
@@ -333,8 +335,9 @@ class Hierarchy:
         labels : iterable, default=None
             All labels, in the order of Y's columns; by default in the graph's order.
         relations : str or iterable of str, default=None
-            Keys of the edges that join labels, such as ``["is_a", "part_of"]``.
-            Needed where the edges of a multigraph have keys.
+            Keys of the edges that join labels, such as ``["is_a", "part_of"]``, or
+            values of their attribute "relation". Needed where the edges of a multigraph
+            have keys, or the attribute has several values.
         reverse : bool, default=None
             Whether edges run child -> parent, as in graphs of ontology readers. None
             means parent -> child; where a relation is named such as "is_a" or
@@ -567,6 +570,18 @@ class Hierarchy:
     def _names(self, matrix: sp.csr_matrix, label: Any) -> list:
         return [self.labels[i] for i in matrix[[self.position(label)]].indices]
 
+    def _reached(self, steps: sp.csr_matrix, label: Any) -> list:
+        """Return the names of all labels that steps lead to, in the labels' order."""
+        found: set[int] = set()
+        waiting = [self.position(label)]
+        while waiting:
+            position = waiting.pop()
+            row = slice(steps.indptr[position], steps.indptr[position + 1])
+            new = set(steps.indices[row].tolist()) - found
+            found |= new
+            waiting += new
+        return [self.labels[i] for i in sorted(found)]
+
     def parents_of(self, label: Any) -> list:
         """Return the names of a label's direct parents."""
         return self._names(self.parents, label)
@@ -577,11 +592,11 @@ class Hierarchy:
 
     def ancestors_of(self, label: Any) -> list:
         """Return the names of a label's proper ancestors."""
-        return self._names(self.ancestors, label)
+        return self._reached(self.parents, label)
 
     def descendants_of(self, label: Any) -> list:
         """Return the names of a label's proper descendants."""
-        return self._names(self.descendants, label)
+        return self._reached(self.children, label)
 
     # -- other forms -------------------------------------------------------------
 

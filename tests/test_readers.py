@@ -784,6 +784,12 @@ def test_ancestors_by_name_are_those_of_the_matrix(h):
             assert named(label) == [h.labels[k] for k in row]
 
 
+def test_names_of_a_path_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="has 30000 parts.*would take 1 GiB"):
+        Hierarchy.from_paths(["/".join(["a"] * 30_000)])
+    assert Hierarchy.from_paths(["/".join(["a"] * 2000)]).n_labels == 2000
+
+
 def test_a_cycle_is_shown_by_ten_labels():
     edges = [(f"n{k}", f"n{(k + 1) % 1000}") for k in range(1000)]
     edges += [("top", "n0"), ("n0", "below")]

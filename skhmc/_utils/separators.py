@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from skhmc._utils.messages import shown
+
 __all__ = [
     "ANY_STRONG",
     "NO_SEPARATOR",
@@ -48,6 +50,9 @@ NUMBERED = re.compile(
 )  # the id in "1 - Animals > Cats"
 
 
+MAX_TEXT = 2**30  # characters of the names on a path, times two
+
+
 class Separator(NamedTuple):
     """What stands between the parts of paths."""
 
@@ -85,8 +90,15 @@ class Separator(NamedTuple):
         if any(map(self._is_empty, parts)):
             text = self.text or "/"
             raise ValueError(
-                f"The path {path!r} has an empty part; expected names joined by "
+                f"The path {shown(path)} has an empty part; expected names joined by "
                 f"{text!r}, such as 'a{text}b'."
+            )
+        if len(parts) * len(path) > MAX_TEXT:
+            raise ValueError(
+                f"The path {shown(path)} has {len(parts)} parts. The names of its "
+                f"labels, which are its beginnings, would take "
+                f"{len(parts) * len(path) / 2**31:.0f} GiB. Build the hierarchy by "
+                f"Hierarchy.from_edges, with short names."
             )
         return [self.text.join(parts[: i + 1]) for i in range(len(parts))]
 

@@ -350,7 +350,8 @@ def _check_no_edges(chosen: Evidence, paths: list[str]) -> None:
             f"{name_list(names)} stand first in some strings and last in others, such "
             f"as {shown(paths[0])}. Are these edges? Then split them: "
             f"Hierarchy.from_edges([text.split({text!r}) for text in strings]). For "
-            f"paths give sep={text!r}: Hierarchy.from_paths(paths, sep={text!r}); else {FLAT}."
+            f"paths give sep={text!r}: Hierarchy.from_paths(paths, sep={text!r}); "
+            f"else {FLAT}."
         )
 
 
@@ -392,8 +393,8 @@ def _warn_if_left(paths: list[str]) -> None:
             f"{len(holding)} of {len(paths)} strings hold {text!r}, such as "
             f"{shown(holding[0])}, and all are read as names, without parents. Perhaps "
             f"they are paths, and {shown(parent)} is a parent of {shown(holding[0])}: "
-            f"then give sep={text!r}, as in Hierarchy.from_paths(paths, sep={text!r}). For "
-            f"names give {FLAT}.",
+            f"then give sep={text!r}, as in Hierarchy.from_paths(paths, "
+            f"sep={text!r}). For names give {FLAT}.",
             HierarchyWarning,
         )
         return

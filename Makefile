@@ -14,12 +14,13 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow lint docs docs-check wheel clean
+.PHONY: help venv demo test slow soak lint docs docs-check wheel clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
+	@echo "make soak   read 100,000 random hierarchies; fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make docs-check  look at every built page in a headless Chromium"
@@ -49,6 +50,9 @@ test: $(READY)
 
 slow: $(READY)
 	$(PY) -m pytest -m slow --durations=0 --durations-min=1
+
+soak: $(READY)
+	$(PY) -m benchmarks.soak --cases 100000
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -22,7 +22,13 @@ from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _text
-from skhmc.hierarchy._edges import edge_positions, index_labels, read_edges
+from skhmc.hierarchy._edges import (
+    cycle_text,
+    edge_positions,
+    index_labels,
+    read_edges,
+    warn_of_spaces,
+)
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._levels import read_levels
 from skhmc.hierarchy._parents import read_children, read_parents
@@ -72,7 +78,8 @@ class Hierarchy:
     parents, children : csr_matrix of shape (n_labels, n_labels), bool
         Row i marks the direct parents (children) of label i.
     ancestors, descendants : csr_matrix of shape (n_labels, n_labels), bool
-        Row i marks the proper ancestors (descendants) of label i, itself excluded.
+        Row i marks the proper ancestors (descendants) of label i, itself excluded. An
+        error where there are more than 2**28 such pairs.
     upward_plan, downward_plan : tuple of PlanStep
         Steps that carry values child -> parent (deepest targets first) and
         parent -> child (shallowest targets first).
@@ -113,9 +120,9 @@ class Hierarchy:
         edges = np.unique(edges, axis=0).reshape(-1, 2)
         depth, cycle = depths(edges, len(labels))
         if cycle:
-            names = " -> ".join(str(labels[i]) for i in cycle)
             raise ValueError(
-                f"The hierarchy has a cycle: {names}. Remove one of these edges."
+                f"The hierarchy has a cycle: {cycle_text([labels[i] for i in cycle])}. "
+                f"Remove one of these edges."
             )
         # not by assignment, which __setattr__ refuses
         self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
@@ -132,6 +139,9 @@ class Hierarchy:
         cls, read: tuple[Iterable, list], labels: Iterable | None
     ) -> Hierarchy:
         names, edges = read
+        if labels is None:
+            names = list(names)
+            warn_of_spaces(names)
         return cls(names if labels is None else labels, edges)
 
     # -- ways to build -----------------------------------------------------------
@@ -330,8 +340,9 @@ class Hierarchy:
         labels : iterable, default=None
             All labels, in the order of Y's columns; by default in the graph's order.
         relations : str or iterable of str, default=None
-            Keys of the edges that join labels, such as ``["is_a", "part_of"]``.
-            Needed where the edges of a multigraph have keys.
+            Keys of the edges that join labels, such as ``["is_a", "part_of"]``, or
+            values of their attribute "relation". Needed where the edges of a multigraph
+            have keys, or the attribute has several values.
         reverse : bool, default=None
             Whether edges run child -> parent, as in graphs of ontology readers. None
             means parent -> child; where a relation is named such as "is_a" or
@@ -564,6 +575,18 @@ class Hierarchy:
     def _names(self, matrix: sp.csr_matrix, label: Any) -> list:
         return [self.labels[i] for i in matrix[[self.position(label)]].indices]
 
+    def _reached(self, steps: sp.csr_matrix, label: Any) -> list:
+        """Return the names of all labels that steps lead to, in the labels' order."""
+        found: set[int] = set()
+        waiting = [self.position(label)]
+        while waiting:
+            position = waiting.pop()
+            row = slice(steps.indptr[position], steps.indptr[position + 1])
+            new = set(steps.indices[row].tolist()) - found
+            found |= new
+            waiting += new
+        return [self.labels[i] for i in sorted(found)]
+
     def parents_of(self, label: Any) -> list:
         """Return the names of a label's direct parents."""
         return self._names(self.parents, label)
@@ -574,11 +597,11 @@ class Hierarchy:
 
     def ancestors_of(self, label: Any) -> list:
         """Return the names of a label's proper ancestors."""
-        return self._names(self.ancestors, label)
+        return self._reached(self.parents, label)
 
     def descendants_of(self, label: Any) -> list:
         """Return the names of a label's proper descendants."""
-        return self._names(self.descendants, label)
+        return self._reached(self.children, label)
 
     # -- other forms -------------------------------------------------------------
 

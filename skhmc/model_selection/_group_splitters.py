@@ -12,13 +12,13 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import check_random_state
 
 from skhmc._data.groups import read_groups, refuse_few_groups
+from skhmc._data.stratify import missing_in_folds, missing_in_train_test
+from skhmc._data.stratify_groups import stratify_groups
 from skhmc.model_selection._splitters import (
     MultilabelStratifiedKFold,
     check_n_splits,
     read_positives,
 )
-from skhmc.model_selection._stratify import missing_in_folds, missing_in_train_test
-from skhmc.model_selection._stratify_groups import stratify_groups
 
 __all__ = ["MultilabelStratifiedGroupKFold", "MultilabelStratifiedGroupShuffleSplit"]
 
@@ -71,7 +71,7 @@ class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKF
     .. math:: \sum_l \sum_f \frac{(c_{lf} - e_{lf})^2}{e_{lf}}
 
     rises least: fold f has :math:`c_{lf}` samples with label l, and its share would be
-    :math:`e_{lf}`. The number of samples counts as ten labels that all have. Then
+    :math:`e_{lf}`. The number of samples counts as three labels that all have. Then
     groups are moved to another fold, or swapped with one there, as long as that puts
     labels in folds that have none of them, or lowers the sum.
 

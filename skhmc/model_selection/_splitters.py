@@ -13,13 +13,13 @@ from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, Shuffl
 from sklearn.model_selection._split import _RepeatedSplits
 from sklearn.utils import check_random_state, indexable
 
-from skhmc._data.targets import read_targets
-from skhmc._utils.warnings import warn_user
-from skhmc.model_selection._stratify import (
+from skhmc._data.stratify import (
     missing_in_folds,
     missing_in_train_test,
     stratify,
 )
+from skhmc._data.targets import read_targets
+from skhmc._utils.warnings import warn_user
 
 __all__ = [
     "MultilabelStratifiedKFold",

@@ -22,18 +22,16 @@ where d = c - e, and a swap with a group h by both moves less :math:`2 \sum_l g_
 swaps of two parts from another.
 """
 
-from functools import partial
 from itertools import permutations
 
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.groups import refuse_few_groups
-from skhmc.model_selection._stratify import missing_in_train_test, moving_gain
+from skhmc._data.stratify import moving_gain
 
-__all__ = ["hold_out_groups", "stratify_groups"]
+__all__ = ["stratify_groups"]
 
-SIZE_WEIGHT = 10.0  # of the number of samples, beside a label's 1
+SIZE_WEIGHT = 3.0  # of the number of samples, beside a label's 1
 SLACK = 0.05  # of a part's size, by which labels that are missing may put it off
 MOST_GROUPS = 64  # of a part, that are tried in swaps with all of another
 FIRST = 1e9  # what a label that is missing no more counts beside chi-squared
@@ -282,35 +280,3 @@ def _difference(matrix, g, h):
         moved[columns] -= values
     columns = np.flatnonzero(moved)
     return columns, moved[columns]
-
-
-def hold_out_groups(Y, groups, fraction, random_state):
-    """Return the rows to train on and those that are held out, whole groups.
-
-    Parameters
-    ----------
-    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-        Indicators: 0, 1 or NaN.
-    groups : Groups
-        The group of every sample.
-    fraction : float
-        Share of the rows to hold out, as near as groups allow.
-    random_state : int
-        Seed of the draw.
-
-    Returns
-    -------
-    rows : ndarray of int
-        Rows to train on.
-    held_out : ndarray of int
-        Rows that are held out.
-    """
-    refuse_few_groups(
-        groups, 2, "early_stopping=True with groups needs", "Set early_stopping=False."
-    )
-    positive = sp.csr_matrix(Y == 1)
-    shares = np.array([1 - fraction, fraction])
-    missing = partial(missing_in_train_test, test_share=fraction)
-    rng = np.random.RandomState(random_state)
-    part = stratify_groups(positive, groups, shares, missing, rng)[groups.codes]
-    return np.flatnonzero(part == 0), np.flatnonzero(part == 1)

@@ -239,5 +239,6 @@ def test_prototypes_of_other_groups_only():
         np.testing.assert_allclose(found[part], one.transform(X[part]))
     splitter = GroupKFold(4, shuffle=True, random_state=0)
     with sklearn.config_context(enable_metadata_routing=True):
-        pipe = make_pipeline(make.set_params(cv=splitter), LogisticRegression())
-        pipe.fit(X, Y[:, 0], groups=GROUPS)
+        make.set_params(cv=splitter)
+        pipe = make_pipeline(make, MultiOutputClassifier(LogisticRegression()))
+        pipe.fit(X, Y, groups=GROUPS)

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 
 from skhmc import HierarchicalThresholdClassifier, Hierarchy
 from skhmc._meta import promises
-from skhmc._meta.promises import GRID, Promise, hoeffding_bentkus, promised_thresholds
+from skhmc._meta.promises import Promise, hoeffding_bentkus, promised_thresholds
 from skhmc.coherence import close_upward, max_constraint
 from skhmc.metrics import hierarchical_f1_scorer, hierarchical_violation_rate
 from tests.contract import DAG, every_estimator, task
@@ -288,6 +288,7 @@ def test_p_values_bound_the_chance_of_so_low_a_mean():
 
 
 CHAIN = Hierarchy.from_edges([(0, 1), (1, 2)])
+GRID = np.arange(40) / 40  # coarser, to be fast
 
 
 def drawn(n, rng):
@@ -327,13 +328,14 @@ def broken(goal, strategy, n_draws, confidence):
         at = [np.abs(GRID - threshold).argmin() for threshold in thresholds[kept]]
         risk = true_risk[np.flatnonzero(kept), at]
         n_broken += (risk > 0.3 + 0.005).any()  # but for the rounding of true_risk
-        n_made += kept.all()
+        n_made += kept.any()
     return n_broken / n_draws, n_made / n_draws
 
 
 @pytest.mark.parametrize("strategy", ["global", "label"])
 @pytest.mark.parametrize("goal", ["precision", "recall"])
 def test_promises_are_kept_as_often_as_was_said(goal, strategy, monkeypatch):
+    monkeypatch.setattr(promises, "GRID", GRID)
     share, made = broken(goal, strategy, 50, confidence=0.9)
     assert share <= 0.1 and made > 0.5
 
@@ -350,7 +352,7 @@ def test_samples_of_a_group_count_once(monkeypatch):
 
     def spy(mean, n, alpha):
         seen.append((mean, n))
-        return np.ones_like(mean)
+        return np.ones(mean.shape)
 
     p, Y = coherent(40)
     monkeypatch.setattr(promises, "hoeffding_bentkus", spy)

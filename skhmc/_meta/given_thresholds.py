@@ -37,8 +37,8 @@ def read_thresholds(thresholds, hierarchy, strategy):
         thresholds = thresholds.to_dict()  # a Series, by the names in its index
     if isinstance(thresholds, Mapping):
         return _by_name(thresholds, hierarchy)
-    if isinstance(thresholds, Real) or np.ndim(thresholds) == 0:
-        value = _number(plain(thresholds), "thresholds")
+    if np.ndim(thresholds) == 0:
+        value = _number(np.asarray(thresholds).item(), "thresholds")
         return np.full(hierarchy.n_labels, value)
     values = [_number(plain(value), "thresholds") for value in thresholds]
     if strategy == "level":

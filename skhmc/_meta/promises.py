@@ -154,10 +154,12 @@ def promised_thresholds(predict, Y, codes, hierarchy, promise, units):
     groups = sp.csr_matrix((np.ones(n_labels), (np.arange(n_labels), codes)))
     samples = np.arange(len(units))
     units = sp.csr_matrix((np.ones(len(units)), (units, samples)))
-    p = np.empty((n_groups, len(GRID)))
+    mean = np.empty((n_groups, len(GRID)))
+    n = np.empty((n_groups, len(GRID)))
     for k, threshold in enumerate(GRID):
         loss = losses(predict(threshold), Y, groups, promise.goal)
-        p[:, k] = hoeffding_bentkus(*_mean_losses(loss, units), 1 - promise.at_least)
+        mean[:, k], n[:, k] = _mean_losses(loss, units)
+    p = hoeffding_bentkus(mean, n, 1 - promise.at_least)
     risk = (1 - promise.confidence) / n_groups
     down = _from_the_roots(codes, hierarchy)
     if promise.goal == "recall":

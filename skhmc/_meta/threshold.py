@@ -589,8 +589,8 @@ class HierarchicalThresholdClassifier(
         warn_user(
             f"No threshold has a {promise.goal} of {promise.at_least} with a "
             f"confidence of {promise.confidence} for {len(broken)} of {len(kept)} "
-            f"labels ({name_list(broken)}): they are {done} predicted. More samples, a lower "
-            f"min_{promise.goal} or confidence, or a coarser strategy than "
+            f"labels ({name_list(broken)}): they are {done} predicted. More samples, a "
+            f"lower min_{promise.goal} or confidence, or a coarser strategy than "
             f"{self.strategy!r} may help."
         )
 

@@ -26,7 +26,7 @@ from skhmc._utils.separators import (
     with_spaces,
     without_id,
 )
-from skhmc._utils.warnings import HierarchyWarning, warn_of_input
+from skhmc._utils.warnings import HierarchyWarning, read_before, warn_of_input
 
 __all__ = ["check_occurs", "find_separator", "holds_separator", "without_ids"]
 
@@ -138,7 +138,8 @@ def check_occurs(separator: Separator, paths: list[str]) -> None:
     """Raise where no path holds the separator given, but all hold another."""
     if any(len(separator.split(path)) > 1 for path in paths):
         return
-    other = find_separator(paths, sure=False)
+    with read_before():  # what is doubtful was decided by the separator given
+        other = find_separator(paths, sure=False)
     if other != NO_SEPARATOR:
         example = next(path for path in paths if len(other.split(path)) > 1)
         raise ValueError(

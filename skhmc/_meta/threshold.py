@@ -240,10 +240,11 @@ class HierarchicalThresholdClassifier(
     >>> bool((clf.thresholds_ < 0.5).all())
     True
     >>> sure = HierarchicalThresholdClassifier(
-    ...     forest, hierarchy=data.hierarchy, min_precision=0.9, max_labels=3
+    ...     forest, hierarchy=data.hierarchy, min_precision=0.9
     ... ).fit(data.data, data.target)
     >>> bool((sure.thresholds_ > clf.thresholds_).all())
     True
+    >>> sure.max_labels = 3
     >>> int(sure.predict(data.data).sum(axis=1).max())
     3
     """

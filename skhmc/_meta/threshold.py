@@ -242,8 +242,8 @@ class HierarchicalThresholdClassifier(
     >>> sure = HierarchicalThresholdClassifier(
     ...     forest, hierarchy=data.hierarchy, min_precision=0.9
     ... ).fit(data.data, data.target)
-    >>> bool((sure.thresholds_ > clf.thresholds_).all())
-    True
+    >>> float(sure.thresholds_[0])  # lower ones would be wrong too often
+    0.15
     >>> sure.max_labels = 3
     >>> int(sure.predict(data.data).sum(axis=1).max())
     3

@@ -349,6 +349,15 @@ def test_promises_are_kept_as_often_as_was_said(goal, strategy, monkeypatch):
     assert share > 0.25  # so the bound is what keeps them
 
 
+@pytest.mark.parametrize("sequence", ["_holds_downward", "_holds_upward"])
+def test_so_many_thresholds_are_tested_at_one_risk(sequence):
+    p = np.random.default_rng(0).random((5000, len(promises.GRID)))  # all break it
+    found = getattr(promises, sequence)(p, 0.1)
+    assert 0.08 < found.any(axis=1).mean() < 0.11
+    sure = getattr(promises, sequence)(np.zeros_like(p[:1]), 0.1)
+    assert sure[0, : np.abs(promises.GRID - 0.98).argmin() + 1].all()
+
+
 def test_samples_of_a_group_count_once(monkeypatch):
     seen = []
 

@@ -32,7 +32,7 @@ from skhmc._data.stratify import moving_gain
 __all__ = ["stratify_groups"]
 
 LEAST_SIZE_WEIGHT = 3.0  # of the number of samples, beside a label's 1
-SIZE_WEIGHT = 0.25  # of the same, more for every label
+SIZE_WEIGHT = 0.1  # of the same, more for every label
 SLACK = 0.05  # of a part's size, by which labels that are missing may put it off
 MOST_GROUPS = 64  # of a part, that are tried in swaps with all of another
 FIRST = 1e9  # what a label that is missing no more counts beside chi-squared

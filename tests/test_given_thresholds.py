@@ -358,6 +358,30 @@ def test_so_many_thresholds_are_tested_at_one_risk(sequence):
     assert sure[0, : np.abs(promises.GRID - 0.98).argmin() + 1].all()
 
 
+@pytest.mark.parametrize("goal", ["precision", "recall"])
+def test_all_labels_share_the_risk(goal, monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(promises, "GRID", np.array([0.1, 0.5]))
+    monkeypatch.setattr(promises, "STARTS", (0.5,))
+    by_chance = lambda mean, n, alpha: rng.random(mean.shape)  # noqa: E731
+    monkeypatch.setattr(promises, "hoeffding_bentkus", by_chance)
+    p, Y = coherent(3)
+    given = lambda t: p > t, Y, np.arange(6), Hierarchy.flat(6), Promise(goal, 0.9, 0.8)
+    kept = [promised_thresholds(*given, np.arange(3))[1].any() for _ in range(1000)]
+    assert 0.15 < np.mean(kept) < 0.22
+
+
+def test_thresholds_below_are_those_above_or_higher():
+    down = [(0, np.array([], int)), (1, np.array([0])), (2, np.array([1]))]
+    holds = np.zeros((3, len(promises.GRID)), dtype=bool)
+    holds[0, 50:60], holds[1, 40:], holds[2, :45] = True, True, True
+    thresholds, kept = promises._lowest(holds, down)
+    np.testing.assert_array_equal(thresholds, promises.GRID[[50, 50, 0]] + [0, 0, 1])
+    assert kept.tolist() == [True, True, False]
+    thresholds, kept = promises._highest(np.roll(holds[::-1], -3, axis=1), down)
+    assert (np.diff(thresholds) >= 0).all() and kept.all()
+
+
 def test_samples_of_a_group_count_once(monkeypatch):
     seen = []
 

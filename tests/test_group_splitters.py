@@ -100,38 +100,50 @@ def test_no_group_is_in_two_folds(case, shuffle):
     parts_of_groups(folds(Y, groups, n_splits, shuffle=shuffle), groups)
 
 
-@settings(max_examples=30)
-@given(grouped())
-def test_no_change_would_put_more_labels_where_they_are_missing(case):
-    Y, groups, n_splits = case
+def check_no_change_puts_more_labels_where_they_are_missing(Y, groups, n_splits):
+    """Try all moves and swaps that leave sizes about as even as they are."""
     codes = read_groups(groups, len(Y)).codes
     part = parts_of_groups(folds(Y, groups, n_splits), groups)
     has = np.array([Y[codes == g].any(axis=0) for g in range(len(part))]).astype(int)
     size = np.bincount(codes)
     fair = len(Y) / n_splits
-
-    def badness(part):
-        return n_missing(counts_of(has, part, n_splits))
+    before = n_missing(counts_of(has, part, n_splits))
 
     def is_even(changed, touched):
-        """Tell whether two parts are about as large as they should be, or were."""
         off = [
             max(abs(size[p == f].sum() - fair) for f in touched)
             for p in (part, changed)
         ]
         return off[1] <= max(off[0], SLACK * fair)
 
-    changes = [(g, [f]) for g in range(len(part)) for f in range(n_splits)]
-    changes += [(g, h) for g in range(len(part)) for h in range(g)]
-    for g, to in changes:
-        changed = part.copy()
-        if isinstance(to, list):
-            changed[g] = to[0]
-        else:
-            changed[[g, to]] = part[[to, g]]
-        emptied = len(np.unique(changed)) < n_splits
-        if not emptied and is_even(changed, {part[g], changed[g]}):
-            assert badness(changed) >= badness(part)
+    for g in range(len(part)):
+        moved = [(g, f) for f in range(n_splits)]
+        swapped = [(h, None) for h in range(g)]
+        for other, to in moved + swapped:
+            changed = part.copy()
+            if to is None:
+                changed[[g, other]] = part[[other, g]]
+            else:
+                changed[g] = to
+            emptied = len(np.unique(changed)) < n_splits
+            if not emptied and is_even(changed, {part[g], changed[g]}):
+                assert n_missing(counts_of(has, changed, n_splits)) >= before
+
+
+@settings(max_examples=20)
+@given(grouped())
+def test_no_change_would_put_more_labels_where_they_are_missing(case):
+    check_no_change_puts_more_labels_where_they_are_missing(*case)
+
+
+@pytest.mark.parametrize("n_splits", [2, 3, 4])
+def test_rare_labels_come_where_they_are_missing_and_sizes_stay(n_splits):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(5 * n_splits), 2)
+        Y = (rng.random((len(groups), 20)) < 0.15).astype(int)
+        check_no_change_puts_more_labels_where_they_are_missing(Y, groups, n_splits)
+        assert np.ptp(np.bincount(folds(Y, groups, n_splits))) == 0
 
 
 @settings(max_examples=10)

@@ -7,9 +7,9 @@ part, each where
     \chi^2 = \sum_l \sum_f \frac{(c_{lf} - e_{lf})^2}{e_{lf}}
 
 rises least: :math:`c_{lf}` samples of part f have label l, and its share of them would
-be :math:`e_{lf}`. That all samples count is one more label, with the weight
-``SIZE_WEIGHT``. Then groups are moved to another part, or swapped with one there, as
-long as that puts labels where they are missing and sizes stay even, or lowers
+be :math:`e_{lf}`. That all samples count is one more label, that weighs as much as some
+of the others together. Then groups are moved to another part, or swapped with one
+there, as long as that puts labels where they are missing and sizes stay even, or lowers
 :math:`\chi^2` and leaves no label missing that was not.
 
 Moving a group with the counts g from part a to b changes :math:`\chi^2` by
@@ -31,7 +31,8 @@ from skhmc._data.stratify import moving_gain
 
 __all__ = ["stratify_groups"]
 
-SIZE_WEIGHT = 3.0  # of the number of samples, beside a label's 1
+LEAST_SIZE_WEIGHT = 3.0  # of the number of samples, beside a label's 1
+SIZE_WEIGHT = 0.1  # of the same, more for every label
 SLACK = 0.05  # of a part's size, by which labels that are missing may put it off
 MOST_GROUPS = 64  # of a part, that are tried in swaps with all of another
 FIRST = 1e9  # what a label that is missing no more counts beside chi-squared
@@ -108,7 +109,7 @@ class _Deal:
         self.weight = np.divide(
             1.0, self.share, out=np.zeros_like(self.share), where=self.share > 0
         )
-        self.weight[-1] *= SIZE_WEIGHT
+        self.weight[-1] *= LEAST_SIZE_WEIGHT + SIZE_WEIGHT * Y.shape[1]
         # the sum over labels of g^2 / e, for every group and part
         self.squares = self.counts.power(2) @ self.weight
         self.part = np.full(groups.n_groups, -1)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -34,35 +31,24 @@ from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     inner_has,
     is_frozen,
-    metric_options,
     output_order,
     read_for_inner,
     route_fit,
     with_columns,
 )
-from skhmc._meta.f1_thresholds import (
-    apply_thresholds,
-    at_most,
-    constrain,
-    f1_thresholds,
-    group_labels,
-    search_thresholds,
-)
+from skhmc._meta.f1_thresholds import constrain
 from skhmc._meta.given_thresholds import is_tuned, read_thresholds
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, split_rows
-from skhmc._meta.promises import Promise, promised_thresholds
+from skhmc._meta.promises import Promise
+from skhmc._meta.tuning import CLOSINGS, GOALS, Tuned, Tuner, Unseen
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks
-from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import read_before, warn_user
-from skhmc.metrics import METRICS, metric_names
 
 __all__ = ["HierarchicalThresholdClassifier"]
 
 
-GOALS = {name: METRICS[name] for name in metric_names("tuning")}
-CLOSINGS = ("up", "down")
 # parameters that mean nothing after a 1-D y, and what they then have to be
 UNSET = {
     "thresholds": "tuned",
@@ -70,16 +56,6 @@ UNSET = {
     "min_precision": None,
     "min_recall": None,
 }
-
-
-@dataclass
-class _Tuned:
-    """Thresholds of all labels, how predictions are closed, and the score reached."""
-
-    thresholds: np.ndarray | None = None
-    closing: str | None = None
-    score: float | None = None
-    per_fold: np.ndarray | None = None
 
 
 def _reordered(thresholds, before, after):
@@ -362,7 +338,7 @@ class HierarchicalThresholdClassifier(
             splits = self._split(X, y, targets, routed.splitter.split)
         inner = self._with_columns(y, targets)
         self.estimator_, unseen = self._fit_estimator(inner, X, y, splits, params)
-        tuned = _Tuned()  # after a 1-D y, nothing is
+        tuned = Tuned()  # after a 1-D y, nothing is
         if targets.classes is None:
             if fitted:
                 before = targets.hierarchy
@@ -370,7 +346,7 @@ class HierarchicalThresholdClassifier(
                 given = _reordered(given, before, targets.hierarchy)
             self._warn_without_levels(targets.hierarchy)
             if given is not None:
-                tuned = _Tuned(given, CLOSINGS[0])
+                tuned = Tuned(given, CLOSINGS[0])
             elif unseen is None:
                 rows, proba = out_of_fold(
                     inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
@@ -519,14 +495,11 @@ class HierarchicalThresholdClassifier(
             X = _safe_indexing(X, rows)
         return positive_proba(self.estimator_, X, n_labels)
 
-    # -- tuning ------------------------------------------------------------------------
-
     def _tune(self, rows, proba, targets, sample_weight, units, sizes=None):
-        """Return the best thresholds, closing label sets in the better way.
+        """Return thresholds found on rows that were not seen, of folds of some sizes.
 
-        ``sizes`` are those of the folds that the rows come from, in turn.
+        Of what was given, ``sample_weight`` and ``units`` are those of all samples.
         """
-        hierarchy = targets.hierarchy
         Y = targets.Y[rows]
         if sp.issparse(Y):
             Y = Y.toarray()
@@ -539,107 +512,18 @@ class HierarchicalThresholdClassifier(
             weight = to_mean_1(given).reshape(targets.Y.shape[0], -1)
             # that has a mean of 1, but here the scale counts: 2 is the sample twice
             weight = np.mean(given) * weight.mean(axis=1)[rows]
-        if self._promise is not None:
-            return self._keep_promise(proba, Y, hierarchy, weight, units[rows])
-        # without an edge both ways to close are the same
-        closings = CLOSINGS if len(hierarchy.edges) else CLOSINGS[:1]
-        found = [
-            self._tune_closing(closing, proba, Y, hierarchy, weight)
-            for closing in closings
-        ]
-        best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
-        if sizes is None:
-            best.per_fold = best.thresholds[None, :]
-        else:
-            given = best.closing, proba, Y, hierarchy, weight
-            best.per_fold = self._tune_folds(*given, sizes)
-        return best
-
-    def _tune_folds(self, closing, proba, Y, hierarchy, weight, sizes):
-        """Return the thresholds (n_folds, n_labels) that are best in every fold alone.
-
-        NaN where a metric has no value there.
-        """
-        found = np.full((len(sizes), hierarchy.n_labels), np.nan)
-        stop = np.cumsum(sizes)
-        for fold, (first, last) in enumerate(zip(stop - sizes, stop, strict=True)):
-            rows = slice(first, last)
-            of_rows = None if weight is None else weight[rows]
-            given = closing, proba[rows], Y[rows], hierarchy, of_rows
-            with warnings.catch_warnings(), contextlib.suppress(ValueError):
-                warnings.simplefilter("ignore")  # of labels that the fold does not have
-                found[fold] = self._tune_closing(*given).thresholds
-        return found
-
-    def _keep_promise(self, proba, Y, hierarchy, weight, units):
-        """Return the thresholds that keep what is promised, for sets closed upward."""
-        scores = constrain(proba, hierarchy, CLOSINGS[0])
-        codes = group_labels(hierarchy, self.strategy)
-        rows = slice(None) if weight is None else np.flatnonzero(weight > 0)
-        counted = scores[rows]
-
-        def predict(threshold):
-            return at_most(counted > threshold, counted, self.max_labels, hierarchy)
-
-        given = predict, Y[rows], codes, hierarchy, self._promise, units[rows]
-        found, kept = promised_thresholds(*given)
-        self._warn_of_broken_promises(kept[codes], hierarchy)
-        thresholds = found[codes]
-        predicted = self._sets(scores, thresholds, hierarchy, CLOSINGS[0])
-        score = self._measure(Y, predicted.astype(int), hierarchy, weight)
-        return _Tuned(thresholds, CLOSINGS[0], score)
-
-    def _warn_of_broken_promises(self, kept, hierarchy):
-        """Warn of labels of which too little is known to promise anything."""
-        if kept.all():
-            return
+        sizes = [len(Y)] if sizes is None else sizes
+        unseen = Unseen(proba, Y, targets.hierarchy, weight, units[rows], sizes)
         promise = self._promise
-        done = "never" if promise.goal == "precision" else "always"
-        broken = [hierarchy.labels[k] for k in np.flatnonzero(~kept)]
-        warn_user(
-            f"No threshold has a {promise.goal} of {promise.at_least} with a "
-            f"confidence of {promise.confidence} for {len(broken)} of {len(kept)} "
-            f"labels ({name_list(broken)}): they are {done} predicted. More samples, a "
-            f"lower min_{promise.goal} or confidence, or a coarser strategy than "
-            f"{self.strategy!r} may help."
-        )
+        if promise is None:
+            return self._tuner.tune(unseen)
+        return self._tuner.keep(promise, unseen)
 
-    def _sets(self, scores, thresholds, hierarchy, closing):
-        """Return coherent label sets, of max_labels at most."""
-        above = apply_thresholds(scores, thresholds, hierarchy, closing)
-        return at_most(above, scores, self.max_labels, hierarchy)
+    @property
+    def _tuner(self):
+        return Tuner(self.strategy, self.metric, self.shrinkage, self.max_labels)
 
-    def _tune_closing(self, closing, proba, Y, hierarchy, weight):
-        """Return the best thresholds where label sets are closed in one way."""
-        scores = constrain(proba, hierarchy, closing)
-
-        def measure(thresholds):
-            predicted = self._sets(scores, thresholds, hierarchy, closing)
-            return self._measure(Y, predicted.astype(int), hierarchy, weight)
-
-        options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
-        average = None
-        if not callable(self.metric):
-            average = GOALS[self.metric].f1_average
-        if average is None:
-            thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
-        else:  # of F1 the best thresholds are found exactly
-            thresholds = f1_thresholds(
-                scores, Y, hierarchy, average=average, weight=weight, **options
-            )
-        return _Tuned(thresholds, closing, measure(thresholds))
-
-    def _measure(self, Y, predicted, hierarchy, weight):
-        if not callable(self.metric):
-            return GOALS[self.metric].measure(Y, predicted, hierarchy, weight)
-        value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
-        if not isinstance(value, Real) or not np.isfinite(value):
-            raise ValueError(
-                f"Expected metric(Y_true, Y_pred) to return a finite number, got "
-                f"{value!r}. Such a value as zero_division=0 helps where labels or "
-                f"samples have nothing to score."
-            )
-        return float(value)
+    # -- predictions -------------------------------------------------------------------
 
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
@@ -656,7 +540,8 @@ class HierarchicalThresholdClassifier(
         """Return which labels are above their thresholds, as coherent sets."""
         self._validate_params()  # max_labels may change after fit
         scores = constrain(proba, self.hierarchy_, self.closing_)
-        return self._sets(scores, self.thresholds_, self.hierarchy_, self.closing_)
+        how = self.thresholds_, self.hierarchy_, self.closing_
+        return self._tuner.label_sets(scores, *how)
 
     def _proba_blocks(self, X):
         proba = self.predict_proba(X)

@@ -71,7 +71,7 @@ class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKF
     .. math:: \sum_l \sum_f \frac{(c_{lf} - e_{lf})^2}{e_{lf}}
 
     rises least: fold f has :math:`c_{lf}` samples with label l, and its share would be
-    :math:`e_{lf}`. The number of samples counts as three labels that all have. Then
+    :math:`e_{lf}`. The number of samples counts as some labels that all have. Then
     groups are moved to another fold, or swapped with one there, as long as that puts
     labels in folds that have none of them, or lowers the sum.
 

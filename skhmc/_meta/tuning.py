@@ -1,0 +1,184 @@
+"""Thresholds found on samples that the estimator has not seen: tuned, or promised."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Real
+
+import numpy as np
+
+from skhmc._meta.delegation import metric_options
+from skhmc._meta.f1_thresholds import (
+    apply_thresholds,
+    at_most,
+    constrain,
+    f1_thresholds,
+    group_labels,
+    search_thresholds,
+)
+from skhmc._meta.promises import promised_thresholds
+from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import warn_user
+from skhmc.hierarchy import Hierarchy
+from skhmc.metrics import METRICS, metric_names
+
+__all__ = ["CLOSINGS", "GOALS", "Tuned", "Tuner", "Unseen"]
+
+
+GOALS = {name: METRICS[name] for name in metric_names("tuning")}
+CLOSINGS = ("up", "down")
+
+
+@dataclass
+class Tuned:
+    """Thresholds of all labels, how predictions are closed, and the score reached."""
+
+    thresholds: np.ndarray | None = None
+    closing: str | None = None
+    score: float | None = None
+    per_fold: np.ndarray | None = None
+
+
+@dataclass
+class Unseen:
+    """Probabilities of samples that the estimator has not seen, and their labels."""
+
+    proba: np.ndarray  # (n_samples, n_labels)
+    Y: np.ndarray  # (n_samples, n_labels): 0, 1 or NaN
+    hierarchy: Hierarchy
+    weight: np.ndarray | None  # (n_samples,), not scaled
+    units: np.ndarray  # (n_samples,), int: equal ones depend on each other
+    sizes: list[int]  # of the folds that they come from, in turn
+
+    def rows(self, rows):
+        """Return some of the samples."""
+        return replace(
+            self,
+            proba=self.proba[rows],
+            Y=self.Y[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            units=self.units[rows],
+        )
+
+    def folds(self):
+        """Yield the samples of every fold."""
+        stop = np.cumsum(self.sizes)
+        for first, last in zip(stop - self.sizes, stop, strict=True):
+            yield self.rows(slice(first, last))
+
+
+@dataclass
+class Tuner:
+    """Finds thresholds, as HierarchicalThresholdClassifier describes its parameters."""
+
+    strategy: str
+    metric: str | Callable
+    shrinkage: float
+    max_labels: int | None
+
+    def tune(self, unseen):
+        """Return the best thresholds, closing label sets in the better way."""
+        # without an edge both ways to close are the same
+        closings = CLOSINGS if len(unseen.hierarchy.edges) else CLOSINGS[:1]
+        found = [self._tune_closing(closing, unseen) for closing in closings]
+        best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
+        if len(unseen.sizes) == 1:
+            best.per_fold = best.thresholds[None, :]
+        else:
+            best.per_fold = self._tune_folds(best.closing, unseen)
+        return best
+
+    def _tune_folds(self, closing, unseen):
+        """Return the thresholds (n_folds, n_labels) that are best in every fold alone.
+
+        NaN where a metric has no value there.
+        """
+        n_labels = unseen.hierarchy.n_labels
+        found = np.full((len(unseen.sizes), n_labels), np.nan)
+        for fold, part in enumerate(unseen.folds()):
+            with warnings.catch_warnings(), contextlib.suppress(ValueError):
+                warnings.simplefilter("ignore")  # of labels that the fold does not have
+                found[fold] = self._tune_closing(closing, part).thresholds
+        return found
+
+    def _tune_closing(self, closing, unseen):
+        """Return the best thresholds where label sets are closed in one way."""
+        hierarchy = unseen.hierarchy
+        Y = unseen.Y
+        scores = constrain(unseen.proba, hierarchy, closing)
+
+        def measure(thresholds):
+            return self._measure(scores, thresholds, closing, unseen)
+
+        options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
+        average = None
+        if not callable(self.metric):
+            average = GOALS[self.metric].f1_average
+        if average is None:
+            thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
+        else:  # of F1 the best thresholds are found exactly
+            options |= {"average": average, "weight": unseen.weight}
+            thresholds = f1_thresholds(scores, Y, hierarchy, **options)
+        return Tuned(thresholds, closing, measure(thresholds))
+
+    def keep(self, promise, unseen):
+        """Return thresholds that keep a promise, for label sets closed upward."""
+        closing = CLOSINGS[0]
+        hierarchy = unseen.hierarchy
+        scores = constrain(unseen.proba, hierarchy, closing)
+        counted = unseen
+        if unseen.weight is not None:
+            counted = unseen.rows(np.flatnonzero(unseen.weight > 0))
+        known = constrain(counted.proba, hierarchy, closing)
+
+        def predict(threshold):
+            return at_most(known > threshold, known, self.max_labels, hierarchy)
+
+        codes = group_labels(hierarchy, self.strategy)
+        given = predict, counted.Y, codes, hierarchy, promise, counted.units
+        found, kept = promised_thresholds(*given)
+        self._warn_of_broken(promise, kept[codes], hierarchy)
+        thresholds = found[codes]
+        score = self._measure(scores, thresholds, closing, unseen)
+        return Tuned(thresholds, closing, score)
+
+    def _warn_of_broken(self, promise, kept, hierarchy):
+        """Warn of labels of which too little is known to promise anything."""
+        if kept.all():
+            return
+        done = "never" if promise.goal == "precision" else "always"
+        broken = [hierarchy.labels[k] for k in np.flatnonzero(~kept)]
+        warn_user(
+            f"No threshold has a {promise.goal} of {promise.at_least} with a "
+            f"confidence of {promise.confidence} for {len(broken)} of {len(kept)} "
+            f"labels ({name_list(broken)}): they are {done} predicted. More samples, a "
+            f"lower min_{promise.goal} or confidence, or a coarser strategy than "
+            f"{self.strategy!r} may help."
+        )
+
+    # -- judging -----------------------------------------------------------------------
+
+    def label_sets(self, scores, thresholds, hierarchy, closing):
+        """Return coherent label sets, of ``max_labels`` at most."""
+        above = apply_thresholds(scores, thresholds, hierarchy, closing)
+        return at_most(above, scores, self.max_labels, hierarchy)
+
+    def _measure(self, scores, thresholds, closing, unseen):
+        """Return the metric of the label sets that thresholds give."""
+        hierarchy = unseen.hierarchy
+        Y = unseen.Y
+        predicted = self.label_sets(scores, thresholds, hierarchy, closing).astype(int)
+        if not callable(self.metric):
+            goal = GOALS[self.metric]
+            return goal.measure(Y, predicted, hierarchy, unseen.weight)
+        value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise ValueError(
+                f"Expected metric(Y_true, Y_pred) to return a finite number, got "
+                f"{value!r}. Such a value as zero_division=0 helps where labels or "
+                f"samples have nothing to score."
+            )
+        return float(value)

@@ -9,6 +9,7 @@ import re
 FEW = 12
 
 GROUPS = {
+    "Classifier inside": ("estimator", "cv", "refit"),
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
     "Network": (
         "encoder",
@@ -34,6 +35,16 @@ GROUPS = {
         "similarity",
         "ranking_sample",
     ),
+    "Thresholds": (
+        "thresholds",
+        "metric",
+        "strategy",
+        "shrinkage",
+        "max_labels",
+        "min_precision",
+        "min_recall",
+        "confidence",
+    ),
     "Predictions": (
         "coherence",
         "threshold",
@@ -58,7 +69,7 @@ GROUPS = {
         "n_iter_no_change",
         "tol",
     ),
-    "Computation": ("precision", "device", "random_state", "verbose"),
+    "Computation": ("precision", "device", "n_jobs", "random_state", "verbose"),
 }
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 

@@ -6,6 +6,7 @@ say what is above what, that is perhaps not what was meant, and no score shows i
 
 import numpy as np
 
+from skhmc._utils.joined_paths import find_joined_names, joined_hint
 from skhmc._utils.messages import plain
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy import Hierarchy
@@ -50,6 +51,15 @@ def judge_flat(hierarchy):
     """
     if len(hierarchy.edges):
         return
+    joined = _joined_among(hierarchy.labels)
+    if joined is not None:
+        warn_of_input(
+            f"{joined_hint(*joined)} hierarchy=None reads each such string as one "
+            f"label; where that is meant, hierarchy=Hierarchy.flat(names) silences "
+            f"this.",
+            HierarchyWarning,
+        )
+        return
     found = paths_among(hierarchy.labels)
     if found is None:
         return
@@ -63,3 +73,9 @@ def judge_flat(hierarchy):
         f"hierarchy=Hierarchy.flat(names) silences this.",
         HierarchyWarning,
     )
+
+
+def _joined_among(names):
+    """Return what joins several paths in one name, and that name, or None."""
+    names = [plain(name) for name in names[:MANY]]
+    return find_joined_names([name for name in names if isinstance(name, str)])

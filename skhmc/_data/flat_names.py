@@ -8,7 +8,7 @@ import numpy as np
 
 from skhmc._utils.joined_paths import find_joined_names, joined_hint
 from skhmc._utils.messages import plain
-from skhmc._utils.warnings import HierarchyWarning, warn_of_input
+from skhmc._utils.warnings import HierarchyWarning, read_before, warn_of_input
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["judge_flat", "paths_among"]
@@ -29,7 +29,8 @@ def paths_among(names):
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
         return None
     try:
-        found = Hierarchy.build(names)
+        with read_before():  # names are only tried as paths: the caller warns
+            found = Hierarchy.build(names)
     except ValueError:  # nothing says whether these are paths
         return None
     n_children = {label: len(found.children_of(label)) for label in found.labels}

@@ -50,43 +50,47 @@ class CoherentClassifier(
 ):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
-    Fits a clone of a classifier of scikit-learn, or one per label, to the labels and
-    their ancestors, and changes its probabilities so that no label is more probable
-    than one of its parents. Labels predicted at any one threshold then hold the
-    ancestors of each.
+    Fits a clone of a scikit-learn classifier, or one clone per label, to the labels and
+    their ancestors. Then changes its probabilities so that no label is more probable
+    than any of its parents. So with a single threshold, the ancestors of a predicted
+    label are predicted, too.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier with ``predict_proba``. It gets X as it is, so it may be a Pipeline
-        that takes texts. It needs no hierarchy of its own; one that it has is put in
+        A classifier with ``predict_proba``. It gets X unchanged, so it may be a
+        Pipeline that takes texts. It needs no hierarchy. If it has one, this is put in
         the order of Y's columns, by name.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
+        Label hierarchy. None means that labels are flat. Columns of a DataFrame Y are
+        matched by name.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
-        ("average"), the conditional probabilities that they imply, multiplied down
-        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
-        None shows the raw probabilities. May change after ``fit``.
+        :ref:`rules <coherence-rules>`, such as the following. "max" raises labels to
+        their highest descendant. "min" lowers them to their lowest ancestor. "average"
+        is the mean of both. "product" multiplies conditional probabilities, computed
+        from the raw ones, from the roots down. "isotonic" takes the nearest coherent
+        probabilities (trees only). None gives the raw probabilities. May change after
+        ``fit``.
     strategy : {"auto", "native", "per_label"}, default="auto"
-        Whether ``estimator`` is fitted once to all labels ("native"), or a clone to
-        each label ("per_label"), as MultiOutputClassifier does. "auto" is "native"
-        where the tags of ``estimator`` say that it takes several labels: trees,
-        forests, nearest neighbours, MLPClassifier.
+        Whether ``estimator`` is fitted once to all labels ("native"), or one clone to
+        each label ("per_label"), as in MultiOutputClassifier. "auto" is "native" if the
+        tags of ``estimator`` say that it takes several labels: trees, forests, nearest
+        neighbours, MLPClassifier.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5. After a 1-D y None
-        predicts the most probable class; a number stops at the deepest label above it
-        on the way there.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y, None
+        predicts the most probable class. With a number, the prediction goes from the
+        root towards this class, and stops at the deepest label above the number.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of the output of ``predict_proba``. "list" is the form of
+        MultiOutputClassifier.
     min_positives : int, default=1
-        Number of positive and of negative rows that a label needs to be fitted; others
-        are predicted at their prior. Estimators with a cross-validation of their own,
-        such as CalibratedClassifierCV, need as many as it has folds.
+        Number of positive and of negative rows that a label needs to be fitted. The
+        probability of other labels is their prior. An estimator with an internal
+        cross-validation, such as CalibratedClassifierCV, needs at least as many as it
+        has folds.
     n_jobs : int, default=None
-        Number of labels fitted at a time, with one estimator per label.
+        Number of labels fitted in parallel, if there is one estimator per label.
 
     Attributes
     ----------
@@ -95,22 +99,23 @@ class CoherentClassifier(
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
     classes_ : ndarray
-        ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
+        ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     strategy_ : str or None
-        Strategy that "auto" stands for. None after a 1-D y.
+        Strategy that was used, with "auto" replaced. None after a 1-D y.
     estimator_ : estimator or None
-        The fitted estimator. With one per label it has the attribute ``estimators_``,
-        a list without those of labels at their prior. None when all labels are there.
+        The fitted estimator. With one clone per label, its attribute ``estimators_`` is
+        a list. Labels that have only their prior are not in the list. None if this is
+        true of all labels.
     n_features_in_ : int
-        Number of features seen in ``fit``, where ``estimator_`` knows it.
+        Number of features seen in ``fit``, if ``estimator_`` has it.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Names of the features, where X had names.
+        Names of the features, if X had names.
 
     Raises
     ------
     ValueError
-        In ``fit``, when ``estimator`` has no ``predict_proba``, or for "isotonic" when
-        a label has several parents.
+        In ``fit``, if ``estimator`` has no ``predict_proba``, or for "isotonic" if a
+        label has several parents.
 
     See Also
     --------
@@ -119,14 +124,14 @@ class CoherentClassifier(
 
     Notes
     -----
-    A label that training shows one value of, or fewer than ``min_positives`` rows of
-    one value, is left out of the fit and predicted at its prior, with a warning. After
-    a 1-D y (each sample's most specific label) the estimator is fitted to y itself:
-    probabilities of classes that exclude each other are coherent as they are, summed
-    over the classes at and below a label.
+    A label is not fitted if it has only one value in training, or fewer than
+    ``min_positives`` rows of one value. Its probability is then its prior, with a
+    warning. After a 1-D y (each sample's most specific label) the estimator is fitted
+    to y itself. The probability of a label is then the sum over the classes at and
+    below the label. Only one class of a sample is true, so these sums are coherent.
 
-    A fitted classifier is taken in a :class:`sklearn.frozen.FrozenEstimator`; ``fit``
-    then only reads the labels, and all of them must be those it was fitted with.
+    For a fitted classifier, use a :class:`sklearn.frozen.FrozenEstimator`. ``fit`` then
+    only reads the labels. They must be the labels that the classifier was fitted with.
 
     References
     ----------

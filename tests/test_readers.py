@@ -988,6 +988,29 @@ def test_joined_paths_that_are_meant_are_silenced_as_the_warning_says():
         assert Hierarchy.from_paths(CELLS, sep=" > ") == found
 
 
+def test_rows_of_whole_paths_are_no_levels():
+    rows = [["Home > Pans", "Garden > Plants"], ["Garden > Plants"]]
+    with pytest.warns(HierarchyWarning, match=r"whole paths: 'Home > Pans'.*explode"):
+        Hierarchy.from_levels(rows)
+    with pytest.warns(HierarchyWarning, match="whole paths"):
+        Hierarchy.from_levels(pd.Series(rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Rock/Pop", "AC/DC"], ["Jazz"]],  # no name begins with "AC"
+        [["Home > Pans", "steel"], ["Home > Pots"]],
+        [["Pans;Pots", "Pots;Pans"], ["Pots"]],
+    ],
+)
+def test_names_of_levels_with_separators_are_silent(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HierarchyWarning)
+        found = Hierarchy.from_levels(rows, sep=" | ")
+    assert " | ".join(rows[0]) in found.labels
+
+
 def test_a_table_of_one_column_is_that_column():
     table = pd.DataFrame({"path": ["A > B", "A > C"], "price": [1, 2]})
     expected = Hierarchy.from_paths(["A > B", "A > C"])

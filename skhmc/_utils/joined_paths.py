@@ -12,13 +12,15 @@ __all__ = ["JOINERS", "find_joined", "find_joined_names", "joined_hint"]
 JOINERS = (";", "|", ",", "\n")  # what stands between the labels in a cell
 
 
-def find_joined(paths: list[str], separator: Separator) -> tuple[str, str] | None:
+def find_joined(
+    paths: list[str], separator: Separator, joiners: tuple[str, ...] = JOINERS
+) -> tuple[str, str] | None:
     """Return what joins paths in one string, and the first such string, else None.
 
     Every piece of it begins with the root of some string, and two pieces or more are
     paths. So "Food > Pots; pans > Steel" is one path unless "pans" is a root.
     """
-    symbols = [joiner for joiner in JOINERS if joiner != separator.symbol.strip()]
+    symbols = [joiner for joiner in joiners if joiner != separator.symbol.strip()]
     for joiner in symbols:
         joined = [path for path in paths if joiner in path]
         if not joined:
@@ -32,12 +34,14 @@ def find_joined(paths: list[str], separator: Separator) -> tuple[str, str] | Non
     return None
 
 
-def find_joined_names(names: Iterable[str]) -> tuple[str, str] | None:
+def find_joined_names(
+    names: Iterable[str], joiners: tuple[str, ...] = JOINERS
+) -> tuple[str, str] | None:
     """Return the same of names whose separator is not known, if they are paths."""
     names = list(names)
     for symbol in STRONG:
         held = symbol not in JOINERS and any(symbol in name for name in names)
-        found = find_joined(names, Separator(symbol, symbol)) if held else None
+        found = find_joined(names, Separator(symbol, symbol), joiners) if held else None
         if found:
             return found
     return None

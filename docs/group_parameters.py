@@ -10,6 +10,10 @@ FEW = 12
 
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
+    "Estimator": ("estimator", "cv", "refit", "n_jobs"),
+    "Tuned thresholds": ("strategy", "metric", "shrinkage"),
+    "Given thresholds": ("thresholds", "max_labels"),
+    "Promised thresholds": ("min_precision", "min_recall", "confidence"),
     "Network": (
         "encoder",
         "hidden_layer_sizes",

@@ -334,16 +334,16 @@ class HierarchicalThresholdClassifier(
             classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights, handed to ``estimator``. In tuning with a built-in metric samples
-            weigh as much, too: a weight of 2 is as the sample twice.
+            Weights, passed on to ``estimator``. A built-in metric uses them in tuning,
+            too: a weight of 2 has the effect of two such samples.
         groups : array-like of shape (n_samples,), default=None
             Group of every sample, such as its patient. An int ``cv`` then keeps groups
-            together, by :class:`MultilabelStratifiedGroupKFold`; other splitters get
-            them, and so does an ``estimator`` that takes them. With metadata routing,
-            those who ask for them.
+            together, with :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`.
+            Other splitters get the groups, and so does an ``estimator`` that takes
+            them. With metadata routing, only objects that request groups get them.
         **params : dict
-            Parameters of ``fit`` of ``estimator``; with metadata routing, of those who
-            ask for them.
+            Parameters of ``fit`` of ``estimator``. With metadata routing, parameters
+            of all objects that request them.
 
         Returns
         -------

@@ -337,9 +337,9 @@ class HierarchicalThresholdClassifier(
             Weights, passed on to ``estimator``. A built-in metric uses them in tuning,
             too: a weight of 2 has the effect of two such samples.
         groups : array-like of shape (n_samples,), default=None
-            Group of every sample, such as its patient. An int ``cv`` then keeps groups
-            together, with :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`.
-            Other splitters get the groups, and so does an ``estimator`` that takes
+            Group of every sample, such as its patient. An int ``cv`` then uses
+            :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`, which keeps
+            groups together. Other splitters get the groups, and so does an ``estimator`` that takes
             them. With metadata routing, only objects that request groups get them.
         **params : dict
             Parameters of ``fit`` of ``estimator``. With metadata routing, parameters

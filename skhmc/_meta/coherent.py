@@ -206,22 +206,22 @@ class CoherentClassifier(
         Parameters
         ----------
         X : object of n_samples rows
-            Samples as ``estimator`` takes them; it gets them untouched.
+            Samples as ``estimator`` takes them. They are passed on unchanged.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; closed upward here, with a warning. Or lists of label
-            names; or (n_samples,) most specific labels. NaN (unknown) where
-            ``estimator`` takes it, or with one estimator per label: each is then fitted
-            to the rows that know its label.
+            Indicators 0 and 1. Missing ancestors are added, with a warning. Or lists of
+            label names; or most specific labels (n_samples,). NaN (unknown) is allowed
+            if ``estimator`` takes it, or with one estimator per label. Each of these is
+            fitted to the rows in which its label is known.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights, handed to ``estimator``; a column per label with one estimator per
-            label, or with one that takes it.
+            Weights, passed on to ``estimator``. They can have one column per label with
+            one estimator per label, or with an estimator that takes such weights.
         groups : array-like of shape (n_samples,), default=None
-            Group of every sample, handed to an ``estimator`` that takes them: networks
-            of this package then hold out whole groups for early stopping.
+            Group of every sample, passed on to an ``estimator`` that takes groups.
+            Networks of this package then hold out whole groups for early stopping.
         **params : dict
-            Other parameters of the estimator's ``fit``. With metadata routing, they
-            and the weights go where the estimator asks for them.
+            Other parameters of ``fit`` of the estimator. With metadata routing, they
+            and the weights are passed to the objects that request them.
 
         Returns
         -------
@@ -374,9 +374,9 @@ class CoherentClassifier(
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
 
-        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
-        probable class of every sample (n_samples,) or, with a ``threshold``, the
-        deepest label above it.
+        Predictions are coherent with ``hierarchy_``, unless ``coherence=None``. After a
+        1-D y, returns the most probable class of every sample (n_samples,). With a
+        ``threshold``, returns the deepest label above it on the way to this class.
         """
         self._check_ready()
         if self._stops:
@@ -386,23 +386,25 @@ class CoherentClassifier(
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
-        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
-        After a 1-D y the probabilities of ``classes_``.
+        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
+        MultiOutputClassifier does. After a 1-D y, returns the probabilities of
+        ``classes_``.
         """
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
 
-        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
-        log-odds of the second, (n_samples,).
+        After a 1-D y, returns the log-probabilities of ``classes_``. For two classes,
+        returns the log-odds of the second one, (n_samples,).
         """
         return self._log_odds(self._proba(X, self.coherence))
 
     def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the log-odds (n_samples, n_labels) before the coherence step.
 
-        After a 1-D y there is none: these are those of ``decision_function``.
+        After a 1-D y there is no such step. The result is that of
+        ``decision_function``.
         """
         return self._log_odds(self._proba(X, None))
 
@@ -418,7 +420,7 @@ class CoherentClassifier(
     def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.
 
-        After a 1-D y there is none: these are those of ``predict_proba``.
+        After a 1-D y there is no such step. The result is that of ``predict_proba``.
         """
         return self._proba(X, None)
 

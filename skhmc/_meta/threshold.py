@@ -329,9 +329,9 @@ class HierarchicalThresholdClassifier(
         X : array-like or sparse matrix of shape (n_samples, ...)
             Samples as ``estimator`` takes them.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here by ``hierarchy``,
-            with a warning. Or lists of label names, or a column of names per level; or
-            classes (n_samples,).
+            Indicators 0 and 1, and NaN for unknown. Missing ancestors in ``hierarchy``
+            are added, with a warning. Or lists of label names; or one column of names
+            per level; or classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights, passed on to ``estimator``. A built-in metric uses them in tuning,
@@ -339,8 +339,9 @@ class HierarchicalThresholdClassifier(
         groups : array-like of shape (n_samples,), default=None
             Group of every sample, such as its patient. An int ``cv`` then uses
             :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`, which keeps
-            groups together. Other splitters get the groups, and so does an ``estimator`` that takes
-            them. With metadata routing, only objects that request groups get them.
+            groups together. Other splitters get the groups, and so does an
+            ``estimator`` that takes them. With metadata routing, only objects that
+            request groups get them.
         **params : dict
             Parameters of ``fit`` of ``estimator``. With metadata routing, parameters
             of all objects that request them.
@@ -652,7 +653,7 @@ class HierarchicalThresholdClassifier(
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
 
-        After a 1-D ``y`` classes (n_samples,).
+        After a 1-D ``y``, returns classes (n_samples,).
         """
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
@@ -693,7 +694,7 @@ class HierarchicalThresholdClassifier(
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
-        After a 1-D ``y`` those of ``classes_``.
+        After a 1-D ``y``, returns the probabilities of ``classes_``.
         """
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:

@@ -11,6 +11,10 @@ FEW = 12
 GROUPS = {
     "Classifier inside": ("estimator", "cv", "refit"),
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
+    "Estimator": ("estimator", "cv", "refit", "n_jobs"),
+    "Tuned thresholds": ("strategy", "metric", "shrinkage"),
+    "Given thresholds": ("thresholds", "max_labels"),
+    "Promised thresholds": ("min_precision", "min_recall", "confidence"),
     "Network": (
         "encoder",
         "hidden_layer_sizes",

@@ -45,7 +45,9 @@ NAMES = {
         for name, role in (
             ("base.BaseEstimator", "class"),
             ("frozen.FrozenEstimator", "class"),
+            ("model_selection.GroupShuffleSplit", "class"),
             ("model_selection.RepeatedStratifiedKFold", "class"),
+            ("model_selection.StratifiedGroupKFold", "class"),
             ("model_selection.StratifiedKFold", "class"),
             ("model_selection.StratifiedShuffleSplit", "class"),
             ("model_selection.TunedThresholdClassifierCV", "class"),

@@ -1,5 +1,6 @@
 """What people have, read as the hierarchy that is meant: right, or refused."""
 
+import re
 import warnings
 
 import networkx as nx
@@ -939,3 +940,108 @@ def test_relations_in_an_attribute_are_asked_about():
         Hierarchy.from_networkx(graph, reverse="yes")
     with pytest.raises(TypeError, match="relations to be names of edges, got 3"):
         Hierarchy.from_networkx(graph, relations=3)
+
+
+# -- several paths in one cell of a file -----------------------------------------------
+
+CELLS = ["Home > Pans;Garden > Plants", "Garden > Plants", "Home > Pans"]
+
+
+@pytest.mark.parametrize("joiner", [";", "|", ","])
+def test_several_paths_in_a_string_are_not_read_as_one(joiner):
+    cells = [cell.replace(";", joiner) for cell in CELLS]
+    advice = rf"str\.split\('{re.escape(joiner)}'\).*from_paths\(labels\.explode\(\)\)"
+    with pytest.warns(HierarchyWarning, match=advice):
+        Hierarchy.from_paths(cells, sep=" > ")
+    with pytest.warns(HierarchyWarning, match=f"{advice}.*hierarchy=None"):
+        CoherentClassifier(DecisionTreeClassifier()).fit([[0]] * 3, cells)
+    labels = pd.Series(cells).str.split(joiner)
+    expected = {"Home", "Home > Pans", "Garden", "Garden > Plants"}
+    assert set(Hierarchy.from_paths(labels.explode()).labels) == expected
+
+
+def test_two_separators_of_which_one_joins_paths():
+    with pytest.raises(ValueError, match=r"Several separators.*explode\(\)\).*sep=' >"):
+        Hierarchy.from_paths([*CELLS, "Garden > Plants;Home > Pans"])
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["Home > Pots; pans > Steel", "Home > Beds"],  # "pans" is no root
+        ["Home > Pots, Home", "Garden > Rakes, spades"],
+        ["Rock/Pop > Live, loud", "Jazz > Live"],
+    ],
+)
+def test_names_with_what_also_joins_paths_are_names(paths):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HierarchyWarning)
+        found = Hierarchy.from_paths(paths, sep=" > ")
+    assert set(paths) <= set(found.labels)
+
+
+def test_joined_paths_that_are_meant_are_silenced_as_the_warning_says():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HierarchyWarning)
+        found = Hierarchy.from_levels([x.split(" > ") for x in CELLS], sep=" > ")
+    with pytest.warns(HierarchyWarning, match="from_levels"):
+        assert Hierarchy.from_paths(CELLS, sep=" > ") == found
+
+
+def test_rows_of_whole_paths_are_no_levels():
+    rows = [["Home > Pans", "Garden > Plants"], ["Garden > Plants"]]
+    with pytest.warns(HierarchyWarning, match=r"whole paths: 'Home > Pans'.*explode"):
+        Hierarchy.from_levels(rows)
+    with pytest.warns(HierarchyWarning, match="whole paths"):
+        Hierarchy.from_levels(pd.Series(rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Rock/Pop", "AC/DC"], ["Jazz"]],  # no name begins with "AC"
+        [["Home > Pans", "steel"], ["Home > Pots"]],
+        [["Pans;Pots", "Pots;Pans"], ["Pots"]],
+    ],
+)
+def test_names_of_levels_with_separators_are_silent(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HierarchyWarning)
+        found = Hierarchy.from_levels(rows, sep=" | ")
+    assert " | ".join(rows[0]) in found.labels
+
+
+def test_a_table_of_one_column_is_that_column():
+    table = pd.DataFrame({"path": ["A > B", "A > C"], "price": [1, 2]})
+    expected = Hierarchy.from_paths(["A > B", "A > C"])
+    assert Hierarchy.from_paths(table[["path"]]) == expected
+    with pytest.raises(TypeError, match=r"one column.*'path', 'price'.*from_levels"):
+        Hierarchy.from_paths(table)
+
+
+@pytest.mark.parametrize(
+    "paths, message",
+    [
+        (["A > B", None], r"paths\.dropna\(\)"),
+        (["A > B", np.nan], r"paths\.dropna\(\)"),
+        ([["A > B"], ["A > C", "D"]], r"from_levels.*paths\.explode\(\)"),
+        ([("A", "B")], r"from_levels.*paths\.explode\(\)"),
+    ],
+)
+def test_no_path_says_what_to_do(paths, message):
+    with pytest.raises(TypeError, match=message):
+        Hierarchy.from_paths(paths)
+
+
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (["A > B;A > C", "A > B"], "';' joins several labels: split them at ';'"),
+        ([["A > B"], [" A > C"]], "differ only in spaces around them"),
+        ([["A > B"], ["A > D"]], "'A > D'. Add them"),
+    ],
+)
+def test_unknown_names_made_up_of_known_ones_say_so(y, message):
+    hierarchy = Hierarchy.from_paths(["A > B", "A > C"])
+    with pytest.raises(ValueError, match=message):
+        CoherentClassifier(DecisionTreeClassifier(), hierarchy).fit([[0], [1]], y)

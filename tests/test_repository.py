@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from numpydoc.docscrape import ClassDoc
 
 import skhmc
+from tests.test_public_names import public_modules
 
 ROOT = Path(__file__).parents[1]
 INVENTORIES = runpy.run_path(str(ROOT / "docs" / "make_inventories.py"))
@@ -85,6 +87,21 @@ def test_parameters_are_grouped_and_none_is_lost():
 def test_parameter_without_a_group_is_an_error():
     with pytest.raises(ValueError, match=r"without a group: \['beta'\]"):
         GROUPS["check_groups"]({"gamma": [], "beta": []}, "skhmc.Some")
+
+
+def test_estimators_of_many_parameters_have_them_in_groups():
+    """As the pages of the documentation need it: without building them."""
+    many = {}
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if isinstance(thing, type):
+                entries = {row.name: [] for row in ClassDoc(thing)["Parameters"]}
+                if len(entries) > GROUPS["FEW"]:
+                    many[name] = entries
+    assert len(many) > 3
+    for name, entries in many.items():
+        GROUPS["check_groups"](entries, name)
 
 
 def test_no_parameter_is_in_two_groups():

@@ -6,8 +6,9 @@ say what is above what, that is perhaps not what was meant, and no score shows i
 
 import numpy as np
 
+from skhmc._utils.joined_paths import find_joined_names, joined_hint
 from skhmc._utils.messages import plain
-from skhmc._utils.warnings import HierarchyWarning, warn_of_input
+from skhmc._utils.warnings import HierarchyWarning, read_before, warn_of_input
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["judge_flat", "paths_among"]
@@ -28,7 +29,8 @@ def paths_among(names):
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
         return None
     try:
-        found = Hierarchy.build(names)
+        with read_before():  # names are only tried as paths: the caller warns
+            found = Hierarchy.build(names)
     except ValueError:  # nothing says whether these are paths
         return None
     n_children = {label: len(found.children_of(label)) for label in found.labels}
@@ -50,6 +52,15 @@ def judge_flat(hierarchy):
     """
     if len(hierarchy.edges):
         return
+    joined = _joined_among(hierarchy.labels)
+    if joined is not None:
+        warn_of_input(
+            f"{joined_hint(*joined)} hierarchy=None reads each such string as one "
+            f"label; where that is meant, hierarchy=Hierarchy.flat(names) silences "
+            f"this.",
+            HierarchyWarning,
+        )
+        return
     found = paths_among(hierarchy.labels)
     if found is None:
         return
@@ -63,3 +74,9 @@ def judge_flat(hierarchy):
         f"hierarchy=Hierarchy.flat(names) silences this.",
         HierarchyWarning,
     )
+
+
+def _joined_among(names):
+    """Return what joins several paths in one name, and that name, or None."""
+    names = [plain(name) for name in names[:MANY]]
+    return find_joined_names([name for name in names if isinstance(name, str)])

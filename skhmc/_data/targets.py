@@ -37,6 +37,7 @@ from skhmc._data.levels import is_level_table, warn_if_levels
 from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
+from skhmc._utils.joined_paths import JOINERS
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_of_input, warn_user
@@ -485,9 +486,25 @@ def _check_known(labels, hierarchy, argument="y"):
             explained = f" {hierarchy.explain(unknown)}".rstrip()
         raise ValueError(
             f"{argument} holds labels that the hierarchy does not have: "
-            f"{name_list(unknown)}.{explained} Add them to the hierarchy or correct "
-            f"the names."
+            f"{name_list(unknown)}.{explained}{_why_unknown(unknown, hierarchy)} "
+            f"Add them to the hierarchy or correct the names."
         )
+
+
+def _why_unknown(unknown, hierarchy):
+    """Return a hint where names that are not known are made up of names that are."""
+    texts = [name for name in unknown if isinstance(name, str)]
+    if any(name.strip() in hierarchy for name in texts):
+        return " Some differ only in spaces around them: leave these out."
+    for joiner in JOINERS:
+        if any(_joins_known(name, joiner, hierarchy) for name in texts):
+            return f" {joiner!r} joins several labels: split them at {joiner!r}."
+    return ""
+
+
+def _joins_known(name, joiner, hierarchy):
+    pieces = name.split(joiner)
+    return len(pieces) > 1 and all(piece.strip() in hierarchy for piece in pieces)
 
 
 def _read_classes(y, source, classes, partial):

@@ -50,43 +50,47 @@ class CoherentClassifier(
 ):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
-    Fits a clone of a classifier of scikit-learn, or one per label, to the labels and
-    their ancestors, and changes its probabilities so that no label is more probable
-    than one of its parents. Labels predicted at any one threshold then hold the
-    ancestors of each.
+    Fits a clone of a scikit-learn classifier, or one clone per label, to the labels and
+    their ancestors. Then changes its probabilities so that no label is more probable
+    than any of its parents. So with a single threshold, the ancestors of a predicted
+    label are predicted, too.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier with ``predict_proba``. It gets X as it is, so it may be a Pipeline
-        that takes texts. It needs no hierarchy of its own; one that it has is put in
+        A classifier with ``predict_proba``. It gets X unchanged, so it may be a
+        Pipeline that takes texts. It needs no hierarchy. If it has one, this is put in
         the order of Y's columns, by name.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
+        Label hierarchy. None means that labels are flat. Columns of a DataFrame Y are
+        matched by name.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
-        ("average"), the conditional probabilities that they imply, multiplied down
-        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
-        None shows the raw probabilities. May change after ``fit``.
+        :ref:`rules <coherence-rules>`, such as the following. "max" raises labels to
+        their highest descendant. "min" lowers them to their lowest ancestor. "average"
+        is the mean of both. "product" multiplies conditional probabilities, computed
+        from the raw ones, from the roots down. "isotonic" takes the nearest coherent
+        probabilities (trees only). None gives the raw probabilities. May change after
+        ``fit``.
     strategy : {"auto", "native", "per_label"}, default="auto"
-        Whether ``estimator`` is fitted once to all labels ("native"), or a clone to
-        each label ("per_label"), as MultiOutputClassifier does. "auto" is "native"
-        where the tags of ``estimator`` say that it takes several labels: trees,
-        forests, nearest neighbours, MLPClassifier.
+        Whether ``estimator`` is fitted once to all labels ("native"), or one clone to
+        each label ("per_label"), as in MultiOutputClassifier. "auto" is "native" if the
+        tags of ``estimator`` say that it takes several labels: trees, forests, nearest
+        neighbours, MLPClassifier.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5. After a 1-D y None
-        predicts the most probable class; a number stops at the deepest label above it
-        on the way there.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y, None
+        predicts the most probable class. With a number, the prediction goes from the
+        root towards this class, and stops at the deepest label above the number.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+        Form of the output of ``predict_proba``. "list" is the form of
+        MultiOutputClassifier.
     min_positives : int, default=1
-        Number of positive and of negative rows that a label needs to be fitted; others
-        are predicted at their prior. Estimators with a cross-validation of their own,
-        such as CalibratedClassifierCV, need as many as it has folds.
+        Number of positive and of negative rows that a label needs to be fitted. The
+        probability of other labels is their prior. An estimator with an internal
+        cross-validation, such as CalibratedClassifierCV, needs at least as many as it
+        has folds.
     n_jobs : int, default=None
-        Number of labels fitted at a time, with one estimator per label.
+        Number of labels fitted in parallel, if there is one estimator per label.
 
     Attributes
     ----------
@@ -95,22 +99,23 @@ class CoherentClassifier(
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
     classes_ : ndarray
-        ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
+        ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     strategy_ : str or None
-        Strategy that "auto" stands for. None after a 1-D y.
+        Strategy that was used, with "auto" replaced. None after a 1-D y.
     estimator_ : estimator or None
-        The fitted estimator. With one per label it has the attribute ``estimators_``,
-        a list without those of labels at their prior. None when all labels are there.
+        The fitted estimator. With one clone per label, its attribute ``estimators_`` is
+        a list. Labels that have only their prior are not in the list. None if this is
+        true of all labels.
     n_features_in_ : int
-        Number of features seen in ``fit``, where ``estimator_`` knows it.
+        Number of features seen in ``fit``, if ``estimator_`` has it.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Names of the features, where X had names.
+        Names of the features, if X had names.
 
     Raises
     ------
     ValueError
-        In ``fit``, when ``estimator`` has no ``predict_proba``, or for "isotonic" when
-        a label has several parents.
+        In ``fit``, if ``estimator`` has no ``predict_proba``, or for "isotonic" if a
+        label has several parents.
 
     See Also
     --------
@@ -119,14 +124,14 @@ class CoherentClassifier(
 
     Notes
     -----
-    A label that training shows one value of, or fewer than ``min_positives`` rows of
-    one value, is left out of the fit and predicted at its prior, with a warning. After
-    a 1-D y (each sample's most specific label) the estimator is fitted to y itself:
-    probabilities of classes that exclude each other are coherent as they are, summed
-    over the classes at and below a label.
+    A label is not fitted if it has only one value in training, or fewer than
+    ``min_positives`` rows of one value. Its probability is then its prior, with a
+    warning. After a 1-D y (each sample's most specific label) the estimator is fitted
+    to y itself. The probability of a label is then the sum over the classes at and
+    below the label. Only one class of a sample is true, so these sums are coherent.
 
-    A fitted classifier is taken in a :class:`sklearn.frozen.FrozenEstimator`; ``fit``
-    then only reads the labels, and all of them must be those it was fitted with.
+    For a fitted classifier, use a :class:`sklearn.frozen.FrozenEstimator`. ``fit`` then
+    only reads the labels. They must be the labels that the classifier was fitted with.
 
     References
     ----------
@@ -201,22 +206,22 @@ class CoherentClassifier(
         Parameters
         ----------
         X : object of n_samples rows
-            Samples as ``estimator`` takes them; it gets them untouched.
+            Samples as ``estimator`` takes them. They are passed on unchanged.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1; closed upward here, with a warning. Or lists of label
-            names; or (n_samples,) most specific labels. NaN (unknown) where
-            ``estimator`` takes it, or with one estimator per label: each is then fitted
-            to the rows that know its label.
+            Indicators 0 and 1. Missing ancestors are added, with a warning. Or lists of
+            label names; or most specific labels (n_samples,). NaN (unknown) is allowed
+            if ``estimator`` takes it, or with one estimator per label. Each of these is
+            fitted to the rows in which its label is known.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights, handed to ``estimator``; a column per label with one estimator per
-            label, or with one that takes it.
+            Weights, passed on to ``estimator``. They can have one column per label with
+            one estimator per label, or with an estimator that takes such weights.
         groups : array-like of shape (n_samples,), default=None
-            Group of every sample, handed to an ``estimator`` that takes them: networks
-            of this package then hold out whole groups for early stopping.
+            Group of every sample, passed on to an ``estimator`` that takes groups.
+            Networks of this package then hold out whole groups for early stopping.
         **params : dict
-            Other parameters of the estimator's ``fit``. With metadata routing, they
-            and the weights go where the estimator asks for them.
+            Other parameters of ``fit`` of the estimator. With metadata routing, they
+            and the weights are passed to the objects that request them.
 
         Returns
         -------
@@ -369,9 +374,9 @@ class CoherentClassifier(
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
 
-        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
-        probable class of every sample (n_samples,) or, with a ``threshold``, the
-        deepest label above it.
+        Predictions are coherent with ``hierarchy_``, unless ``coherence=None``. After a
+        1-D y, returns the most probable class of every sample (n_samples,). With a
+        ``threshold``, returns the deepest label above it on the way to this class.
         """
         self._check_ready()
         if self._stops:
@@ -381,23 +386,25 @@ class CoherentClassifier(
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
-        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
-        After a 1-D y the probabilities of ``classes_``.
+        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
+        MultiOutputClassifier does. After a 1-D y, returns the probabilities of
+        ``classes_``.
         """
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
 
-        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
-        log-odds of the second, (n_samples,).
+        After a 1-D y, returns the log-probabilities of ``classes_``. For two classes,
+        returns the log-odds of the second one, (n_samples,).
         """
         return self._log_odds(self._proba(X, self.coherence))
 
     def raw_decision_function(self, X: Any) -> np.ndarray:
         """Return the log-odds (n_samples, n_labels) before the coherence step.
 
-        After a 1-D y there is none: these are those of ``decision_function``.
+        After a 1-D y there is no such step. The result is that of
+        ``decision_function``.
         """
         return self._log_odds(self._proba(X, None))
 
@@ -413,7 +420,7 @@ class CoherentClassifier(
     def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.
 
-        After a 1-D y there is none: these are those of ``predict_proba``.
+        After a 1-D y there is no such step. The result is that of ``predict_proba``.
         """
         return self._proba(X, None)
 

@@ -70,77 +70,81 @@ class HierarchicalThresholdClassifier(
 ):
     r"""Sets the thresholds of any multi-label classifier where a score is best.
 
-    The threshold 0.5 is right for few scores: of rare labels hardly any probability is
-    above it. Thresholds are chosen by cross-validation, one for all labels, one per
-    level of the hierarchy or one per label: where a score is best, or as low as a
-    precision that is asked for allows. Or they are given. Predictions are coherent with
-    the hierarchy whatever the thresholds and the probabilities are.
+    The threshold 0.5 is best for few scores: for rare labels hardly any probability is
+    above it. This classifier chooses thresholds by cross-validation: one for all
+    labels, one per level of the hierarchy, or one per label. It takes the thresholds
+    with the best score, or the lowest ones that keep a required precision. You can also
+    give thresholds. Predictions are coherent with the hierarchy for all thresholds and
+    probabilities.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier of several labels with ``predict_proba``: one of this package, or
-        of scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
+        A classifier of several labels with ``predict_proba``, from this package or
+        scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy. None is that of ``estimator``, or flat where it has none.
-        Where both have one, that of ``estimator`` is put in the order of this one, by
-        name.
+        Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
+        labels are flat. If both have one, that of ``estimator`` is put in the order of
+        this one, by name.
     strategy : {"global", "level", "label"}, default="global"
-        Labels that share a threshold: all, those of one depth, or none.
+        Groups of labels that share a threshold: all labels ("global"), those of one
+        depth ("level"), or each label by itself ("label").
     metric : str or callable, default="hierarchical_f1"
-        Score that is to be best: a name such as "hierarchical_f1", "f1_micro" (the same
-        here, where all label sets hold their ancestors) or "f1_macro", or a callable
+        Score that is maximised: a name such as "hierarchical_f1", "f1_micro" (the same
+        here, because all label sets have their ancestors) or "f1_macro"; or a callable
         ``metric(Y_true, Y_pred) -> float``. A callable is called for 20 thresholds of
-        every group of labels, with ``hierarchy`` if it has this parameter, and takes
-        its time with ``strategy="label"``.
+        every group of labels, with ``hierarchy`` if it has this parameter. It is slow
+        with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
-        (None: 5), or how else to split. "prefit" takes ``estimator`` as it is, and all
-        samples given to tune.
+        (None: 5), or another way to split. "prefit" uses ``estimator`` without fitting
+        it, and tunes on all given samples.
     shrinkage : float, default=10
-        Number of positives, :math:`m` in the Notes, with which a label's own best
-        threshold weighs as much as its level's.
+        Number of positives, :math:`m` in the Notes, at which a label's own best
+        threshold has the same weight as that of its level.
     refit : bool, default=True
-        Whether ``estimator_`` is fitted with all samples. False takes that of the only
-        split of ``cv``. Without effect on "prefit".
+        Whether ``estimator_`` is fitted with all samples. False takes the estimator of
+        the only split of ``cv``. No effect with "prefit".
     n_jobs : int, default=None
-        Number of folds fitted at a time.
+        Number of folds fitted in parallel.
     thresholds : "tuned", float, dict or array-like, default="tuned"
-        Thresholds that are given, in place of tuning: a number for all labels; a dict,
-        or a Series, by name of label, where labels without have 0.5; an array with one
-        per label in the order of Y's columns; or, with ``strategy="level"``, with one
-        per level, the roots' first. Then nothing is split, and label sets are closed
-        upward.
+        Thresholds to use instead of tuning. A number is for all labels. A dict or a
+        Series has thresholds by name of label; labels without one get 0.5. An array has
+        one per label in the order of Y's columns or, with ``strategy="level"``, one per
+        level, from the roots. With given thresholds nothing is split, and label sets
+        are closed upward.
     max_labels : int, default=None
-        Number of labels that a sample is predicted to have at most: the most probable
-        ones of those above their thresholds, which hold their ancestors. May change
+        Largest number of labels that are predicted for a sample. They are the most
+        probable ones above their thresholds, and include their ancestors. May change
         after ``fit``.
     min_precision : float, default=None
-        Precision that new samples are to have on average, with the ``confidence``: the
-        share of right labels among those predicted, of the samples for which any are
-        predicted. Thresholds are the lowest ones that promise it, for the labels of
-        each group of ``strategy``; labels without such are never predicted. None tunes
-        by ``metric``.
+        Mean precision that is promised for new samples, with the ``confidence``. The
+        precision of a sample is the share of right labels among its predicted ones;
+        samples without predictions do not count. Thresholds are the lowest ones that
+        keep the promise, for the labels of each group of ``strategy``. Labels without
+        such a threshold are never predicted. None tunes by ``metric``.
     min_recall : float, default=None
-        The same for the share of a sample's true labels that are predicted, of the
-        samples that have any. Thresholds are the highest ones that promise it.
+        Mean recall that is promised for new samples, with the ``confidence``. The
+        recall of a sample is the share of its true labels that are predicted; samples
+        without true labels do not count. Thresholds are the highest ones that keep the
+        promise.
     confidence : float, default=0.9
-        Probability with which samples are drawn on which ``min_precision``, or
-        ``min_recall``, is promised rightly, for all groups of ``strategy`` at once.
+        Probability that the promise of ``min_precision`` or ``min_recall`` is true, for
+        all groups of ``strategy`` together, over random draws of the samples.
 
     Attributes
     ----------
     thresholds_ : ndarray of shape (n_labels,)
         Probabilities above which labels are predicted. None after a 1-D ``y``.
     thresholds_per_fold_ : ndarray of shape (n_folds, n_labels)
-        Thresholds that are best in the test part of each fold alone, which tells how
-        far they are to be trusted; NaN where ``metric`` has no value there. None where
-        thresholds are not tuned.
+        Thresholds that are best in the test part of each fold alone. Their spread shows
+        how reliable they are. NaN if ``metric`` has no value there. None if thresholds
+        are not tuned.
     closing_ : {"up", "down"}
         Way in which predictions are made coherent. None after a 1-D ``y``.
     best_score_ : float
-        The ``metric`` of the thresholds in cross-validation. None after a 1-D ``y``,
-        and with ``thresholds`` that are given.
+        Value of ``metric`` for the thresholds in cross-validation. None after a 1-D
+        ``y``, and with given ``thresholds``.
     estimator_ : estimator
         The fitted classifier.
     hierarchy_ : Hierarchy
@@ -148,9 +152,9 @@ class HierarchicalThresholdClassifier(
     label_names_ : ndarray of shape (n_labels,)
         Names of the columns of Y and of all outputs.
     classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
-        ``[0, 1]`` per label; the classes of a 1-D ``y``.
+        ``[0, 1]`` per label. After a 1-D ``y``, its classes.
     n_features_in_, feature_names_in_
-        Number and names of the features, where ``estimator_`` has them.
+        Number and names of the features, if ``estimator_`` has them.
 
     See Also
     --------
@@ -159,42 +163,46 @@ class HierarchicalThresholdClassifier(
 
     Notes
     -----
-    Probabilities are made coherent, upward (a label is as probable as the most probable
-    label below it) or downward (not more probable than its parents), and compared
-    with the thresholds. Then label sets are closed the same way: upward, ancestors of
-    predicted labels are added; downward, labels with an ancestor missing are taken
-    away. Both are tuned, and the better one is kept (``closing_``). Where probabilities
-    are coherent already and there is one threshold, nothing has to be closed.
+    Probabilities are first made coherent, in one of two ways. Upward: a label becomes
+    as probable as the most probable label below it. Downward: a label becomes no more
+    probable than its parents. Then they are compared with the thresholds. After this,
+    label sets are made coherent in the same way. Upward adds the ancestors of predicted
+    labels. Downward removes labels with a missing ancestor. Both ways are tuned, and
+    the better one is kept (``closing_``). If probabilities are coherent already and
+    there is one threshold, label sets do not change.
 
-    Of all thresholds the best are found exactly by sorting once, for label sets before
-    they are closed; :math:`F_1 = 2 TP / (P + T)` is maximised over many thresholds by
-    Dinkelbach's method. Of equally good thresholds the one nearest to 0.5 is taken.
-    With :math:`n_g` positives a group g of labels gets
+    The best threshold is found exactly by one sorting of the probabilities, for label
+    sets that are not yet coherent. With many thresholds, Dinkelbach's method maximises
+    :math:`F_1 = 2 TP / (P + T)`. Of equally good thresholds, the one nearest to 0.5 is
+    taken. With :math:`n_g` positives, a group g of labels gets
 
     .. math:: t_g = \frac{n_g}{n_g + m} \hat t_g + \frac{m}{n_g + m} t_{parent(g)},
 
-    where :math:`\hat t_g` is its best threshold by itself, and the next coarser group
-    of a label is its level, of a level all labels.
+    where :math:`\hat t_g` is its own best threshold. The parent group of a label is its
+    level. The parent group of a level is all labels.
 
-    ``max_labels`` takes the labels with the highest probabilities, of equal ones those
-    of less depth. As no label is more probable than its parents, they hold all their
-    ancestors, and no other coherent part of the label set with as few labels has a
-    greater sum of probabilities: so many of its labels are right on average.
+    ``max_labels`` takes the labels with the highest probabilities. Of equal ones it
+    takes those of less depth. No label is more probable than its parents, so the result
+    has all ancestors. No other coherent part of the label set with as few labels has a
+    greater sum of probabilities. This sum is the mean number of right labels.
 
     ``min_precision`` and ``min_recall`` test thresholds on a fixed grid by "learn then
-    test", with p-values by the bounds of Hoeffding and Bentkus, for label sets closed
-    upward: with the ``confidence``, the means over all samples that could be drawn are
-    what was asked for. Samples, or with ``groups`` groups, have to be independent and
-    drawn as later ones are; NaN in Y does not count, and neither do samples of weight
-    0, while other weights change nothing here. The promise is for estimators that have
-    not seen the samples: exact for a fitted one (``cv="prefit"``) and for one split
-    with ``refit=False``; for the refitted one, which learnt from more samples than
-    those of the folds, it is as good as the folds' stand for it. ``max_labels`` that
-    change after ``fit`` break it. No label has a lower threshold than its parents.
+    test", with p-values from the bounds of Hoeffding and Bentkus, for label sets closed
+    upward. The promise: with the ``confidence``, the mean over all samples that could
+    be drawn is at least the value asked for. Samples (with ``groups``, the groups) must
+    be independent, and drawn in the same way as later ones. NaN in Y and samples of
+    weight 0 do not count. Other weights change nothing here.
 
-    After a 1-D ``y`` (one class per sample) nothing is tuned: ``predict`` is that of
-    ``estimator``, so that it is the most probable class. NaN in Y (unknown) does not
-    count in tuning; whether it can be fitted is up to ``estimator``.
+    The promise is for estimators that have not seen the samples. It is exact for a
+    fitted one (``cv="prefit"``), and for one split with ``refit=False``. A refitted
+    estimator has learnt from more samples than those of the folds; for it, the promise
+    is only as good as the folds represent it. The promise does not hold if
+    ``max_labels`` changes after ``fit``. No label has a lower threshold than its
+    parents.
+
+    After a 1-D ``y`` (one class per sample) nothing is tuned. ``predict`` is that of
+    ``estimator``, the most probable class. NaN in Y (unknown) does not count in tuning.
+    Whether ``estimator`` can be fitted with NaN depends on it.
 
     References
     ----------
@@ -297,21 +305,22 @@ class HierarchicalThresholdClassifier(
         X : array-like or sparse matrix of shape (n_samples, ...)
             Samples as ``estimator`` takes them.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here by ``hierarchy``,
-            with a warning. Or lists of label names, or a column of names per level; or
-            classes (n_samples,).
+            Indicators 0 and 1, and NaN for unknown. Missing ancestors in ``hierarchy``
+            are added, with a warning. Or lists of label names; or one column of names
+            per level; or classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights, handed to ``estimator``. In tuning with a built-in metric samples
-            weigh as much, too: a weight of 2 is as the sample twice.
+            Weights, passed on to ``estimator``. A built-in metric uses them in tuning,
+            too: a weight of 2 has the effect of two such samples.
         groups : array-like of shape (n_samples,), default=None
-            Group of every sample, such as its patient. An int ``cv`` then keeps groups
-            together, by :class:`MultilabelStratifiedGroupKFold`; other splitters get
-            them, and so does an ``estimator`` that takes them. With metadata routing,
-            those who ask for them.
+            Group of every sample, such as its patient. An int ``cv`` then uses
+            :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`, which keeps
+            groups together. Other splitters get the groups, and so does an
+            ``estimator`` that takes them. With metadata routing, only objects that
+            request groups get them.
         **params : dict
-            Parameters of ``fit`` of ``estimator``; with metadata routing, of those who
-            ask for them.
+            Parameters of ``fit`` of ``estimator``. With metadata routing, parameters
+            of all objects that request them.
 
         Returns
         -------
@@ -528,7 +537,7 @@ class HierarchicalThresholdClassifier(
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, coherent.
 
-        After a 1-D ``y`` classes (n_samples,).
+        After a 1-D ``y``, returns classes (n_samples,).
         """
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:
@@ -570,7 +579,7 @@ class HierarchicalThresholdClassifier(
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
-        After a 1-D ``y`` those of ``classes_``.
+        After a 1-D ``y``, returns the probabilities of ``classes_``.
         """
         check_is_fitted(self, "classes_")
         if self.thresholds_ is None:

@@ -76,20 +76,20 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Training samples; of shape (n_samples, ...) with an ``encoder``. Neither a
-            CSR matrix nor what a ``numpy.memmap`` has in a file is held in memory as a
-            dense whole.
+            Training samples; of shape (n_samples, ...) with an ``encoder``. A CSR
+            matrix is never made dense all at once. A ``numpy.memmap`` is never read
+            into memory all at once.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names, or a column of names per level, the root first; or
-            (n_samples,) most specific labels.
+            Indicators 0 and 1, and NaN for unknown. Missing ancestors are added, with a
+            warning. Or lists of label names; or one column of names per level, the root
+            first; or most specific labels (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of samples, or of samples and labels (2-D Y only).
         groups : array-like of shape (n_samples,), default=None
-            Group of every sample, such as its patient: any values, of which equal ones
-            are one group. ``early_stopping`` then holds out whole groups; without it,
-            they change nothing. With metadata routing they are requested by default.
+            Group of every sample, such as its patient. Equal values are one group.
+            ``early_stopping`` then holds out whole groups. Without it, groups have no
+            effect. With metadata routing they are requested by default.
 
         Returns
         -------
@@ -115,27 +115,27 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Train one epoch on a part of the training data, at a constant learning rate.
 
-        The first call decides which labels there are: the columns of ``y``, or the
-        labels of ``hierarchy``. What "auto" then chooses fits any later part, so that
-        label_loss="softmax" has to be asked for, unless y is 1-D. Later parts may have
-        the columns of a DataFrame in another order. Labels that are scored by sigmoids
-        and had no positive so far are predicted at their prior, without a warning.
+        The first call decides the labels: the columns of ``y``, or the labels of
+        ``hierarchy``. "auto" then chooses values that work for any later part. So you
+        must set label_loss="softmax" yourself, unless y is 1-D. Later parts may have
+        the columns of a DataFrame in another order. A label with a sigmoid and no
+        positive so far has its prior as its probability, without a warning.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
             Samples of this part; of shape (n_samples, ...) with an ``encoder``.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names, or a column of names per level, the root first; or
-            (n_samples,) most specific labels.
+            Indicators 0 and 1, and NaN for unknown. Missing ancestors are added, with a
+            warning. Or lists of label names; or one column of names per level, the root
+            first; or most specific labels (n_samples,).
         classes : array-like, default=None
-            All classes of a 1-D y, or all names in label sets. Needed in the first
-            call where there is no ``hierarchy``.
+            All classes of a 1-D y, or all names in label sets. They are needed in the
+            first call if there is no ``hierarchy``.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of samples, or of samples and labels (2-D Y only); scaled to a mean
-            of 1 in every call.
+            Weights of samples, or of samples and labels (2-D Y only). Every call scales
+            them to a mean of 1.
 
         Returns
         -------
@@ -393,9 +393,9 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int, or a CSR matrix.
 
-        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
-        probable class of every sample (n_samples,) or, with a ``threshold``, the
-        deepest label above it.
+        Predictions are coherent with ``hierarchy_``, unless ``coherence=None``. After a
+        1-D y, returns the most probable class of every sample (n_samples,). With a
+        ``threshold``, returns the deepest label above it on the way to this class.
         """
         self._check_ready()
         if self._stops:
@@ -406,15 +406,16 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return label probabilities (n_samples, n_labels).
 
-        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
+        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
+        MultiOutputClassifier does.
         """
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return coherent logits (n_samples, n_labels); positive: more likely than not.
 
-        After a 1-D ``y`` the log-probabilities of ``classes_``; of two classes, the
-        log-odds of the second, (n_samples,).
+        After a 1-D ``y``, returns the log-probabilities of ``classes_``. For two
+        classes, returns the log-odds of the second one, (n_samples,).
         """
         form, rule = self._scored()
         return self._blocks(X, lambda logits: form.logits(logits, rule)).array()
@@ -427,7 +428,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return indicators (n_samples, n_labels) as scored before the coherence step.
 
-        Of single paths, without ``threshold``: every level's most probable label.
+        For single paths without a ``threshold``, returns the most probable label of
+        every level.
         """
         self._check_ready()
         return self._indicators(X, self._form, None)

@@ -30,136 +30,148 @@ __all__ = ["HCALClassifier"]
 class HCALClassifier(NetworkHMC):
     r"""Hierarchical multi-label classifier with prototypes and adaptive task weights.
 
-    One network embeds X; every label has a prototype and is scored by its similarity
-    with the embedding. Each depth level of the hierarchy is a task: the losses of the
-    levels are weighed against each other while training. Predictions are coherent: no
-    label is more probable than one of its parents.
+    One network embeds X. Every label has a prototype, and its score is the similarity
+    of prototype and embedding. Each depth level of the hierarchy is a task. Training
+    balances the losses of the levels. Predictions are coherent: no label is more
+    probable than any of its parents.
 
-    Where every training sample has one path of labels in a tree, a softmax scores each
-    level; else every label has a sigmoid of its own. ``label_loss_`` says which.
+    If every training sample has one path of labels in a tree, each level has a softmax.
+    Otherwise every label has its own sigmoid. ``label_loss_`` shows which form was
+    used.
 
     Parameters
     ----------
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
+        Label hierarchy. None means that labels are flat. Columns of a DataFrame Y are
+        matched by name.
     encoder : nn.Module, class or factory, default=None
-        Network that maps a batch of X to features. None is a multi-layer perceptron. A
-        class or factory is called with ``input_shape`` (the shape of one sample) if it
-        takes it. With an encoder, X may have more than two dimensions.
+        Network that turns a batch of X into features. None is a multi-layer perceptron.
+        A class or factory is called with ``input_shape`` (the shape of one sample) if
+        it has this parameter. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
+        Widths of the hidden layers of the perceptron. They have no effect with an
+        ``encoder``.
     embedding_dim : int, default=256
-        Width d of the embedding and the prototypes.
+        Number of dimensions d of the embedding and the prototypes.
     dropout : float, "auto" or tuple of three, default="auto"
         Shares of the input, of the hidden layers and of the embedding that are dropped
-        in training; one number is all three. "auto" is 0.1, 0.5, 0.2 for single paths,
-        else 0.2, 0.7, 0.5; of the input it is 0.4 where ``fit`` gets more features than
-        samples, and 0 of less than 10 features.
+        in training. One number sets all three. "auto" is 0.1, 0.5, 0.2 for single
+        paths. Otherwise it is 0.2, 0.7, 0.5, or 0.4, 0.7, 0.5 if ``fit`` gets more
+        features than samples. With less than 10 features, "auto" drops nothing of the
+        input.
     temperature : float, default=0.3
-        Temperature :math:`\tau`: similarities are divided by it.
+        Temperature :math:`\tau`. Similarities are divided by it.
     normalize_features : bool or "auto", default="auto"
-        Whether embeddings have length 1, as in the paper; else they are divided by
-        :math:`\sqrt d`. "auto" has it where levels are scored by softmaxes and there
-        is a linear head; where training goes on, what it began with.
+        Whether embeddings are scaled to length 1, as in the paper. False divides them
+        by :math:`\sqrt d`. "auto" is True if softmaxes score the levels and there is a
+        linear head. Training that continues keeps the form it began with.
     linear_head : bool or "auto", default="auto"
-        Whether a linear layer on the encoder's output is added to the similarities.
-        "auto" does so for up to 20,000 labels and 20 million weights.
+        Whether to add a linear layer on the output of the encoder to the similarities.
+        "auto" is True for up to 20,000 labels and 20 million weights.
     perturbation : float, default=0.01
-        Bound :math:`\epsilon` of the uniform noise that shakes prototypes in training.
+        Bound :math:`\epsilon` of the uniform noise that is added to prototypes in
+        training.
     aggregation : float or tuple (float, int), default=0.0
-        Share of every level's loss, but the deepest's, that is computed on the mean
-        embeddings of its classes (child-to-parent aggregation), the paper's is 1; and
-        the number of samples per class mean, which is 32 if it is not given.
+        Share of the loss of a level that is computed on the mean embeddings of its
+        classes (child-to-parent aggregation). The deepest level has none. The paper
+        uses 1. In a tuple, the second number is the number of samples per mean;
+        otherwise it is 32.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
-        Weights of the levels' losses: a softmax of them or of their rates, or equal.
+        Weights of the losses of the levels. "adaptive" is a softmax of the losses,
+        "dwa" a softmax of their rates, and "equal" gives equal weights.
     gamma : float, default=0.5
-        Temperature of the adaptive weights: small ones look at the worst level only.
+        Temperature of the adaptive weights. With a small one, only the worst level
+        counts.
     label_loss : str or callable, default="auto"
-        Loss of a level's labels by name, such as "softmax", "bce", "mcloss", "asl" or
-        "zlpr". "auto" is "softmax" for single paths in a tree, else "bce". A callable
-        maps logits and targets (B, L) to losses (B, L).
+        Loss of the labels of a level by name, such as "softmax", "bce", "mcloss", "asl"
+        or "zlpr". "auto" is "softmax" for single paths in a tree, otherwise "bce". A
+        callable takes logits and targets (B, L) and returns losses (B, L).
     leaf_prediction : {"auto", "mandatory", "optional"}, default="auto"
-        Whether a single path must end at a leaf, may stop under any internal label, or
-        ("auto") where training samples stop.
+        Whether a single path must end at a leaf ("mandatory") or may stop at any
+        internal label ("optional"). With "auto" it may stop where training samples
+        stop.
     coherence : str or None, default="auto"
         Rule that makes probabilities coherent, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max") or lowered to their lowest ancestor ("min"), the mean of both
-        ("average"), conditional probabilities multiplied down ("product"), the nearest
-        coherent probabilities ("isotonic", trees only), or paths scored as wholes
-        ("path", single paths only). "auto" is "path" for single paths, else "max". None
-        shows the raw scores. May change after ``fit``.
+        :ref:`rules <coherence-rules>`, such as the following. "max" raises labels to
+        their highest descendant. "min" lowers them to their lowest ancestor. "average"
+        is the mean of both. "product" multiplies conditional probabilities from the
+        roots down. "isotonic" takes the nearest coherent probabilities (trees only).
+        "path" scores whole paths (single paths only). "auto" is "path" for single
+        paths, otherwise "max". None gives the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5; for single paths it
-        is the most probable path ("path") or label of every level (None). After a 1-D
-        y None predicts the most probable class; a number stops at the deepest label
-        above it on the way there.
+        Probability above which a label is predicted. None is 0.5. For single paths,
+        None is the most probable path ("path"), or the most probable label of every
+        level (``coherence=None``). After a 1-D y, None predicts the most probable
+        class. With a number, the prediction goes from the root towards this class, and
+        stops at the deepest label above the number.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
-        (n_samples, 2) that MultiOutputClassifier returns.
+        Form of the output of ``predict_proba``: an array (n_samples, n_labels), or a
+        list of arrays (n_samples, 2) as from MultiOutputClassifier.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
-        ``fit``. Without effect after a 1-D y.
+        ``fit``. After a 1-D y it has no effect.
     class_weight : dict, "balanced" or ("balanced", cap), default=None
-        Weights of the positives of labels, by name; after a 1-D y of the classes. Keys
-        0 and 1 that are no labels are the values, as in scikit-learn: ``{0: 1, 1: 20}``
-        weighs all positives. "balanced" makes a label's positives and negatives, or the
-        labels of a softmax, count alike, but weighs nothing more than ``cap`` times as
-        much as its opposite; the cap is 3 if it is not given.
+        Weights of the positives of labels, by name. After a 1-D y, weights of the
+        classes. If no labels are named 0 and 1, these keys are the values, as in
+        scikit-learn: ``{0: 1, 1: 20}`` weighs all positives. "balanced" gives equal
+        total weight to the positives and negatives of a label, or to the labels of a
+        softmax. But no weight is more than ``cap`` times that of its opposite. Without
+        ``cap`` the limit is 3.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
-        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
-        these and its other parameters: ``optimizer__weight_decay=0.1``.
+        Optimizer of the weights: a name, or a class of torch.optim. The named ones have
+        a weight decay of 0.01, and "sgd" has a momentum of 0.9. ``optimizer__*`` sets
+        these and other parameters: ``optimizer__weight_decay=0.1``.
     learning_rate_init : float or tuple of float, default=0.001
-        Learning rate; with the one-cycle schedule its peak. A tuple gives that of the
-        network and then those of the prototypes, from the deepest level up; the last
-        one serves the levels above, too.
+        Learning rate. With the one-cycle schedule it is the highest one. In a tuple,
+        the first number is for the network. The others are for the prototypes, from the
+        deepest level up. The last one is also for all levels above.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
-        gets what ``schedule__*`` says and steps once per epoch, or per batch with
-        ``schedule__step_every="batch"``.
+        Change of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets the parameters ``schedule__*``. It steps once per epoch, or once per batch
+        with ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Largest number of samples per step; batches are of even size. None takes all
-        samples at once.
+        Largest number of samples per step. Batches have nearly equal sizes. None puts
+        all samples in one batch.
     n_sampled_labels : int, None or "auto", default="auto"
-        Number of labels without a positive in a batch that enter its loss, drawn anew
-        in every step beside all labels with one (see the user guide). None takes all
-        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
-        the loss allows it.
+        Number of labels without a positive in a batch that enter its loss (see the user
+        guide). They are drawn anew in every step. All labels with a positive enter it,
+        too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
+        labels it takes 5,000, if the loss allows this.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
-        Number of networks in the ensemble. They are trained side by side in the same
-        epochs, at so many times the cost, and their logits are averaged (see the user
-        guide).
+        Number of networks in the ensemble. They are trained together in the same
+        epochs, and their logits are averaged (see the user guide). The cost is so many
+        times that of one network.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the former fit.
+        Whether ``fit`` starts from the weights of the previous fit.
     early_stopping : bool or str, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when the
-        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that, such
-        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
-        ``threshold`` and ``coherence`` that are set.
+        Whether to hold out ``validation_fraction`` of the samples and stop when their
+        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The
+        best weights are kept. The name of another metric replaces AU(PRC), such as
+        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the current
+        ``threshold`` and ``coherence``.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
-        Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
-        schedule, while the learning rate rises, do not count.
+        Number of epochs without a rise of the score before ``early_stopping`` stops.
+        The first 30 % of a one-cycle schedule do not count, because the learning rate
+        still rises.
     tol : float, default=1e-4
-        Least rise of the score that counts for ``early_stopping``.
+        Smallest rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
     precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
-        Precision of the network: weights, losses and predictions in float32 or float64.
-        "tf32" and "mixed" are float32, but multiply matrices in training with
-        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
-        where the hardware has it.
+        Precision of the network. "float32" and "float64" are that of weights, losses
+        and predictions. "tf32" and "mixed" are float32, but training multiplies
+        matrices in TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"). This
+        saves time if the hardware supports it.
     device : str, default="auto"
-        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        Device of the network: "auto" (a GPU if there is one), "cpu", "cuda" or
         "cuda:N".
     random_state : int, RandomState or None, default=None
         Seed that makes fits repeatable, bit for bit on one CPU with one number of
-        threads. The global state of torch and numpy is left alone.
+        threads. The global state of torch and numpy does not change.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar.
 
@@ -170,30 +182,30 @@ class HCALClassifier(NetworkHMC):
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
     classes_ : ndarray
-        ``[[0, 1]] * n_labels``; after a 1-D y the classes met, sorted.
+        ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     label_loss_, leaf_prediction_, linear_head_, normalize_features_, coherence_
-        Values of these parameters, where "auto" is decided.
+        Values of these parameters in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
     n_sampled_labels_ : int or None
-        Number of labels sampled in every step; None where all were taken.
+        Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
-        Per epoch: loss, and loss and weight of every depth; ``pandas.DataFrame`` reads
-        it.
+        Per epoch: the loss, and the loss and weight of every depth.
+        ``pandas.DataFrame`` reads it.
     n_iter_ : int
         Number of epochs trained.
     net_ : skorch.NeuralNet
-        The trained net. Its ``predict_proba`` has the columns of Y, the output of its
-        module a column order of its own.
+        The trained net. Its ``predict_proba`` has the columns of Y. Its module has
+        another order of columns.
     n_features_in_ : int
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Their names, where X had names.
+        Names of the features, if X had names.
 
     Notes
     -----
     Parameters with the prefixes ``optimizer__``, ``schedule__``, ``encoder__`` and
-    ``callbacks__name__`` are handed on: ``optimizer__betas=(0.9, 0.99)``.
+    ``callbacks__name__`` are passed on: ``optimizer__betas=(0.9, 0.99)``.
 
     References
     ----------

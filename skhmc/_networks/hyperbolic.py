@@ -41,159 +41,167 @@ POINTS_FACTOR = 10.0  # learning rate of the points, in that of the network
 class HyperbolicHMC(NetworkHMC):
     r"""Multi-label classifier that learns the hierarchy of its labels.
 
-    One network embeds X, and every label has a point in hyperbolic space, where a tree
-    has room: the number of places grows exponentially with the radius. A label is
-    scored by the product of both embeddings. Together with the classifier the points
-    are trained such that labels are as near to one another as they occur together;
-    general labels come to lie inside, special ones outside. The hierarchy that is
-    learnt is in ``learned_hierarchy_``.
+    One network embeds X. Every label is a point in hyperbolic space. This space has
+    room for trees: the number of places grows exponentially with the radius. The score
+    of a label is the product of both embeddings. The points are trained together with
+    the classifier. Labels that often occur together move near to each other. General
+    labels move to the inside, special labels to the outside. ``learned_hierarchy_`` is
+    the hierarchy that is learnt.
 
     Parameters
     ----------
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy, if it is known. None: it is learnt from labels that occur
-        together. Else predictions are coherent with it, and labels are to be nearer to
-        their ancestors than to what is neither ancestor nor descendant. Columns of a
-        DataFrame Y are matched by name.
+        Label hierarchy, if it is known. None: the hierarchy is learnt from labels that
+        occur together. With a hierarchy, predictions are coherent with it. Training
+        then moves labels nearer to their ancestors than to labels that are neither
+        ancestors nor descendants. Columns of a DataFrame Y are matched by name.
     encoder : nn.Module, class or factory, default=None
-        Network that maps a batch of X to features. None is a multi-layer perceptron. A
-        class or factory is called with ``input_shape`` (the shape of one sample) if it
-        takes it. With an encoder, X may have more than two dimensions.
+        Network that turns a batch of X into features. None is a multi-layer perceptron.
+        A class or factory is called with ``input_shape`` (the shape of one sample) if
+        it has this parameter. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000,)
-        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
+        Widths of the hidden layers of the perceptron. They have no effect with an
+        ``encoder``.
     embedding_dim : int, default=64
         Number of coordinates d of a label.
     dropout : float, "auto" or tuple of three, default=("auto", "auto", 0.2)
         Shares of the input, of the hidden layers and of the embedding of X that are
-        dropped in training; one number is all three. "auto" is 0.2 (0.4 where ``fit``
-        gets more features than samples, 0 of less than 10 features), 0.7 and 0.5.
+        dropped in training. One number sets all three. "auto" is 0.2, 0.7 and 0.5. Of
+        the input it is 0.4 if ``fit`` gets more features than samples, and 0 with less
+        than 10 features.
     mode : {"joint", "cascade", "flat"}, default="joint"
-        Whether the labels' points are trained with the classifier, before it and then
-        frozen, or by the classifier alone.
+        When the points of the labels are trained. "joint": together with the
+        classifier. "cascade": before the classifier, and then fixed. "flat": by the
+        loss of the classifier only.
     embedding_weight : float, default=0.03
-        Weight :math:`\lambda` of the loss of the labels' points.
+        Weight :math:`\lambda` of the loss of the points.
     geometry : {"hyperbolic", "euclidean"}, default="hyperbolic"
-        Distance of labels: geodesic, or squared Euclidean, to compare with.
+        Distance between labels: geodesic ("hyperbolic"), or squared Euclidean for
+        comparison.
     similarity : {"cosine", "count", "jaccard", "ppmi"}, default="cosine"
-        Measure of how alike labels are that occur together; ranks alone count.
+        Measure of similarity between labels that occur together. Only ranks count.
     ranking_sample : tuple (int, int), default=(256, 20)
-        Number of pairs of labels drawn per step, and number of labels drawn per pair,
-        to be farther apart than it. Up to 256 labels all pairs are taken.
+        Number of pairs of labels drawn per step, and number of labels drawn per pair.
+        The loss makes these labels farther apart than the pair. Up to 256 labels, all
+        pairs are used.
     temperature : float, default=0.1
         Temperature of the loss of points: distances are divided by it.
     max_radius : float, default=8
-        Radius beyond which points are pulled back; None for no limit.
+        Radius beyond which points are moved back. None is no limit.
     tangent_scores : bool, default=True
-        Whether scores are products with tangent vectors, whose length is the radius, or
-        (the paper) with coordinates.
+        Whether scores are products with tangent vectors, which have the radius as their
+        length. False uses coordinates, as in the paper.
     structure : {"tree", "dag"}, default="tree"
-        Kind of hierarchy that is learnt: labels have one parent, or several.
+        Kind of hierarchy that is learnt. In a "tree" labels have at most one parent, in
+        a "dag" they may have several.
     parent_threshold : float, default=0.8
-        Share of a label's samples that must have a label for it to be its parent.
+        Share of the samples of a label that must have another label for it to become
+        the parent.
     coherence : str or None, default="auto"
-        Rule that makes probabilities coherent with ``hierarchy``, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max", which is "auto") or lowered to their lowest ancestor ("min").
-        "learned" is "max" with ``learned_hierarchy_``, which ``early_stopping`` does
-        not know yet and takes for "auto". None shows the raw scores. May change after
-        ``fit``.
+        Rule that makes probabilities coherent, one in the table of
+        :ref:`rules <coherence-rules>`, such as the following. "max" ("auto") raises
+        labels to their highest descendant in ``hierarchy``. "min" lowers them to their
+        lowest ancestor. "learned" is "max" with ``learned_hierarchy_``;
+        ``early_stopping`` does not have this hierarchy yet, and uses "auto" instead.
+        None gives the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5. After a 1-D y None
-        predicts the most probable class; a number stops at the deepest label above it
-        on the way there.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y, None
+        predicts the most probable class. With a number, the prediction goes from the
+        root towards this class, and stops at the deepest label above the number.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
-        (n_samples, 2) that MultiOutputClassifier returns.
+        Form of the output of ``predict_proba``: an array (n_samples, n_labels), or a
+        list of arrays (n_samples, 2) as from MultiOutputClassifier.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
-        ``fit``. Without effect after a 1-D y.
+        ``fit``. After a 1-D y it has no effect.
     class_weight : dict, "balanced" or ("balanced", cap), default=None
-        Weights of the positives of labels, by name; after a 1-D y of the classes. Keys
-        0 and 1 that are no labels are the values, as in scikit-learn: ``{0: 1, 1: 20}``
-        weighs all positives. "balanced" makes a label's positives and negatives count
-        alike, but weighs nothing more than ``cap`` times as much as its opposite; the
-        cap is 3 if it is not given.
+        Weights of the positives of labels, by name. After a 1-D y, weights of the
+        classes. If no labels are named 0 and 1, these keys are the values, as in
+        scikit-learn: ``{0: 1, 1: 20}`` weighs all positives. "balanced" gives equal
+        total weight to the positives and negatives of a label. But no weight is more
+        than ``cap`` times that of its opposite. Without ``cap`` the limit is 3.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
-        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
-        these and its other parameters: ``optimizer__weight_decay=0.1``.
+        Optimizer of the weights: a name, or a class of torch.optim. The named ones have
+        a weight decay of 0.01, and "sgd" has a momentum of 0.9. ``optimizer__*`` sets
+        these and other parameters: ``optimizer__weight_decay=0.1``.
     learning_rate_init : float or tuple of two float, default=0.001
-        Learning rate; with the one-cycle schedule its peak. The labels' points move 10
-        times as fast, since coordinates grow exponentially with the radius; a tuple
-        gives the rate of the network and that of the points. An
-        ``optimizer__param_groups`` that names ``table`` says otherwise.
+        Learning rate. With the one-cycle schedule it is the highest one. The rate of
+        the points is 10 times as high, because coordinates grow exponentially with the
+        radius. A tuple has the rate of the network and that of the points. An
+        ``optimizer__param_groups`` with ``table`` replaces the rate of the points.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
-        gets what ``schedule__*`` says and steps once per epoch, or per batch with
-        ``schedule__step_every="batch"``.
+        Change of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets the parameters ``schedule__*``. It steps once per epoch, or once per batch
+        with ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Largest number of samples per step; batches are of even size. None takes all
-        samples at once.
+        Largest number of samples per step. Batches have nearly equal sizes. None puts
+        all samples in one batch.
     n_sampled_labels : int, None or "auto", default="auto"
-        Number of labels without a positive in a batch that enter its loss, drawn anew
-        in every step beside all labels with one (see the user guide). None takes all
-        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
-        the loss allows it.
+        Number of labels without a positive in a batch that enter its loss (see the user
+        guide). They are drawn anew in every step. All labels with a positive enter it,
+        too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
+        labels it takes 5,000, if the loss allows this.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the former fit.
+        Whether ``fit`` starts from the weights of the previous fit.
     early_stopping : bool or str, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when the
-        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that, such
-        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
-        ``threshold`` and ``coherence`` that are set.
+        Whether to hold out ``validation_fraction`` of the samples and stop when their
+        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The
+        best weights are kept. The name of another metric replaces AU(PRC), such as
+        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the current
+        ``threshold`` and ``coherence``.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
-        Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
-        schedule, while the learning rate rises, do not count.
+        Number of epochs without a rise of the score before ``early_stopping`` stops.
+        The first 30 % of a one-cycle schedule do not count, because the learning rate
+        still rises.
     tol : float, default=1e-4
-        Least rise of the score that counts for ``early_stopping``.
+        Smallest rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
     precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
-        Precision of the network: weights, losses and predictions in float32 or float64.
-        "tf32" and "mixed" are float32, but multiply matrices in training with
-        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
-        where the hardware has it.
+        Precision of the network. "float32" and "float64" are that of weights, losses
+        and predictions. "tf32" and "mixed" are float32, but training multiplies
+        matrices in TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"). This
+        saves time if the hardware supports it.
     device : str, default="auto"
-        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        Device of the network: "auto" (a GPU if there is one), "cpu", "cuda" or
         "cuda:N".
     random_state : int, RandomState or None, default=None
         Seed that makes fits repeatable, bit for bit on one CPU with one number of
-        threads. The global state of torch and numpy is left alone.
+        threads. The global state of torch and numpy does not change.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar.
 
     Attributes
     ----------
     learned_hierarchy_ : Hierarchy
-        What was learnt, of the labels in the order of Y's columns.
+        The learnt hierarchy. Its labels are in the order of Y's columns.
     label_embeddings_ : ndarray of shape (n_labels, ``embedding_dim``)
-        The labels in the Poincaré ball; their coordinates if Euclidean.
+        Positions of the labels in the Poincaré ball, or their coordinates if Euclidean.
     label_radius_ : ndarray of shape (n_labels,)
-        Distances from the origin.
+        Distances of the labels from the origin.
     cooccurrence_ : csr_matrix of shape (n_labels, n_labels)
-        Training samples that have both labels, or their weight.
+        Number of training samples that have both labels, or their total weight.
     geometry_ : str
-        Geometry of the points, also when the parameter has changed since.
+        Geometry of the points in the fit, also if the parameter has changed since.
     hierarchy_ : Hierarchy
-        What was given, in the order of Y's columns; flat if nothing was.
+        The given hierarchy in the order of Y's columns. It is flat if none was given.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
     n_sampled_labels_ : int or None
-        Number of labels sampled in every step; None where all were taken.
+        Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
-        Per epoch: the loss, that of the labels and that of their points.
+        Per epoch: the total loss, the loss of the labels, and the loss of their points.
     label_names_, classes_, n_iter_, net_, n_features_in_, feature_names_in_
-        As :class:`HCALClassifier` has them.
+        The same as those of :class:`HCALClassifier`.
 
     Notes
     -----
     Parameters with the prefixes ``optimizer__``, ``schedule__``, ``encoder__`` and
-    ``callbacks__name__`` are handed on.
+    ``callbacks__name__`` are passed on.
 
     References
     ----------

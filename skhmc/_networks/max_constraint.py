@@ -23,103 +23,106 @@ __all__ = ["MaxConstraintClassifier"]
 class MaxConstraintClassifier(NetworkHMC):
     r"""Hierarchical multi-label classifier with a plain network and the max constraint.
 
-    One network scores all labels by a linear layer. A label's probability is then the
-    highest among its own and those of its descendants, so that predictions are
-    coherent. The baseline to compare other networks with.
+    One network scores all labels with a linear layer. The probability of a label is
+    then the highest one among the label and its descendants. So predictions are
+    coherent. Use it as a baseline for other networks.
 
     Parameters
     ----------
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy; None is flat. Columns of a DataFrame Y are matched by name.
+        Label hierarchy. None means that labels are flat. Columns of a DataFrame Y are
+        matched by name.
     encoder : nn.Module, class or factory, default=None
-        Network that maps a batch of X to features. None is a multi-layer perceptron. A
-        class or factory is called with ``input_shape`` (the shape of one sample) if it
-        takes it. With an encoder, X may have more than two dimensions.
+        Network that turns a batch of X into features. None is a multi-layer perceptron.
+        A class or factory is called with ``input_shape`` (the shape of one sample) if
+        it has this parameter. With an encoder, X may have more than two dimensions.
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the perceptron's hidden layers; without effect beside an ``encoder``.
+        Widths of the hidden layers of the perceptron. They have no effect with an
+        ``encoder``.
     dropout : float, "auto" or tuple of two, default="auto"
-        Shares of the input and of the hidden layers that are dropped in training; one
-        number is both. "auto" is 0.2 (0.4 where ``fit`` gets more features than
-        samples, 0 of less than 10 features) and 0.7.
+        Shares of the input and of the hidden layers that are dropped in training. One
+        number sets both. "auto" is 0.2 and 0.7. Of the input it is 0.4 if ``fit`` gets
+        more features than samples, and 0 with less than 10 features.
     label_loss : str or callable, default="bce"
-        Loss of the labels by name, such as "bce", which trains every label by itself,
-        "mcloss" (the paper), which trains the scores after the max constraint, "asl" or
-        "zlpr". A callable maps logits and targets (B, L) to losses (B, L).
+        Loss of the labels by name, such as "bce" (each label by itself), "mcloss"
+        (scores after the max constraint, as in the paper), "asl" or "zlpr". A callable
+        takes logits and targets (B, L) and returns losses (B, L).
     coherence : str or None, default="auto"
         Rule that makes probabilities coherent, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max", which is "auto") or lowered to their lowest ancestor ("min"),
-        the mean of both ("average"), conditional probabilities multiplied down
-        ("product"), or the nearest coherent probabilities ("isotonic", trees only).
-        None shows the raw scores. May change after ``fit``.
+        :ref:`rules <coherence-rules>`, such as the following. "max" ("auto") raises
+        labels to their highest descendant. "min" lowers them to their lowest ancestor.
+        "average" is the mean of both. "product" multiplies conditional probabilities
+        from the roots down. "isotonic" takes the nearest coherent probabilities (trees
+        only). None gives the raw scores. May change after ``fit``.
     threshold : float, default=None
-        Probability above which a label is predicted. None is 0.5. After a 1-D y None
-        predicts the most probable class; a number stops at the deepest label above it
-        on the way there.
+        Probability above which a label is predicted. None is 0.5. After a 1-D y, None
+        predicts the most probable class. With a number, the prediction goes from the
+        root towards this class, and stops at the deepest label above the number.
     proba_format : {"array", "list"}, default="array"
-        Form of ``predict_proba``: an array (n_samples, n_labels), or the list of arrays
-        (n_samples, 2) that MultiOutputClassifier returns.
+        Form of the output of ``predict_proba``: an array (n_samples, n_labels), or a
+        list of arrays (n_samples, 2) as from MultiOutputClassifier.
     sparse_output : bool, default=False
         Whether ``predict`` and ``predict_raw`` return CSR matrices. May change after
-        ``fit``. Without effect after a 1-D y.
+        ``fit``. After a 1-D y it has no effect.
     class_weight : dict, "balanced" or ("balanced", cap), default=None
-        Weights of the positives of labels, by name; after a 1-D y of the classes. Keys
-        0 and 1 that are no labels are the values, as in scikit-learn: ``{0: 1, 1: 20}``
-        weighs all positives. "balanced" makes a label's positives and negatives count
-        alike, but weighs nothing more than ``cap`` times as much as its opposite; the
-        cap is 3 if it is not given.
+        Weights of the positives of labels, by name. After a 1-D y, weights of the
+        classes. If no labels are named 0 and 1, these keys are the values, as in
+        scikit-learn: ``{0: 1, 1: 20}`` weighs all positives. "balanced" gives equal
+        total weight to the positives and negatives of a label. But no weight is more
+        than ``cap`` times that of its opposite. Without ``cap`` the limit is 3.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        Optimizer of the weights: one of three by name, with a weight decay of 0.01 and,
-        for "sgd", a momentum of 0.9, or a class of torch.optim. ``optimizer__*`` sets
-        these and its other parameters: ``optimizer__weight_decay=0.1``.
+        Optimizer of the weights: a name, or a class of torch.optim. The named ones have
+        a weight decay of 0.01, and "sgd" has a momentum of 0.9. ``optimizer__*`` sets
+        these and other parameters: ``optimizer__weight_decay=0.1``.
     learning_rate_init : float, default=0.001
-        Learning rate; with the one-cycle schedule its peak.
+        Learning rate. With the one-cycle schedule it is the highest one.
     schedule : {"onecycle", "constant"} or class, default="onecycle"
-        Course of the learning rate over the epochs. A class of torch.optim.lr_scheduler
-        gets what ``schedule__*`` says and steps once per epoch, or per batch with
-        ``schedule__step_every="batch"``.
+        Change of the learning rate over the epochs. A class of torch.optim.lr_scheduler
+        gets the parameters ``schedule__*``. It steps once per epoch, or once per batch
+        with ``schedule__step_every="batch"``.
     batch_size : int, default=64
-        Largest number of samples per step; batches are of even size. None takes all
-        samples at once.
+        Largest number of samples per step. Batches have nearly equal sizes. None puts
+        all samples in one batch.
     n_sampled_labels : int, None or "auto", default="auto"
-        Number of labels without a positive in a batch that enter its loss, drawn anew
-        in every step beside all labels with one (see the user guide). None takes all
-        labels, as "auto" does of up to 20,000; of more labels "auto" takes 5,000, where
-        the loss allows it.
+        Number of labels without a positive in a batch that enter its loss (see the user
+        guide). They are drawn anew in every step. All labels with a positive enter it,
+        too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
+        labels it takes 5,000, if the loss allows this.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
-        Number of networks in the ensemble. They are trained side by side in the same
-        epochs, at so many times the cost, and their logits are averaged (see the user
-        guide).
+        Number of networks in the ensemble. They are trained together in the same
+        epochs, and their logits are averaged (see the user guide). The cost is so many
+        times that of one network.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the former fit.
+        Whether ``fit`` starts from the weights of the previous fit.
     early_stopping : bool or str, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when the
-        coherent AU(PRC) of these has not risen by ``tol`` for ``n_iter_no_change``
-        epochs, and keep the best weights. The name of another metric watches that, such
-        as "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the
-        ``threshold`` and ``coherence`` that are set.
+        Whether to hold out ``validation_fraction`` of the samples and stop when their
+        coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The
+        best weights are kept. The name of another metric replaces AU(PRC), such as
+        "hierarchical_f1", "f1_micro" or "f1_macro" of labels predicted with the current
+        ``threshold`` and ``coherence``.
     validation_fraction : float, default=0.1
         Share of the samples held out by ``early_stopping``.
     n_iter_no_change : int, default=10
-        Patience of ``early_stopping``, in epochs; the first 30 % of a one-cycle
-        schedule, while the learning rate rises, do not count.
+        Number of epochs without a rise of the score before ``early_stopping`` stops.
+        The first 30 % of a one-cycle schedule do not count, because the learning rate
+        still rises.
     tol : float, default=1e-4
-        Least rise of the score that counts for ``early_stopping``.
+        Smallest rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
     precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
-        Precision of the network: weights, losses and predictions in float32 or float64.
-        "tf32" and "mixed" are float32, but multiply matrices in training with
-        TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"), which saves time
-        where the hardware has it.
+        Precision of the network. "float32" and "float64" are that of weights, losses
+        and predictions. "tf32" and "mixed" are float32, but training multiplies
+        matrices in TensorFloat-32 on a GPU ("tf32") or in bfloat16 ("mixed"). This
+        saves time if the hardware supports it.
     device : str, default="auto"
-        Device of the network: "auto" (a GPU when there is one), "cpu", "cuda" or
+        Device of the network: "auto" (a GPU if there is one), "cpu", "cuda" or
         "cuda:N".
     random_state : int, RandomState or None, default=None
         Seed that makes fits repeatable, bit for bit on one CPU with one number of
-        threads. The global state of torch and numpy is left alone.
+        threads. The global state of torch and numpy does not change.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar.
 
@@ -130,21 +133,22 @@ class MaxConstraintClassifier(NetworkHMC):
     history_ : list of dict
         Per epoch: the loss.
     label_names_, classes_, n_iter_, net_, n_features_in_, feature_names_in_
-        As :class:`HCALClassifier` has them.
+        The same as those of :class:`HCALClassifier`.
     coherence_ : str or None
-        Value of ``coherence``, where "auto" is decided.
+        Value of ``coherence`` in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input and the hidden layers that were dropped.
     n_sampled_labels_ : int or None
-        Number of labels sampled in every step; None where all were taken.
+        Number of labels sampled in every step. None: all labels were used.
 
     Notes
     -----
-    With the network's logits :math:`s`, label a is predicted with the probability
-    :math:`\sigma(\max_{b \in D_a} s_b)`, where :math:`D_a` are a and its descendants.
+    With logits :math:`s` of the network, the probability of label a is
+    :math:`\sigma(\max_{b \in D_a} s_b)`. The set :math:`D_a` contains a and its
+    descendants.
 
     Parameters with the prefixes ``optimizer__``, ``schedule__``, ``encoder__`` and
-    ``callbacks__name__`` are handed on.
+    ``callbacks__name__`` are passed on.
 
     References
     ----------

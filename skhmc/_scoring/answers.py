@@ -161,11 +161,11 @@ class AnswersMixin:
         Returns
         -------
         list of list
-            What ``predict`` says, a list per sample: its labels from the roots down,
-            labels of one depth in the order of ``label_names_``. After a 1-D y the
-            class and its ancestors; with a ``threshold`` none where no label is
-            probable enough. Names are plain Python objects, which ``json`` takes where
-            they are texts and numbers.
+            Predicted labels, one list per sample, from the roots down. Labels of one
+            depth are in the order of ``label_names_``. After a 1-D y, a list has the
+            class and its ancestors. With a ``threshold`` it is empty if no label is
+            probable enough. Names are plain Python objects, so ``json`` takes texts and
+            numbers.
         """
         self._check_ready()
         hierarchy = self._answered_hierarchy
@@ -197,9 +197,10 @@ class AnswersMixin:
         Returns
         -------
         ndarray of shape (n_samples, n_labels)
-            With a column for every name in ``label_names_``. After a 1-D y, where
-            ``predict_proba`` returns those of ``classes_``, a label's is the sum of
-            those of the classes at and below it. Else it is that of ``predict_proba``.
+            Probabilities, with a column for every name in ``label_names_``. They are
+            those of ``predict_proba``. But after a 1-D y, ``predict_proba`` has only
+            ``classes_``. The probability of a label is then the sum over the classes at
+            and below it.
         """
         self._check_ready()
         return self._label_proba_blocks(X).array()
@@ -216,21 +217,22 @@ class AnswersMixin:
         k : int
             Number of labels to return, at most as many as there are.
         among : {"all", "leaves"} or None, default=None
-            Labels to choose from: all, or those without children. None is all
-            labels or, after a 1-D y, the classes.
+            Labels to choose from: all labels, or those without children. None is all
+            labels. After a 1-D y, None is the classes.
         names : bool, default=False
             Whether to return names and numbers as lists, instead of arrays.
 
         Returns
         -------
         columns : ndarray of shape (n_samples, k), int, or list of list
-            Positions in ``label_names_``, the most probable label first; after a 1-D y
-            and with ``among=None`` in ``classes_``. Of equally probable labels the
-            ancestors come first, so that the first labels of a row, however many, are a
-            coherent set, unless the probabilities are not coherent, or
-            ``among="leaves"``. With ``names=True`` a list of names per sample.
+            Positions in ``label_names_``, the most probable label first. After a 1-D y
+            with ``among=None``, positions in ``classes_``. Of equally probable labels
+            the ancestors come first. So the first labels of a row, for any number, are
+            a coherent set, unless the probabilities are not coherent or
+            ``among="leaves"``. With ``names=True``, a list of names per sample.
         proba : ndarray of shape (n_samples, k), or list of list
-            Their probabilities; with ``names=True`` a list of floats per sample.
+            Probabilities of these labels. With ``names=True``, a list of floats per
+            sample.
         """
         self._check_ready()
         blocks, columns, depth, what = self._candidates(X, among)
@@ -281,28 +283,28 @@ class AnswersMixin:
         X : array-like or CSR matrix of shape (n_samples, ...)
             Samples, as ``predict`` takes them.
         min_proba : float, default=None
-            Least probability of a label in the table. None, without ``k``, takes the
-            labels of ``predict_labels``, however probable they are.
+            Smallest probability of a label in the table. None, without ``k``, takes the
+            labels of ``predict_labels``, with any probability.
         k : int, default=None
-            Largest number of labels of a sample, of which the most probable are taken.
-            None is no limit.
+            Largest number of labels of a sample. The most probable ones are taken. None
+            is no limit.
 
         Returns
         -------
         DataFrame or dict of lists
-            The columns ``sample``, ``label`` and ``probability``, sorted by sample,
-            then by probability; of equally probable labels the ancestors come first.
-            Samples are named as in the index of X if it has one, else 0 to
-            n_samples - 1. After a 1-D y labels are the classes and all above them, as
-            in ``predict_label_proba``. A ``pandas.DataFrame`` where pandas is
-            installed, a ``polars.DataFrame`` where only polars is or X is one, else a
-            dict of lists.
+            Table with the columns ``sample``, ``label`` and ``probability``, sorted by
+            sample, then by probability. Of equally probable labels the ancestors come
+            first. Samples have their names in the index of X if it has one, otherwise
+            the numbers 0 to n_samples - 1. After a 1-D y, labels are the classes and
+            all labels above them, as in ``predict_label_proba``. The table is a
+            ``pandas.DataFrame`` if pandas is installed. It is a ``polars.DataFrame`` if
+            only polars is installed, or if X is one. Otherwise it is a dict of lists.
 
         Raises
         ------
         ValueError
-            When ``min_proba`` is no number from 0 to 1, or ``k`` no integer of at least
-            1.
+            If ``min_proba`` is not a number from 0 to 1, or ``k`` is not an integer of
+            at least 1.
         """
         self._check_ready()
         _check_limits(min_proba, k)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
+from skhmc._utils.joined_paths import find_joined_names, joined_hint
 from skhmc._utils.messages import name_list, shown
 from skhmc._utils.separators import (
     ANY_STRONG,
@@ -276,9 +277,11 @@ def _choose(fitting: list[Evidence], paths: list[str]) -> Evidence:
 
 def _ask_which(rivals: list[Evidence], paths: list[str]) -> NoReturn:
     texts = [text_of(found.symbol, paths) for found in rivals]
+    joined = find_joined_names(paths)
+    hint = f" {joined_hint(*joined)} Else say which:" if joined else " Say which:"
     raise ValueError(
         f"Several separators fit the paths: {name_list(texts)}, as in "
-        f"{shown(_holding(rivals[0], paths))}. Say which: Hierarchy.from_paths(paths, "
+        f"{shown(_holding(rivals[0], paths))}.{hint} Hierarchy.from_paths(paths, "
         f"sep={texts[0]!r}); or, where no string is a path, {FLAT}."
     )
 

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._utils.messages import plain
+from skhmc._utils.joined_paths import find_joined_names
+from skhmc._utils.messages import name_list, plain
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy._tables import is_blank, is_table, read_table, whole
 
 __all__ = ["level_rows", "read_levels"]
 
+BETWEEN = "\n"  # names of a row, for a moment
 # what missing values become in an array of strings
 MISSING_AS_TEXT = {"nan", "NaN", "None", "<NA>", "NaT"}
 
@@ -24,7 +27,9 @@ def read_levels(levels: Any, sep: str = "/") -> tuple[Iterable, list]:
         raise ValueError(f"sep must be text that joins names, got {sep!r}.")
     names: dict[tuple, str] = {}
     edges: dict[tuple[str, str], None] = {}  # a set that keeps the order
-    for row in dict.fromkeys(level_rows(levels)):
+    rows = dict.fromkeys(level_rows(levels))
+    _warn_if_paths(rows)
+    for row in rows:
         for stop in range(1, len(row) + 1):
             path = row[:stop]
             if path in names:
@@ -34,6 +39,20 @@ def read_levels(levels: Any, sep: str = "/") -> tuple[Iterable, list]:
                 edges[names[path[:-1]], names[path]] = None
     _check_different(names, sep)
     return list(names.values()), list(edges)
+
+
+def _warn_if_paths(rows: Iterable[tuple[str, ...]]) -> None:
+    """Warn where the names in a row are whole paths, such as those of one sample."""
+    found = find_joined_names(map(BETWEEN.join, rows), (BETWEEN,))
+    if found:
+        warn_of_input(
+            f"The names in a row look like whole paths: "
+            f"{name_list(found[1].split(BETWEEN))}. Hierarchy.from_levels reads each "
+            f"name as a label below the one before. For several paths per sample use "
+            f"Hierarchy.from_paths with a list of all of them, such as "
+            f"labels.explode() of a Series.",
+            HierarchyWarning,
+        )
 
 
 def level_rows(levels: Any) -> list[tuple[str, ...]]:

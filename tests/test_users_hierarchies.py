@@ -4,6 +4,8 @@ One short test per example, with its right value by hand. Properties over random
 hierarchies stand in test_readers.py and test_hierarchy_judge.py.
 """
 
+import warnings
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
+    HierarchicalThresholdClassifier,
     Hierarchy,
     HierarchyWarning,
     MaxConstraintClassifier,
@@ -280,6 +283,53 @@ def test_a_table_whose_columns_say_nothing_asks():
     table = pd.DataFrame({"x": ["b", "c"], "y": ["a", "a2"]})
     with pytest.raises(ValueError, match=r"from_parents\(table, child=..., parent="):
         Hierarchy.build(table)
+
+
+# -- one doubt, said once --------------------------------------------------------------
+
+DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"
+DOUBTFUL_Y = pd.DataFrame([[1, 1, 0, 0, 0], [0, 0, 1, 0, 1]] * 6, columns=DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda h: neighbours(h).fit(X, DOUBTFUL_Y),
+        lambda h: neighbours(h).fit(X, [["Rock/Pop"], ["a", "c"]] * 6),
+        lambda h: hierarchical_f1_score(DOUBTFUL_Y, DOUBTFUL_Y, hierarchy=h),
+        lambda h: AncestorClosure(h).fit_transform(DOUBTFUL_Y),
+        lambda h: HierarchicalThresholdClassifier(neighbours(h), cv=2).fit(
+            X, DOUBTFUL_Y
+        ),
+    ],
+)
+def test_a_call_says_a_doubt_once_and_the_next_call_again(call):
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call(DOUBTFUL)
+        found = [w for w in caught if w.category is HierarchyWarning]
+        assert len(found) == 1
+        assert "1 of 5 strings hold '/'" in str(found[0].message)
+
+
+PATH_COLUMNS = pd.DataFrame([[1, 0], [0, 1]] * 3, columns=["A > B", "A > C"])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda h: hierarchical_f1_score(PATH_COLUMNS, PATH_COLUMNS, hierarchy=h),
+        lambda h: AncestorClosure(h).fit(PATH_COLUMNS),
+        lambda h: AncestorClosure(h).fit([["A > B"], ["A > C"]]),
+    ],
+)
+def test_columns_called_as_paths_are_flat_on_purpose_only(call):
+    with pytest.warns(HierarchyWarning, match="'A > B' is below 'A'.*knows no edges"):
+        call(None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call(Hierarchy.flat(PATH_COLUMNS.columns))
 
 
 # -- columns that do not fit -----------------------------------------------------------

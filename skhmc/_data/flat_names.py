@@ -7,7 +7,7 @@ say what is above what, that is perhaps not what was meant, and no score shows i
 import numpy as np
 
 from skhmc._utils.messages import plain
-from skhmc._utils.warnings import HierarchyWarning, warn_of_input
+from skhmc._utils.warnings import HierarchyWarning, read_before, warn_of_input
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["judge_flat", "paths_among"]
@@ -28,7 +28,8 @@ def paths_among(names):
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
         return None
     try:
-        found = Hierarchy.build(names)
+        with read_before():  # its doubts are for those who pass names as a hierarchy
+            found = Hierarchy.build(names)
     except ValueError:  # nothing says whether these are paths
         return None
     n_children = {label: len(found.children_of(label)) for label in found.labels}

@@ -39,7 +39,7 @@ from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
-from skhmc._utils.warnings import warn_of_input, warn_user
+from skhmc._utils.warnings import each_said_once, warn_of_input, warn_user
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy, Ontology
 
@@ -308,6 +308,12 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    with each_said_once():
+        return _read_any(y, source, warn, classes, partial, indicators)
+
+
+def _read_any(y, source, warn, classes, partial, indicators):
+    """Read ``y`` as :func:`read_targets` says."""
     names = None
     if not _is_plain(y):
         y = unwrap(y)

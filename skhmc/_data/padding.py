@@ -1,5 +1,7 @@
 """Rows of label names that were made equally long, by '' or by missing values."""
 
+from itertools import chain
+
 from skhmc._utils.messages import is_missing
 from skhmc._utils.warnings import warn_of_input
 
@@ -25,6 +27,8 @@ def without_padding(rows):
     -------
     list of list
     """
+    if not any(_may_pad(name) for name in set(chain.from_iterable(rows))):
+        return rows
     kept = [[_whole(name) for name in row if not is_padding(name)] for row in rows]
     shorter = [i for i, row in enumerate(rows) if _n_parts(kept[i]) < _n_parts(row)]
     if shorter:
@@ -35,6 +39,11 @@ def without_padding(rows):
             f"out to silence this ([] where there is no label)."
         )
     return kept
+
+
+def _may_pad(name):
+    """Tell padding, and paths, which may end with some."""
+    return isinstance(name, tuple) or is_padding(name)
 
 
 def _n_parts(row):

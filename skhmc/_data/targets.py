@@ -6,8 +6,9 @@ it upward; :func:`skhmc._data.align.align` reads several arrays that a metric co
 and brings their columns into one order.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import scipy.sparse as sp
@@ -192,10 +193,11 @@ def are_label_sets(y, n_labels=None):
         return False
     if any(isinstance(row, (set, frozenset)) for row in y):
         return True
-    if not all(isinstance(x, Hashable) for row in y for x in row):
+    try:
+        values = set(chain.from_iterable(y))
+    except TypeError:  # lists in lists
         return False
-    values = {x for row in y for x in row}
-    lengths = {len(row) for row in y}
+    lengths = set(map(len, y))
     if len(lengths) > 1 or lengths == {0} or any(isinstance(x, str) for x in values):
         return True
     if n_labels is None or lengths == {n_labels}:
@@ -432,8 +434,7 @@ def _read_label_sets(rows, source, classes, partial):
     if source is None and classes is None:
         warn_if_levels(rows)
     rows = without_padding([list(row) for row in rows])
-    rows = [[plain(label) for label in row] for row in rows]
-    seen = dict.fromkeys(label for row in rows for label in row)
+    seen = dict.fromkeys(map(plain, dict.fromkeys(chain.from_iterable(rows))))
     if source is None and classes is not None:
         hierarchy = Hierarchy.flat(classes)
     elif source is None and partial:
@@ -470,11 +471,12 @@ def _refuse_words(rows, seen):
 
 def set_indicators(rows, hierarchy, argument):
     """Return label sets as a CSR matrix whose columns are a hierarchy's labels."""
-    rows = [[plain(label) for label in row] for row in rows]
-    _check_known(dict.fromkeys(x for row in rows for x in row), hierarchy, argument)
+    names = {name: plain(name) for name in chain.from_iterable(rows)}
+    _check_known(dict.fromkeys(names.values()), hierarchy, argument)
     if not hierarchy.n_labels:
         raise ValueError(f"{argument} holds no label at all, expected at least one.")
-    positions = [hierarchy.position(label) for row in rows for label in row]
+    place = {name: hierarchy.position(label) for name, label in names.items()}
+    positions = [place[name] for name in chain.from_iterable(rows)]
     starts = np.cumsum([0, *map(len, rows)])
     ones = np.ones(len(positions), np.float32)
     Y = sp.csr_matrix((ones, positions, starts), (len(rows), hierarchy.n_labels))

@@ -285,6 +285,40 @@ def test_a_table_whose_columns_say_nothing_asks():
         Hierarchy.build(table)
 
 
+TEXT_CODES = CODES.assign(parent=["nan", "A", "A"])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: Hierarchy.from_parents(TEXT_CODES),
+        lambda: Hierarchy.from_parents(TEXT_CODES.set_index("code")["parent"]),
+        lambda: Hierarchy.build(dict(TEXT_CODES.to_numpy())),
+        lambda: Hierarchy.from_edges([("nan", "A"), ("A", "A1")]),
+    ],
+)
+def test_a_missing_parent_that_became_text_is_noticed(read):
+    with pytest.warns(HierarchyWarning, match="such as 'A', is called 'n"):
+        read()
+
+
+def test_a_label_may_be_called_none():
+    Hierarchy.from_parents({"None": None, "A": "None"})
+
+
+def test_codes_as_text_beside_parents_as_numbers_are_noticed():
+    table = pd.DataFrame({"code": ["1", "2", "3"], "parent": [np.nan, 1, 1]})
+    with pytest.warns(HierarchyWarning, match="such as 1 and '1'"):
+        Hierarchy.from_parents(table)
+
+
+def test_lines_of_a_published_taxonomy_go_in_as_they_are():
+    lines = ["# Product_Taxonomy_Version: 1", "1 - Pets", "12 - Pets > Cats"]
+    for read in (Hierarchy.build, Hierarchy.from_paths):
+        assert edges(read(lines)) == {("Pets", "Pets > Cats")}
+    assert Hierarchy.build(["# version", "cats"]).n_labels == 2
+
+
 # -- one doubt, said once --------------------------------------------------------------
 
 DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"

@@ -293,7 +293,7 @@ def check_one_kind(y):
         return
     if not hasattr(y, "__len__"):
         return
-    if set(map(type, y)) == {str}:
+    if set(map(type, y.to_list() if hasattr(y, "to_list") else y)) == {str}:
         return
     values = [plain(value) for value in y]
     if any(isinstance(value, ROWS) or hasattr(value, "shape") for value in values):

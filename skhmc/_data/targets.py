@@ -318,9 +318,10 @@ def _read_any(y, source, warn, classes, partial, indicators):
     """Read ``y`` as :func:`read_targets` says."""
     names = None
     if not _is_plain(y):
-        y = unwrap(y)
-        if partial and source is None and is_level_table(y):
-            raise ValueError(_LEVELS_NEEDED)
+        if partial and source is None:
+            y = unwrap(y)  # once: it may be an iterator
+            if is_level_table(y):
+                raise ValueError(_LEVELS_NEEDED)
         y, source = read_form(y, source)
         if are_label_sets(y, _n_labels_said(y, source, classes)):
             return _read_label_sets(y, source, classes, partial)

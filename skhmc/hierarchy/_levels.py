@@ -10,12 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.messages import plain
+from skhmc.hierarchy._edges import MISSING_AS_TEXT
 from skhmc.hierarchy._tables import is_blank, is_table, read_table, whole
 
 __all__ = ["level_rows", "read_levels"]
-
-# what missing values become in an array of strings
-MISSING_AS_TEXT = {"nan", "NaN", "None", "<NA>", "NaT"}
 
 
 def read_levels(levels: Any, sep: str = "/") -> tuple[Iterable, list]:

@@ -319,9 +319,7 @@ def _read_any(y, source, warn, classes, partial, indicators):
     names = None
     if not _is_plain(y):
         if partial and source is None:
-            y = unwrap(y)  # once: it may be an iterator
-            if is_level_table(y):
-                raise ValueError(_LEVELS_NEEDED)
+            y = _unwrap_no_levels(y)
         y, source = read_form(y, source)
         if are_label_sets(y, _n_labels_said(y, source, classes)):
             return _read_label_sets(y, source, classes, partial)
@@ -336,6 +334,14 @@ def _read_any(y, source, warn, classes, partial, indicators):
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
     return _read_indicators(y, names, source, classes, warn)
+
+
+def _unwrap_no_levels(y):
+    """Return y unwrapped, once: it may be an iterator; level columns are an error."""
+    y = unwrap(y)
+    if is_level_table(y):
+        raise ValueError(_LEVELS_NEEDED)
+    return y
 
 
 def _is_plain(y):

@@ -319,6 +319,22 @@ def test_lines_of_a_published_taxonomy_go_in_as_they_are():
     assert Hierarchy.build(["# version", "cats"]).n_labels == 2
 
 
+@pytest.mark.parametrize("sign", ["\u21d2", "\u25b8", "\uff1e", "\uff5c"])
+def test_other_arrows_and_full_width_signs_separate(sign):
+    lines = [path.replace(">", sign) for path in ANIMALS]
+    expected = {tuple(x.replace(">", sign) for x in edge) for edge in ANIMAL_EDGES}
+    assert edges(Hierarchy.build(lines)) == edges(Hierarchy.from_paths(lines))
+    assert edges(Hierarchy.build(lines)) == expected
+
+
+@pytest.mark.parametrize("sign", ["_", "~", "-", "#"])
+def test_paths_without_a_known_separator_are_noticed(sign):
+    lines = [path.replace(" > ", sign) for path in ANIMALS]
+    with pytest.warns(HierarchyWarning, match=f"No separator.*sep={sign!r}"):
+        assert not len(Hierarchy.from_paths(lines).edges)
+    Hierarchy.from_paths(["New York", "Ann's", "Tea & Milk (hot)"])
+
+
 # -- one doubt, said once --------------------------------------------------------------
 
 DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"

@@ -335,6 +335,35 @@ def test_paths_without_a_known_separator_are_noticed(sign):
     Hierarchy.from_paths(["New York", "Ann's", "Tea & Milk (hot)"])
 
 
+@pytest.mark.parametrize("missing", [-1, -1.0, "-1"])
+def test_minus_one_is_noticed_where_it_stands_for_nothing(missing):
+    with pytest.warns(HierarchyWarning, match="such as 1, is called .*-1"):
+        Hierarchy.from_parents({1: missing, 2: 1})
+    with pytest.warns(HierarchyWarning, match=r"such as \('a', '-1'\)"):
+        Hierarchy.from_levels([["a", "b"], ["a", int(missing)]])
+    Hierarchy.from_parents({-1: None, 1: -1})
+
+
+@pytest.mark.parametrize("y", [["nan", "b"], [["nan"], ["b", "c"]]])
+def test_nan_as_text_is_noticed_among_labels(y):
+    with pytest.warns(UserWarning, match="the text 'nan', which is what missing"):
+        neighbours().fit(X, y * 6)
+    neighbours(Hierarchy.flat(["nan", "b", "c"])).fit(X, y * 6)
+
+
+@pytest.mark.parametrize("attribute", ["type", "label", "relation"])
+@pytest.mark.parametrize("name", ["is_a", "rdfs:subClassOf", "http://x.org/y#part_of"])
+def test_graphs_whose_relations_run_upward_ask(attribute, name):
+    graph = nx.DiGraph()
+    graph.add_edge("cat", "mammal", **{attribute: name})
+    with pytest.raises(ValueError, match="runs child -> parent"):
+        Hierarchy.build(graph)
+    found = Hierarchy.from_networkx(graph, reverse=True)
+    assert edges(found) == {("mammal", "cat")}
+    nx.set_edge_attributes(graph, "solid", attribute)
+    assert edges(Hierarchy.build(graph)) == {("cat", "mammal")}
+
+
 # -- one doubt, said once --------------------------------------------------------------
 
 DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"

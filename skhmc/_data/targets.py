@@ -35,7 +35,7 @@ from skhmc._data.containers import (
 from skhmc._data.forms import read_form
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
 from skhmc._data.levels import is_level_table, warn_if_levels
-from skhmc._data.padding import without_padding
+from skhmc._data.padding import warn_of_nan_text, without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix, repeatable
@@ -448,6 +448,7 @@ def _read_label_sets(rows, source, classes, partial):
         raise ValueError(_CLASSES_NEEDED)
     elif source is None:
         _refuse_words(rows, seen)
+        warn_of_nan_text(seen)
         if not any(isinstance(x, str) for x in seen) and seen:
             raise ValueError(
                 f"y holds lists of {name_list(seen)}, and no hierarchy says which "
@@ -510,6 +511,8 @@ def _read_classes(y, source, classes, partial):
     _warn_of_empty(y)
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
+    if source is None:
+        warn_of_nan_text(found.tolist())
     hierarchy = None if source is None else Hierarchy.build(source)
     if classes is None and partial:
         if hierarchy is None:

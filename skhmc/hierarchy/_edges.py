@@ -123,18 +123,24 @@ def warn_of_numbers_as_text(names: Iterable[Any]) -> None:
 
 
 def warn_of_missing_as_text(edges: list[tuple[Any, Any]], known: Iterable[Any]) -> None:
-    """Warn of parents called "nan" or "None", unless these are among known labels."""
-    texts = [x for x, _ in edges if isinstance(x, str) and x in MISSING_AS_TEXT]
+    """Warn of parents called "nan", "None" or -1 that are not among known labels."""
+    texts = [x for x, _ in edges if _is_missing_as_text(x)]
     texts = [x for x in texts if x not in set(known)] if texts else []
     if texts:
         child = next(child for parent, child in edges if parent == texts[0])
         warn_of_input(
             f"The parent of {len(texts)} labels, such as {child!r}, is called "
-            f"{texts[0]!r}, which is what missing values become as text. Where it is "
-            f"missing, pass None or NaN (read a table without astype(str)). Where it "
+            f"{texts[0]!r}, which often stands for a missing value. Where it does, "
+            f"pass None or NaN (and read tables without astype(str)). Where it "
             f"is a name, give this label a row without a parent to silence this.",
             HierarchyWarning,
         )
+
+
+def _is_missing_as_text(label: Any) -> bool:
+    if isinstance(label, str):
+        return label in MISSING_AS_TEXT or label == "-1"
+    return isinstance(label, (int, float, np.number)) and label == -1
 
 
 def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:

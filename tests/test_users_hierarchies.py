@@ -364,6 +364,20 @@ def test_graphs_whose_relations_run_upward_ask(attribute, name):
     assert edges(Hierarchy.build(graph)) == {("cat", "mammal")}
 
 
+def test_a_table_from_child_to_parent_is_noticed():
+    table = pd.DataFrame({"source": ["b", "c", "d"], "target": ["a", "a", "b"]})
+    with pytest.warns(HierarchyWarning, match=r"turned round.*child='source'"):
+        Hierarchy.build(table)
+    Hierarchy.build(table.rename(columns={"source": "to", "target": "from"}))
+
+
+def test_labels_of_another_type_than_the_hierarchy_s_are_explained():
+    with pytest.raises(ValueError, match="has the text '1': give both one type"):
+        neighbours({"1": "2", "3": "2"}).fit(X, [1, 3] * 6)
+    with pytest.raises(ValueError, match="has the number 1: give both one type"):
+        neighbours({1: 2, 3: 2}).fit(X, ["1", "3"] * 6)
+
+
 # -- one doubt, said once --------------------------------------------------------------
 
 DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"

@@ -499,6 +499,10 @@ def _check_known(labels, hierarchy, argument="y"):
         explained = ""
         if isinstance(hierarchy, Ontology):
             explained = f" {hierarchy.explain(unknown)}".rstrip()
+        elif str(unknown[0]) in hierarchy and not isinstance(unknown[0], str):
+            explained = f" It has the text {str(unknown[0])!r}: give both one type."
+        elif unknown[0] in map(str, hierarchy.labels):
+            explained = f" It has the number {unknown[0]}: give both one type."
         raise ValueError(
             f"{argument} holds labels that the hierarchy does not have: "
             f"{name_list(unknown)}.{explained} Add them to the hierarchy or correct "

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
-from skhmc import CoherentClassifier, Hierarchy
+from skhmc import CoherentClassifier, Hierarchy, HierarchyWarning
 from skhmc.datasets import read_annotations
 from tests.test_obo import OBO, bomb, term
 
@@ -356,3 +356,10 @@ def test_an_ontology_without_namespaces(read, toy):
     assert read("s\tB", hierarchy=small).labels == [["B"]]
     assert small.terms["A"].namespace is None
     assert small.subset(["A"]).explain(["B"]) == "'B' is a term that was left out."
+
+
+def test_columns_the_other_way_round_are_noticed(read):
+    with pytest.warns(HierarchyWarning, match="'GO:0001', look like terms.*'P1', do"):
+        read("GO:0001\tP1\nGO:0002\tP1")
+    assert read("P1\tGO:0001\nP1\tGO:0002").labels == [["GO:0001", "GO:0002"]]
+    assert read("MGI:98834\tGO:0001").samples == ["MGI:98834"]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skhmc import Hierarchy
+from skhmc._utils import levels
 from tests.hierarchies import hierarchies, random_hierarchy
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -234,6 +235,36 @@ def test_a_hundred_thousand_labels():
     assert by_name == h
     dag = random_hierarchy(20_000, seed=0, max_parents=3)
     assert not dag.is_tree and dag.ancestors.nnz == dag.descendants.nnz
+
+
+def dense_dag(n_labels, n_edges, seed=0):
+    rng = np.random.default_rng(seed)
+    edges = np.sort(rng.integers(0, n_labels, (n_edges, 2)), axis=1)
+    edges = rng.permutation(n_labels)[edges[edges[:, 0] < edges[:, 1]]]
+    return Hierarchy(range(n_labels), edges.tolist())
+
+
+@pytest.mark.parametrize("cells", [64, 5000, 2**26])
+def test_ancestors_found_as_bits_are_those_of_networkx(cells, monkeypatch):
+    monkeypatch.setattr(levels, "CELLS_OF_BITS", cells)
+    monkeypatch.setattr(levels, "COST_OF_SORTING", np.inf)
+    dag = dense_dag(150, 600)
+    expected = nx.to_scipy_sparse_array(
+        nx.transitive_closure(dag.to_networkx()), nodelist=range(150), dtype=bool
+    ).T
+    assert (dag.ancestors.toarray() == expected.toarray()).all()
+    assert dag.ancestors.has_sorted_indices
+
+
+def test_too_many_ancestors_are_refused_while_they_are_found(monkeypatch):
+    """All have nearly 500,000 pairs, and the first block of 64 labels many."""
+    monkeypatch.setattr(levels, "MAX_PAIRS", 20_000)
+    monkeypatch.setattr(levels, "CELLS_OF_BITS", 1)
+    dag = dense_dag(1000, 8000)
+    with pytest.raises(
+        ValueError, match=r"1000 labels have \d{5} pairs.*20000 at most"
+    ):
+        dag.ancestors  # noqa: B018
 
 
 def test_deep_chain():

@@ -139,7 +139,7 @@ def outcome(kind, given):
     """Return arrays of all that an object of a class does."""
     made = kind(**given)
     if hasattr(made, "split"):
-        groups = np.arange(len(X)) // 2 if "Group" in kind.__name__ else None
+        groups = np.arange(len(Y)) // 2 if "Group" in kind.__name__ else None
         return [rows for parts in made.split(X, Y, groups) for rows in parts]
     if kind is preprocessing.TaxonomyEncoder:
         return [made.fit_transform([["a/x"], ["a/y"]]).toarray()]

@@ -4,6 +4,8 @@ One short test per example, with its right value by hand. Properties over random
 hierarchies stand in test_readers.py and test_hierarchy_judge.py.
 """
 
+import warnings
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
+    HierarchicalThresholdClassifier,
     Hierarchy,
     HierarchyWarning,
     MaxConstraintClassifier,
@@ -280,6 +283,146 @@ def test_a_table_whose_columns_say_nothing_asks():
     table = pd.DataFrame({"x": ["b", "c"], "y": ["a", "a2"]})
     with pytest.raises(ValueError, match=r"from_parents\(table, child=..., parent="):
         Hierarchy.build(table)
+
+
+TEXT_CODES = CODES.assign(parent=["nan", "A", "A"])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: Hierarchy.from_parents(TEXT_CODES),
+        lambda: Hierarchy.from_parents(TEXT_CODES.set_index("code")["parent"]),
+        lambda: Hierarchy.build(dict(TEXT_CODES.to_numpy())),
+        lambda: Hierarchy.from_edges([("nan", "A"), ("A", "A1")]),
+    ],
+)
+def test_a_missing_parent_that_became_text_is_noticed(read):
+    with pytest.warns(HierarchyWarning, match="such as 'A', is called 'n"):
+        read()
+
+
+def test_a_label_may_be_called_none():
+    Hierarchy.from_parents({"None": None, "A": "None"})
+
+
+def test_codes_as_text_beside_parents_as_numbers_are_noticed():
+    table = pd.DataFrame({"code": ["1", "2", "3"], "parent": [np.nan, 1, 1]})
+    with pytest.warns(HierarchyWarning, match="such as 1 and '1'"):
+        Hierarchy.from_parents(table)
+
+
+def test_lines_of_a_published_taxonomy_go_in_as_they_are():
+    lines = ["# Product_Taxonomy_Version: 1", "1 - Pets", "12 - Pets > Cats"]
+    for read in (Hierarchy.build, Hierarchy.from_paths):
+        assert edges(read(lines)) == {("Pets", "Pets > Cats")}
+    assert Hierarchy.build(["# version", "cats"]).n_labels == 2
+
+
+@pytest.mark.parametrize("sign", ["\u21d2", "\u25b8", "\uff1e", "\uff5c"])
+def test_other_arrows_and_full_width_signs_separate(sign):
+    lines = [path.replace(">", sign) for path in ANIMALS]
+    expected = {tuple(x.replace(">", sign) for x in edge) for edge in ANIMAL_EDGES}
+    assert edges(Hierarchy.build(lines)) == edges(Hierarchy.from_paths(lines))
+    assert edges(Hierarchy.build(lines)) == expected
+
+
+@pytest.mark.parametrize("sign", ["_", "~", "-", "#"])
+def test_paths_without_a_known_separator_are_noticed(sign):
+    lines = [path.replace(" > ", sign) for path in ANIMALS]
+    with pytest.warns(HierarchyWarning, match=f"No separator.*sep={sign!r}"):
+        assert not len(Hierarchy.from_paths(lines).edges)
+    Hierarchy.from_paths(["New York", "Ann's", "Tea & Milk (hot)"])
+
+
+@pytest.mark.parametrize("missing", [-1, -1.0, "-1"])
+def test_minus_one_is_noticed_where_it_stands_for_nothing(missing):
+    with pytest.warns(HierarchyWarning, match="such as 1, is called .*-1"):
+        Hierarchy.from_parents({1: missing, 2: 1})
+    with pytest.warns(HierarchyWarning, match=r"such as \('a', '-1'\)"):
+        Hierarchy.from_levels([["a", "b"], ["a", int(missing)]])
+    Hierarchy.from_parents({-1: None, 1: -1})
+
+
+@pytest.mark.parametrize("y", [["nan", "b"], [["nan"], ["b", "c"]]])
+def test_nan_as_text_is_noticed_among_labels(y):
+    with pytest.warns(UserWarning, match="the text 'nan', which is what missing"):
+        neighbours().fit(X, y * 6)
+    neighbours(Hierarchy.flat(["nan", "b", "c"])).fit(X, y * 6)
+
+
+@pytest.mark.parametrize("attribute", ["type", "label", "relation"])
+@pytest.mark.parametrize("name", ["is_a", "rdfs:subClassOf", "http://x.org/y#part_of"])
+def test_graphs_whose_relations_run_upward_ask(attribute, name):
+    graph = nx.DiGraph()
+    graph.add_edge("cat", "mammal", **{attribute: name})
+    with pytest.raises(ValueError, match="runs child -> parent"):
+        Hierarchy.build(graph)
+    found = Hierarchy.from_networkx(graph, reverse=True)
+    assert edges(found) == {("mammal", "cat")}
+    nx.set_edge_attributes(graph, "solid", attribute)
+    assert edges(Hierarchy.build(graph)) == {("cat", "mammal")}
+
+
+def test_a_table_from_child_to_parent_is_noticed():
+    table = pd.DataFrame({"source": ["b", "c", "d"], "target": ["a", "a", "b"]})
+    with pytest.warns(HierarchyWarning, match=r"turned round.*child='source'"):
+        Hierarchy.build(table)
+    Hierarchy.build(table.rename(columns={"source": "to", "target": "from"}))
+
+
+def test_labels_of_another_type_than_the_hierarchy_s_are_explained():
+    with pytest.raises(ValueError, match="has the text '1': give both one type"):
+        neighbours({"1": "2", "3": "2"}).fit(X, [1, 3] * 6)
+    with pytest.raises(ValueError, match="has the number 1: give both one type"):
+        neighbours({1: 2, 3: 2}).fit(X, ["1", "3"] * 6)
+
+
+# -- one doubt, said once --------------------------------------------------------------
+
+DOUBTFUL = ["Rock", "Rock/Pop", "a", "b", "c"]  # one string of five holds a "/"
+DOUBTFUL_Y = pd.DataFrame([[1, 1, 0, 0, 0], [0, 0, 1, 0, 1]] * 6, columns=DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda h: neighbours(h).fit(X, DOUBTFUL_Y),
+        lambda h: neighbours(h).fit(X, [["Rock/Pop"], ["a", "c"]] * 6),
+        lambda h: hierarchical_f1_score(DOUBTFUL_Y, DOUBTFUL_Y, hierarchy=h),
+        lambda h: AncestorClosure(h).fit_transform(DOUBTFUL_Y),
+        lambda h: HierarchicalThresholdClassifier(neighbours(h), cv=2).fit(
+            X, DOUBTFUL_Y
+        ),
+    ],
+)
+def test_a_call_says_a_doubt_once_and_the_next_call_again(call):
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call(DOUBTFUL)
+        found = [w for w in caught if w.category is HierarchyWarning]
+        assert len(found) == 1
+        assert "1 of 5 strings hold '/'" in str(found[0].message)
+
+
+PATH_COLUMNS = pd.DataFrame([[1, 0], [0, 1]] * 3, columns=["A > B", "A > C"])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda h: hierarchical_f1_score(PATH_COLUMNS, PATH_COLUMNS, hierarchy=h),
+        lambda h: AncestorClosure(h).fit(PATH_COLUMNS),
+        lambda h: AncestorClosure(h).fit([["A > B"], ["A > C"]]),
+    ],
+)
+def test_columns_called_as_paths_are_flat_on_purpose_only(call):
+    with pytest.warns(HierarchyWarning, match="'A > B' is below 'A'.*knows no edges"):
+        call(None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call(Hierarchy.flat(PATH_COLUMNS.columns))
 
 
 # -- columns that do not fit -----------------------------------------------------------

@@ -26,6 +26,7 @@ from skhmc._data.targets import (
 )
 from skhmc._utils.kinds import repeatable
 from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import each_said_once
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["align"]
@@ -65,6 +66,12 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
+    with each_said_once():
+        return _align(hierarchy, names, arrays)
+
+
+def _align(hierarchy, names, arrays):
+    """Bring arrays into one order as :func:`align` says."""
     arrays, hierarchy = _read_forms(arrays, repeatable(hierarchy), names)
     if names is None:
         names = _first_names(hierarchy, arrays)

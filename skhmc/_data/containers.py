@@ -164,7 +164,8 @@ def _unwrap_rows(rows):
 
     The rows themselves where they are so already, or are arrays of numbers.
     """
-    if _are_arrays_of_numbers(rows):
+    kinds = set(map(type, rows))
+    if kinds == {str} or kinds <= set(ROWS) or _are_arrays_of_numbers(rows):
         return rows
     found = [_unwrap_row(row) for row in rows]
     if any(isinstance(row, ROWS) for row in found):
@@ -291,6 +292,8 @@ def check_one_kind(y):
     if getattr(getattr(y, "dtype", None), "kind", "O") != "O":
         return
     if not hasattr(y, "__len__"):
+        return
+    if set(map(type, y.to_list() if hasattr(y, "to_list") else y)) == {str}:
         return
     values = [plain(value) for value in y]
     if any(isinstance(value, ROWS) or hasattr(value, "shape") for value in values):

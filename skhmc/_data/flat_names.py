@@ -29,7 +29,7 @@ def paths_among(names):
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
         return None
     try:
-        with read_before():  # names are only tried as paths: the caller warns
+        with read_before():  # its doubts are for those who pass names as a hierarchy
             found = Hierarchy.build(names)
     except ValueError:  # nothing says whether these are paths
         return None

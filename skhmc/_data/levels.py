@@ -13,9 +13,9 @@ from skhmc._data.containers import (
     is_frame,
 )
 from skhmc._data.X import is_in_file
-from skhmc._utils.messages import is_missing, name_list
+from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
-from skhmc.hierarchy import Hierarchy, level_rows
+from skhmc.hierarchy import Hierarchy, is_blank, level_rows
 
 __all__ = ["all_levels", "is_level_table", "level_names", "warn_if_levels"]
 
@@ -129,7 +129,7 @@ def _check_are_levels(Y, paths):
 def _refuse_indicators(Y):
     """Raise where cells look like 0 and 1, written as text or in some columns."""
     columns = column_values(Y) if is_frame(Y) else Y.T.tolist()
-    found = [{x for x in values if not _is_blank(x)} for values in columns]
+    found = [{x for x in values if not is_blank(x)} for values in columns]
     names = {str(x).strip() for values in found for x in values}
     n_columns = sum(bool(values) for values in found)
     again = sum(map(len, found)) > len(names)
@@ -148,12 +148,6 @@ def _refuse_indicators(Y):
             f"{name_list(text)} text. Leave out what is no label. If all are names in "
             f"levels, {_SURE}."
         )
-
-
-def _is_blank(value):
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or value is np.ma.masked or is_missing(value)
 
 
 def _are_binary(values):
@@ -217,7 +211,7 @@ def warn_if_levels(rows):
     """
     if not all(isinstance(row, (list, tuple)) for row in rows):
         return
-    paths = [tuple(name for name in row if not _is_blank(name)) for row in rows]
+    paths = [tuple(name for name in row if not is_blank(name)) for row in rows]
     paths = [path for path in paths if path]
     names = {name for path in paths for name in path}
     if not all(isinstance(name, str) for name in names):

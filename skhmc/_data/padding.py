@@ -1,9 +1,13 @@
 """Rows of label names that were made equally long, by '' or by missing values."""
 
+from itertools import chain
+
 from skhmc._utils.messages import is_missing
 from skhmc._utils.warnings import warn_of_input
 
-__all__ = ["is_padding", "without_padding"]
+__all__ = ["is_padding", "warn_of_nan_text", "without_padding"]
+
+NAN_AS_TEXT = {"nan", "NaN", "<NA>", "NaT"}  # "None" is also what people call a class
 
 
 def is_padding(name):
@@ -25,6 +29,8 @@ def without_padding(rows):
     -------
     list of list
     """
+    if not any(_may_pad(name) for name in set(chain.from_iterable(rows))):
+        return rows
     kept = [[_whole(name) for name in row if not is_padding(name)] for row in rows]
     shorter = [i for i, row in enumerate(rows) if _n_parts(kept[i]) < _n_parts(row)]
     if shorter:
@@ -35,6 +41,29 @@ def without_padding(rows):
             f"out to silence this ([] where there is no label)."
         )
     return kept
+
+
+def warn_of_nan_text(names):
+    """Warn of labels called as missing values in an array of strings.
+
+    Parameters
+    ----------
+    names : iterable
+        Names of labels, where no hierarchy says that these are some.
+    """
+    found = [x for x in names if isinstance(x, str) and x in NAN_AS_TEXT]
+    if found:
+        warn_of_input(
+            f"y holds the text {found[0]!r}, which is what missing values become in an "
+            f"array of strings. It is read as a label. Where it is missing, leave it "
+            f"out ([] where a sample has no label); where it is a name, a hierarchy "
+            f"that has it, such as Hierarchy.flat(names), silences this."
+        )
+
+
+def _may_pad(name):
+    """Tell padding, and paths, which may end with some."""
+    return isinstance(name, tuple) or is_padding(name)
 
 
 def _n_parts(row):

@@ -6,8 +6,9 @@ it upward; :func:`skhmc._data.align.align` reads several arrays that a metric co
 and brings their columns into one order.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,13 +35,13 @@ from skhmc._data.containers import (
 from skhmc._data.forms import read_form
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
 from skhmc._data.levels import is_level_table, warn_if_levels
-from skhmc._data.padding import without_padding
+from skhmc._data.padding import warn_of_nan_text, without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.joined_paths import JOINERS
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
-from skhmc._utils.warnings import warn_of_input, warn_user
+from skhmc._utils.warnings import each_said_once, warn_of_input, warn_user
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy, Ontology
 
@@ -193,10 +194,11 @@ def are_label_sets(y, n_labels=None):
         return False
     if any(isinstance(row, (set, frozenset)) for row in y):
         return True
-    if not all(isinstance(x, Hashable) for row in y for x in row):
+    try:
+        values = set(chain.from_iterable(y))
+    except TypeError:  # lists in lists
         return False
-    values = {x for row in y for x in row}
-    lengths = {len(row) for row in y}
+    lengths = set(map(len, y))
     if len(lengths) > 1 or lengths == {0} or any(isinstance(x, str) for x in values):
         return True
     if n_labels is None or lengths == {n_labels}:
@@ -309,11 +311,16 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
+    with each_said_once():
+        return _read_any(y, source, warn, classes, partial, indicators)
+
+
+def _read_any(y, source, warn, classes, partial, indicators):
+    """Read ``y`` as :func:`read_targets` says."""
     names = None
     if not _is_plain(y):
-        y = unwrap(y)
-        if partial and source is None and is_level_table(y):
-            raise ValueError(_LEVELS_NEEDED)
+        if partial and source is None:
+            y = _unwrap_no_levels(y)
         y, source = read_form(y, source)
         if are_label_sets(y, _n_labels_said(y, source, classes)):
             return _read_label_sets(y, source, classes, partial)
@@ -328,6 +335,14 @@ def read_targets(
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
     return _read_indicators(y, names, source, classes, warn)
+
+
+def _unwrap_no_levels(y):
+    """Return y unwrapped, once: it may be an iterator; level columns are an error."""
+    y = unwrap(y)
+    if is_level_table(y):
+        raise ValueError(_LEVELS_NEEDED)
+    return y
 
 
 def _is_plain(y):
@@ -427,14 +442,14 @@ def _read_label_sets(rows, source, classes, partial):
     if source is None and classes is None:
         warn_if_levels(rows)
     rows = without_padding([list(row) for row in rows])
-    rows = [[plain(label) for label in row] for row in rows]
-    seen = dict.fromkeys(label for row in rows for label in row)
+    seen = dict.fromkeys(map(plain, dict.fromkeys(chain.from_iterable(rows))))
     if source is None and classes is not None:
         hierarchy = Hierarchy.flat(classes)
     elif source is None and partial:
         raise ValueError(_CLASSES_NEEDED)
     elif source is None:
         _refuse_words(rows, seen)
+        warn_of_nan_text(seen)
         if not any(isinstance(x, str) for x in seen) and seen:
             raise ValueError(
                 f"y holds lists of {name_list(seen)}, and no hierarchy says which "
@@ -465,11 +480,12 @@ def _refuse_words(rows, seen):
 
 def set_indicators(rows, hierarchy, argument):
     """Return label sets as a CSR matrix whose columns are a hierarchy's labels."""
-    rows = [[plain(label) for label in row] for row in rows]
-    _check_known(dict.fromkeys(x for row in rows for x in row), hierarchy, argument)
+    names = {name: plain(name) for name in chain.from_iterable(rows)}
+    _check_known(dict.fromkeys(names.values()), hierarchy, argument)
     if not hierarchy.n_labels:
         raise ValueError(f"{argument} holds no label at all, expected at least one.")
-    positions = [hierarchy.position(label) for row in rows for label in row]
+    place = {name: hierarchy.position(label) for name, label in names.items()}
+    positions = [place[name] for name in chain.from_iterable(rows)]
     starts = np.cumsum([0, *map(len, rows)])
     ones = np.ones(len(positions), np.float32)
     Y = sp.csr_matrix((ones, positions, starts), (len(rows), hierarchy.n_labels))
@@ -484,6 +500,10 @@ def _check_known(labels, hierarchy, argument="y"):
         explained = ""
         if isinstance(hierarchy, Ontology):
             explained = f" {hierarchy.explain(unknown)}".rstrip()
+        elif str(unknown[0]) in hierarchy and not isinstance(unknown[0], str):
+            explained = f" It has the text {str(unknown[0])!r}: give both one type."
+        elif unknown[0] in map(str, hierarchy.labels):
+            explained = f" It has the number {unknown[0]}: give both one type."
         raise ValueError(
             f"{argument} holds labels that the hierarchy does not have: "
             f"{name_list(unknown)}.{explained}{_why_unknown(unknown, hierarchy)} "
@@ -512,6 +532,8 @@ def _read_classes(y, source, classes, partial):
     _warn_of_empty(y)
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
+    if source is None:
+        warn_of_nan_text(found.tolist())
     hierarchy = None if source is None else Hierarchy.build(source)
     if classes is None and partial:
         if hierarchy is None:

@@ -100,13 +100,13 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     """
     n_labels = len(depth)
     _check_pairs(int(depth.sum()), n_labels)  # a label has more ancestors than depth
+    if _is_dense(edges, depth):
+        return _dense_closure(edges, depth)
     n_found = np.zeros(n_labels, dtype=np.intp)
     starts = np.zeros(n_labels, dtype=np.intp)  # where a label's ancestors stand
     found = np.empty(len(edges), dtype=np.intp)  # all of them, level by level
     stop = 0
-    level = depth[edges[:, 1]]
-    order = np.lexsort((edges[:, 1], level))
-    for step in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
+    for step in _steps_down(edges, depth):
         parent, child = edges[step].T
         n_above = n_found[parent]
         _check_pairs(stop + int(n_above.max(initial=0)), n_labels)
@@ -133,6 +133,80 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     )
     ancestors.sort_indices()
     return ancestors
+
+
+def _steps_down(edges: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
+    """Return the positions of edges by the depth of their child, sorted by child."""
+    level = depth[edges[:, 1]]
+    order = np.lexsort((edges[:, 1], level))
+    return np.split(order, np.flatnonzero(np.diff(level[order])) + 1)
+
+
+CELLS_OF_BITS = 2**26  # labels times ancestors that are bits at a time
+COST_OF_STEP = 2000  # numbers that are worked on while a step begins
+COST_OF_SORTING = 20  # a number, where a bit's word costs 1
+
+
+def _is_dense(edges: np.ndarray, depth: np.ndarray) -> bool:
+    """Tell whether bits are faster than lists of ancestors.
+
+    By how many ancestors come along all edges, each counted once per path.
+    """
+    n_labels = len(depth)
+    n_above = np.zeros(n_labels)
+    n_met = 0.0
+    steps = _steps_down(edges, depth)
+    for step in steps:
+        parent, child = edges[step].T
+        n_met += n_above[parent].sum()
+        met = np.bincount(child, n_above[parent] + 1, n_labels)
+        n_above = np.where(met, np.minimum(met, n_labels), n_above)
+    n_words = _block_of(n_labels) // 64
+    n_blocks = n_labels // (64 * n_words) + 1
+    a_block = len(steps) * COST_OF_STEP + (len(edges) + 8 * n_labels) * n_words
+    return bool(n_met * COST_OF_SORTING > n_blocks * a_block)
+
+
+def _block_of(n_labels: int) -> int:
+    """Return how many ancestors are bits at a time, a multiple of 64."""
+    return 64 * max(1, min(CELLS_OF_BITS // max(n_labels, 1), n_labels) // 64)
+
+
+def _dense_closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
+    """Return what ``closure`` does, where most labels have many ancestors.
+
+    A label's ancestors are bits, those of one block of labels at a time: the size is
+    known after every block, and too large a result ends there.
+    """
+    n_labels = len(depth)
+    steps = _steps_down(edges, depth)
+    size = _block_of(n_labels)
+    counts = []
+    found = []
+    n_pairs = 0
+    for first in range(0, n_labels, size):
+        own = np.arange(first, min(first + size, n_labels))
+        bits = np.zeros((n_labels, size), dtype=np.uint8)
+        bits[own, own - first] = 1
+        words = np.packbits(bits, axis=1).view(np.uint64)
+        for step in steps:
+            parent, child = edges[step].T
+            changes = np.flatnonzero(np.diff(child, prepend=-1))
+            words[child[changes]] |= np.bitwise_or.reduceat(words[parent], changes)
+        bits = np.unpackbits(words.view(np.uint8), axis=1)
+        bits[own, own - first] = 0  # proper ancestors only
+        counts.append(np.count_nonzero(bits, axis=1))
+        n_pairs += int(counts[-1].sum())
+        _check_pairs(n_pairs, n_labels)
+        found.append((np.flatnonzero(bits) % size + first).astype(np.int32))
+    indptr = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0))])
+    positions = np.empty(n_pairs, dtype=np.int32)
+    starts = indptr[:-1].copy()
+    for count, columns in zip(counts, found, strict=True):
+        positions[_ranges(starts, starts + count)] = columns
+        starts += count
+    ones = np.ones(n_pairs, bool)
+    return sp.csr_matrix((ones, positions, indptr), (n_labels, n_labels))
 
 
 def _check_pairs(n_pairs: int, n_labels: int) -> None:

@@ -45,6 +45,8 @@ NO_PATH = {
 SHORT = re.compile(r"[A-Z]/[A-Z]|n/a|w/o|w/")  # so is this, unless it joins labels
 COMPARED = re.compile(r".*[^->]>=?\s*[\d.,%]+\s*")  # "income > 50"
 
+SIGN = re.compile(r"_|[^\w\s'\u2019,&().]")  # what may separate, of other signs
+
 FLAT = "sep=None or Hierarchy.flat(names), which read every string as one label"
 
 
@@ -98,6 +100,8 @@ def find_separator(paths: Iterable[str], sure: bool = True) -> Separator:
     fitting = _fitting(paths, sure)
     if not fitting:
         _warn_if_left(paths)
+        if sure:
+            _warn_if_shared(paths)
         return NO_SEPARATOR
     chosen = _choose(fitting, paths)
     _check_no_sets(chosen.symbol, paths)
@@ -402,6 +406,20 @@ def _warn_if_left(paths: list[str]) -> None:
             HierarchyWarning,
         )
         return
+
+
+def _warn_if_shared(paths: list[str]) -> None:
+    """Warn where what should be paths has no separator, and all share some sign."""
+    signs = [set(SIGN.findall(path[1:-1])) for path in paths]
+    shared = sorted(set.intersection(*signs)) if len(signs) > 1 else []
+    if shared:
+        warn_of_input(
+            f"No separator was found in {len(paths)} paths, which are read as names "
+            f"without parents, but all hold {shared[0]!r}, such as {shown(paths[0])}. "
+            f"If that separates their parts, give sep={shared[0]!r}: "
+            f"Hierarchy.from_paths(paths, sep={shared[0]!r}). For names give {FLAT}.",
+            HierarchyWarning,
+        )
 
 
 def _is_compared(found: Evidence, paths: list[str]) -> bool:

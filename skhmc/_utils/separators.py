@@ -40,10 +40,20 @@ STRONG = (
     "\u00bb",
     "\u203a",
     "\u2192",
+    "\u21d2",
+    "\u27f6",
+    "\u2794",
+    "\u279c",
+    "\u25b6",
+    "\u25b8",
+    "\u25ba",
+    "\uff0f",  # full-width: / > |
+    "\uff1e",
+    "\uff5c",
     "\t",
 )
 # What names hold as well. It is asked about where parts are few and parents not given.
-WEAK = (" - ", "__", ".", ":")
+WEAK = (" - ", " \u2013 ", " \u2014 ", "__", ".", ":")
 SYMBOLS = (*STRONG, *WEAK)
 ANY_STRONG = re.compile("|".join(re.escape(symbol) for symbol in STRONG))
 NUMBERED = re.compile(

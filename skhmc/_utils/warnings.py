@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 
-__all__ = ["HierarchyWarning", "read_before", "warn_of_input", "warn_user"]
+__all__ = [
+    "HierarchyWarning",
+    "each_said_once",
+    "read_before",
+    "warn_of_input",
+    "warn_user",
+]
 
 OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
 
@@ -48,6 +54,7 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 _READ_BEFORE = ContextVar("read_before", default=False)
+_SAID: ContextVar[set[str] | None] = ContextVar("said", default=None)
 
 
 @contextmanager
@@ -64,10 +71,32 @@ def read_before() -> Iterator[None]:
         _READ_BEFORE.reset(token)
 
 
+@contextmanager
+def each_said_once() -> Iterator[None]:
+    """Say the same of what the user handed over once, though it is read repeatedly.
+
+    A hierarchy that is no ``Hierarchy`` is built wherever it is needed, say.
+    """
+    if _SAID.get() is not None:
+        yield
+        return
+    token = _SAID.set(set())
+    try:
+        yield
+    finally:
+        _SAID.reset(token)
+
+
 def warn_of_input(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn of what the user handed over, unless it was read before."""
-    if not _READ_BEFORE.get():
-        warn_user(message, category)
+    if _READ_BEFORE.get():
+        return
+    said = _SAID.get()
+    if said is not None:
+        if message in said:
+            return
+        said.add(message)
+    warn_user(message, category)
 
 
 def _package_of(frame: FrameType) -> str:

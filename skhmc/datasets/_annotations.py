@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from sklearn.utils import Bunch
 
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import HierarchyWarning, warn_user
 from skhmc.datasets._annotation_rows import Rows, read_rows
 from skhmc.hierarchy import Hierarchy, Ontology
 
@@ -21,6 +22,7 @@ UNKNOWN = "unknown"
 OBSOLETE = "obsolete"
 ELSEWHERE = "other namespace"
 CUT = "not in the hierarchy"
+TERM = re.compile(r"[A-Za-z]+:\d{4,}")  # "GO:0008150"
 
 
 def _cell_reader(known: Hierarchy | None, sep: str | None) -> Callable:
@@ -33,6 +35,21 @@ def _cell_reader(known: Hierarchy | None, sep: str | None) -> Callable:
         return [part.strip() for part in parts if part.strip()]
 
     return names_in
+
+
+def _warn_if_turned(rows: Rows, file: str) -> None:
+    """Warn where the samples are called as terms of an ontology, and no label is."""
+    terms = [sample for sample in rows.names if TERM.fullmatch(sample)]
+    if not terms or len(terms) < len(rows.names) or any(map(TERM.fullmatch, rows.n_of)):
+        return
+    label = next(iter(rows.n_of), None)
+    warn_user(
+        f"{file}: the samples in the first column, such as {terms[0]!r}, look like "
+        f"terms of an ontology, and the labels, such as {label!r}, do not. Are the "
+        f"columns the other way round? Put the sample first. With a hierarchy of the "
+        f"labels this is not asked.",
+        HierarchyWarning,
+    )
 
 
 def _labels_meant(
@@ -255,6 +272,7 @@ def read_annotations(
     )
     file = os.fspath(path)
     if known is None:
+        _warn_if_turned(rows, file)
         meant: dict[str, Hashable] = {name: name for name in rows.n_of}
     else:
         meant = _labels_meant(rows, known, unknown, file)

@@ -11,14 +11,20 @@ from skhmc._utils.messages import is_missing, name_list, plain, repeated, shown
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 
 __all__ = [
+    "MISSING_AS_TEXT",
     "as_pairs",
     "cycle_text",
     "edge_positions",
     "first_seen",
     "index_labels",
     "read_edges",
+    "warn_of_missing_as_text",
+    "warn_of_numbers_as_text",
     "warn_of_spaces",
 ]
+
+# what missing values become in an array of strings
+MISSING_AS_TEXT = {"nan", "NaN", "None", "<NA>", "NaT"}
 
 
 def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
@@ -101,6 +107,42 @@ def warn_of_spaces(names: Iterable[Any]) -> None:
         )
 
 
+def warn_of_numbers_as_text(names: Iterable[Any]) -> None:
+    """Warn where a number and its text are two labels, as of columns of two dtypes."""
+    names = list(names)
+    texts = {name for name in names if isinstance(name, str)}
+    alike = [x for x in names if isinstance(x, (int, float)) and str(x) in texts]
+    if alike:
+        warn_of_input(
+            f"{len(alike)} of {len(names)} labels are numbers and stand as text too, "
+            f"such as {alike[0]!r} and {str(alike[0])!r}. They are read as different "
+            f"labels. Where they are the same, give both columns one type, text say. "
+            f"Where they differ, pass labels= to silence this.",
+            HierarchyWarning,
+        )
+
+
+def warn_of_missing_as_text(edges: list[tuple[Any, Any]], known: Iterable[Any]) -> None:
+    """Warn of parents called "nan", "None" or -1 that are not among known labels."""
+    texts = [x for x, _ in edges if _is_missing_as_text(x)]
+    texts = [x for x in texts if x not in set(known)] if texts else []
+    if texts:
+        child = next(child for parent, child in edges if parent == texts[0])
+        warn_of_input(
+            f"The parent of {len(texts)} labels, such as {child!r}, is called "
+            f"{texts[0]!r}, which often stands for a missing value. Where it does, "
+            f"pass None or NaN (and read tables without astype(str)). Where it "
+            f"is a name, give this label a row without a parent to silence this.",
+            HierarchyWarning,
+        )
+
+
+def _is_missing_as_text(label: Any) -> bool:
+    if isinstance(label, str):
+        return label in MISSING_AS_TEXT or label == "-1"
+    return isinstance(label, (int, float, np.number)) and label == -1
+
+
 def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
     """Return edges as a list of pairs; anything but a pair is an error."""
     pairs = []
@@ -142,4 +184,5 @@ def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
                 f"their parents, which are missing above roots, use "
                 f"Hierarchy.from_parents."
             )
+    warn_of_missing_as_text(edges, [child for _, child in edges])
     return first_seen(edges), edges

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,8 @@ __all__ = ["read_networkx"]
 UPWARD = {"isa", "partof", "subclassof", "instanceof", "childof", "typeof", "broader"}
 # Attributes of edges that name their relation
 ATTRIBUTES = ("relation", "relationship", "predicate", "rel")
+# and those that do only where one of their values is such a relation
+PERHAPS = ("type", "edge_type", "label", "kind", "key", "name")
 
 
 def read_networkx(
@@ -112,10 +115,17 @@ def _related_edges(graph: nx.DiGraph) -> list[tuple[Any, Any, Any]]:
         if not all(isinstance(key, int) for _, _, key in keyed):
             return keyed
     found = []
+    attributes = [*ATTRIBUTES, *(word for word in PERHAPS if _names_one(graph, word))]
     for a, b, given in graph.edges(data=True):
-        names = [given[word] for word in ATTRIBUTES if isinstance(given.get(word), str)]
+        names = [given[word] for word in attributes if isinstance(given.get(word), str)]
         found += [(a, b, name) for name in names[:1]]
     return found
+
+
+def _names_one(graph: nx.DiGraph, attribute: str) -> bool:
+    """Tell whether some value of an attribute of edges is a relation known upward."""
+    values = {str(value) for _, _, value in graph.edges(data=attribute)}
+    return any(_plain_word(value) in UPWARD for value in values)
 
 
 def _counted(counts: Counter) -> str:
@@ -123,4 +133,5 @@ def _counted(counts: Counter) -> str:
 
 
 def _plain_word(relation: Any) -> str:
-    return "".join(letter for letter in str(relation).lower() if letter.isalpha())
+    word = re.split("[:#/]", str(relation))[-1]  # without "rdfs:" and the like
+    return "".join(letter for letter in word.lower() if letter.isalpha())

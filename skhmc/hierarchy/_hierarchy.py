@@ -27,6 +27,7 @@ from skhmc.hierarchy._edges import (
     edge_positions,
     index_labels,
     read_edges,
+    warn_of_numbers_as_text,
     warn_of_spaces,
 )
 from skhmc.hierarchy._graphs import read_networkx
@@ -142,6 +143,7 @@ class Hierarchy:
         if labels is None:
             names = list(names)
             warn_of_spaces(names)
+            warn_of_numbers_as_text(names)
         return cls(names if labels is None else labels, edges)
 
     # -- ways to build -----------------------------------------------------------

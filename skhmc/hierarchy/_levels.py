@@ -12,13 +12,12 @@ import scipy.sparse as sp
 from skhmc._utils.joined_paths import find_joined_names
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
+from skhmc.hierarchy._edges import MISSING_AS_TEXT
 from skhmc.hierarchy._tables import is_blank, is_table, read_table, whole
 
 __all__ = ["level_rows", "read_levels"]
 
 BETWEEN = "\n"  # names of a row, for a moment
-# what missing values become in an array of strings
-MISSING_AS_TEXT = {"nan", "NaN", "None", "<NA>", "NaT"}
 
 
 def read_levels(levels: Any, sep: str = "/") -> tuple[Iterable, list]:
@@ -38,6 +37,7 @@ def read_levels(levels: Any, sep: str = "/") -> tuple[Iterable, list]:
             if stop > 1:
                 edges[names[path[:-1]], names[path]] = None
     _check_different(names, sep)
+    _warn_of_minus_one(names)
     return list(names.values()), list(edges)
 
 
@@ -117,6 +117,19 @@ def _name(name: Any) -> str:
     if isinstance(name, (list, tuple, dict, set, np.ndarray)):
         raise TypeError(f"A level must be a name or a number, got {name!r}.")
     return str(name).strip()
+
+
+def _warn_of_minus_one(names: dict[tuple, str]) -> None:
+    """Warn of rows that are perhaps filled up with -1, as those of numbers may be."""
+    filled = [path for path in names if len(path) > 1 and path[-1] == "-1"]
+    if filled:
+        warn_of_input(
+            f"{len(filled)} labels are called '-1' below others, such as "
+            f"{filled[0]!r}. Where -1 fills up rows that end above, give None or NaN: "
+            f"np.where(levels == -1, np.nan, levels), or frame.replace(-1, None). "
+            f"Where it is a name, pass text that is no number.",
+            HierarchyWarning,
+        )
 
 
 def _check_different(names: dict[tuple, str], sep: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from skhmc._utils.messages import name_list, plain
-from skhmc.hierarchy._edges import first_seen
+from skhmc.hierarchy._edges import first_seen, warn_of_missing_as_text
 from skhmc.hierarchy._tables import (
     is_blank,
     is_column,
@@ -73,6 +73,7 @@ def _from_pairs(children: Iterable, parents: Iterable) -> tuple[list, list]:
         above = _as_list(given, one_label)
         edges += [(parent, child) for parent in above]
         names.append((*above, child))
+    warn_of_missing_as_text(edges, children)
     return first_seen(names), edges
 
 

@@ -39,6 +39,8 @@ def read_paths(
         return dict.fromkeys(paths), []
     if sure:  # perhaps the lines of a file
         paths = [path for path in _without_comment(paths) if path.strip()]
+    elif _without_comment(paths) != without_ids(_without_comment(paths)):
+        paths = _without_comment(paths)  # all others have ids
     bare = paths if sep == NUMBER_SEP else without_ids(paths)
     if sep == "auto":
         separator = find_separator(bare, sure)

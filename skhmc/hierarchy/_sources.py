@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list
 from skhmc._utils.separator_search import holds_separator
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.hierarchy._edges import read_edges
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._parents import (
@@ -85,8 +86,28 @@ def read_edge_table(table: Any, first: str | None = None) -> tuple[Iterable, lis
     for names in EDGE_COLUMNS:
         if set(names) == {str(name).lower() for name in columns}:
             found = {str(name).lower(): values for name, values in columns.items()}
-            return read_edges(zip(found[names[0]], found[names[1]], strict=True))
+            edges = list(zip(found[names[0]], found[names[1]], strict=True))
+            real = {str(name).lower(): name for name in columns}
+            _warn_if_turned(edges, (real[names[0]], real[names[1]]))
+            return read_edges(edges)
     return read_parent_table(table, first=first)
+
+
+def _warn_if_turned(edges: list[tuple[Any, Any]], names: tuple[Any, Any]) -> None:
+    """Warn where one parent each and several children each are the other way round."""
+    given = [pair for pair in dict.fromkeys(edges) if not any(map(is_blank, pair))]
+    above, below = (len({pair[end] for pair in given}) for end in (0, 1))
+    if above == len(given) > below:
+        parent, child = given[0]
+        warn_of_input(
+            f"Edges of a table run from {names[0]!r}, the parent, to {names[1]!r}, and "
+            f"as given {parent!r} is a parent of {child!r}. But no name stands "
+            f"twice as {names[0]!r}, and {len(given)} edges lead to {below} names: "
+            f"turned round they were a tree. For that use Hierarchy.from_parents("
+            f"table, child={names[0]!r}, parent={names[1]!r}); else pass pairs, "
+            f"Hierarchy.from_edges(table.to_numpy().tolist()), to silence this.",
+            HierarchyWarning,
+        )
 
 
 def _names_edges(source: Any) -> bool:

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
+from skhmc._data.flat_names import judge_flat
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._inputs import (
@@ -160,6 +161,8 @@ def _label_sets(
     """Return true and predicted cells that count, and how many cells are known."""
     built: Hierarchy
     built, y_true, y_pred = align(hierarchy, y_true=y_true, y_pred=y_pred)
+    if hierarchy is None:
+        judge_flat(built)
     check_indicator(y_pred, "y_pred")
     keep = np.flatnonzero(kept_labels(built, exclude))
     true, unknown = truth(y_true, built, close)

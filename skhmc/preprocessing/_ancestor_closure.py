@@ -17,9 +17,10 @@ from sklearn.utils.validation import (
 
 from skhmc._data.columns import warn_ancestors
 from skhmc._data.containers import unwrap
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.forms import read_form
 from skhmc._data.targets import Targets, as_label_sets, read_container, read_targets
-from skhmc._utils.warnings import read_before
+from skhmc._utils.warnings import each_said_once, read_before
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
 
@@ -205,8 +206,11 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         AncestorClosure
             The transformer itself.
         """
-        Y, hierarchy = read_form(Y, self.hierarchy)
-        closed, self.hierarchy_ = read_indicators(Y, hierarchy)
+        with each_said_once():
+            Y, hierarchy = read_form(Y, self.hierarchy)
+            closed, self.hierarchy_ = read_indicators(Y, hierarchy)
+        if self.hierarchy is None:
+            judge_flat(self.hierarchy_)
         # names of columns are those of a DataFrame; label sets have no columns
         seen = Y if hasattr(Y, "columns") else closed
         validate_data(self, seen, skip_check_array=True)

@@ -9,6 +9,7 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from skhmc._meta.out_of_fold import is_number_of_folds, read_cv
 from skhmc._scoring.subset_accuracy import subset_accuracy
 
 __all__ = ["MetaClassifierMixin"]
@@ -46,7 +47,10 @@ class MetaClassifierMixin(MetaEstimatorMixin):
         router.add(estimator=self.estimator, method_mapping=fit)
         if hasattr(self, "cv"):
             split = MethodMapping().add(caller="fit", callee="split")
-            router.add(splitter=self.cv, method_mapping=split)
+            cv = self.cv
+            if is_number_of_folds(cv):  # that keep groups together, if there are any
+                cv = read_cv(cv, grouped=True)
+            router.add(splitter=cv, method_mapping=split)
         return router
 
     def __sklearn_tags__(self):

@@ -159,9 +159,10 @@ class CoherentClassifier(
         "n_jobs": [Integral, None],
     }
 
-    # weights are for the estimator inside, which says by its own request if it wants
-    # them
-    __metadata_request__fit = {"sample_weight": UNUSED}
+    # weights and groups are for the estimator inside, which says by its own request if
+    # it wants them
+    __metadata_request__fit = {"sample_weight": UNUSED, "groups": UNUSED}
+    hands_groups_on = True
 
     def __init__(
         self,
@@ -185,7 +186,14 @@ class CoherentClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        **params: Any,
+    ) -> Self:
         """Fit the estimator to the closed labels.
 
         Parameters
@@ -201,6 +209,9 @@ class CoherentClassifier(
                 default=None
             Weights, handed to ``estimator``; a column per label with one estimator per
             label, or with one that takes it.
+        groups : array-like of shape (n_samples,), default=None
+            Group of every sample, handed to an ``estimator`` that takes them: networks
+            of this package then hold out whole groups for early stopping.
         **params : dict
             Other parameters of the estimator's ``fit``. With metadata routing, they
             and the weights go where the estimator asks for them.
@@ -212,7 +223,7 @@ class CoherentClassifier(
         """
         self._check_estimator()
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
-        params = self._route(sample_weight, params)
+        params = self._route(sample_weight, groups, params)
         targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
@@ -252,10 +263,10 @@ class CoherentClassifier(
                 f"CoherentClassifier(CalibratedClassifierCV({name}(...)), hierarchy)."
             )
 
-    def _route(self, sample_weight, params):
+    def _route(self, sample_weight, groups, params):
         """Return the parameters that ``fit`` of the estimator gets."""
         params = {name: value for name, value in params.items() if value is not None}
-        return dict(route_fit(self, sample_weight, params).estimator.fit)
+        return dict(route_fit(self, sample_weight, params, groups).estimator.fit)
 
     def _chosen_strategy(self):
         if self.strategy != "auto":

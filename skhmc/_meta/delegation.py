@@ -232,7 +232,18 @@ def _may_take_weights(estimator):
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def route_fit(estimator, sample_weight, params):
+def _takes_groups(estimator):
+    """Tell whether ``fit`` of an estimator has ``groups`` and knows what to do with it.
+
+    Those that only hand it on, as CoherentClassifier does, know what is inside.
+    """
+    if "groups" not in signature(estimator.fit).parameters:
+        return False
+    hands_on = getattr(estimator, "hands_groups_on", False)
+    return not hands_on or _takes_groups(estimator.estimator)
+
+
+def route_fit(estimator, sample_weight, params, groups=None):
     """Return who gets which parameters of ``fit``.
 
     Parameters
@@ -244,15 +255,25 @@ def route_fit(estimator, sample_weight, params):
         Weights of the samples.
     params : dict
         Other parameters, by name.
+    groups : array-like or None, default=None
+        Groups of the samples: for the splitter, and for an estimator whose ``fit`` has
+        such a parameter.
 
     Returns
     -------
     Bunch
         The dicts ``estimator.fit`` and ``splitter.split``.
+
+    Raises
+    ------
+    ValueError
+        Where nobody takes weights, or groups, that were given.
     """
     if sample_weight is not None:
         params = {**params, "sample_weight": sample_weight}
     if get_config()["enable_metadata_routing"]:
+        if groups is not None:
+            params = {**params, "groups": groups}
         return process_routing(estimator, "fit", **params)
     inner = estimator.estimator
     if sample_weight is not None and not _may_take_weights(inner):
@@ -262,7 +283,20 @@ def route_fit(estimator, sample_weight, params):
             f"enable_metadata_routing=True)."
         )
     split = {}
-    if hasattr(estimator, "cv") and "groups" in params:  # as searches do
-        params = dict(params)
-        split["groups"] = params.pop("groups")
+    if groups is not None:
+        split, params = _share_groups(estimator, params, groups)
     return Bunch(estimator=Bunch(fit=params), splitter=Bunch(split=split))
+
+
+def _share_groups(estimator, params, groups):
+    """Return the parameters of ``split`` and of ``fit`` with groups where they go."""
+    inner = estimator.estimator
+    takes = _takes_groups(inner)
+    splits = hasattr(estimator, "cv")
+    if not takes and not splits:
+        raise ValueError(
+            f"groups were given, but {type(inner).__name__}.fit takes none. Leave them "
+            f"out, or route them: sklearn.set_config(enable_metadata_routing=True)."
+        )
+    split = {"groups": groups} if splits else {}
+    return split, {**params, "groups": groups} if takes else params

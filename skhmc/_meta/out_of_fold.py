@@ -10,19 +10,65 @@ from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_scores
 from skhmc._utils.warnings import read_before
-from skhmc.model_selection import MultilabelStratifiedKFold
+from skhmc.model_selection import (
+    MultilabelStratifiedGroupKFold,
+    MultilabelStratifiedKFold,
+)
 
-__all__ = ["out_of_fold", "positive_proba", "read_cv"]
+__all__ = [
+    "is_number_of_folds",
+    "out_of_fold",
+    "positive_proba",
+    "read_cv",
+    "split_rows",
+]
 
 
 FOLDS = 5
 
 
-def read_cv(cv):
-    """Return a splitter; an int or None stands for stratified folds."""
-    if cv is None or isinstance(cv, (int, np.integer)):
-        return MultilabelStratifiedKFold(FOLDS if cv is None else cv)
-    return check_cv(cv)
+def is_number_of_folds(cv):
+    """Tell whether ``cv`` stands for stratified folds: an int, or None for five."""
+    return cv is None or isinstance(cv, (int, np.integer))
+
+
+def read_cv(cv, *, grouped=False):
+    """Return a splitter; an int or None stands for stratified folds.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        How to split.
+    grouped : bool, default=False
+        Whether the samples belong to groups, which stratified folds then keep together.
+        Any other splitter does with groups what it does.
+    """
+    if not is_number_of_folds(cv):
+        return check_cv(cv)
+    kind = MultilabelStratifiedGroupKFold if grouped else MultilabelStratifiedKFold
+    return kind(FOLDS if cv is None else cv)
+
+
+def split_rows(cv, X, Y, params):
+    """Return the rows of the training and the test part of every split.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        How to split.
+    X : array-like of shape (n_samples, ...)
+        Samples, of which splitters see no more than the number.
+    Y : ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
+        Labels, with their names where they have some.
+    params : dict
+        Parameters of ``split``: ``groups``, if there are any.
+
+    Returns
+    -------
+    list of (train, test)
+    """
+    grouped = params.get("groups") is not None
+    return list(read_cv(cv, grouped=grouped).split(X, Y, **params))
 
 
 def positive_proba(estimator, X, n_labels):

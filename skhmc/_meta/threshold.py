@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_method_params,
@@ -38,7 +39,7 @@ from skhmc._meta.f1_thresholds import (
     search_thresholds,
 )
 from skhmc._meta.multioutput import fit_as_is
-from skhmc._meta.out_of_fold import out_of_fold, positive_proba, read_cv
+from skhmc._meta.out_of_fold import out_of_fold, positive_proba, split_rows
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks
 from skhmc._utils.warnings import read_before, warn_user
@@ -177,6 +178,9 @@ class HierarchicalThresholdClassifier(
         "n_jobs": [Integral, None],
     }
 
+    # groups are for the splitter, and for an estimator that asks for them
+    __metadata_request__fit = {"groups": UNUSED}
+
     def __init__(
         self,
         estimator: Any,
@@ -199,7 +203,14 @@ class HierarchicalThresholdClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        **params: Any,
+    ) -> Self:
         """Tune the thresholds and fit the estimator.
 
         Parameters
@@ -213,9 +224,14 @@ class HierarchicalThresholdClassifier(
                 default=None
             Weights, handed to ``estimator``. In tuning with a built-in metric samples
             weigh as much, too: a weight of 2 is as the sample twice.
+        groups : array-like of shape (n_samples,), default=None
+            Group of every sample, such as its patient. An int ``cv`` then keeps groups
+            together, by :class:`MultilabelStratifiedGroupKFold`; other splitters get
+            them, and so does an ``estimator`` that takes them. With metadata routing,
+            those who ask for them.
         **params : dict
-            Parameters of ``fit`` of ``estimator``, and ``groups`` of ``cv``; with
-            metadata routing, of those who ask for them.
+            Parameters of ``fit`` of ``estimator``; with metadata routing, of those who
+            ask for them.
 
         Returns
         -------
@@ -226,11 +242,11 @@ class HierarchicalThresholdClassifier(
         fitted = self._is_prefit() or is_frozen(self.estimator)
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         with read_before():
-            return self._fit_read(X, y, targets, sample_weight, params, fitted)
+            routed = route_fit(self, sample_weight, params, groups)
+            return self._fit_read(X, y, targets, sample_weight, routed, fitted)
 
-    def _fit_read(self, X, y, targets, sample_weight, params, fitted):
+    def _fit_read(self, X, y, targets, sample_weight, routed, fitted):
         """Tune the thresholds and fit the estimator to labels that were read."""
-        routed = route_fit(self, sample_weight, params)
         params = routed.estimator.fit
         splits = self._split(X, y, targets, routed.splitter.split)
         inner = self._with_columns(y, targets)
@@ -273,7 +289,7 @@ class HierarchicalThresholdClassifier(
         if self._is_prefit() or targets.classes is not None:
             return None
         Y = y if hasattr(y, "columns") else targets.Y  # with names, where it has
-        return list(read_cv(self.cv).split(X, Y, **params))
+        return split_rows(self.cv, X, Y, params)
 
     def _with_columns(self, y, targets):
         """Return the estimator, which knows the columns of y by name or by order."""

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.groups import read_groups
 from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
@@ -51,8 +52,13 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
 
     # -- fit ---------------------------------------------------------------------------
 
+    # whoever hands groups to a search means them for what early stopping holds out, too
+    __metadata_request__fit = {"groups": True}
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -67,6 +73,10 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of samples, or of samples and labels (2-D Y only).
+        groups : array-like of shape (n_samples,), default=None
+            Group of every sample, such as its patient: any values, of which equal ones
+            are one group. ``early_stopping`` then holds out whole groups; without it,
+            they change nothing. With metadata routing they are requested by default.
 
         Returns
         -------
@@ -82,7 +92,9 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         targets = read_targets(y, self.hierarchy)
         check_consistent_length(X, targets.Y)
         weight = read_sample_weight(sample_weight, y, targets, self._dtype)
-        return self._learn(X, targets, weight, former)
+        if groups is not None:
+            groups = read_groups(groups, targets.Y.shape[0])
+        return self._learn(X, targets, weight, former, groups=groups)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -154,7 +166,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             check_sample_shape(name, X.shape[1:], self._sample_shape)
         return X
 
-    def _learn(self, X, targets, weight, former, partial=False):
+    def _learn(self, X, targets, weight, former, partial=False, groups=None):
         """Plan, train, keep: from checked data to a fitted estimator.
 
         Nothing of the estimator is written before the network is trained, so that what
@@ -164,11 +176,12 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             self._check_same_labels(targets)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
-        settings, problem, parts = self._plan(X, targets, weight, former, partial)
+        given = X, targets, weight, groups
+        settings, problem, parts = self._plan(*given, former, partial)
         trained = train(parts, problem, settings)
         return self._set_fitted(trained, targets, settings, problem, parts)
 
-    def _plan(self, X, targets, weight, former=None, partial=False):
+    def _plan(self, X, targets, weight, groups=None, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
         params = self._params
         n_estimators = params["n_estimators"]
@@ -188,7 +201,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             title=type(self).__name__,
         )
         self._check_coherence(settings.form)
-        problem = describe(X, targets, weight, settings, former, partial)
+        given = X, targets, weight, groups
+        problem = describe(*given, settings, former, partial)
         if not partial:
             _warn_constant(problem, targets.hierarchy)
         if not encoders:

@@ -16,7 +16,8 @@ from scipy.special import logit
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skhmc._data.hold_out import hold_out
+from skhmc._data.groups import Groups
+from skhmc._data.hold_out import hold_out, hold_out_groups
 from skhmc._data.weights import (
     balanced_weights,
     read_class_weight,
@@ -97,6 +98,7 @@ class Problem:
     former: Former | None
     seeds: list[int]  # of initial weights, batches, dropout and what is held out
     held_out: float | None  # share of the samples
+    groups: Groups | None  # of the samples, which are then held out as wholes
 
     @property
     def n_net_labels(self):
@@ -108,6 +110,9 @@ class Problem:
         """The rows to train on and those that are held out, the latter None if none."""
         if self.held_out is None:
             return slice(None), None
+        if self.groups is not None:
+            given = self.groups, self.held_out, self.seeds[3]
+            return hold_out_groups(self.Y, *given)
         return hold_out(self.Y, self.held_out, self.seeds[3])
 
     def weighted_counts(self):
@@ -178,7 +183,7 @@ class Trained(NamedTuple):
 # -- the problem -----------------------------------------------------------------------
 
 
-def describe(X, targets, sample_weight, settings, former, partial):
+def describe(X, targets, sample_weight, groups, settings, former, partial):
     """Count labels and weigh classes: return the Problem.
 
     Parameters
@@ -186,6 +191,8 @@ def describe(X, targets, sample_weight, settings, former, partial):
     X : ndarray, csr_matrix or FileRows of shape (n_samples, ...)
     targets : Targets
     sample_weight : ndarray of shape (n_samples, 1 or n_labels) or None
+    groups : Groups or None
+        Of the samples, where early stopping holds out whole groups.
     settings : Settings
     former : Former or None
         What a former call left, if training goes on from its weights.
@@ -227,6 +234,7 @@ def describe(X, targets, sample_weight, settings, former, partial):
         former=former,
         seeds=draw_seeds(settings.random_state, before),
         held_out=held_out,
+        groups=groups,
     )
 
 

@@ -1,5 +1,9 @@
 """Splits of multi-label data in which every part has its share of every label."""
 
+from skhmc.model_selection._group_splitters import (
+    MultilabelStratifiedGroupKFold,
+    MultilabelStratifiedGroupShuffleSplit,
+)
 from skhmc.model_selection._splitters import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
@@ -8,6 +12,8 @@ from skhmc.model_selection._splitters import (
 from skhmc.model_selection._train_test import multilabel_train_test_split
 
 __all__ = [
+    "MultilabelStratifiedGroupKFold",
+    "MultilabelStratifiedGroupShuffleSplit",
     "MultilabelStratifiedKFold",
     "MultilabelStratifiedShuffleSplit",
     "RepeatedMultilabelStratifiedKFold",

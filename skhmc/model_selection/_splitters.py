@@ -13,22 +13,24 @@ from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, Shuffl
 from sklearn.model_selection._split import _RepeatedSplits
 from sklearn.utils import check_random_state, indexable
 
-from skhmc._data.targets import read_targets
-from skhmc._utils.warnings import warn_user
-from skhmc.model_selection._stratify import (
+from skhmc._data.stratify import (
     missing_in_folds,
     missing_in_train_test,
     stratify,
 )
+from skhmc._data.targets import read_targets
+from skhmc._utils.warnings import warn_user
 
 __all__ = [
     "MultilabelStratifiedKFold",
     "MultilabelStratifiedShuffleSplit",
     "RepeatedMultilabelStratifiedKFold",
+    "check_n_splits",
+    "read_positives",
 ]
 
 
-def _read(splitter, X, y, groups):
+def read_positives(splitter, X, y, groups):
     """Return X and the known positives of y, closed upward, as a bool csr_matrix."""
     name = type(splitter).__name__
     if y is None:
@@ -48,7 +50,8 @@ def _read(splitter, X, y, groups):
     return X, Y
 
 
-def _check_n_splits(n_splits, least):
+def check_n_splits(n_splits, least):
+    """Raise unless a number of splits is an int, and large enough."""
     if not isinstance(n_splits, Integral) or n_splits < least:
         raise ValueError(
             f"Expected n_splits to be an int of at least {least}, got {n_splits!r}."
@@ -77,6 +80,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
 
     See Also
     --------
+    MultilabelStratifiedGroupKFold : Folds that keep groups of samples together.
     RepeatedMultilabelStratifiedKFold : Several times such folds, each drawn anew.
     MultilabelStratifiedShuffleSplit : Random train and test parts of any size.
     multilabel_train_test_split : One train and one test part.
@@ -155,11 +159,11 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
             Rows of the test part.
         """
         self._check(X)
-        X, Y = _read(self, X, y, groups)
+        X, Y = read_positives(self, X, y, groups)
         yield from super().split(X, Y)
 
     def _check(self, X):
-        _check_n_splits(self.n_splits, 2)
+        check_n_splits(self.n_splits, 2)
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         if self.n_splits > n_samples:
             raise ValueError(
@@ -328,8 +332,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         test : ndarray of int
             Rows of the test part, in random order.
         """
-        _check_n_splits(self.n_splits, 1)
-        X, Y = _read(self, X, y, groups)
+        check_n_splits(self.n_splits, 1)
+        X, Y = read_positives(self, X, y, groups)
         yield from super().split(X, Y)
 
     def _iter_indices(self, X, y=None, groups=None):

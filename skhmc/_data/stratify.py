@@ -17,7 +17,7 @@ from itertools import cycle, permutations
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["missing_in_folds", "missing_in_train_test", "stratify"]
+__all__ = ["missing_in_folds", "missing_in_train_test", "moving_gain", "stratify"]
 
 MOST_ROWS = 256  # of a part, that are tried in swaps with all of another
 
@@ -144,8 +144,8 @@ def _gains(Y, part, counts, source, target, missing):
     A swap moves the labels that only one of both has, so that its gain is that of
     moving all labels of one there and of the other back, less that of common labels.
     """
-    there = _gain(counts, source, target, missing)
-    back = _gain(counts, target, source, missing)
+    there = moving_gain(counts, source, target, missing)
+    back = moving_gain(counts, target, source, missing)
     lacking = np.flatnonzero((there > 0) & (counts[:, source] > 0))
     rows = np.flatnonzero(part == source)
     others = np.flatnonzero(part == target)
@@ -162,7 +162,7 @@ def _gains(Y, part, counts, source, target, missing):
     return rows, others, (ours @ there)[:, None] + theirs @ back - common
 
 
-def _gain(counts, source, target, missing):
+def moving_gain(counts, source, target, missing):
     """Return what is won for every label by moving one positive to another part."""
     moved = counts.copy()
     moved[:, source] -= 1

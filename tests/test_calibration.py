@@ -532,7 +532,7 @@ def test_unknown_labels_do_not_count():
 
 def test_nothing_is_known_of_any_label():
     X, _ = said(20, 6, 0)
-    with pytest.warns(UserWarning, match="only one value of label .'mammal', .*stay"):
+    with pytest.warns(UserWarning, match="of every label .'mammal', .*stay"):
         clf = calibrated(X, np.zeros((20, 6), int), DAG, coherence=None)
     np.testing.assert_array_equal(clf.predict_proba(X), X)
 

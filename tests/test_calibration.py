@@ -34,7 +34,12 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhmc import CoherentClassifier, HierarchicalCalibratedClassifier, Hierarchy
+from skhmc import (
+    CoherentClassifier,
+    HierarchicalCalibratedClassifier,
+    HierarchicalThresholdClassifier,
+    Hierarchy,
+)
 from skhmc._meta.calibration_maps import (
     METHODS,
     PER,
@@ -403,11 +408,14 @@ def test_a_frozen_classifier_with_other_columns():
     assert list(two.label_names_) == NAMES  # as its probabilities are
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
     other = frame.rename(columns={"cat": "lion", "cow": "bull"})
-    clf = HierarchicalCalibratedClassifier(fitted, Hierarchy.flat(list(other.columns)))
-    with pytest.raises(
-        ValueError, match="lacks 'lion', 'bull' and has 'cat', 'cow'|lacks 'bull', 'l"
-    ):
-        clf.fit(X, other)
+    flat = Hierarchy.flat(list(other.columns))
+    clf = HierarchicalCalibratedClassifier(fitted, flat)
+    sets = [[other.columns[k] for k in np.flatnonzero(row)] for row in Y]
+    for y in (other, Y, sets):
+        with pytest.raises(
+            ValueError, match="lacks 'lion', 'bull' and has 'cat', 'cow'"
+        ):
+            clf.fit(X, y)
 
 
 def test_groups_stay_together():
@@ -537,6 +545,22 @@ def test_nothing_is_known_of_any_label():
     np.testing.assert_array_equal(clf.predict_proba(X), X)
 
 
+def test_levels_without_a_hierarchy_warn():
+    X, Y = said(40, 3, 0)
+    with pytest.warns(UserWarning, match="per='level' without levels: .*FrozenEst"):
+        clf = calibrated(X, Y, per="level")
+    assert len({id(one) for one in clf.maps_}) == 1
+
+
+def test_thresholds_go_around():
+    hierarchy, X, Y = task("many")
+    inner = HierarchicalCalibratedClassifier(bayes(None), hierarchy, cv=2)
+    clf = HierarchicalThresholdClassifier(inner, cv=2).fit(X, Y)
+    assert clf.hierarchy_ == hierarchy and hvr_scorer(clf, X, Y) == 0
+    own = clf.estimator_.predict_proba(X)
+    np.testing.assert_array_equal(clf.predict_proba(X), own)
+
+
 def test_forms_of_y():
     hierarchy, X, Y = task("many")
     clf = HierarchicalCalibratedClassifier(bayes(None), hierarchy, cv=2)
@@ -562,27 +586,21 @@ def test_forms_of_y():
 def test_weights_reach_the_estimator_and_the_maps():
     X, Y = said(200, 3, 0)
     weight = np.random.default_rng(0).integers(0, 3, 200)
-
-    def fit(X, Y, **options):
-        clf = HierarchicalCalibratedClassifier(FrozenEstimator(Says()))
-        return clf.fit(X, Y, **options).predict_proba(X[:50])
-
-    one = fit(X, Y, sample_weight=weight)
-    per_label = fit(X, Y, sample_weight=np.tile(weight[:, None], 3))
-    two = fit(np.repeat(X, weight, axis=0), np.repeat(Y, weight, axis=0))
-    np.testing.assert_array_equal(one, per_label)
-    rows = np.repeat(np.arange(200), weight)[:50]
-    np.testing.assert_allclose(fit_weighted(X, Y, weight)(X[rows]), two, rtol=1e-5)
-    assert np.abs(one - fit(X, Y)).max() > 1e-3
+    frozen = HierarchicalCalibratedClassifier(FrozenEstimator(Says()))
+    one = clone(frozen).fit(X, Y, sample_weight=weight).predict_proba(X)
+    same = clone(frozen).fit(X, Y, np.tile(weight[:, None], 3)).predict_proba(X)
+    np.testing.assert_array_equal(one, same)
+    rows = np.repeat(np.arange(200), weight)
+    two = clone(frozen).fit(X[rows], Y[rows]).predict_proba(X)
+    np.testing.assert_allclose(one, two, rtol=1e-4)
+    assert np.abs(one - clone(frozen).fit(X, Y).predict_proba(X)).max() > 1e-3
     with pytest.raises(ValueError, match="sample_weight was given, but KNeighbors"):
         HierarchicalCalibratedClassifier(KNeighborsClassifier()).fit(
             X, Y, sample_weight=weight
         )
-
-
-def fit_weighted(X, Y, weight):
-    clf = HierarchicalCalibratedClassifier(FrozenEstimator(Says()))
-    return clf.fit(X, Y, sample_weight=weight).predict_proba
+    for wrong, message in [(-weight, "at least 0"), (weight[:-1], "shape")]:
+        with pytest.raises(ValueError, match=message):
+            clone(frozen).fit(X, Y, sample_weight=wrong)
 
 
 def test_metadata_routing():
@@ -596,6 +614,8 @@ def test_metadata_routing():
         clf = HierarchicalCalibratedClassifier(asking, hierarchy, cv=GroupKFold(3))
         clf.fit(X, Y, sample_weight=weight, groups=groups)
         np.testing.assert_array_equal(clf.predict_proba(X), plain.predict_proba(X))
+        frozen = HierarchicalCalibratedClassifier(FrozenEstimator(Says()))
+        frozen.fit(Y.astype(float), Y, sample_weight=weight)  # the maps ask for them
         unset = HierarchicalCalibratedClassifier(RandomForestClassifier(5))
         with pytest.raises(ValueError, match="not explicitly set as requested"):
             unset.fit(X, Y, sample_weight=weight)

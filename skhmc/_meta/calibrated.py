@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -171,7 +171,7 @@ class HierarchicalCalibratedClassifier(
     >>> from skhmc.metrics import get_scorer
     >>> digits = load_digit_properties()
     >>> X, Y, test = digits.data, digits.target, digits.test
-    >>> bayes = CoherentClassifier(GaussianNB(var_smoothing=0.01), digits.hierarchy)
+    >>> bayes = CoherentClassifier(GaussianNB(), digits.hierarchy)
     >>> clf = HierarchicalCalibratedClassifier(bayes, cv=2)
     >>> clf = clf.fit(X[digits.train], Y[digits.train])
     >>> ece = get_scorer("ece")  # negated: 0 is best
@@ -271,7 +271,9 @@ class HierarchicalCalibratedClassifier(
             RULES[self.coherence].check(targets.hierarchy)
         weight = _read_weight(sample_weight, y, targets)
         with read_before():
-            routed = route_fit(self, sample_weight, params, groups)
+            routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
+            if not self._is_frozen():
+                routed = route_fit(self, sample_weight, params, groups)
             if targets.classes is None:
                 return self._fit_labels(X, y, targets, weight, routed, fitted)
             return self._fit_classes(X, y, targets, weight, routed)
@@ -281,7 +283,7 @@ class HierarchicalCalibratedClassifier(
         params = routed.estimator.fit
         named = hasattr(y, "columns")
         inner = self.estimator
-        if fitted and named:
+        if fitted:
             _refuse_other_labels(inner, targets.hierarchy)
         if not named:
             inner = with_columns(inner, targets.hierarchy.labels)
@@ -301,6 +303,7 @@ class HierarchicalCalibratedClassifier(
             rows, proba = out_of_fold(
                 inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
             )
+        self._warn_without_levels(targets.hierarchy)
         levels = np.asarray(targets.hierarchy.depth)
         self.maps_ = self._fit_maps(proba, targets.Y, weight, rows, levels)
         if all(isinstance(one, Identity) for one in self.maps_):
@@ -333,9 +336,18 @@ class HierarchicalCalibratedClassifier(
         levels = np.asarray(hierarchy.depth)[positions]
         self.maps_ = self._fit_maps(proba, Y, weight, rows, levels)
         self.hierarchy_ = hierarchy
-        self.label_names_ = Targets(None, hierarchy).label_names
+        self.label_names_ = Targets(Y, hierarchy).label_names
         self.classes_ = classes
         return self
+
+    def _warn_without_levels(self, hierarchy):
+        missing = self.hierarchy is None and not len(hierarchy.edges)
+        if self.per == "level" and missing:
+            name = type(self.estimator).__name__
+            warn_user(
+                f"per='level' without levels: no hierarchy was given, and {name} has "
+                f"none, so that all labels share a map. Pass hierarchy=..."
+            )
 
     def _is_frozen(self):
         """Tell whether there is nothing to fit, and so nothing to split."""
@@ -483,8 +495,11 @@ def _refuse_other_labels(estimator, hierarchy):
     """Raise where a fitted classifier was fitted to labels of other names."""
     names = find(estimator, "label_names_")
     known = [] if names is None else [plain(name) for name in names]
-    if known == list(range(len(known))) or set(known) == set(hierarchy.labels):
-        return  # it knows no names, or the same
+    only_counted = list(range(hierarchy.n_labels)) == list(hierarchy.labels)
+    if only_counted or known == list(range(len(known))):
+        return  # one of them has no names
+    if set(known) == set(hierarchy.labels):
+        return
     missing = [label for label in hierarchy.labels if label not in known]
     more = [label for label in known if label not in hierarchy]
     raise ValueError(

@@ -14,14 +14,16 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow lint docs wheel clean
+.PHONY: help venv demo test slow soak lint docs docs-check wheel clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
+	@echo "make soak   read 100,000 random hierarchies; fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
+	@echo "make docs-check  look at every built page in a headless Chromium"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
 	@echo "make clean  delete what the other targets made, except .venv"
@@ -49,6 +51,9 @@ test: $(READY)
 slow: $(READY)
 	$(PY) -m pytest -m slow --durations=0 --durations-min=1
 
+soak: $(READY)
+	$(PY) -m benchmarks.soak --cases 100000
+
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -57,6 +62,9 @@ lint: $(READY)
 docs: $(READY)
 	$(PY) -m sphinx -E -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+docs-check: $(READY)
+	$(PY) docs/check_pages.py
 
 wheel: $(READY)
 	rm -rf build dist

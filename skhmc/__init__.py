@@ -28,6 +28,20 @@ _ON_DEMAND = {
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
 
+# So are modules: ``import skhmc`` is enough to use skhmc.metrics.
+_MODULES = (
+    "coherence",
+    "datasets",
+    "hierarchy",
+    "induction",
+    "inspection",
+    "metrics",
+    "model_selection",
+    "nn",
+    "paths",
+    "preprocessing",
+)
+
 __all__ = [
     "CoherentClassifier",
     "HCALClassifier",
@@ -44,8 +58,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _ON_DEMAND:
         return getattr(import_module(_ON_DEMAND[name]), name)
+    if name in _MODULES:
+        return import_module(f"skhmc.{name}")
     raise AttributeError(f"module 'skhmc' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_MODULES])

@@ -696,6 +696,7 @@ def test_labels_with_few_positives_or_negatives_get_their_prior(weighted):
 
 
 @every_inner
+@pytest.mark.filterwarnings("ignore:The names of the labels look like paths")
 @pytest.mark.parametrize("known", [True, False])
 def test_one_label_per_row_is_the_estimator_s_own_task(inner, known):
     X = task("many")[1]

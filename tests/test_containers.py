@@ -23,6 +23,8 @@ from skhmc.metrics import (
     hierarchical_violation_rate,
 )
 from skhmc.model_selection import (
+    MultilabelStratifiedGroupKFold,
+    MultilabelStratifiedGroupShuffleSplit,
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
     multilabel_train_test_split,
@@ -247,9 +249,12 @@ def test_a_scorer_does_not_guess_the_order_of_columns():
 
 
 def rows_of(splitter, Y):
+    groups = {}
+    if "Group" in type(splitter).__name__:
+        groups["groups"] = np.arange(len(TRUE)) // 2
     return [
         part.tolist()
-        for split in splitter.split(np.zeros(len(TRUE)), Y)
+        for split in splitter.split(np.zeros(len(TRUE)), Y, **groups)
         for part in split
     ]
 
@@ -259,6 +264,8 @@ def test_splitters(hierarchy):
     splitters = [
         MultilabelStratifiedKFold(3, hierarchy=hierarchy),
         MultilabelStratifiedShuffleSplit(2, random_state=0, hierarchy=hierarchy),
+        MultilabelStratifiedGroupKFold(3, hierarchy=hierarchy),
+        MultilabelStratifiedGroupShuffleSplit(2, random_state=0, hierarchy=hierarchy),
     ]
     for splitter in splitters:
         expected = rows_of(splitter, TRUE)
@@ -390,7 +397,7 @@ def test_prototypes():
         ),
         (
             lambda: hierarchical_f1_score(in_frame(TRUE).astype(str), PREDICTED, H),
-            "y_true must be a numeric array",
+            "Y to hold 0, 1 or NaN, got strings.* columns are named as labels",
         ),
         (
             lambda: (

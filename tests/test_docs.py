@@ -4,10 +4,13 @@ import doctest
 import importlib
 import re
 import runpy
+import shutil
+import struct
 import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from benchmarks.demo import COLUMNS
@@ -35,11 +38,19 @@ def run_blocks(blocks, name):
         )
 
 
-def test_readme_runs(capsys):
-    blocks = FENCED.findall((ROOT / "README.md").read_text())
-    assert blocks
-    run_blocks(blocks, "README.md")
-    assert capsys.readouterr().out.strip()
+def check_examples(text, path):
+    """Run the examples of a text and compare what they print."""
+    test = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
+    assert test.examples
+    said = []
+    doctest.DocTestRunner().run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_readme_prints_what_is_shown(monkeypatch):
+    path = ROOT / "README.md"
+    monkeypatch.chdir(ROOT)
+    check_examples("\n".join(FENCED.findall(path.read_text())), path)
 
 
 def pages_with(text):
@@ -72,21 +83,68 @@ def with_long_ones_apart(pages):
 
 
 @pytest.mark.parametrize("page", with_long_ones_apart(pages_with(PROMPT)))
-def test_examples_print_what_is_shown(page):
+def test_examples_print_what_is_shown(page, tmp_path, monkeypatch):
+    # files that examples read are beside them, and what they write stays here
+    shutil.copytree(ROOT / "docs" / "data", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     path = ROOT / "docs" / page
-    test = doctest.DocTestParser().get_doctest(path.read_text(), {}, page, str(path), 0)
-    assert test.examples
-    said = []
-    doctest.DocTestRunner().run(test, out=said.append)
-    assert not said, "".join(said)
+    check_examples(path.read_text(), path)
 
 
 def test_readme_is_short_and_has_its_parts():
     text = (ROOT / "README.md").read_text()
-    printed = re.search("<!-- demo -->.*<!-- /demo -->", text, re.DOTALL).group()
-    assert len(text.replace(printed, "").splitlines()) <= 100
-    for part in ("make demo", "make test", "<!-- demo -->", "<!-- /demo -->"):
-        assert part in text
+    assert len(text.splitlines()) <= 110
+    assert text.index("make demo") < text.index("make test") < text.index("pip install")
+
+
+def test_scores_of_readme_are_those_of_the_accuracy_page():
+    text = (ROOT / "README.md").read_text()
+    scores = text.split("<!-- scores -->")[1].split("<!-- /scores -->")[0]
+    tables = (ROOT / "docs" / "accuracy_tables.inc").read_text()
+    assert scores.count("\n- ") == 3
+    summary = tables.split(".. begin summary")[1].split(".. end summary")[0]
+    for line in re.split(r"^- ", scores, flags=re.M)[1:]:
+        assert f"- {' '.join(line.split())}\n" in summary
+
+
+MAX_PICTURE = 150_000  # bytes of the picture in README.md
+
+
+def size_of_png(path):
+    """Return width and height that the header of a PNG file says."""
+    header = path.read_bytes()[:24]
+    assert header.startswith(b"\x89PNG\r\n\x1a\n") and header[12:16] == b"IHDR"
+    return struct.unpack(">II", header[16:])
+
+
+def test_readme_shows_a_prediction():
+    text = (ROOT / "README.md").read_text()
+    (found,) = re.findall(r"!\[([^]]+)\]\((\S+)\)", text)
+    alt, name = found
+    assert len(alt) > 40
+    path = ROOT / name
+    assert path.stat().st_size < MAX_PICTURE
+    width, height = size_of_png(path)
+    assert width > 1000 and width > height
+
+
+def test_the_picture_of_the_readme_is_made_by_a_command(tmp_path, capsys):
+    draw_prediction = runpy.run_path(str(ROOT / "docs" / "draw_prediction.py"))
+    path = tmp_path / "made" / "prediction.png"
+    draw_prediction["main"](path, max_iter=1)
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+    assert path.stat().st_size < MAX_PICTURE
+    committed = size_of_png(draw_prediction["PICTURE"])
+    # other labels are true of another image: the legend may differ, the boxes do not
+    assert size_of_png(path) == pytest.approx(committed, rel=0.2)
+
+
+def test_a_right_image_is_chosen_for_the_picture():
+    choose = runpy.run_path(str(ROOT / "docs" / "draw_prediction.py"))["choose"]
+    proba = np.array([[0.9, 0.1], [0.6, 0.2], [0.5, 0.5], [0.45, 0.1]])
+    Y = np.array([[1, 0], [1, 0], [1, 1], [1, 0]])
+    assert choose(proba, proba > 0.5, Y) == 1
+    assert choose(proba, proba > 0.5, 1 - Y) == 2
 
 
 def test_picture_of_the_layers():
@@ -142,9 +200,9 @@ def test_api_page_lists_nothing_else():
         assert id(getattr(importlib.import_module(module), name)) in public
 
 
-def test_readme_shows_what_the_demo_prints():
-    text = (ROOT / "README.md").read_text()
-    shown = text.split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
+def test_the_accuracy_page_shows_what_the_demo_prints():
+    text = read_page("accuracy.rst")
+    shown = text.split("What the demo prints")[1].split(".. _accuracy-protocol")[0]
     for name in (*COLUMNS, "HCAL, published mechanisms", "closed upward", "seed"):
         assert name in shown
 

@@ -134,7 +134,7 @@ def test_no_change_would_put_more_labels_where_they_are_missing(case):
             assert badness(changed) >= badness(part)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(grouped())
 def test_sparse_and_dense_and_any_names_are_split_alike(case):
     Y, groups, n_splits = case
@@ -341,6 +341,7 @@ def test_what_cannot_be_split(kind):
         (Y, [*groups, "d"], "one value per sample, 6, got 7"),
         (Y, np.ones((6, 2)), r"one value per sample, got the shape \(6, 2\)"),
         (Y, "abcdef", "one value per sample, as an array or a list, got 'abcdef'"),
+        (Y, [[1]] * 6, r"such as a number or a name, got \[1\] in row 0"),
         (Y, 3, "one value per sample, as an array or a list, got 3"),
         (Y, ["a", None, "b", np.nan, "c", "d"], "2 of 6 samples have no .* rows 1, 3"),
         (Y, pd.Series([1, pd.NA, 2, 2, 3, 3]), "1 of 6 samples have no group.*rows 1"),

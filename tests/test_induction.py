@@ -343,7 +343,7 @@ def test_many_labels_stay_sparse():
     [
         ([[[0, 2]]], {}, "Expected Y to hold 0, 1 or NaN .unknown., got 2 for label 1"),
         ([[0, 1]], {}, r"Expected Y to be indicators .* got shape \(2,\)"),
-        ([np.array([["a", "b"]])], {}, "Expected Y to be indicators .* dtype <U1"),
+        ([np.array([["a"], ["b"]])], {}, "Expected Y to be indicators .* dtype <U1"),
         ([Y], {"threshold": 0}, "threshold must be a number above 0 .* got 0"),
         ([Y], {"threshold": "high"}, "threshold must be .* got 'high'"),
         ([Y], {"rule": "forest"}, "rule must be 'tree' or 'dag', got 'forest'"),

@@ -1,5 +1,6 @@
 """Tests of skhmc.inspection: what is drawn, and where."""
 
+import re
 import sys
 
 import matplotlib
@@ -19,6 +20,7 @@ from skhmc.datasets import load_digit_properties
 from skhmc.inspection import HierarchyDisplay
 from skhmc.inspection._drawing import KINDS
 from skhmc.inspection._layout import layered_layout
+from skhmc.inspection._names import short_names
 from tests.hierarchies import hierarchies, random_hierarchy
 
 matplotlib.use("Agg")
@@ -42,7 +44,7 @@ def texts(display):
 def boxes(ax):
     """Return the extents of all label boxes, legend boxes left out."""
     found = [p for p in ax.patches if isinstance(p, matplotlib.patches.FancyBboxPatch)]
-    return [p.get_bbox() for p in found if p.get_width() > 0.4]
+    return [p.get_bbox() for p in found if p.get_facecolor()[:3] != (1, 1, 1)]
 
 
 # -- the layout ----------------------------------------------------------------------
@@ -176,6 +178,260 @@ def test_too_many_predicted_labels_are_counted():
     assert note in texts(display.plot(max_labels=10))
 
 
+@pytest.mark.parametrize("max_parents", [1, 2])
+def test_what_is_hidden_is_counted_behind_the_boxes(max_parents):
+    hierarchy = random_hierarchy(60, seed=1, max_parents=max_parents)
+    proba = np.random.default_rng(0).random(60)
+    display = HierarchyDisplay(hierarchy, proba).plot(max_labels=15)
+    shown = {int(text) for text in texts(display) if text.isdigit()}
+    expected = {}
+    for label in shown:
+        reached = set()
+        ahead = [c for c in hierarchy.children_of(label) if c not in shown]
+        while ahead:
+            reached.add(ahead[-1])
+            ahead += [c for c in hierarchy.children_of(ahead.pop()) if c not in reached]
+        expected[label] = len(reached)
+    said = more_of(display)
+    assert said == {label: n for label, n in expected.items() if n}
+    assert said
+    if max_parents == 1:
+        hidden_roots = {int(root) for root in hierarchy.roots} - shown
+        below = sum(1 + len(hierarchy.descendants_of(root)) for root in hidden_roots)
+        assert sum(said.values()) + below == 60 - len(shown)
+
+
+def more_of(display):
+    """Return the numbers of "… n more", by the label written before them."""
+    said = {}
+    label = None
+    for text in texts(display):
+        if text.isdigit():
+            label = int(text)
+        elif text.startswith("…"):
+            said[label] = int(text.split()[1])
+    return said
+
+
+# -- parts -----------------------------------------------------------------------------
+
+TREE = Hierarchy.from_paths(["a/b/c", "a/b/d", "a/e", "f/g"])
+TREE_PROBA = [0.9, 0.6, 0.5, 0.1, 0.3, 0.2, 0.05]  # a, b, c, d, e, f, g
+
+
+def names_of(display):
+    """Return what is written in the boxes."""
+    return [text for text in texts(display) if re.fullmatch("[a-z/]+", text)]
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "hidden"),
+    [
+        ({}, "abcdefg", 0),
+        ({"root": "a"}, ["a", "b", "c", "d", "e"], 2),
+        ({"root": "a/b"}, ["a/b", "c", "d"], 4),
+        ({"root": "f/g"}, ["f/g"], 6),
+        ({"max_depth": 0}, "af", 5),
+        ({"max_depth": 1}, "abefg", 2),
+        ({"root": "a", "max_depth": 1}, "abe", 4),
+        ({"min_proba": 0.5}, "abc", 4),
+        ({"min_proba": 0.5, "max_depth": 1}, "ab", 5),
+        ({"min_proba": 0.5, "max_labels": 2}, "ab", 5),
+        ({"min_proba": 1}, "", 7),
+        ({"root": "a", "full_names": True}, ["a", "a/b", "a/b/c", "a/b/d", "a/e"], 2),
+    ],
+)
+def test_parts(options, names, hidden):
+    display = HierarchyDisplay(TREE, TREE_PROBA).plot(**options)
+    assert names_of(display) == list(names)
+    note = f"{hidden} of 7 labels are not shown."
+    assert (note in texts(display)) == bool(hidden)
+    assert len([text for text in texts(display) if "not shown" in text]) == bool(hidden)
+
+
+def test_improbable_labels_that_are_true_are_shown_with_what_is_above_them():
+    y_true = [0, 0, 0, 0, 0, 0, 1]
+    display = HierarchyDisplay(TREE, TREE_PROBA, y_true=y_true).plot(min_proba=0.85)
+    assert names_of(display) == ["a", "f", "g", "true"]
+    above = HierarchyDisplay(TREE, [0.1, 0.1, 0.1, 0.7, 0.1, 0.1, 0.1])
+    assert names_of(above.plot(min_proba=0.5)) == ["a", "b", "d"]
+
+
+def test_the_depth_below_a_root_is_that_of_the_part():
+    # d is at depth 2 by way of c, and right below b
+    h = Hierarchy.from_edges([("a", "c"), ("c", "d"), ("b", "d"), ("d", "e")])
+    assert names_of(h.plot(root="b", max_depth=1)) == ["d", "b"]
+    assert names_of(h.plot(max_depth=1)) == ["a", "c", "b"]
+
+
+# -- hierarchies without predictions ---------------------------------------------------
+
+
+def test_hierarchies_draw_themselves():
+    display = TREE.plot()
+    assert isinstance(display, HierarchyDisplay) and display.proba is None
+    assert [text for text in texts(display) if text] == list("abcdefg")
+    assert not display.ax_.child_axes  # no colour bar
+    ax = plt.figure().subplots()
+    assert TREE.plot(ax, root="a").ax_ is ax
+    assert names_of(TREE.plot(label_names="tuvwxyz", root="f")) == ["y", "z"]
+    assert TREE.plot(max_labels=3).ax_.texts[-1].get_text().startswith("4 of 7")
+    assert names_of(TREE.plot(max_labels=4)) == list("abef")  # general ones first
+
+
+# -- names -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edges", "names"),
+    [
+        ([("01/01", "01/01/03"), ("01", "01/01")], ["01", "03", "01"]),
+        ([("a", "a > b"), ("a > b", "a > b > c d")], ["a", "b", "c d"]),
+        ([("a", "a::b"), ("a", "c")], ["a", "b", "c"]),
+        ([("x", "x - y"), ("x", "x__z")], ["x", "y", "z"]),
+        # what separates everywhere, though it is in no list
+        ([("ab", "ab_c"), ("ab_c", "ab_c_d")], ["ab", "c", "d"]),
+        ([("ab", "ab_c"), ("ab", "d")], ["ab", "ab_c", "d"]),
+        # what only begins like its parent
+        (
+            [("car", "cargo"), ("C", "C++"), ("C", "C/")],
+            ["car", "cargo", "C", "C++", "C/"],
+        ),
+        ([("digit", "digit 9")], ["digit", "digit 9"]),
+        # several parents: each must begin the name
+        ([("a", "a/b"), ("x", "a/b")], ["a", "a/b", "x"]),
+        ([("a", "a/b"), ("a", "a/b/c"), ("a/b", "a/b/c")], ["a", "b", "c"]),
+        ([(1, 11), (1, 12)], ["1", "11", "12"]),
+    ],
+)
+def test_names_do_not_repeat_those_of_parents(edges, names):
+    assert short_names(Hierarchy.from_edges(edges)) == names
+
+
+def test_names_are_those_of_the_last_level():
+    rows = [["food", "other", "tea"], ["toys", "other", None]]
+    for sep in ("/", " > ", "_", "-", " § "):
+        names = short_names(Hierarchy.from_levels(rows, sep=sep))
+        assert names == ["food", "other", "tea", "toys", "other"]
+    given = HierarchyDisplay(TREE, label_names=TREE.labels).plot()
+    assert names_of(given) == list(TREE.labels)  # names that are given are kept
+
+
+# -- geometry --------------------------------------------------------------------------
+
+LONG = "a name that is far too long for a box of this kind, number {}"
+
+
+def hierarchies_to_draw():
+    """Yield hierarchies of 1, 20 and 400 labels: flat, trees, DAGs, long names."""
+    yield "one", Hierarchy.flat(["single"]), {}
+    yield "one, long", Hierarchy.flat([LONG * 3]), {}
+    yield "wide letters", Hierarchy.from_edges([("W" * 34, "M" * 34)]), {}
+    yield "flat", Hierarchy.flat(20), {}
+    yield "chain", Hierarchy.from_edges([(i, i + 1) for i in range(19)]), {}
+    for n_labels in (20, 400):
+        for max_parents in (1, 3):
+            h = random_hierarchy(n_labels, seed=2, max_parents=max_parents)
+            yield f"{n_labels}, {max_parents}", h, {}
+    renamed = [(LONG.format(a), LONG.format(b)) for a, b in h.to_networkx().edges]
+    yield "long", Hierarchy.from_edges(renamed), {}
+    yield "all", random_hierarchy(400, seed=2, max_parents=1), {"max_labels": 400}
+
+
+DRAWN = [
+    pytest.param(*row, with_proba, id=f"{name}{', proba' * with_proba}")
+    for name, *row in hierarchies_to_draw()
+    for with_proba in (True, False)
+    if with_proba or name != "all"  # which takes a second
+]
+
+
+@pytest.mark.parametrize(("hierarchy", "options", "with_proba"), DRAWN)
+def test_texts_do_not_touch_nor_leave_the_figure(hierarchy, options, with_proba):
+    n_labels = hierarchy.n_labels
+    rng = np.random.default_rng(0)
+    display = HierarchyDisplay(hierarchy)
+    if with_proba:
+        proba = rng.random(n_labels)
+        y_true = rng.random(n_labels) < 0.1
+        display = HierarchyDisplay(hierarchy, proba, y_true=y_true, y_pred=proba > 0.9)
+    check_geometry(display.plot(**options))
+
+
+@pytest.mark.parametrize(("size", "dpi"), [((8, 5), 50), ((8, 5), 100), ((14, 9), 72)])
+def test_texts_do_not_touch_on_axes_that_are_given(size, dpi):
+    digits = load_digit_properties()
+    figure, axes = plt.subplots(1, 2, figsize=(2 * size[0], size[1]), dpi=dpi)
+    for ax, layout in zip(axes, ["none", "constrained"], strict=True):
+        figure.set_layout_engine(layout)
+        proba = np.linspace(0, 1, 22)
+        display = HierarchyDisplay(digits.hierarchy, proba, y_true=digits.target[5])
+        check_geometry(display.plot(ax=ax, max_labels=18))
+
+
+def check_geometry(display):
+    """Boxes and texts lie apart and inside, and every name inside a box."""
+    display.figure_.canvas.draw()
+    renderer = display.figure_.canvas.get_renderer()
+    frame = display.ax_.get_window_extent()
+    found = [text for text in display.ax_.texts if text.get_text()]
+    extents = np.array([text.get_window_extent(renderer).extents for text in found])
+    to_pixels = display.ax_.transData
+    drawn = np.array([to_pixels.transform(box).ravel() for box in boxes(display.ax_)])
+    assert len(drawn) and len(extents) >= len(drawn)
+    for areas in (extents, drawn):
+        assert (areas[:, :2] >= frame.p0 - 1e-6).all()
+        assert (areas[:, 2:] <= frame.p1 + 1e-6).all()
+        assert not overlaps(areas, areas)[~np.eye(len(areas), dtype=bool)].any()
+    for text, extent in zip(found, extents, strict=True):
+        met = drawn[overlaps(extent[None], drawn)[0]]
+        if text.get_text().startswith("…") or len(met) == 0:
+            assert len(met) == 0
+        else:
+            (box,) = met
+            assert box[0] <= extent[0] and extent[2] <= box[2]
+
+
+def overlaps(a, b):
+    """Tell of all pairs of areas (x0, y0, x1, y1) whether they overlap."""
+    apart = (a[:, None, 2:] <= b[None, :, :2]) | (b[None, :, 2:] <= a[:, None, :2])
+    return ~apart.any(axis=2)
+
+
+@pytest.mark.parametrize(
+    ("hierarchy", "options", "match"),
+    [
+        (Hierarchy.flat(501), {"max_labels": 501}, "draw 501 labels legibly.*most 500"),
+        (
+            Hierarchy.flat(490),
+            {"max_labels": 490},
+            "490 labels need .* 1 x 152 inches, .* 150. Lower",
+        ),
+        (
+            Hierarchy.from_edges([(i, i + 1) for i in range(150)]),
+            {"max_labels": 200},
+            "151 labels need a picture of",
+        ),
+        (
+            Hierarchy.from_edges([(i, j) for j in range(90) for i in range(j)]),
+            {"max_labels": 90},
+            "edges skip levels 3916 times, expected at most 3000",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused(hierarchy, options, match):
+    with pytest.raises(ValueError, match=match):
+        hierarchy.plot(**options)
+
+
+def test_axes_that_are_too_small_are_refused():
+    ax = plt.figure(figsize=(2, 2)).subplots()
+    match = r"40 labels need .* inches, the axes have 1.\d x 1.\d: text of .* points is"
+    with pytest.raises(ValueError, match=match):
+        Hierarchy.flat(40).plot(ax)
+    TREE.plot(ax)
+
+
 # -- where the predictions come from ---------------------------------------------------
 
 
@@ -296,6 +552,24 @@ def test_wrong_sample_is_explained(sample):
     match = r"one of 5 rows, got .*Pass an integer from 0 to 4"
     with pytest.raises(ValueError, match=match):
         HierarchyDisplay.from_predictions(ANIMALS, np.eye(5), sample=sample)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"max_depth": -1}, "max_depth must be an integer from 0, or None .* got -1"),
+        ({"max_depth": 1.5}, "got 1.5. Pass 0 for roots alone"),
+        ({"min_proba": 1.5}, "min_proba must be a probability .* got 1.5"),
+        ({"root": "fish"}, "root must be a label .* got 'fish'. Pass one of 'mammal'"),
+    ],
+)
+def test_wrong_parts_are_explained(options, match):
+    with pytest.raises(ValueError, match=match):
+        HierarchyDisplay(ANIMALS, PROBA).plot(**options)
+    with pytest.raises(
+        ValueError, match="min_proba needs probabilities, .*Leave it out"
+    ):
+        ANIMALS.plot(min_proba=0.5)
 
 
 @pytest.mark.parametrize("max_labels", [0, -1, 2.5, None])

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC
 from skhmc.inspection import LabelEmbeddingDisplay
 from skhmc.inspection._disk import geodesic, project
+from tests.hierarchies import random_hierarchy
 
 matplotlib.use("Agg")
 ANIMALS = Hierarchy.from_parents(
@@ -185,9 +186,71 @@ def test_given_axes_are_used_also_in_a_subfigure():
 
 def test_zoom_shows_the_labels_alone():
     display = LabelEmbeddingDisplay(points_of_animals() / 10, ANIMALS)
-    assert display.plot().ax_.get_xlim() == (-1.08, 1.08)
+    assert display.plot(zoom=False).ax_.get_xlim() == (-1.03, 1.03)
     low, high = display.plot(zoom=True).ax_.get_xlim()
     assert -0.2 < low < high < 0.2
+
+
+def test_the_disk_fills_its_figure():
+    far = LabelEmbeddingDisplay(points_of_animals(), ANIMALS).plot()
+    farthest = np.linalg.norm(far.positions_, axis=1).max()
+    assert farthest > 0.6 and far.ax_.get_xlim() == (-1.03, 1.03)
+    near = LabelEmbeddingDisplay(points_of_animals() / 2, ANIMALS).plot()
+    np.testing.assert_allclose(near.ax_.get_ylim()[1], 0.6 * farthest)
+    for display in (near, far):
+        display.figure_.canvas.draw()
+        axes, figure = display.ax_.get_window_extent(), display.figure_.bbox
+        assert min(axes.size / figure.size) > 0.97
+
+
+def test_labels_in_the_middle_are_not_looked_at_too_closely():
+    for point in ([0.0, 0.0], [0.0, 0.001]):
+        display = LabelEmbeddingDisplay([point], Hierarchy.flat(["a"])).plot()
+        assert display.ax_.get_xlim()[1] >= 0.06
+        assert len(display.ax_.patches) > 2  # with circles that say where one is
+
+
+def test_the_legend_of_many_depths_stays_short():
+    chain = Hierarchy.from_edges([(i, i + 1) for i in range(20)])
+    display = LabelEmbeddingDisplay(np.zeros((21, 2)), chain).plot()
+    assert 3 <= len(display.ax_.get_legend().get_texts()) <= 8
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.3, 1])
+def test_circles_have_the_radii_that_are_written(scale):
+    display = LabelEmbeddingDisplay(points_of_animals() * scale, ANIMALS).plot()
+    (written,) = [
+        artist.txt.get_text()
+        for artist in display.ax_.artists
+        if isinstance(artist, matplotlib.offsetbox.AnchoredText)
+    ]
+    found = [
+        float(part) for part in written.split("radius")[1].replace("…", ",").split(",")
+    ]
+    drawn = sorted(patch.radius for patch in display.ax_.patches if patch.radius < 1)
+    hyperbolic = 2 * np.arctanh(drawn)
+    assert len(drawn) >= 2
+    assert set(found) == {float(r) for r in hyperbolic[[0, 1, -1]].round(9)}
+    np.testing.assert_allclose(np.diff(hyperbolic), hyperbolic[0])
+
+
+@pytest.mark.parametrize("n_labels", [1, 20, 400])
+def test_names_stay_inside_and_apart(n_labels):
+    rng = np.random.default_rng(n_labels)
+    names_of = [f"label {i} {'with a long name ' * (i % 3)}" for i in range(n_labels)]
+    hierarchy = random_hierarchy(n_labels, seed=0, max_parents=2)
+    display = LabelEmbeddingDisplay(
+        ball(rng, n_labels, 2), hierarchy, label_names=names_of
+    ).plot(max_names=60)
+    display.figure_.canvas.draw()
+    inside = display.ax_.get_window_extent().padded(1e-6)  # for rounding
+    extents = [text.get_window_extent() for text in display.ax_.texts]
+    assert extents
+    others = [*display.ax_.artists, display.ax_.get_legend()]
+    extents += [other.get_window_extent() for other in others if other is not None]
+    for i, a in enumerate(extents):
+        assert inside.contains(*a.p0) and inside.contains(*a.p1)
+        assert not any(a.overlaps(b) for b in extents[:i])
 
 
 def test_general_names_come_first_and_none_overlap():
@@ -299,6 +362,12 @@ def test_wrong_max_names_is_explained(max_names):
     display = LabelEmbeddingDisplay(points_of_animals(), ANIMALS)
     with pytest.raises(ValueError, match="max_names must be an integer from 0, got"):
         display.plot(max_names=max_names)
+
+
+def test_wrong_zoom_is_explained():
+    display = LabelEmbeddingDisplay(points_of_animals(), ANIMALS)
+    with pytest.raises(ValueError, match="zoom must be 'auto', True or False, got 2"):
+        display.plot(zoom=2)
 
 
 def test_without_matplotlib_says_what_to_install(monkeypatch):

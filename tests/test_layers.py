@@ -40,6 +40,8 @@ LAYERS = {
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
+# the one import upward, in a method and when it is called: Hierarchy.plot
+CALLS_UP = [("skhmc.hierarchy._hierarchy", "skhmc.inspection")]
 MAX_EXAMPLE = 100  # lines of an example in the gallery
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -95,7 +97,11 @@ def all_imports(types=True):
 
 
 IMPORTS = list(all_imports(types=False))  # what runs
-OWN = [row for row in all_imports() if row[2].split(".")[0] == "skhmc"]
+OWN = [
+    (module, where, name)
+    for module, where, name in all_imports()
+    if name.split(".")[0] == "skhmc" and (module, name) not in CALLS_UP
+]
 
 
 # -- the layers ------------------------------------------------------------------------
@@ -120,6 +126,13 @@ def test_imports_point_down():
     assert not wrong, "these imports do not point to a lower layer:\n" + "\n".join(
         wrong
     )
+
+
+def test_what_calls_up_is_no_more_than_that():
+    up = [(m, n) for m, _, n in IMPORTS if (m, n) in CALLS_UP]
+    assert up == CALLS_UP  # once, and not for types alone
+    loaded = "import sys, skhmc; print('skhmc.inspection' in sys.modules)"
+    assert run_python(loaded, REPOSITORY) == "False"
 
 
 def test_private_modules_are_imported_by_their_package_only():
@@ -176,11 +189,17 @@ def test_optional_packages_are_imported_in_functions():
     assert not wrong
 
 
-def test_examples_are_short():
-    for path in REPOSITORY.glob("examples/*.py"):
+def test_examples_are_short_and_have_one_figure():
+    paths = list(REPOSITORY.glob("examples/*.py"))
+    assert len(paths) >= 8
+    for path in paths:
         assert path.name.startswith("plot_")
-        n_lines = len(path.read_text().splitlines())
+        text = path.read_text()
+        n_lines = len(text.splitlines())
         assert n_lines < MAX_EXAMPLE, f"{path.name} has {n_lines} lines"
+        assert text.endswith("plt.show()\n") and text.count("plt.show()") == 1
+        # what an example claims, it prints
+        assert "print(" in text and text.startswith('"""\n')
 
 
 # -- what importing does ---------------------------------------------------------------
@@ -206,6 +225,15 @@ def test_torch_is_loaded_on_demand(tmp_path):
     assert run_python(f"import skhmc, {light}; {LOADED}", tmp_path) == "[]"
     some = "from skhmc import Hierarchy; dir(Hierarchy); import skhmc; dir(skhmc)"
     assert run_python(f"{some}; {LOADED}", tmp_path) == "[]"
+
+
+def test_modules_are_loaded_on_demand(tmp_path):
+    """A module that is not imported yet is there all the same, and only then loaded."""
+    run_python("import skhmc; skhmc.nn.asl", tmp_path)
+    one = "import skhmc; skhmc.metrics.au_prc_score; skhmc.coherence.RULES"
+    assert run_python(f"{one}; {LOADED}", tmp_path) == "[]"
+    shown = "import skhmc; skhmc.inspection.HierarchyDisplay"
+    assert "'matplotlib'" not in run_python(f"{shown}; {LOADED}", tmp_path)
 
 
 def test_estimators_load_torch_and_no_pictures(tmp_path):

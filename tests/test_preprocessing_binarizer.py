@@ -177,9 +177,9 @@ def test_errors_say_what_to_do():
     for y in (*wrong, "cat"):
         with pytest.raises(TypeError, match="Expected y to be label sets.*got a "):
             binarizer.fit(y)
-    for row in (None, np.nan, "", [["a", "b"]]):
+    for rows in (["cat", None], ["cat", np.nan], ["cat", ""], [["cat"], [["a", "b"]]]):
         with pytest.raises(TypeError, match="name or a path.*empty list"):
-            binarizer.fit([["cat"], row])
+            binarizer.fit(rows)
     with pytest.raises(ValueError, match="holds no label at all"):
         binarizer.fit([[], []])
     with pytest.raises(ValueError, match=r"tuple of strings without '/', got \('a/b'"):

@@ -39,6 +39,14 @@ def test_unknown_public_name():
     assert set(skhmc.__all__) == {*skhmc._ON_DEMAND, "Hierarchy", "__version__"}
 
 
+def test_modules_are_names_of_skhmc():
+    """``import skhmc`` alone is enough for all public modules, and lists them."""
+    modules = {module.__name__ for module in public_modules()}
+    top = {name for name in modules if name.count(".") == 1}
+    assert {f"skhmc.{name}" for name in skhmc._MODULES} == top
+    assert set(skhmc._MODULES) <= set(dir(skhmc))
+
+
 # numpydoc's checks but for: an extended summary (ES01), examples (EX01) and "see also"
 # (SA01) everywhere; capital letters where a Bunch lists its contents (RT04).
 CHECKS = {

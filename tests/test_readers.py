@@ -1,5 +1,7 @@
 """What people have, read as the hierarchy that is meant: right, or refused."""
 
+import warnings
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
-from skhmc import CoherentClassifier, Hierarchy
+from skhmc import CoherentClassifier, Hierarchy, HierarchyWarning
 from skhmc.metrics import hierarchical_f1_score
 from skhmc.preprocessing import (
     AncestorClosure,
@@ -538,7 +540,9 @@ def test_paths_and_levels_of_random_forests(h, seed, sep):
     assert same(Hierarchy.from_paths(padded), expected)
     assert same(Hierarchy.from_paths(padded, sep=sep), expected)
     if 2 * sum(sep in joined[x] for x in leaves) >= len(leaves):
-        assert same(Hierarchy.build(padded), expected)
+        with warnings.catch_warnings():  # of one path "a/b", which may be a name
+            warnings.simplefilter("ignore", HierarchyWarning)
+            assert same(Hierarchy.build(padded), expected)
     width = max(map(len, path.values()))
     rows = [path[x] + [None] * (width - len(path[x])) for x in leaves]
     for levels in (rows, pd.DataFrame(rows), [path[x] for x in leaves]):
@@ -757,3 +761,181 @@ def test_ancestors_of_a_long_chain():
     assert counts.tolist() == list(range(n_labels))
     assert chain.ancestors[[2999]].indices.tolist() == list(range(2999))
     assert np.diff(chain.descendants.indptr).tolist() == list(range(n_labels))[::-1]
+
+
+def test_ancestors_that_do_not_fit_are_refused():
+    n_labels = 100_000
+    chain = Hierarchy.from_edges([(k, k + 1) for k in range(n_labels - 1)])
+    with pytest.raises(ValueError, match="100000 labels have 4999950000 pairs.*79 GiB"):
+        _ = chain.ancestors
+    assert chain.ancestors_of(3) == [0, 1, 2]
+    assert chain.descendants_of(n_labels - 2) == [n_labels - 1]
+
+
+@settings(max_examples=30)
+@given(hierarchies())
+def test_ancestors_by_name_are_those_of_the_matrix(h):
+    for matrix, named in (
+        (h.ancestors, h.ancestors_of),
+        (h.descendants, h.descendants_of),
+    ):
+        for label in h.labels:
+            row = matrix[[h.position(label)]].indices
+            assert named(label) == [h.labels[k] for k in row]
+
+
+def test_names_of_a_path_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="has 30000 parts.*would take 1 GiB"):
+        Hierarchy.from_paths(["/".join(["a"] * 30_000)])
+    assert Hierarchy.from_paths(["/".join(["a"] * 2000)]).n_labels == 2000
+
+
+def test_a_cycle_is_shown_by_ten_labels():
+    edges = [(f"n{k}", f"n{(k + 1) % 1000}") for k in range(1000)]
+    edges += [("top", "n0"), ("n0", "below")]
+    with pytest.raises(ValueError, match=r"-> \.\.\. -> n\d+ \(1000 labels") as caught:
+        Hierarchy.from_edges(edges)
+    assert str(caught.value).count("->") == 11
+    long = [("x" * 10**6, "y" * 10**6), ("y" * 10**6, "x" * 10**6)]
+    with pytest.raises(ValueError, match=r"cycle: .*\(1000002 characters\)") as caught:
+        Hierarchy.from_edges(long)
+    assert len(str(caught.value)) < 1000
+
+
+# -- names and paths that look alike ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["R&B", "Rock/Pop", "Jazz", "N/A"],
+        ["Rock/Pop", "Folk", "Jazz", "Soul"],
+        ["USB 3.0", "USB 3.1", "HDMI", "St. Louis"],
+        ["income > 50", "age", "sex"],
+        ["1 - Cats", "2 - Dogs"],
+        ["12:30", "12:45"],
+    ],
+)
+def test_plain_names_stay_flat_without_a_word(names):
+    assert Hierarchy.build(names) == Hierarchy.flat(names)
+    flat = HierarchicalLabelBinarizer().fit([names]).hierarchy_
+    assert set(flat.labels) == set(names) and not len(flat.edges)
+
+
+@pytest.mark.parametrize(
+    "names, n_edges, message",
+    [
+        (["Pets > Cats", "Toys", "Books", "Tea"], 0, "1 of 4.*names.*sep=' > '.*flat"),
+        (["topic:art", "topic:sport"], 0, "2 of 2 strings hold ':'.*read as names"),
+        (["Rock", "Rock/Pop", "Jazz", "Soul"], 1, "1 of 4.*'Rock' is a parent of"),
+        (["Rock/Pop", "Soul/Funk", "Jazz"], 2, "2 of 3 strings hold '/'.*as paths"),
+        (["A > B>C", "A > D"], 2, r"1 of 2 paths hold '>' without.*sep=' > '.*sep='>'"),
+    ],
+)
+def test_doubtful_paths_warn_with_both_readings(names, n_edges, message):
+    with pytest.warns(HierarchyWarning, match=message) as caught:
+        assert len(Hierarchy.build(names).edges) == n_edges
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "paths, first",
+    [
+        (["Pets\tCats\tTabby", "Pets\tDogs"], "Pets\tCats"),
+        (["1:2:3", "1:2", "1"], "1:2"),
+        (["7 - A: B: C", "8 - A: B", "9 - A"], "A: B"),
+        (["A \\ B\\C", "A\\B \\ D", "A \\ B"], "A \\ B"),
+    ],
+)
+def test_paths_that_were_flat(paths, first):
+    found = Hierarchy.build(paths)
+    assert first in found and found.children_of(first)
+    assert found == Hierarchy.from_paths(paths)
+
+
+@pytest.mark.parametrize(
+    "paths, message",
+    [
+        (["Animals > Cats", "Cats > Tabby"], r"'Cats' stand first.*from_edges\(\["),
+        (["AC/DC - Live", "AC/DC - Studio"], "Several separators fit.*'/', ' - '"),
+        (["code\ttitle", "code\tname"], "Most of the strings hold"),
+    ],
+)
+def test_strings_that_are_asked_about(paths, message):
+    for read in (Hierarchy.build, Hierarchy.from_paths):
+        with pytest.raises(ValueError, match=message):
+            read(paths)
+
+
+# -- labels that look alike ------------------------------------------------------------
+
+
+def test_a_tuple_is_one_label_where_labels_are_tuples():
+    expected = Hierarchy([("r", 0), ("a", 1)], [(("r", 0), ("a", 1))])
+    for parents in ({("a", 1): ("r", 0)}, {("a", 1): ("r", 0), ("r", 0): None}):
+        assert Hierarchy.from_parents(parents) == expected
+        assert Hierarchy.build(parents) == expected
+    assert Hierarchy.from_children({("r", 0): ("a", 1)}) == expected
+    several = Hierarchy.from_parents({("a", 1): (("r", 0), ("s", 0))})
+    assert several.parents_of(("a", 1)) == [("r", 0), ("s", 0)]
+    assert Hierarchy.from_parents({"x": ("a", "b")}).parents_of("x") == ["a", "b"]
+
+
+def test_labels_that_differ_in_spaces_only():
+    table = pd.DataFrame({"child": ["cat", "dog"], "parent": ["pet", "pet "]})
+    message = "1 of 4 labels differ.*'pet ' and 'pet'.*name.strip"
+    for read in (Hierarchy.from_parents, Hierarchy.build):
+        with pytest.warns(HierarchyWarning, match=message):
+            assert read(table).n_labels == 4
+    names = ["cat", "dog", "pet", "pet "]
+    assert Hierarchy.from_parents(table, names).n_labels == 4  # said to be different
+    for edge in [("", "a"), ("a", " ")]:
+        with pytest.raises(ValueError, match="has an end missing"):
+            Hierarchy.from_edges([edge])
+
+
+def test_two_rows_of_numbers_are_edges_where_columns_say_so():
+    table = pd.DataFrame({"parent": [101, 101], "child": [102, 103]})
+    expected = Hierarchy([101, 102, 103], [(101, 102), (101, 103)])
+    assert Hierarchy.build(table) == expected
+    table.columns = ["source", "target"]
+    assert Hierarchy.build(table) == expected
+
+
+# -- nodes of graphs -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [(0, 1), (("a", 1), ("b", 2)), (2.5, 3.5), ("a", 1), (np.int64(3), np.int64(4))],
+)
+def test_nodes_of_any_kind(names):
+    found = Hierarchy.from_networkx(nx.DiGraph([names]))
+    assert pairs(found) == {names}
+    assert not any(isinstance(label, np.generic) for label in found.labels)
+
+
+@pytest.mark.parametrize("missing", [np.nan, pd.NA, pd.NaT, "", " "])
+def test_nodes_without_a_name(missing):
+    graph = nx.DiGraph([(missing, "a")])
+    for read in (Hierarchy.build, Hierarchy.from_networkx):
+        with pytest.raises((TypeError, ValueError), match="not NaN|without a name"):
+            read(graph)
+
+
+def test_relations_in_an_attribute_are_asked_about():
+    graph = nx.DiGraph()
+    graph.add_edge("cat", "mammal", relation="is_a")
+    with pytest.raises(ValueError, match="'is_a' runs child -> parent"):
+        Hierarchy.build(graph)
+    up = Hierarchy.from_networkx(graph, reverse=True)
+    assert pairs(up) == {("mammal", "cat")}
+    graph.add_edge("cat", "fish", relation="eats")
+    with pytest.raises(ValueError, match="'is_a': 1, 'eats': 1"):
+        Hierarchy.from_networkx(graph, reverse=True)
+    chosen = Hierarchy.from_networkx(graph, relations="is_a", reverse=True)
+    assert pairs(chosen) == {("mammal", "cat")}
+    with pytest.raises(TypeError, match="reverse to be True.*got 'yes'"):
+        Hierarchy.from_networkx(graph, reverse="yes")
+    with pytest.raises(TypeError, match="relations to be names of edges, got 3"):
+        Hierarchy.from_networkx(graph, relations=3)

@@ -8,14 +8,19 @@ from skhmc._data.columns import (
     leaves_hint,
     missing_ancestors,
 )
-from skhmc._data.judge import judge_hierarchy
-from skhmc._data.targets import (
-    as_label_sets,
+from skhmc._data.containers import (
+    check_one_kind,
     column_names,
     is_frame,
+    unwrap,
+)
+from skhmc._data.forms import read_form
+from skhmc._data.judge import judge_hierarchy
+from skhmc._data.levels import all_levels, is_level_table, level_names
+from skhmc._data.targets import (
+    as_label_sets,
     match_columns,
     read_container,
-    refuse_lazy,
     set_indicators,
     to_floats,
 )
@@ -60,9 +65,7 @@ def align(hierarchy, *, names=None, **arrays):
         When shapes or names do not match, or when nothing says in which order the
         columns of an array stand.
     """
-    for Y in arrays.values():
-        refuse_lazy(Y)
-    hierarchy = repeatable(hierarchy)
+    arrays, hierarchy = _read_forms(arrays, repeatable(hierarchy), names)
     if names is None:
         names = _first_names(hierarchy, arrays)
     n_labels = _number_of_labels(hierarchy, names, arrays)
@@ -85,6 +88,30 @@ def align(hierarchy, *, names=None, **arrays):
     if "y_true" in columns:
         judge_hierarchy(columns["y_true"], hierarchy, source)
     return hierarchy, *read
+
+
+def _read_forms(arrays, hierarchy, names):
+    """Return arrays in the forms that the rest reads, and their hierarchy."""
+    arrays = {argument: unwrap(Y) for argument, Y in arrays.items()}
+    if hierarchy is None and names is None:
+        hierarchy = _hierarchy_of_levels(arrays)
+    for argument in LABEL_ARGUMENTS:
+        if argument in arrays:
+            arrays[argument], _ = read_form(arrays[argument], hierarchy)
+    return arrays, hierarchy
+
+
+def _hierarchy_of_levels(arrays):
+    """Return the hierarchy of all level columns, where nothing else has an order."""
+    levels = {}
+    for argument, Y in arrays.items():
+        if argument in LABEL_ARGUMENTS and is_level_table(Y):
+            levels[argument] = Y
+        elif not is_frame(Y) and len(getattr(Y, "shape", ())) == 2:
+            return None
+    for Y in levels.values():
+        level_names(Y, None)  # warns where they are perhaps no levels
+    return all_levels(levels.values()) if levels else None
 
 
 def _first_names(hierarchy, arrays):
@@ -139,6 +166,8 @@ def _order_of_columns(hierarchy, names, rows, columns):
 
 def _as_array(Y, names, argument, hierarchy):
     """Return numbers with 2 dimensions; columns that have names in their order."""
+    if argument in LABEL_ARGUMENTS:
+        check_one_kind(Y)
     try:
         own_names = _own_names(Y, hierarchy)
         Y, _ = read_container(Y)

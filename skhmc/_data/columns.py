@@ -37,13 +37,21 @@ def known_names(names, source):
     Returns
     -------
     list or None
-        None where the names are 0 ... n - 1, as of a DataFrame that was given none, and
-        the hierarchy has none of them.
+        None where the names are 0 ... n - 1, as of a DataFrame that was given none, or
+        "0" ... or polars' "column_0" ..., and the hierarchy has none of them.
     """
-    if names is None or not _has_own_names(source) or names != list(range(len(names))):
+    if names is None or not _has_own_names(source) or not _only_count(names):
         return names
     hierarchy = Hierarchy.build(source)
     return names if any(name in hierarchy for name in names) else None
+
+
+def _only_count(names):
+    """Tell names that libraries give columns without: 0, "0" or "column_0" ..."""
+    numbers = range(len(names))
+    return any(
+        names == [make(k) for k in numbers] for make in (int, str, "column_{}".format)
+    )
 
 
 def missing_ancestors(names, source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,11 @@ def read_groups(groups: Any, n_samples: int) -> Groups:
     codes = np.empty(n_samples, dtype=np.intp)
     missing = []
     for i, value in enumerate(values):
+        if not isinstance(value, Hashable):
+            raise ValueError(
+                f"Expected groups to be one value per sample, such as a number or a "
+                f"name, got {value!r} in row {i}."
+            )
         if value is None or is_missing(value):
             missing.append(i)
         codes[i] = number.setdefault(value, len(number))

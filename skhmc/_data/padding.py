@@ -32,7 +32,7 @@ def without_padding(rows):
             f"{len(shorter)} of {len(rows)} rows of label names are filled up with '' "
             f"or missing values (None, NaN), the first is row {shorter[0]}. They were "
             f"left out: a row has as many names as the sample has labels. Leave them "
-            f"out to silence this."
+            f"out to silence this ([] where there is no label)."
         )
     return kept
 

@@ -4,7 +4,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._data.align import align
-from skhmc._data.targets import are_label_sets, is_frame
+from skhmc._data.containers import is_frame
+from skhmc._data.forms import read_form
+from skhmc._data.targets import are_label_sets
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import read_before
 from skhmc.hierarchy import Hierarchy
@@ -96,7 +98,7 @@ def positive_columns(probabilities, classes):
 
 def n_dimensions(Y):
     """Return the number of dimensions of an array, matrix, DataFrame or list."""
-    if are_label_sets(Y):
+    if is_frame(Y) or are_label_sets(Y):
         return 2
     return Y.ndim if hasattr(Y, "ndim") else 1 + np.ndim(Y[0])
 
@@ -152,6 +154,7 @@ def class_labels(estimator, response):
 
 def match_labels(estimator, hierarchy, y, response):
     """Return the hierarchy, y and the response with the same order of labels."""
+    y, _ = read_form(y, hierarchy)
     given = find(estimator, "label_names_")
     given = None if given is None else list(given)
     numbered = given is not None and given == list(range(len(given)))

@@ -21,13 +21,25 @@ from skhmc._data.columns import (
     refuse_width,
     warn_ancestors,
 )
+from skhmc._data.containers import (
+    are_words,
+    check_one_kind,
+    column_names,
+    column_values,
+    has_dictionaries,
+    is_frame,
+    refuse_lazy,
+    unwrap,
+)
+from skhmc._data.forms import read_form
 from skhmc._data.judge import DirectionJudge, judge_hierarchy
+from skhmc._data.levels import is_level_table, warn_if_levels
 from skhmc._data.padding import without_padding
 from skhmc._data.weights import read_sample_weight
 from skhmc._data.X import is_in_file, row_blocks
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list, plain
-from skhmc._utils.warnings import warn_user
+from skhmc._utils.warnings import warn_of_input, warn_user
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy, Ontology
 
@@ -35,14 +47,11 @@ __all__ = [
     "Targets",
     "are_label_sets",
     "as_label_sets",
-    "column_names",
-    "is_frame",
     "match_columns",
     "match_former",
     "read_container",
     "read_fit_labels",
     "read_targets",
-    "refuse_lazy",
     "require_y",
     "set_indicators",
     "to_floats",
@@ -50,11 +59,6 @@ __all__ = [
 
 
 # -- the containers --------------------------------------------------------------------
-
-
-def is_frame(Y):
-    """Return whether Y is a DataFrame, whose columns name the labels."""
-    return hasattr(Y, "columns")
 
 
 def read_container(Y):
@@ -75,22 +79,9 @@ def read_container(Y):
     return np.asarray(Y), None
 
 
-def refuse_lazy(Y):
-    """Raise where Y only plans what its columns will hold, as a polars.LazyFrame."""
-    if hasattr(Y, "collect_schema") and not hasattr(Y, "__len__"):
-        raise TypeError(
-            f"Got a {type(Y).__name__}, which holds no data yet. Call its collect() "
-            f"first."
-        )
-
-
-def column_names(frame):
-    """Return the names of a DataFrame's columns, or of those of a table of pyarrow."""
-    names = getattr(frame, "column_names", None)  # of pyarrow, whose columns are values
-    return [plain(name) for name in (frame.columns if names is None else names)]
-
-
 def _frame_values(frame):
+    if has_dictionaries(frame):
+        return np.array(column_values(frame), dtype=object).T
     values = np.asarray(frame)
     if values.dtype == object and hasattr(frame, "notna"):
         # of pandas, whose missing values are not all floats
@@ -233,7 +224,8 @@ def as_label_sets(y, n_labels=None):
     if are_label_sets(y, n_labels):
         return without_padding([list(row) for row in y])
     one_each = not isinstance(y, str) and not is_frame(y) and not sp.issparse(y)
-    if one_each and hasattr(y, "__len__") and len(y) and getattr(y, "ndim", 1) == 1:
+    one_each = one_each and hasattr(y, "__len__") and getattr(y, "ndim", 1) == 1
+    if one_each and len(y):
         if all(isinstance(name, str) for name in y):
             return without_padding([[name] for name in y])
     return None
@@ -245,6 +237,10 @@ def as_label_sets(y, n_labels=None):
 _CLASSES_NEEDED = (
     "classes must be passed on the first call to partial_fit when no hierarchy says "
     "which labels there are: partial_fit(X, y, classes=[all labels])."
+)
+_LEVELS_NEEDED = (
+    "The first call to partial_fit got level columns, and no hierarchy says which "
+    "labels there are: pass hierarchy=Hierarchy.from_levels(all rows) to the estimator."
 )
 
 
@@ -312,14 +308,18 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    refuse_lazy(y)
-    if isinstance(source, Iterator):
-        source = repeatable(source)
-    if are_label_sets(y, _n_labels_said(y, source, classes)):
-        return _read_label_sets(y, source, classes, partial)
-    y, names = read_container(y)
-    if names is not None:
-        names = known_names(names, source)
+    names = None
+    if not _is_plain(y):
+        y = unwrap(y)
+        if partial and source is None and is_level_table(y):
+            raise ValueError(_LEVELS_NEEDED)
+        y, source = read_form(y, source)
+        if are_label_sets(y, _n_labels_said(y, source, classes)):
+            return _read_label_sets(y, source, classes, partial)
+        check_one_kind(y)
+        y, names = read_container(y)
+        if names is not None:
+            names = known_names(names, source)
     if indicators:
         _check_is_table(y)
     if names is None and not indicators and _is_column_of_classes(y):
@@ -327,6 +327,14 @@ def read_targets(
     if y.ndim == 1:
         return _read_classes(y, source, classes, partial)
     return _read_indicators(y, names, source, classes, warn)
+
+
+def _is_plain(y):
+    """Tell a 2-D array of 0, 1 and NaN: indicators as they are, in no container."""
+    is_array = type(y) in (np.ndarray, np.memmap)
+    if not is_array or y.ndim != 2 or y.dtype.kind not in "biuf":
+        return False
+    return is_in_file(y) or not (y > 1).any()
 
 
 def _read_indicators(y, names, source, classes, warn):
@@ -415,6 +423,8 @@ def _check_binary_classes(classes, n_labels):
 
 
 def _read_label_sets(rows, source, classes, partial):
+    if source is None and classes is None:
+        warn_if_levels(rows)
     rows = without_padding([list(row) for row in rows])
     rows = [[plain(label) for label in row] for row in rows]
     seen = dict.fromkeys(label for row in rows for label in row)
@@ -423,6 +433,7 @@ def _read_label_sets(rows, source, classes, partial):
     elif source is None and partial:
         raise ValueError(_CLASSES_NEEDED)
     elif source is None:
+        _refuse_words(rows, seen)
         if not any(isinstance(x, str) for x in seen) and seen:
             raise ValueError(
                 f"y holds lists of {name_list(seen)}, and no hierarchy says which "
@@ -438,6 +449,17 @@ def _read_label_sets(rows, source, classes, partial):
     Y = set_indicators(rows, hierarchy, "y")
     judge_hierarchy(Y, hierarchy, source)
     return _close(Y, hierarchy, warn=False)  # the most specific names are enough
+
+
+def _refuse_words(rows, seen):
+    """Raise where rows of text are indicators: equally long, and "0" and "1" only."""
+    lengths = {len(row) for row in rows}
+    again = any(len(set(row)) < len(row) for row in rows)
+    if len(lengths) == 1 and again and are_words(seen):
+        raise ValueError(
+            f"Expected Y to hold 0, 1 or NaN, got strings: rows of {name_list(seen)} "
+            f"and nothing else. Write indicators as numbers."
+        )
 
 
 def set_indicators(rows, hierarchy, argument):
@@ -470,6 +492,7 @@ def _check_known(labels, hierarchy, argument="y"):
 
 def _read_classes(y, source, classes, partial):
     assert_all_finite(y, input_name="y")
+    _warn_of_empty(y)
     check_classification_targets(y)
     found, codes = np.unique(y, return_inverse=True)
     hierarchy = None if source is None else Hierarchy.build(source)
@@ -495,6 +518,19 @@ def _read_classes(y, source, classes, partial):
     return Targets(Y, hierarchy, classes, np.searchsorted(classes, found)[codes])
 
 
+def _warn_of_empty(y):
+    """Warn where the class of samples has no name."""
+    if y.dtype.kind not in "OUT":
+        return
+    empty = np.flatnonzero(y == "")
+    if len(empty):
+        warn_of_input(
+            f"y holds '' in {len(empty)} of {len(y)} samples, the first is row "
+            f"{empty[0]}. That is read as a class of its own. Where samples have no "
+            f"label leave them out, or pass lists of label names with [] for these."
+        )
+
+
 def _check_indicators(Y, hierarchy):
     values = Y.data if sp.issparse(Y) else Y
     if values.dtype.kind not in "biuf":
@@ -514,7 +550,8 @@ def _check_indicators(Y, hierarchy):
         label = hierarchy.labels[column]
         raise ValueError(
             f"Expected Y to hold 0, 1 or NaN (unknown), got {got!r} for label "
-            f"{label!r}. Unknown label type: for classes pass a 1-D y."
+            f"{label!r}. Unknown label type: for classes pass a 1-D y, for numbers as "
+            f"names of levels hierarchy=Hierarchy.from_levels(Y)."
         )
     return Y
 

@@ -6,12 +6,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skhmc._data.containers import column_names, is_frame
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "balanced_weights",
+    "check_finite_sum",
     "check_sample_weight",
     "label_counts",
     "match_weight",
@@ -295,12 +297,53 @@ def _is_by_value(class_weight, hierarchy):
 # -- sample weights --------------------------------------------------------------------
 
 
-def match_weight(sample_weight, y):
-    """Return weights with the columns in the order of y's, where both have names."""
-    if hasattr(sample_weight, "columns") and hasattr(y, "columns"):
-        if set(sample_weight.columns) == set(y.columns):
-            return sample_weight[list(y.columns)]
+def match_weight(sample_weight, y, targets):
+    """Return weights of the labels of targets, where there are weights of columns.
+
+    Parameters
+    ----------
+    sample_weight : array-like, DataFrame, number or None
+        Weights as documented in ``fit``.
+    y : object
+        What was given as y. Weights with the same names of columns are brought into
+        their order.
+    targets : Targets
+        What was read from y. Ancestors that were added to its columns weigh what these
+        do: where the sample has one, as much as the heaviest column below that is
+        positive; else as the lightest one below, since all of them have to be negative.
+
+    Returns
+    -------
+    array-like, DataFrame, number or None
+    """
+    if sample_weight is None:
+        return None
+    if is_frame(sample_weight) and is_frame(y):
+        names = column_names(y)
+        if set(column_names(sample_weight)) == set(names):
+            select = getattr(sample_weight, "select", None)  # of pyarrow
+            by_name = hasattr(sample_weight, "column_names") and select is not None
+            sample_weight = select(names) if by_name else sample_weight[names]
+    n_labels = targets.hierarchy.n_labels
+    n_columns = n_labels - len(targets.added)
+    if targets.added and np.shape(sample_weight) == (len(targets.Y), n_columns):
+        return _weigh_ancestors(_weights_as_numbers(sample_weight), targets)
     return sample_weight
+
+
+def _weigh_ancestors(weight, targets):
+    """Return weights of given columns with those of added ancestors behind."""
+    n_columns = weight.shape[1]
+    positive = targets.Y[:, :n_columns] == 1
+    below = targets.hierarchy.descendants[n_columns:, :n_columns].toarray()
+    weights = [weight]
+    for columns in below:
+        here = weight[:, columns]
+        has_one = positive[:, columns]
+        heaviest = np.where(has_one, here, 0).max(axis=1)
+        lightest = here.min(axis=1)
+        weights.append(np.where(has_one.any(axis=1), heaviest, lightest)[:, None])
+    return np.hstack(weights)
 
 
 def check_sample_weight(sample_weight, n_samples, n_labels=None):
@@ -345,7 +388,18 @@ def _weights_as_numbers(sample_weight):
     elif hasattr(sample_weight, "isna") and np.any(sample_weight.isna()):
         # pandas, whose missing values are not all floats
         raise ValueError("Expected finite sample_weight, got NaN or infinity.")
-    return np.asarray(sample_weight, dtype=np.float64)
+    given = np.asarray(sample_weight)
+    if given.dtype.kind == "c":  # of which a cast would drop a part
+        raise ValueError(
+            f"Expected sample_weight to be real numbers, got {given.dtype}."
+        )
+    try:
+        return given.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(
+            "Expected sample_weight that a float can hold, got integers beyond 1e308. "
+            "Divide them by the greatest."
+        ) from error
 
 
 def _check_weight_shape(shape, n_samples, n_labels):
@@ -376,6 +430,12 @@ def read_row_weights(sample_weight, n_samples):
     weight = check_sample_weight(sample_weight, n_samples)
     if weight is None:
         return None
+    check_finite_sum(weight)
+    return weight
+
+
+def check_finite_sum(weight):
+    """Raise where checked weights are to be added up, and are too large for it."""
     with np.errstate(over="ignore"):
         total = weight.sum()
     if np.isinf(total):
@@ -383,7 +443,6 @@ def read_row_weights(sample_weight, n_samples):
             f"Expected sample_weight whose sum is finite, got weights up to "
             f"{weight.max().item()!r}. Divide them by the greatest."
         )
-    return weight
 
 
 def to_mean_1(weight):
@@ -425,7 +484,8 @@ def read_sample_weight(sample_weight, y, targets, dtype):
     n_samples, n_labels = targets.Y.shape
     if targets.classes is not None:
         n_labels = 1
-    weight = check_sample_weight(match_weight(sample_weight, y), n_samples, n_labels)
+    sample_weight = match_weight(sample_weight, y, targets)
+    weight = check_sample_weight(sample_weight, n_samples, n_labels)
     if weight is None:
         return None
     return to_mean_1(weight).reshape(n_samples, -1).astype(dtype)

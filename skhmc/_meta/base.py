@@ -48,8 +48,8 @@ class MetaClassifierMixin(MetaEstimatorMixin):
         if hasattr(self, "cv"):
             split = MethodMapping().add(caller="fit", callee="split")
             cv = self.cv
-            if is_number_of_folds(cv):  # that keep groups together, if there are any
-                cv = read_cv(cv, grouped=True)
+            if is_number_of_folds(cv) or isinstance(cv, str):  # "prefit"
+                cv = read_cv(None, grouped=True)  # which asks for groups
             router.add(splitter=cv, method_mapping=split)
         return router
 

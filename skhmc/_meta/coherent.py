@@ -19,8 +19,10 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.targets import read_fit_labels
 from skhmc._data.weights import (
+    check_finite_sum,
     label_counts,
     match_weight,
     smoothed_rates,
@@ -224,7 +226,12 @@ class CoherentClassifier(
         self._check_estimator()
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         params = self._route(sample_weight, groups, params)
-        targets, weight = read_fit_labels(self, X, y, params.get("sample_weight"))
+        given = params.get("sample_weight")
+        targets, weight = read_fit_labels(self, X, y, given)
+        if self.hierarchy is None:
+            judge_flat(targets.hierarchy)
+        if given is not None:  # the estimator gets them as they are, and adds them up
+            check_finite_sum(np.asarray(given, dtype=np.float64))
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
         if targets.classes is not None:  # they exclude each other: the estimator's task
@@ -234,7 +241,7 @@ class CoherentClassifier(
                 self.estimator_ = self._fit_classes(X, targets, params)
         else:
             if np.ndim(params.get("sample_weight", 1)) == 2:
-                weights = np.asarray(match_weight(params["sample_weight"], y))
+                weights = np.asarray(match_weight(params["sample_weight"], y, targets))
                 params = params | {"sample_weight": weights}
             positive, known = label_counts(targets.Y, weight)
             self._priors = smoothed_rates(positive, known)

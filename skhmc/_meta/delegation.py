@@ -11,6 +11,8 @@ from sklearn.utils import Bunch, indexable
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metadata_routing import process_routing
 
+from skhmc._data.containers import is_frame
+from skhmc._data.forms import read_form
 from skhmc._data.responses import find
 from skhmc._data.targets import are_label_sets, match_columns, read_targets, require_y
 from skhmc.hierarchy import Hierarchy
@@ -188,10 +190,11 @@ def read_for_inner(estimator, X, y, *, fitted):
     targets : Targets
     """
     require_y(estimator, y)
-    X, y = indexable(X, y)
     source = estimator.hierarchy
     if source is None:
         source = _known_hierarchy(estimator.estimator, fitted)
+    y, source = read_form(y, source)
+    X, y = indexable(X, y)
     targets = read_targets(y, source)
     return X, _closed_y(y, targets, source), targets
 
@@ -203,6 +206,8 @@ def _closed_y(y, targets, source):
     n_labels = None if source is None else targets.hierarchy.n_labels
     if are_label_sets(y, n_labels):
         return _as_array(targets.Y)
+    if is_frame(y) and not (hasattr(y, "iloc") or hasattr(y, "get_columns")):
+        return _as_array(targets.Y)  # of pyarrow, which few estimators take
     if source is None:  # nothing was closed
         return np.asarray(y) if isinstance(y, list) else y
     if sp.issparse(y):

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
+from skhmc._scoring.top_k import top_k
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 
 __all__ = [
     "apply_thresholds",
+    "at_most",
     "constrain",
     "f1_thresholds",
     "group_labels",
@@ -76,6 +78,41 @@ def apply_thresholds(scores, thresholds, hierarchy, closing):
     if closing == "up":
         return close_upward(above, hierarchy)
     return min_constraint(above, hierarchy)
+
+
+def at_most(above, scores, n_labels, hierarchy):
+    """Return label sets without the least probable labels of those that are too large.
+
+    As no label has a higher score than its parents, the highest scores, of equal ones
+    those nearer to the roots, hold all ancestors. No coherent part of a label set with
+    at most so many labels has a higher sum of scores.
+
+    Parameters
+    ----------
+    above : ndarray of shape (n_samples, n_labels), bool
+        Coherent label sets.
+    scores : ndarray of shape (n_samples, n_labels)
+        Scores as :func:`constrain` returns them.
+    n_labels : int or None
+        Number of labels that a set has at most; None is any.
+    hierarchy : Hierarchy
+        Its labels are the columns of ``scores``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels), bool
+    """
+    if n_labels is None:
+        return above
+    rows = np.flatnonzero(above.sum(axis=1) > n_labels)
+    if not len(rows):
+        return above
+    chosen = np.where(above[rows], scores[rows], -np.inf)
+    columns, _ = top_k(chosen, n_labels, np.asarray(hierarchy.depth))
+    above = above.copy()
+    above[rows] = False
+    above[rows[:, None], columns] = True
+    return above
 
 
 def group_labels(hierarchy, strategy):

@@ -11,12 +11,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.flat_names import judge_flat
 from skhmc._data.groups import read_groups
 from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
-from skhmc._networks.encoder import user_encoder
+from skhmc._networks.encoder import user_encoders
+from skhmc._networks.memory import check_memory, raise_if_out_of_memory
 from skhmc._networks.parameters import (
     ABSENT,
     PrefixedParams,
@@ -25,7 +27,15 @@ from skhmc._networks.parameters import (
     resolve,
 )
 from skhmc._networks.skorch_net import resolve_device
-from skhmc._networks.training import Former, describe, perceptron, side_by_side, train
+from skhmc._networks.training import (
+    FIT_ANYWHERE,
+    Former,
+    describe,
+    n_weights,
+    perceptron,
+    side_by_side,
+    train,
+)
 from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
@@ -50,6 +60,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
     specific labels (n_samples,), and probabilities those of ``classes_``.
     """
 
+    _learns_hierarchy = False  # from labels that need none
+
     # -- fit ---------------------------------------------------------------------------
 
     # whoever hands groups to a search means them for what early stopping holds out, too
@@ -69,7 +81,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             dense whole.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights of samples, or of samples and labels (2-D Y only).
@@ -114,7 +127,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             Samples of this part; of shape (n_samples, ...) with an ``encoder``.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         classes : array-like, default=None
             All classes of a 1-D y, or all names in label sets. Needed in the first
             call where there is no ``hierarchy``.
@@ -174,39 +188,50 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         """
         if former is not None:
             self._check_same_labels(targets)
+        elif self.hierarchy is None and not self._learns_hierarchy:
+            judge_flat(targets.hierarchy)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
         given = X, targets, weight, groups
-        settings, problem, parts = self._plan(*given, former, partial)
-        trained = train(parts, problem, settings)
+        try:
+            settings, problem, parts = self._plan(*given, former, partial)
+            trained = train(parts, problem, settings)
+        except (MemoryError, RuntimeError) as error:
+            raise_if_out_of_memory(error, self._params)
+            raise
         return self._set_fitted(trained, targets, settings, problem, parts)
 
     def _plan(self, X, targets, weight, groups=None, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
         params = self._params
-        n_estimators = params["n_estimators"]
+        device = resolve_device(self.device)
         check_encoder(params, former)
         encoders = []
         if self.encoder is not None:  # made first: their width decides what fits
-            encoders = [user_encoder(params, X) for _ in range(n_estimators)]
+            encoders = user_encoders(params, X, device)
         settings = resolve(
             params,
             targets,
             X,
             dropped=self._dropped,
             n_encoded=encoders[0].width if encoders else None,
-            device=resolve_device(self.device),
+            device=device,
             former=former,
             partial=partial,
             title=type(self).__name__,
         )
         self._check_coherence(settings.form)
+        n_inputs = encoders[0].width if encoders else X.shape[1]
+        n = n_weights(n_inputs, targets.hierarchy.n_labels, params, settings)
+        if n * params["n_estimators"] > FIT_ANYWHERE:
+            check_memory(n, params, device)
         given = X, targets, weight, groups
         problem = describe(*given, settings, former, partial)
         if not partial:
             _warn_constant(problem, targets.hierarchy)
         if not encoders:
-            encoders = [perceptron(X.shape[1], settings) for _ in range(n_estimators)]
+            n_networks = params["n_estimators"]
+            encoders = [perceptron(X.shape[1], settings) for _ in range(n_networks)]
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
         return settings, problem, side_by_side(networks)
 

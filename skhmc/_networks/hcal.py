@@ -237,8 +237,8 @@ class HCALClassifier(NetworkHMC):
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "normalize_features": ["boolean", StrOptions({"auto"})],
         "linear_head": ["boolean", StrOptions({"auto"})],
-        "perturbation": [Interval(Real, 0, None, closed="left")],
-        "aggregation": [Interval(Real, 0, 1, closed="both"), tuple, list],
+        "perturbation": [Interval(Real, 0, 1e30, closed="left")],  # as float32
+        "aggregation": [Interval(Real, 0, 1, closed="both"), "array-like"],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "label_loss": [StrOptions(LossNames("auto", paths=True)), callable],

@@ -243,6 +243,7 @@ class HyperbolicHMC(NetworkHMC):
         "coherence": [StrOptions(RuleNames("auto", "learned")), None],
     }
     _dropped = ("the input", "the hidden layers", "the embedding")
+    _learns_hierarchy = True
 
     def __init__(
         self,

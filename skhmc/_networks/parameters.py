@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
-from skhmc._networks.skorch_net import scores_data
+from skhmc._networks.skorch_net import scores_data, sets_sizes
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
 from skhmc.coherence import Rule, is_single_path, stopping_points
@@ -220,6 +220,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_encoded = sizes[-1] if sizes else X.shape[1]
     linear_head = _linear_head(params["linear_head"], n_labels, n_encoded)
     aggregation, chunk = _aggregation(params["aggregation"])
+    chunk = min(chunk, max(CHUNK, X.shape[0]))  # there are no more to a mean
     n_sampled = _n_sampled_labels(params, n_labels, label_loss, aggregation)
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
@@ -432,9 +433,9 @@ def _check_n_estimators(given, former):
 
 def _dropout_shares(given, dropped):
     """Return what ``dropout`` says for each name in ``dropped``: a share or "auto"."""
-    if isinstance(given, np.ndarray):
-        given = given.tolist()
-    shares = list(given) if _is_sequence(given) else [given] * len(dropped)
+    shares = elements(given)
+    if not _is_sequence(given):
+        shares = shares * len(dropped)
     right = len(shares) == len(dropped)
     for share in shares:
         if isinstance(share, str):
@@ -492,15 +493,15 @@ def _normalize_features(params, linear_head, many, former):
 
 def _aggregation(given):
     """Return the share of the aggregated loss, and the samples per class mean."""
-    pair = given if isinstance(given, (tuple, list)) else (given, CHUNK)
+    pair = elements(given) if _is_sequence(given) else [given, CHUNK]
     right = len(pair) == 2 and all(map(_is_number, pair)) and 0 <= pair[0] <= 1
-    if not right or not isinstance(pair[1], Integral) or pair[1] < 1:
+    if not right or pair[1] % 1 or pair[1] < 1:
         raise InvalidParameterError(
             f"The 'aggregation' parameter must be a share from 0 to 1, or a pair of a "
             f"share and the number of samples per class mean, at least 1; got "
             f"{given!r}."
         )
-    return pair[0], pair[1]
+    return pair[0], int(pair[1])  # an array of both holds floats
 
 
 def _n_sampled_labels(params, n_labels, label_loss, aggregation):
@@ -656,6 +657,12 @@ def _callbacks(params):
                 f"whose score of every epoch is history_'s valid_score; or a callback "
                 f"with a method on_epoch_end that scores net.predict_proba(X)."
             )
+        if sets_sizes(callback):
+            raise InvalidParameterError(
+                f"callbacks holds {item!r}, which sets the size of a module. A network "
+                f"takes it from X, and the class or factory of an encoder gets it as "
+                f"input_shape, if it has this parameter. Leave the callback out."
+            )
         kind = callback if isinstance(callback, type) else type(callback)
         names.add(name or kind.__name__)
     given = prefixed(params, "callbacks")
@@ -704,13 +711,13 @@ def _is_number(value):
 def elements(given):
     """Return what a sequence holds, or else a value by itself, in a list."""
     if isinstance(given, np.ndarray):
-        given = given.tolist()
-    if _is_sequence(given):
-        return list(given)
-    return [given]
+        given = given.tolist()  # a number, where it has no dimension
+    return list(given) if _is_sequence(given) else [given]
 
 
 def _is_sequence(given):
+    if isinstance(given, np.ndarray):
+        return given.ndim > 0
     return isinstance(given, Sequence) and not isinstance(given, str)
 
 

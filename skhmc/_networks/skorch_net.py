@@ -14,7 +14,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.callbacks import (
+    Callback,
+    EpochTimer,
+    InputShapeSetter,
+    LRScheduler,
+    PassthroughScoring,
+)
 from skorch.callbacks.scoring import ScoringBase
 from skorch.exceptions import SkorchException
 from tqdm.auto import tqdm
@@ -23,7 +29,7 @@ from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_state
 from skhmc._scoring.outputs import Blocks
 
-__all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data"]
+__all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
@@ -72,6 +78,12 @@ def scores_data(callback):
     """Tell callbacks of skorch that score a net, by columns that it does not have."""
     kind = callback if isinstance(callback, type) else type(callback)
     return issubclass(kind, ScoringBase) and not issubclass(kind, PassthroughScoring)
+
+
+def sets_sizes(callback):
+    """Tell callbacks of skorch that set the size of a module by that of X."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    return issubclass(kind, InputShapeSetter)
 
 
 class _Progress(Callback):
@@ -392,6 +404,7 @@ class Net(NeuralNet):
         self.best = best
         self.title = title
         self.stopped_early = False
+        self.n_epochs_done = 0
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -409,12 +422,14 @@ class Net(NeuralNet):
         return callbacks
 
     def notify(self, method_name, **kwargs):
+        if method_name == "on_train_end":  # where a Checkpoint may go back to the best
+            self.n_epochs_done = sum("train_loss" in epoch for epoch in self.history)
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
-        except (KeyError, SkorchException) as error:
+        except (KeyError, ValueError, SkorchException) as error:
             if method_name != "on_epoch_end" or "history" not in str(error):
                 raise
             names = sorted(set(self.history[-1]) - {"batches"})

@@ -43,8 +43,10 @@ __all__ = [
     "Parts",
     "Problem",
     "Trained",
+    "FIT_ANYWHERE",
     "describe",
     "draw_seeds",
+    "n_weights",
     "perceptron",
     "side_by_side",
     "train",
@@ -171,6 +173,33 @@ def perceptron(n_features, settings):
         takes_sparse=settings.sparse_input,
     )
     return Encoder(module, module.n_outputs, set())
+
+
+FIT_ANYWHERE = 10**7  # weights of all networks, for which no memory is looked at
+
+
+def n_weights(n_inputs, n_labels, params, settings):
+    """Return how many weights a network has at least, before it is built.
+
+    Those of a user's encoder and biases are not counted.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features, or width of the user's encoder.
+    n_labels : int
+    params : dict
+        Parameters of the estimator by name.
+    settings : Settings
+    """
+    widths = [n_inputs, *settings.hidden_layer_sizes]
+    n = sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    embedding_dim = params.get("embedding_dim")
+    if embedding_dim is None or settings.linear_head:
+        n += widths[-1] * n_labels
+    if embedding_dim is not None:
+        n += embedding_dim * (widths[-1] + n_labels)
+    return n
 
 
 class Trained(NamedTuple):
@@ -499,10 +528,10 @@ def _trained(net, n_expected):
         for epoch in net.history
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]
-    if len(history) < n_expected and not net.stopped_early:
+    if net.n_epochs_done < n_expected and not net.stopped_early:
         kept = "it had then" if net.best is None else "of its best epoch"
         warn_user(
-            f"Training was interrupted after {len(history)} of {n_expected} "
+            f"Training was interrupted after {net.n_epochs_done} of {n_expected} "
             f"epochs. The estimator is fitted with the weights {kept}."
         )
     return Trained(net, history)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
@@ -26,6 +25,10 @@ __all__ = [
     "sweep",
     "transposed",
 ]
+
+
+# Pairs of a label and an ancestor that are made at most; a chain has n^2 / 2
+MAX_PAIRS = 2**28
 
 
 class PlanStep(NamedTuple):
@@ -70,10 +73,22 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
         front = child[waiting[child] == 0]
     if not waiting.any():
         return depth, []
-    # what still waits is in a cycle or below one; edges among these hold the cycle
-    within = edges[(waiting > 0)[edges].all(axis=1)].tolist()
-    cycle = [u for u, _ in nx.find_cycle(nx.DiGraph(within))]
-    return depth, [*cycle, cycle[0]]
+    return depth, _cycle(edges, waiting > 0)
+
+
+def _cycle(edges: np.ndarray, waits: np.ndarray) -> list[int]:
+    """Return a cycle among labels that wait for a parent, each of which has one."""
+    above = np.full(len(waits), -1, dtype=np.intp)
+    within = edges[waits[edges].all(axis=1)]
+    above[within[:, 1]] = within[:, 0]
+    parents = above.tolist()
+    label = int(np.flatnonzero(waits)[0])
+    place: dict[int, int] = {}
+    while label not in place:  # upward, until a label comes again
+        place[label] = len(place)
+        label = parents[label]
+    walked = list(place)[place[label] :]
+    return [label, *walked[:0:-1], label]
 
 
 def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
@@ -84,6 +99,7 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     n^2 / 2 entries, takes no more than these.
     """
     n_labels = len(depth)
+    _check_pairs(int(depth.sum()), n_labels)  # a label has more ancestors than depth
     n_found = np.zeros(n_labels, dtype=np.intp)
     starts = np.zeros(n_labels, dtype=np.intp)  # where a label's ancestors stand
     found = np.empty(len(edges), dtype=np.intp)  # all of them, level by level
@@ -93,6 +109,8 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     for step in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
         parent, child = edges[step].T
         n_above = n_found[parent]
+        _check_pairs(stop + int(n_above.max(initial=0)), n_labels)
+        _check_pairs(int(n_above.sum()), n_labels)
         above = found[_ranges(starts[parent], starts[parent] + n_above)]
         above = np.insert(above, np.cumsum(n_above), parent)  # after its own ancestors
         changes = np.flatnonzero(np.diff(child, prepend=-1))
@@ -115,6 +133,17 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     )
     ancestors.sort_indices()
     return ancestors
+
+
+def _check_pairs(n_pairs: int, n_labels: int) -> None:
+    """Raise before more pairs of a label and its ancestor are made than fit."""
+    if n_pairs > MAX_PAIRS:
+        raise ValueError(
+            f"The {n_labels} labels have {n_pairs} pairs of a label and an ancestor or "
+            f"more, which take {n_pairs * 17 / 2**30:.0f} GiB; expected {MAX_PAIRS} at "
+            f"most. hierarchy.ancestors_of(label) walks up from one label; to use all, "
+            f"leave out levels by hierarchy.subset(labels)."
+        )
 
 
 def plan_steps(

@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_missing", "name_list", "plain", "repeated"]
+__all__ = ["is_missing", "name_list", "plain", "repeated", "shown"]
 
 MAX_NAMES = 8  # names printed in a message before "..."
+MAX_LENGTH = 120  # characters of a name in a message
+
+
+def shown(name: Any) -> str:
+    """Return a name as text for a message, a very long one cut."""
+    text = repr(plain(name))
+    if len(text) <= MAX_LENGTH:
+        return text
+    half = MAX_LENGTH // 2
+    return f"{text[:half]}...{text[-half:]} ({len(text)} characters)"
 
 
 def name_list(names: Iterable[Any]) -> str:
     """Return the first few names as text for a message."""
     names = list(names)
-    text = ", ".join(repr(plain(name)) for name in names[:MAX_NAMES])
+    text = ", ".join(shown(name) for name in names[:MAX_NAMES])
     if len(names) > MAX_NAMES:
         text += f", ... ({len(names)} in all)"
     return text

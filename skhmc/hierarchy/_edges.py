@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from skhmc._utils.messages import is_missing, name_list, plain, repeated
+from skhmc._utils.messages import is_missing, name_list, plain, repeated, shown
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 
-__all__ = ["as_pairs", "edge_positions", "first_seen", "index_labels", "read_edges"]
+__all__ = [
+    "as_pairs",
+    "cycle_text",
+    "edge_positions",
+    "first_seen",
+    "index_labels",
+    "read_edges",
+    "warn_of_spaces",
+]
 
 
 def index_labels(labels: Iterable[Any]) -> dict[Hashable, int]:
@@ -57,6 +66,41 @@ def edge_positions(edges: Iterable, index: dict[Hashable, int]) -> np.ndarray:
     return np.array(flat, dtype=np.intp).reshape(-1, 2)
 
 
+MAX_IN_CYCLE = 10  # labels that a message prints of a cycle
+
+
+def cycle_text(names: list[Any]) -> str:
+    """Return the names on a cycle, the first again at the end, for a message."""
+    texts = [x if isinstance(x, str) and len(x) < 100 else shown(x) for x in names]
+    text = " -> ".join(texts[:MAX_IN_CYCLE])
+    if len(texts) <= MAX_IN_CYCLE:
+        return text
+    return f"{text} -> ... -> {texts[-1]} ({len(names) - 1} labels in all)"
+
+
+def warn_of_spaces(names: Iterable[Any]) -> None:
+    """Warn of names that differ in nothing but spaces at their ends, as in files."""
+    names = [name for name in names if isinstance(name, str)]
+    if all(name == name.strip() for name in names):
+        return
+    first: dict[str, str] = {}
+    alike = [
+        (first[name.strip()], name)
+        for name in names
+        if first.setdefault(name.strip(), name) != name
+    ]
+    if alike:
+        one, other = alike[0]
+        warn_of_input(
+            f"{len(alike)} of {len(names)} labels differ from another in nothing but "
+            f"spaces at their ends, such as {other!r} and {one!r}. They are read as "
+            f"different labels. Where they are the same, strip the names: "
+            f"name.strip(), or column.str.strip() of a DataFrame. Where they differ, "
+            f"pass labels= to silence this.",
+            HierarchyWarning,
+        )
+
+
 def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
     """Return edges as a list of pairs; anything but a pair is an error."""
     pairs = []
@@ -64,13 +108,18 @@ def as_pairs(edges: Iterable[Any]) -> list[tuple[Any, Any]]:
         unfit = isinstance(edge, (str, set, frozenset, dict))
         if unfit or not hasattr(edge, "__len__") or len(edge) != 2:
             raise ValueError(
-                f"An edge must be a pair (parent, child), got {edge!r}. For paths such "
-                f"as 'a/b/c' use Hierarchy.from_paths; for lists of children "
+                f"An edge must be a pair (parent, child), got {shown(edge)}. For paths "
+                f"such as 'a/b/c' use Hierarchy.from_paths; for lists of children "
                 f"Hierarchy.from_children; for one column per level "
                 f"Hierarchy.from_levels."
             )
         pairs.append((edge[0], edge[1]))
     return pairs
+
+
+def _is_no_name(label: Any) -> bool:
+    """Tell what stands for a missing end: None, and what fills up a file."""
+    return label is None or (isinstance(label, str) and not label.strip())
 
 
 def first_seen(groups: Iterable[Iterable[Any]]) -> list[Hashable]:
@@ -87,7 +136,7 @@ def read_edges(edges: Iterable[Any]) -> tuple[Iterable, list]:
     """Read pairs (parent, child)."""
     edges = as_pairs(edges)
     for edge in edges:
-        if None in edge:
+        if any(_is_no_name(label) for label in edge):
             raise ValueError(
                 f"The edge {edge!r} has an end missing. For a table of labels and "
                 f"their parents, which are missing above roots, use "

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from skhmc._utils.messages import name_list
 
@@ -14,6 +15,8 @@ __all__ = ["read_networkx"]
 
 # Relations that say of the first label what the second is: child -> parent
 UPWARD = {"isa", "partof", "subclassof", "instanceof", "childof", "typeof", "broader"}
+# Attributes of edges that name their relation
+ATTRIBUTES = ("relation", "relationship", "predicate", "rel")
 
 
 def read_networkx(
@@ -32,6 +35,18 @@ def read_networkx(
             f"Expected a networkx.DiGraph with edges parent -> child, got an "
             f"undirected {type(graph).__name__}."
         )
+    if reverse is not None and not isinstance(reverse, (bool, np.bool_)):
+        raise TypeError(
+            f"Expected reverse to be True (edges run child -> parent), False or None, "
+            f"got {reverse!r}."
+        )
+    blank = [node for node in graph if isinstance(node, str) and not node.strip()]
+    if blank:
+        raise ValueError(
+            f"The graph has a node without a name, {blank[0]!r}, with "
+            f"{graph.degree(blank[0])} edges. Remove it: "
+            f"graph.remove_node({blank[0]!r})."
+        )
     edges = _choose_edges(graph, relations, reverse)
     if reverse:
         edges = [(parent, child) for child, parent in edges]
@@ -40,18 +55,14 @@ def read_networkx(
 
 def _choose_edges(graph: nx.DiGraph, relations: Any, reverse: bool | None) -> Iterable:
     """Return the edges of the relations wanted, as the graph has them."""
-    counts = _relations(graph)
+    related = _related_edges(graph)
+    counts = Counter(relation for _, _, relation in related)
     if relations is None:
-        if counts:
-            raise ValueError(
-                f"The edges of this {type(graph).__name__} have keys, each of which "
-                f"may mean something else: {_counted(counts)}. Choose those that join "
-                f"labels: Hierarchy.from_networkx(graph, relations=['is_a', ...], "
-                f"reverse=True), where edges run child -> parent, as in graphs of "
-                f"ontology readers, or reverse=False."
-            )
-        return graph.edges()
-    wanted = [relations] if isinstance(relations, str) else list(relations)
+        return _edges_of_one_relation(graph, counts, reverse)
+    wanted = [relations] if isinstance(relations, str) else relations
+    if not isinstance(wanted, Iterable):
+        raise TypeError(f"Expected relations to be names of edges, got {relations!r}.")
+    wanted = list(wanted)
     lost = [relation for relation in wanted if relation not in counts]
     if lost or not wanted:
         raise ValueError(
@@ -59,23 +70,52 @@ def _choose_edges(graph: nx.DiGraph, relations: Any, reverse: bool | None) -> It
             f"the keys {_counted(counts) or 'none'}. Give some of these; a graph "
             f"without keys needs no relations."
         )
-    upward = [relation for relation in wanted if _plain_word(relation) in UPWARD]
+    _check_direction(wanted, reverse)
+    chosen = set(wanted)
+    return [(a, b) for a, b, relation in related if relation in chosen]
+
+
+def _edges_of_one_relation(
+    graph: nx.DiGraph, counts: Counter, reverse: bool | None
+) -> Iterable:
+    """Return all edges, of which at most one relation is named, in an attribute."""
+    if counts and (graph.is_multigraph() or len(counts) > 1):
+        raise ValueError(
+            f"The edges of this {type(graph).__name__} have keys, each of which "
+            f"may mean something else: {_counted(counts)}. Choose those that join "
+            f"labels: Hierarchy.from_networkx(graph, relations=['is_a', ...], "
+            f"reverse=True), where edges run child -> parent, as in graphs of "
+            f"ontology readers, or reverse=False."
+        )
+    _check_direction(list(counts), reverse)
+    return graph.edges()
+
+
+def _check_direction(relations: list, reverse: bool | None) -> None:
+    """Raise where a relation names a direction, and nobody says which edges have."""
+    upward = [relation for relation in relations if _plain_word(relation) in UPWARD]
     if upward and reverse is None:
         raise ValueError(
             f"By its name the relation {upward[0]!r} runs child -> parent. Say whether "
             f"the graph's edges do: reverse=True where they do, as in graphs of "
             f"ontology readers, else reverse=False."
         )
-    chosen = set(wanted)
-    return [(a, b) for a, b, key in graph.edges(keys=True) if key in chosen]
 
 
-def _relations(graph: nx.DiGraph) -> Counter:
-    """Return how many edges have which key; the numbers of networkx are no keys."""
-    if not graph.is_multigraph():
-        return Counter()
-    keys = Counter(key for _, _, key in graph.edges(keys=True))
-    return Counter() if all(isinstance(key, int) for key in keys) else keys
+def _related_edges(graph: nx.DiGraph) -> list[tuple[Any, Any, Any]]:
+    """Return the edges with their relations: keys, or what an attribute says.
+
+    The numbers that networkx gives as keys are none.
+    """
+    if graph.is_multigraph():
+        keyed = list(graph.edges(keys=True))
+        if not all(isinstance(key, int) for _, _, key in keyed):
+            return keyed
+    found = []
+    for a, b, given in graph.edges(data=True):
+        names = [given[word] for word in ATTRIBUTES if isinstance(given.get(word), str)]
+        found += [(a, b, name) for name in names[:1]]
+    return found
 
 
 def _counted(counts: Counter) -> str:

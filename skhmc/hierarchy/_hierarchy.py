@@ -10,17 +10,25 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _text
-from skhmc.hierarchy._edges import edge_positions, index_labels, read_edges
+from skhmc.hierarchy._edges import (
+    cycle_text,
+    edge_positions,
+    index_labels,
+    read_edges,
+    warn_of_spaces,
+)
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._levels import read_levels
 from skhmc.hierarchy._parents import read_children, read_parents
@@ -29,7 +37,10 @@ from skhmc.hierarchy._sources import read_edge_table, read_matrix, read_source
 from skhmc.hierarchy._tables import is_table
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from skhmc.hierarchy._ontology import Ontology
+    from skhmc.inspection import HierarchyDisplay
 
 __all__ = ["Hierarchy"]
 
@@ -67,7 +78,8 @@ class Hierarchy:
     parents, children : csr_matrix of shape (n_labels, n_labels), bool
         Row i marks the direct parents (children) of label i.
     ancestors, descendants : csr_matrix of shape (n_labels, n_labels), bool
-        Row i marks the proper ancestors (descendants) of label i, itself excluded.
+        Row i marks the proper ancestors (descendants) of label i, itself excluded. An
+        error where there are more than 2**28 such pairs.
     upward_plan, downward_plan : tuple of PlanStep
         Steps that carry values child -> parent (deepest targets first) and
         parent -> child (shallowest targets first).
@@ -108,9 +120,9 @@ class Hierarchy:
         edges = np.unique(edges, axis=0).reshape(-1, 2)
         depth, cycle = depths(edges, len(labels))
         if cycle:
-            names = " -> ".join(str(labels[i]) for i in cycle)
             raise ValueError(
-                f"The hierarchy has a cycle: {names}. Remove one of these edges."
+                f"The hierarchy has a cycle: {cycle_text([labels[i] for i in cycle])}. "
+                f"Remove one of these edges."
             )
         # not by assignment, which __setattr__ refuses
         self.__dict__.update(labels=labels, edges=frozen(edges), depth=frozen(depth))
@@ -127,6 +139,9 @@ class Hierarchy:
         cls, read: tuple[Iterable, list], labels: Iterable | None
     ) -> Hierarchy:
         names, edges = read
+        if labels is None:
+            names = list(names)
+            warn_of_spaces(names)
         return cls(names if labels is None else labels, edges)
 
     # -- ways to build -----------------------------------------------------------
@@ -160,7 +175,7 @@ class Hierarchy:
         """
         if is_table(edges):
             return cls._from_read(read_edge_table(edges, first="parent"), labels)
-        return cls._from_read(read_edges(edges), labels)
+        return cls._from_read(read_edges(repeatable(edges)), labels)
 
     @classmethod
     def from_parents(
@@ -261,7 +276,7 @@ class Hierarchy:
         >>> Hierarchy.from_levels(rows).labels
         ('food', 'food/other', 'toys', 'toys/other', 'books')
         """
-        return cls._from_read(read_levels(levels, sep), labels)
+        return cls._from_read(read_levels(repeatable(levels), sep), labels)
 
     @classmethod
     def from_paths(
@@ -305,7 +320,7 @@ class Hierarchy:
         >>> Hierarchy.from_paths(["mammal > cat", "mammal > dog ", "bird"]).labels
         ('mammal', 'mammal > cat', 'mammal > dog', 'bird')
         """
-        return cls._from_read(read_paths(paths, sep), labels)
+        return cls._from_read(read_paths(repeatable(paths), sep), labels)
 
     @classmethod
     def from_networkx(
@@ -325,8 +340,9 @@ class Hierarchy:
         labels : iterable, default=None
             All labels, in the order of Y's columns; by default in the graph's order.
         relations : str or iterable of str, default=None
-            Keys of the edges that join labels, such as ``["is_a", "part_of"]``.
-            Needed where the edges of a multigraph have keys.
+            Keys of the edges that join labels, such as ``["is_a", "part_of"]``, or
+            values of their attribute "relation". Needed where the edges of a multigraph
+            have keys, or the attribute has several values.
         reverse : bool, default=None
             Whether edges run child -> parent, as in graphs of ontology readers. None
             means parent -> child; where a relation is named such as "is_a" or
@@ -559,6 +575,18 @@ class Hierarchy:
     def _names(self, matrix: sp.csr_matrix, label: Any) -> list:
         return [self.labels[i] for i in matrix[[self.position(label)]].indices]
 
+    def _reached(self, steps: sp.csr_matrix, label: Any) -> list:
+        """Return the names of all labels that steps lead to, in the labels' order."""
+        found: set[int] = set()
+        waiting = [self.position(label)]
+        while waiting:
+            position = waiting.pop()
+            row = slice(steps.indptr[position], steps.indptr[position + 1])
+            new = set(steps.indices[row].tolist()) - found
+            found |= new
+            waiting += new
+        return [self.labels[i] for i in sorted(found)]
+
     def parents_of(self, label: Any) -> list:
         """Return the names of a label's direct parents."""
         return self._names(self.parents, label)
@@ -569,11 +597,11 @@ class Hierarchy:
 
     def ancestors_of(self, label: Any) -> list:
         """Return the names of a label's proper ancestors."""
-        return self._names(self.ancestors, label)
+        return self._reached(self.parents, label)
 
     def descendants_of(self, label: Any) -> list:
         """Return the names of a label's proper descendants."""
-        return self._names(self.descendants, label)
+        return self._reached(self.children, label)
 
     # -- other forms -------------------------------------------------------------
 
@@ -665,6 +693,58 @@ class Hierarchy:
         … 3 more
         """
         return _text.to_text(self, max_rows, max_depth)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        label_names: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> HierarchyDisplay:
+        """Draw the hierarchy: roots on the left, children to the right of parents.
+
+        Needs matplotlib. Of more than 40 labels the most general ones are drawn;
+        "… 12 more" behind a label says that 12 are hidden below it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; everything is scaled to fit. None makes a figure of the
+            size that the labels need.
+        label_names : sequence of str, default=None
+            Names to write in place of the labels, in their order.
+        **options
+            Options of :meth:`skhmc.inspection.HierarchyDisplay.plot`: ``root`` and
+            ``max_depth`` show a part, ``max_labels`` more or fewer labels than 40,
+            ``full_names`` writes names of parents before those of their children.
+
+        Returns
+        -------
+        HierarchyDisplay
+            The display, drawn, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            When matplotlib is not installed.
+        ValueError
+            When an option makes no sense, or there are too many labels to read.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("Agg")  # no window
+        >>> from skhmc import Hierarchy
+        >>> animals = Hierarchy.from_paths(["mammal/cat/tabby", "mammal/dog", "bird"])
+        >>> display = animals.plot(max_depth=1)
+        >>> [text.get_text() for text in display.ax_.texts if text.get_text()]
+        ['mammal', 'cat', '… 1 more', 'dog', 'bird', '1 of 5 labels are not shown.']
+        >>> display.figure_.savefig("animals.png")  # doctest: +SKIP
+        """
+        # pictures stand in a higher layer: loaded when one is asked for
+        inspection = import_module("skhmc.inspection")
+        display = inspection.HierarchyDisplay(self, label_names=label_names)
+        return display.plot(ax=ax, **options)
 
     def _repr_html_(self) -> str:
         return _text.to_html(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from skhmc._utils.messages import name_list, plain
@@ -16,7 +16,13 @@ from skhmc.hierarchy._tables import (
     whole,
 )
 
-__all__ = ["is_nested", "read_children", "read_parents", "read_parent_table"]
+__all__ = [
+    "is_nested",
+    "parent_by_name",
+    "read_children",
+    "read_parent_table",
+    "read_parents",
+]
 
 
 # -- parents by child ------------------------------------------------------------------
@@ -56,21 +62,42 @@ def read_parents(
 def _from_pairs(children: Iterable, parents: Iterable) -> tuple[list, list]:
     edges = []
     names = []
+    children = list(children)
+    one_label = tuple_reader(children)
     for child, given in zip(children, parents, strict=True):
         if is_blank(child):
             raise ValueError(
                 f"A child is missing: got {child!r} with the parent {given!r}. Every "
                 f"label needs a name; only parents may be missing, above roots."
             )
-        above = _as_list(given)
+        above = _as_list(given, one_label)
         edges += [(parent, child) for parent in above]
         names.append((*above, child))
     return first_seen(names), edges
 
 
-def _as_list(labels: Any) -> list:
+def tuple_reader(keys: list) -> Callable[[Any], bool]:
+    """Return what tells whether a tuple is one label, rather than several.
+
+    It is where a key of the mapping is this tuple, or where all keys are tuples and its
+    items are none.
+    """
+    known = {key for key in keys if isinstance(key, tuple)}
+    only = len(known) == len(set(keys)) > 0
+
+    def is_label(given: Any) -> bool:
+        if not isinstance(given, tuple):
+            return False
+        if given in known:
+            return True
+        return only and not all(isinstance(x, tuple) for x in given)
+
+    return is_label
+
+
+def _as_list(labels: Any, one_label: Callable[[Any], bool]) -> list:
     """Return one label, several, or none (blank) as a list without what is blank."""
-    if isinstance(labels, str) or not isinstance(labels, Iterable):
+    if isinstance(labels, str) or not isinstance(labels, Iterable) or one_label(labels):
         labels = [labels]
     elif isinstance(labels, (set, frozenset)):  # whose order changes between runs
         labels = sorted(labels, key=str)
@@ -120,7 +147,7 @@ def _find_columns(
         if child is not None:
             return child, others[child]
         if parent is None:
-            parent = _parent_by_name(names)
+            parent = parent_by_name(names)
         if parent is None:
             parent = _parent_by_data(columns, first)
         if parent is not None:
@@ -132,7 +159,7 @@ def _find_columns(
     )
 
 
-def _parent_by_name(names: list) -> Hashable | None:
+def parent_by_name(names: list) -> Hashable | None:
     """Return the one of two columns whose name says that it holds parents."""
     texts = [str(name).lower() for name in names]
     for word, other in (("parent", False), ("child", True)):
@@ -206,24 +233,25 @@ def read_children(children: Any) -> tuple[Iterable, list]:
     edges: list[tuple[Any, Any]] = []
     # a stack, not a recursion: hierarchies may be deeper than Python's limit
     waiting = list(pairs)[::-1]
+    one_label = tuple_reader([parent for parent, _ in waiting])
     while waiting:
         parent, given = waiting.pop()
         if is_blank(parent):
             raise ValueError(f"A parent is missing: got {parent!r} above {given!r}.")
         names.append(parent)
-        below = _below(given)
+        below = _below(given, one_label)
         edges += [(parent, child) for child, _ in below]
         names += [child for child, _ in below]
         waiting += [pair for pair in below[::-1] if pair[1] is not None]
     return first_seen([names]), edges
 
 
-def _below(given: Any) -> list[tuple[Any, Any]]:
+def _below(given: Any, one_label: Callable[[Any], bool]) -> list[tuple[Any, Any]]:
     """Return the children in what stands below a parent, each with what is below it."""
     if isinstance(given, Mapping):
         return list(given.items())
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return [(child, None) for child in _as_list(given)]
+    if isinstance(given, str) or not isinstance(given, Iterable) or one_label(given):
+        return [(child, None) for child in _as_list(given, one_label)]
     found: list[tuple[Any, Any]] = []
     for child in whole(plain(x) for x in given):
         if isinstance(child, Mapping):

@@ -6,14 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from skhmc._utils.separators import (
-    check_occurs,
-    check_sep,
-    find_separator,
-    given_separator,
-    path_edges,
-    without_ids,
-)
+from skhmc._utils.separator_search import check_occurs, find_separator, without_ids
+from skhmc._utils.separators import NO_SEPARATOR, check_sep, given_separator, path_edges
 from skhmc.hierarchy._tables import read_column
 
 __all__ = ["read_paths"]
@@ -36,14 +30,15 @@ def read_paths(
         return dict.fromkeys(paths), []
     if sure:  # perhaps the lines of a file
         paths = [path for path in _without_comment(paths) if path.strip()]
-    if sep != NUMBER_SEP:
-        paths = without_ids(paths)
+    bare = paths if sep == NUMBER_SEP else without_ids(paths)
     if sep == "auto":
-        separator = find_separator(paths, sure)
+        separator = find_separator(bare, sure)
+        if separator == NO_SEPARATOR:  # names, which may begin with a number
+            bare = paths
     else:
-        separator = given_separator(sep, paths)
-        check_occurs(separator, paths)
-    return path_edges(paths, separator)
+        separator = given_separator(sep, bare)
+        check_occurs(separator, bare)
+    return path_edges(bare, separator)
 
 
 def _as_strings(paths: Iterable[Any]) -> list[str]:

@@ -15,11 +15,12 @@ import scipy.sparse as sp
 
 from skhmc._utils.kinds import is_matrix, repeatable
 from skhmc._utils.messages import name_list
-from skhmc._utils.separators import STRONG, find_separator
+from skhmc._utils.separator_search import holds_separator
 from skhmc.hierarchy._edges import read_edges
 from skhmc.hierarchy._graphs import read_networkx
 from skhmc.hierarchy._parents import (
     is_nested,
+    parent_by_name,
     read_children,
     read_parent_table,
     read_parents,
@@ -88,13 +89,22 @@ def read_edge_table(table: Any, first: str | None = None) -> tuple[Iterable, lis
     return read_parent_table(table, first=first)
 
 
+def _names_edges(source: Any) -> bool:
+    """Tell a table of two numbers a row whose columns are called parent and child."""
+    if not is_table(source) or len(source.columns) != 2:
+        return False
+    names = list(getattr(source, "column_names", source.columns))
+    edges = {str(name).lower() for name in names} in map(set, EDGE_COLUMNS)
+    return edges or parent_by_name(names) is not None
+
+
 def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
     """Read whatever describes a hierarchy, by its type."""
     if isinstance(source, nx.Graph):
         return read_networkx(source)
     if isinstance(source, Mapping):
         return read_children(source) if is_nested(source) else read_parents(source)
-    if is_matrix(source):
+    if is_matrix(source) and not _names_edges(source):
         return read_matrix(source, labels)
     if is_table(source):
         return read_edge_table(source)
@@ -166,9 +176,7 @@ def _are_paths(values: list, index: list) -> bool:
 
 
 def _hold_separator(values: list) -> bool:
-    if not all(isinstance(value, str) for value in values):
-        return False
-    return find_separator(values, sure=False).symbol.strip() in STRONG
+    return all(isinstance(value, str) for value in values) and holds_separator(values)
 
 
 def _shown(values: list) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
+from skhmc._data.containers import is_frame, unwrap
 from skhmc._data.cooccurrence import count_together, count_unknown_beside
-from skhmc._data.targets import as_label_sets, is_frame, read_targets
+from skhmc._data.levels import is_level_table
+from skhmc._data.targets import as_label_sets, read_targets
 from skhmc._data.weights import read_row_weights
-from skhmc._utils.messages import plain
+from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -53,6 +55,9 @@ def read_labels(
     """
     if labels is not None:
         labels = [plain(label) for label in labels]
+    Y = unwrap(Y)
+    if is_level_table(Y):
+        return _read_levels(Y, labels)
     sets = as_label_sets(Y, None if labels is None else len(labels))
     if sets is not None:
         source = None if labels is None else Hierarchy.flat(labels)
@@ -64,11 +69,32 @@ def read_labels(
     return targets.Y, targets.hierarchy.labels if labels is None else tuple(labels)
 
 
+def _read_levels(
+    Y: Any, labels: list[Hashable] | None
+) -> tuple[sp.csr_matrix, tuple[Hashable, ...]]:
+    """Return indicators of level columns, in the order of labels if these are given."""
+    targets = read_targets(Y, None, warn=False)
+    found = targets.hierarchy
+    if labels is None:
+        return targets.Y, found.labels
+    unknown = [label for label in found.labels if label not in set(labels)]
+    if unknown:
+        raise ValueError(
+            f"Y holds level columns with the labels {name_list(unknown)}, which are "
+            f"not in labels ({name_list(labels)}). Name labels by their whole paths."
+        )
+    rows = targets.Y.tocoo()
+    at = np.array([labels.index(label) for label in found.labels])
+    shape = (len(Y), len(labels))
+    return sp.csr_matrix((rows.data, (rows.row, at[rows.col])), shape), tuple(labels)
+
+
 def _read_nameless(
     Y: Any, labels: Iterable[Hashable] | None
 ) -> np.ndarray | sp.csr_matrix:
     """Return indicators for a result that names no labels."""
-    if labels is None and as_label_sets(Y) is not None:
+    Y = unwrap(Y)
+    if labels is None and (is_level_table(Y) or as_label_sets(Y) is not None):
         raise ValueError(
             "Y holds label names, and the result would not say which row and column is "
             "which label. Pass labels=[names in the order of the result]; see also "

@@ -9,24 +9,26 @@ import numpy as np
 
 from skhmc._utils.optional import import_optional
 from skhmc.inspection._layout import Layout
+from skhmc.inspection._names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.path import Path
 
-__all__ = ["KINDS", "Scene", "shorten"]
+__all__ = ["FEWER", "KINDS", "Scene"]
 
 ROW = 0.31  # from one row to the next
 BOX = 0.235  # height of a label's box
 GAP = 0.75  # between columns
 PAD = 0.09  # between the parts of a box
 BADGE = 0.2  # width of the badge at the left of a box
-FOOTER = 0.72  # height of the legend and the note
+FOOTER = 0.72  # height of the legend and the note, if there is any
 BAR = 1.5  # length of the colour bar
 MARGIN = 0.15  # around the whole
 FONT_SIZE = 9.0  # points
-LONGEST = 34  # characters of a name
+SMALLEST = 4.0  # points: what is smaller cannot be read
+LONGEST_SIDE = 150.0  # inches of a picture, 15,000 pixels at 100 in an inch
 
 
 class Badge(NamedTuple):
@@ -61,6 +63,7 @@ KINDS = {
     (None, True): ("true", Kind("#00875f", "-", 1.8, CHECK)),
 }
 OTHER = Kind("#9a9a9a", "-", 0.7, None)
+PLAIN = (0.949, 0.961, 0.98)  # the fill without probabilities
 BROKEN = "child predicted without its parent"
 EDGES: tuple[tuple[str, float, Any], ...] = (  # colour, width and dashes
     # plain, between marked labels, broken: later ones are drawn above earlier ones
@@ -70,15 +73,12 @@ EDGES: tuple[tuple[str, float, Any], ...] = (  # colour, width and dashes
 )
 
 
+HINTING = 0.04  # share by which text on a screen may be wider than its outlines
+FEWER = "Lower max_labels or max_depth, raise min_proba, or pass a root"
+
+
 def _load(module: str) -> ModuleType:
     return import_optional(module, "HierarchyDisplay.plot", "plot")
-
-
-def shorten(name: str) -> str:
-    """Return a name of at most LONGEST characters: a long one loses its middle."""
-    if len(name) <= LONGEST:
-        return name
-    return f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
 
 
 class Scene:
@@ -90,27 +90,36 @@ class Scene:
         Columns and rows of the labels drawn.
     names : list of str
         Names of the labels.
-    proba : ndarray of shape (n_labels,)
-        Probabilities of the labels.
+    proba : ndarray of shape (n_labels,) or None
+        Probabilities of the labels; None: there are no numbers and no colours.
     kinds : list of (bool or None, bool or None)
         Pairs that say of every label whether it is predicted, and whether it is true;
         None is not known.
+    n_more : list of int
+        How many labels are hidden below every label.
     note : str
         Line below the picture.
+
+    Raises
+    ------
+    ValueError
+        When the picture would be larger than what can be looked at.
     """
 
     def __init__(
         self,
         layout: Layout,
         names: list[str],
-        proba: np.ndarray,
+        proba: np.ndarray | None,
         kinds: list[tuple[bool | None, bool | None]],
+        n_more: list[int],
         note: str = "",
     ) -> None:
         self.layout = layout
         self.names = [shorten(str(name)) for name in names]
         self.proba = proba
         self.kinds = kinds
+        self.more = [f"… {n} more" if n else "" for n in n_more]
         self.note = note
         self.text = _load("matplotlib.textpath").text_to_path
         self.font = _load("matplotlib.font_manager").FontProperties(size=FONT_SIZE)
@@ -118,32 +127,53 @@ class Scene:
             kinds[chain[0]][0] is False and kinds[chain[-1]][0] is True
             for chain in layout.chains
         ]
-        self._set_columns(note)
+        self._set_columns()
+        self._set_size()
 
     def _measure(self, text: str) -> float:
         """Return the width of a text."""
+        if not text:
+            return 0.0
         size = self.text.get_text_width_height_descent(text, self.font, ismath=False)
-        return size[0] / 72  # points in an inch
+        return size[0] / 72 * (1 + HINTING)  # points in an inch
 
-    def _set_columns(self, note: str) -> None:
-        """Set every column's left end and width, and the size of the whole."""
+    def _set_columns(self) -> None:
+        """Set the widths of the boxes of every column, and of what follows a box."""
         column = self.layout.column
-        number = self._measure("0.00")
-        widths = np.zeros(column.max(initial=0) + 1)
+        names = np.zeros(column.max(initial=0) + 1)
+        more = np.zeros_like(names)
         # not strict: the names are those of labels, behind which come passages
-        for name, k in zip(self.names, column, strict=False):
-            widths[k] = max(widths[k], self._measure(name))
-        self.box_width = BADGE + widths + 2 * PAD + number + 0.12
-        starts = np.cumsum([0.0, *(self.box_width[:-1] + GAP)])
-        content = starts[-1] + self.box_width[-1]
+        for name, text, k in zip(self.names, self.more, column, strict=False):
+            names[k] = max(names[k], self._measure(name))
+            more[k] = max(more[k], self._measure(text))
+        self.before = BADGE + PAD if self._legend() else PAD  # the name
+        number = 0.0
+        if self.proba is not None:
+            number = PAD + 0.12 + self._measure("0.00")
+        self.box_width = self.before + names + number + PAD
+        self.column_width = self.box_width + np.where(more > 0, more + PAD, 0)
+
+    def _set_size(self) -> None:
+        """Set the left end of every column, and the size of the whole."""
+        starts = np.cumsum([0.0, *(self.column_width[:-1] + GAP)])
+        content = starts[-1] + self.column_width[-1]
         legend = sum(self._legend_width(name) for name, _ in self._legend())
-        below = self._measure(note)
+        below = self._measure(self.note)
         if any(self.broken):
             below += self._legend_width(BROKEN)
-        self.width = max(content, max(legend, below) + GAP + BAR) + 2 * MARGIN
+        footer = max(legend, below)
+        if self.proba is not None:
+            footer += GAP + BAR
+        self.width = max(content, footer) + 2 * MARGIN
         self.left = starts + (self.width - content) / 2
         rows = self.layout.row.max(initial=0) + 1
-        self.height = rows * ROW + FOOTER + 2 * MARGIN
+        self.height = rows * ROW + 2 * MARGIN + (FOOTER if footer else 0)
+        if max(self.width, self.height) > LONGEST_SIDE:
+            raise ValueError(
+                f"{len(self.names)} labels need a picture of {self.width:.0f} x "
+                f"{self.height:.0f} inches, expected at most {LONGEST_SIDE:.0f}. "
+                f"{FEWER}."
+            )
 
     def draw(self, ax: Axes, cmap: str | Colormap, colorbar: bool) -> None:
         """Draw everything on an axes, scaled to fit it."""
@@ -151,12 +181,8 @@ class Scene:
         figure = ax.get_figure(root=True)  # the top one, not a subfigure
         assert figure is not None  # which only axes that were removed lack
         self.figure = figure
-        size = np.array(ax.get_window_extent().size) / figure.dpi
-        self.scale = min(
-            size / np.array([self.width, self.height])
-        )  # of text and lines too
+        self._set_scale()
         ax.set(xlim=(0, self.width), ylim=(0, self.height), aspect="equal")
-        ax.set_axis_off()
         self.mappable = _load("matplotlib.cm").ScalarMappable(
             _load("matplotlib.colors").Normalize(0, 1), cmap
         )
@@ -164,8 +190,24 @@ class Scene:
         for label, name in enumerate(self.names):
             self._draw_label(label, name)
         self._draw_legend()
-        if colorbar:
+        if colorbar and self.proba is not None:
             self._draw_bar()
+
+    def _set_scale(self) -> None:
+        """Set the scale of text and lines; refuse axes in which nobody could read."""
+        self.ax.set_axis_off()  # first: ticks take space
+        if self.figure.get_layout_engine() is not None:
+            self.figure.draw_without_rendering()  # places the axes
+        size = np.array(self.ax.get_window_extent().size) / self.figure.dpi
+        self.scale = min(size / np.array([self.width, self.height]))
+        if self.scale * FONT_SIZE < SMALLEST:
+            width, height = size
+            raise ValueError(
+                f"{len(self.names)} labels need {self.width:.1f} x {self.height:.1f} "
+                f"inches, the axes have {width:.1f} x {height:.1f}: text of "
+                f"{self.scale * FONT_SIZE:.1f} points is too small to read. Leave out "
+                f"ax, pass a larger one, or show fewer labels: {FEWER}."
+            )
 
     def _ends(self, node: int) -> tuple[float, float, float]:
         """Return left end, right end and height of a node."""
@@ -195,26 +237,35 @@ class Scene:
         """Return the path of a link, and through its left node when a passage."""
         start, a, y = self._ends(left)
         b, _, z = self._ends(right)
-        middle = (a + b) / 2
+        if left < len(self.names):  # else a passage, which has no box to begin behind
+            start = a
+            if self.more[left]:
+                start += PAD + self._measure(self.more[left]) + PAD / 2
+        k = self.layout.column[left]
+        end = self.left[k] + self.column_width[k]
+        middle = (end + b) / 2
+        # straight on as far as its column goes, past what is written there
+        points = [(start, y), (max(start, end), y), (middle, y), (middle, z), (b, z)]
         # codes of matplotlib's Path: 1 moves there, 2 draws a line, three 4 a curve
-        points = [(a, y), (middle, y), (middle, z), (b, z)]
-        codes = [1, 4, 4, 4]
-        if left >= len(self.names):  # a passage has no box that hides the line
-            points = [(start, y), *points]
-            codes = [1, 2, 4, 4, 4]
-        return _load("matplotlib.path").Path(points, codes)
+        return _load("matplotlib.path").Path(points, [1, 2, 4, 4, 4])
 
     def _draw_label(self, label: int, name: str) -> None:
         x, right, y = self._ends(label)
-        fill = self.mappable.to_rgba(self.proba[label])
+        fill: Any = PLAIN
+        if self.proba is not None:
+            fill = self.mappable.to_rgba(self.proba[label])
         kind = KINDS.get(self.kinds[label], ("", OTHER))[1]
         self._draw_box(x, y, right - x, fill, kind)
         # the share of light that the eye sees of red, green and blue
         is_dark = np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55
         style = {"color": "white" if is_dark else "#1a1a1a", "va": "center_baseline"}
-        self._write(x + BADGE + PAD, y, name, **style)
-        number = f"{self.proba[label]:.2f}"
-        self._write(right - PAD, y, number, ha="right", **style)
+        self._write(x + self.before, y, name, **style)
+        if self.proba is not None:
+            number = f"{self.proba[label]:.2f}"
+            self._write(right - PAD, y, number, ha="right", **style)
+        if self.more[label]:
+            style["color"] = "#555555"
+            self._write(right + PAD, y, self.more[label], **style)
 
     def _draw_box(
         self, x: float, y: float, width: float, fill: Any, kind: Kind
@@ -271,7 +322,8 @@ class Scene:
             self._stroke(path, *EDGES[2])
             self._write(x + BADGE + 2 * PAD, y, BROKEN, **style)
             x += self._legend_width(BROKEN)
-        self._write(x, y, self.note, **style)
+        if self.note:
+            self._write(x, y, self.note, **style)
 
     def _draw_bar(self) -> None:
         """Draw the colour bar in the lower right corner."""

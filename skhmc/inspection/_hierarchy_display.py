@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc._data.containers import unwrap
 from skhmc._data.responses import (
     find,
     match_labels,
@@ -22,8 +23,10 @@ from skhmc._data.responses import (
 )
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._drawing import Scene
+from skhmc.inspection._drawing import FEWER, Scene
 from skhmc.inspection._layout import layered_layout
+from skhmc.inspection._names import short_names
+from skhmc.inspection._part import MOST_LABELS, check_part, choose, n_more
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +49,9 @@ def _check_length(given: ArrayLike, name: str, n_labels: int) -> np.ndarray:
     return values
 
 
-def _check_proba(given: ArrayLike, n_labels: int) -> np.ndarray:
+def _check_proba(given: ArrayLike | None, n_labels: int) -> np.ndarray | None:
+    if given is None:
+        return None
     proba = _check_length(given, "proba", n_labels).astype(np.float64)
     wrong = ~((proba >= -SLACK) & (proba <= 1 + SLACK))
     if wrong.any():
@@ -135,24 +140,28 @@ class HierarchyDisplay:
     Every label is a box, in the column of its depth, with its probability as number
     and colour. Its outline and badge say whether it is predicted and whether it is
     true. Edges run from left (parents) to right (children); those between labels that
-    are predicted or true are dark.
+    are predicted or true are dark. "… 12 more" behind a box counts the labels that are
+    hidden below it.
 
     Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
-    once; :meth:`plot` draws again.
+    once; :meth:`plot` draws again. :meth:`skhmc.Hierarchy.plot` draws a hierarchy
+    without predictions.
 
     Parameters
     ----------
     hierarchy : Hierarchy
         The labels and edges; a tree or a DAG.
-    proba : array-like of shape (n_labels,)
+    proba : array-like of shape (n_labels,), default=None
         Probabilities of the sample's labels, in the order of ``hierarchy.labels``.
+        None: no numbers and no colours are shown.
     y_true : array-like of shape (n_labels,), default=None
         True indicators 0 and 1; NaN is unknown. None: nothing is known.
     y_pred : array-like of shape (n_labels,), default=None
         Predicted indicators 0 and 1. None: no prediction is shown.
     label_names : sequence of str, default=None
-        Names to write, in the same order; by default the labels. Names longer than 34
-        characters are shortened in the middle.
+        Names to write, in the same order, as they are. By default the labels, without
+        the names of their parents before them: ``"a/b"`` below ``"a"`` is written
+        ``"b"``. Names longer than 34 characters are shortened in the middle.
 
     Attributes
     ----------
@@ -187,7 +196,7 @@ class HierarchyDisplay:
     def __init__(
         self,
         hierarchy: Any,
-        proba: ArrayLike,
+        proba: ArrayLike | None = None,
         *,
         y_true: ArrayLike | None = None,
         y_pred: ArrayLike | None = None,
@@ -198,9 +207,8 @@ class HierarchyDisplay:
         self.proba = _check_proba(proba, n_labels)
         self.y_true = _check_indicator(y_true, "y_true", n_labels)
         self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
-        names = self.hierarchy.labels if label_names is None else label_names
-        self.label_names = list(names)
-        if len(self.label_names) != n_labels:
+        self.label_names = None if label_names is None else list(label_names)
+        if self.label_names is not None and len(self.label_names) != n_labels:
             raise ValueError(
                 f"label_names must hold {n_labels} names, one per label of the "
                 f"hierarchy, got {len(self.label_names)}. Leave it out to write the "
@@ -243,7 +251,7 @@ class HierarchyDisplay:
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of the columns.
         **plot_options
-            Options of :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+            Options of :meth:`plot`, such as ``ax``, ``max_labels``, ``min_proba``.
 
         Returns
         -------
@@ -294,7 +302,7 @@ class HierarchyDisplay:
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of Y's columns.
         **plot_options
-            Options of :meth:`plot`: ``ax``, ``max_labels``, ``cmap``, ``colorbar``.
+            Options of :meth:`plot`, such as ``ax``, ``max_labels``, ``min_proba``.
 
         Returns
         -------
@@ -308,6 +316,7 @@ class HierarchyDisplay:
         """
         sample = _check_sample(sample, _num_samples(X))
         if y_true is not None:
+            y_true = unwrap(y_true)
             check_consistent_length(X, y_true)
             y_true = _safe_indexing(y_true, [sample])
         X = _safe_indexing(X, [sample])
@@ -323,10 +332,17 @@ class HierarchyDisplay:
         *,
         ax: Axes | None = None,
         max_labels: int = 40,
+        max_depth: int | None = None,
+        min_proba: float | None = None,
+        root: Any = None,
+        full_names: bool = False,
         cmap: str | Colormap = "Blues",
         colorbar: bool = True,
     ) -> HierarchyDisplay:
         """Draw the sample.
+
+        Of a large hierarchy a part is drawn. What is hidden is counted behind each box
+        that it belongs to, and a line below the picture counts all of it.
 
         Parameters
         ----------
@@ -334,9 +350,20 @@ class HierarchyDisplay:
             Axes to draw on; everything is scaled to fit. None makes a figure of the
             size that the labels need.
         max_labels : int, default=40
-            Greatest number of labels to draw. Of a larger hierarchy those that are
-            predicted or true are drawn first, then the most probable others, each with
-            all its ancestors; a line says how many are not shown.
+            Greatest number of labels to draw. Of more than that, those that are
+            predicted or true are drawn first, then the most probable others (without
+            probabilities: the most general ones), each with all its ancestors.
+        max_depth : int, default=None
+            Depth of the last labels to draw, counted from ``root`` or from the roots:
+            0 draws these alone. None is no limit.
+        min_proba : float, default=None
+            Labels that are less probable are not drawn, unless they are predicted or
+            true, or above such a label. None is no limit.
+        root : label, default=None
+            Draw this label and what is below it; None draws from all roots.
+        full_names : bool, default=False
+            Whether to write labels in full. Otherwise the names of their parents before
+            them are left out. Used without ``label_names``.
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the probabilities from 0 to 1.
         colorbar : bool, default=True
@@ -346,23 +373,14 @@ class HierarchyDisplay:
         -------
         HierarchyDisplay
             The display itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ValueError
+            When an option makes no sense, and when there are too many labels to read:
+            more than 500, or more than fit on ``ax`` with text of 4 points.
         """
-        if not isinstance(max_labels, Integral) or max_labels < 1:
-            raise ValueError(
-                f"max_labels must be a positive integer, got {max_labels!r}. Pass how "
-                f"many labels to draw at most."
-            )
-        marked = self._marked()
-        kept = self._choose(marked, max_labels)
-        part = self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
-        kinds = self._kinds()
-        scene = Scene(
-            layered_layout(part),
-            [self.label_names[i] for i in kept],
-            self.proba[kept],
-            [kinds[i] for i in kept],
-            self._note(marked, kept),
-        )
+        scene = self._scene(max_labels, max_depth, min_proba, root, full_names)
         if ax is None:
             plt = import_optional("matplotlib.pyplot", "HierarchyDisplay.plot", "plot")
             figure = plt.figure(figsize=(scene.width, scene.height + TITLE))
@@ -373,35 +391,61 @@ class HierarchyDisplay:
         self.figure_ = ax.get_figure(root=True)
         return self
 
+    def _scene(
+        self,
+        max_labels: int,
+        max_depth: int | None,
+        min_proba: float | None,
+        root: Any,
+        full_names: bool,
+    ) -> Scene:
+        """Return what is to be drawn of the part that the options of plot ask for."""
+        has_proba = self.proba is not None
+        check_part(self.hierarchy, has_proba, max_labels, max_depth, min_proba, root)
+        marked = self._marked()
+        kept = choose(
+            self.hierarchy,
+            -self.hierarchy.depth if self.proba is None else self.proba,
+            marked,
+            max_labels=max_labels,
+            max_depth=max_depth,
+            min_proba=min_proba,
+            root=root,
+        )
+        if len(kept) > MOST_LABELS:
+            raise ValueError(
+                f"Cannot draw {len(kept)} labels legibly, expected at most "
+                f"{MOST_LABELS}. {FEWER}."
+            )
+        part = self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
+        kinds = self._kinds()
+        return Scene(
+            layered_layout(part),
+            self._names(part, kept, full_names),
+            None if self.proba is None else self.proba[kept],
+            [kinds[i] for i in kept],
+            n_more(self.hierarchy, kept),
+            self._note(marked, kept),
+        )
+
+    def _names(self, part: Hierarchy, kept: np.ndarray, full_names: bool) -> list[str]:
+        """Return what is written for the labels that are drawn."""
+        if self.label_names is not None:
+            return [str(self.label_names[i]) for i in kept]
+        return list(map(str, part.labels)) if full_names else short_names(part)
+
     def _marked(self) -> np.ndarray:
         """Return which labels are predicted or true."""
-        marked = np.zeros(len(self.proba), bool)
+        marked = np.zeros(self.hierarchy.n_labels, bool)
         for Y in (self.y_true, self.y_pred):
             if Y is not None:
                 marked |= Y == 1
         return marked
 
-    def _choose(self, marked: np.ndarray, max_labels: int) -> np.ndarray:
-        """Return the positions of the labels to draw, in the hierarchy's order."""
-        n_labels = self.hierarchy.n_labels
-        if n_labels <= max_labels:
-            return np.arange(n_labels)
-        kept: set[int] = set()
-        # marked labels first, then by probability; one whose ancestors do not all fit
-        # is passed over, a later one may fit
-        for label in np.lexsort((-self.proba, ~marked)).tolist():
-            above = self.hierarchy.ancestors[[label]].indices.tolist()
-            wanted = kept.union(above, [label])
-            if len(wanted) <= max_labels:
-                kept = wanted
-            if len(kept) == max_labels:
-                break
-        return np.array(sorted(kept), dtype=np.intp)
-
     def _kinds(self) -> list[tuple[bool | None, bool | None]]:
         """Return for every label whether it is predicted, and true; None: unknown."""
-        predicted = _as_bools(self.y_pred, len(self.proba))
-        true = _as_bools(self.y_true, len(self.proba))
+        predicted = _as_bools(self.y_pred, self.hierarchy.n_labels)
+        true = _as_bools(self.y_true, self.hierarchy.n_labels)
         return list(zip(predicted, true, strict=True))
 
     def _note(self, marked: np.ndarray, kept: np.ndarray) -> str:

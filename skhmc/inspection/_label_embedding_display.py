@@ -14,18 +14,27 @@ from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
-from skhmc.inspection._drawing import shorten
+from skhmc.inspection._names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
+    from matplotlib.text import Annotation
     from matplotlib.transforms import BboxBase
 
 __all__ = ["LabelEmbeddingDisplay"]
 
-RINGS = range(1, 6)  # hyperbolic radii that are drawn as circles
-# Where a name is tried beside its point: right, left, then above and below.
-PLACES = [(x, y) for x in (1, -1, 0) for y in (0, 1, -1) if x or y]
+WHOLE = 1.03  # half of the side that shows the whole disk
+NEAR = 0.6  # radius within which all labels must lie for the disk to be cut
+AROUND = 1.2  # half of the side that shows a part, in radii of the farthest label
+LEAST = 0.06  # half of the side that shows labels almost in the middle
+MOST_DEPTHS = 6  # in the legend
+STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)  # hyperbolic distances between circles
+# Where a name is tried beside its point: right, left, then above and below, in two
+# distances (points).
+SIDES = [(x, y) for x in (1, -1, 0) for y in (0, 1, -1) if x or y]
+PLACES = [(x, y, distance) for distance in (5, 11) for x, y in SIDES]
+POINT = 4  # radius of a label's point, in points
 ALIGN: dict[int, tuple[Any, Any]]
 ALIGN = {1: ("left", "bottom"), 0: ("center", "center"), -1: ("right", "top")}
 GEOMETRIES = ("hyperbolic", "euclidean")
@@ -60,11 +69,11 @@ class LabelEmbeddingDisplay:
     """Labels as points of the Poincaré disk, with the edges of a hierarchy.
 
     Each edge is the geodesic between its two labels: an arc of a circle that meets the
-    unit circle at right angles, or a line through the origin. The thin circles have
-    hyperbolic radii 1 to 5. Of more than two dimensions radii remain exact and angles
-    do not: they are those of the tangent vectors at the origin, projected on their
-    first two principal axes, and the title says what share of the squared lengths is
-    kept. Points of one dimension lie on a line, and so do their edges.
+    unit circle at right angles, or a line through the origin. The hyperbolic radii of
+    the thin circles are written below. Of more than two dimensions radii remain exact
+    and angles do not: they are those of the tangent vectors at the origin, projected on
+    their first two principal axes, and the title says what share of the squared lengths
+    is kept. Points of one dimension lie on a line, and so do their edges.
 
     :meth:`from_estimator` draws at once; :meth:`plot` draws again.
 
@@ -185,7 +194,7 @@ class LabelEmbeddingDisplay:
         ax: Axes | None = None,
         max_names: int = 30,
         cmap: str | Colormap = "viridis",
-        zoom: bool = False,
+        zoom: bool | str = "auto",
     ) -> LabelEmbeddingDisplay:
         """Draw the labels.
 
@@ -198,14 +207,25 @@ class LabelEmbeddingDisplay:
             then by number of descendants. Those that find no free place are left out.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the depths.
-        zoom : bool, default=False
-            Whether to show only the part of the disk that has labels.
+        zoom : {"auto"} or bool, default="auto"
+            Whether to show only the part of the disk that has labels. "auto" shows the
+            whole disk, or, where no label is farther from its middle than 0.6, the
+            part around the middle that holds them all. Euclidean points are always
+            shown alone.
 
         Returns
         -------
         LabelEmbeddingDisplay
             The display itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ValueError
+            When ``max_names`` is no integer from 0, or ``zoom`` neither "auto" nor a
+            bool.
         """
+        if not isinstance(zoom, bool) and zoom != "auto":
+            raise ValueError(f"zoom must be 'auto', True or False, got {zoom!r}.")
         if not isinstance(max_names, Integral) or max_names < 0:
             raise ValueError(
                 f"max_names must be an integer from 0, got {max_names!r}. Pass how "
@@ -222,24 +242,54 @@ class LabelEmbeddingDisplay:
         self._write_names(max_names)
         return self
 
-    def _draw_space(self, zoom: bool) -> None:
+    def _draw_space(self, zoom: bool | str) -> None:
         """Draw the disk, set the limits and say what the plane keeps."""
         ax = self.ax_
         d = self.embeddings.shape[1]
         kept = "variance"
-        ax.set_aspect("equal", adjustable="datalim" if zoom else "box")
+        ax.set_aspect("equal", adjustable="datalim" if zoom is True else "box")
         if self.geometry == "hyperbolic":
             kept = "squared tangent lengths"
-            circle = _load("matplotlib.patches").Circle
-            ax.add_artist(circle((0, 0), 1, fc="none", ec="#333333", lw=1.2))
-            for r in np.tanh(np.array(RINGS) / 2):
-                ax.add_artist(circle((0, 0), r, fc="none", ec="#dddddd", lw=0.7))
             ax.set_axis_off()
-            if not zoom:
-                ax.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08))
+            self._draw_circles(self._half_side(zoom), zoom is True)
         if d > 2:
             share = f"{self.explained_:.0%} of the {kept}"
             ax.set_title(f"2 of {d} dimensions hold {share}", size=10)
+
+    def _half_side(self, zoom: bool | str) -> float:
+        """Return how far to show the disk from its middle."""
+        farthest = np.linalg.norm(self.positions_, axis=1).max(initial=0)
+        if zoom is False or farthest == 0:
+            return WHOLE
+        if zoom is True:
+            return min(farthest, WHOLE)
+        return max(AROUND * farthest, LEAST) if farthest < NEAR else WHOLE
+
+    def _draw_circles(self, half_side: float, labels_alone: bool) -> None:
+        """Draw the unit circle, and circles around its middle that measure radii."""
+        circle = _load("matplotlib.patches").Circle
+        self.ax_.add_artist(circle((0, 0), 1, fc="none", ec="#333333", lw=1.2))
+        farthest = 2 * np.arctanh(min(half_side, np.tanh(5.9 / 2)))
+        # two circles at least, where labels are not closer to the middle than that
+        step = next((s for s in STEPS if farthest >= 2 * s), STEPS[-1])
+        radii = np.arange(1, int(farthest / step) + 1) * step
+        for r in np.tanh(radii / 2):
+            self.ax_.add_artist(circle((0, 0), r, fc="none", ec="#d9d9d9", lw=0.7))
+        if not labels_alone:
+            self.ax_.set(xlim=(-half_side, half_side), ylim=(-half_side, half_side))
+        if len(radii):
+            written = [f"{radius:g}" for radius in radii]
+            if len(written) > 3:
+                written = [", ".join(written[:2]) + " … " + written[-1]]
+            text = f"circles: hyperbolic radius {', '.join(written)}"
+            box = _load("matplotlib.offsetbox").AnchoredText(
+                text,
+                loc="lower left",
+                frameon=False,
+                borderpad=0,
+                prop={"size": 8, "color": "#555555"},
+            )
+            self.ax_.add_artist(box)
 
     def _draw_edges(self) -> None:
         parents, children = self.hierarchy.edges.T
@@ -271,7 +321,10 @@ class LabelEmbeddingDisplay:
             zorder=3,
         )
         if depth.any():
-            handles, texts = points.legend_elements()
+            locator = _load("matplotlib.ticker").MaxNLocator(MOST_DEPTHS, integer=True)
+            handles, texts = points.legend_elements(
+                num="auto" if depth.max() < MOST_DEPTHS else locator
+            )
             self.ax_.legend(
                 handles,
                 texts,
@@ -287,7 +340,7 @@ class LabelEmbeddingDisplay:
         chosen = np.lexsort((-n_below, self.hierarchy.depth))[:max_names]
         stroke = _load("matplotlib.patheffects").withStroke
         style: dict[str, Any] = {
-            "size": 8,
+            "size": 9,
             "parse_math": False,
             "zorder": 4,
             "path_effects": [stroke(linewidth=2, foreground="white")],
@@ -295,15 +348,46 @@ class LabelEmbeddingDisplay:
             "textcoords": "offset points",
         }
         self.figure_.draw_without_rendering()  # places the axes
-        taken: list[BboxBase] = []
+        points = self.ax_.transData.transform(self.positions_)
+        # what is written already
+        others = [*self.ax_.artists, self.ax_.get_legend()]
+        taken: list[BboxBase]
+        taken = [other.get_window_extent() for other in others if other is not None]
         for label in chosen.tolist():
             name = shorten(self.label_names[label])
             text = self.ax_.annotate(name, self.positions_[label], **style)
-            for x, y in PLACES:
-                text.set(position=(5 * x, 5 * y), ha=ALIGN[x][0], va=ALIGN[y][1])
-                extent = text.get_window_extent()
-                if not any(extent.overlaps(other) for other in taken):
-                    taken.append(extent)
-                    break
-            else:
+            place = self._find_place(text, taken, np.delete(points, label, axis=0))
+            if place is None:
                 text.remove()
+                continue
+            _put(text, place)
+            taken.append(text.get_window_extent())
+
+    def _find_place(
+        self, text: Annotation, taken: list[BboxBase], points: np.ndarray
+    ) -> tuple[int, int, int] | None:
+        """Return a place inside the axes that is free, of points too if there is one.
+
+        None where a name would cover another name wherever it stood.
+        """
+        inside = self.ax_.get_window_extent()
+        radius = POINT * self.figure_.dpi / 72
+        second = None
+        for place in PLACES:
+            _put(text, place)
+            extent = text.get_window_extent()
+            corners = inside.contains(*extent.p0) and inside.contains(*extent.p1)
+            if not corners or any(extent.overlaps(other) for other in taken):
+                continue
+            covered = (points > extent.p0 - radius) & (points < extent.p1 + radius)
+            if not covered.all(axis=1).any():
+                return place
+            second = second or place
+        return second
+
+
+def _put(text: Annotation, place: tuple[int, int, int]) -> None:
+    """Move a name to a place beside its point."""
+    x, y, distance = place
+    position = (distance * x, distance * y)
+    text.set(position=position, ha=ALIGN[x][0], va=ALIGN[y][1])

@@ -21,6 +21,7 @@ PASSAGE = 0.45  # height of a passage, in rows
 STARTS = 12  # orders to start from; the best result is taken
 PASSES = 12  # over all columns, from each start
 RELAXATIONS = 40
+MOST_NODES = 3000  # labels and passages: there are matrices of pairs of them
 LINK_COST = 1e-3  # of a link's height: small, so that it only decides between ties
 
 
@@ -54,8 +55,20 @@ def layered_layout(hierarchy: Hierarchy) -> Layout:
     Returns
     -------
     Layout
+
+    Raises
+    ------
+    ValueError
+        When edges skip so many columns that their lines alone fill the picture.
     """
     column, chains = _route(hierarchy)
+    if len(column) > MOST_NODES:
+        raise ValueError(
+            f"Cannot draw {hierarchy.n_labels} labels legibly: edges skip levels "
+            f"{len(column) - hierarchy.n_labels} times, expected at most {MOST_NODES} "
+            f"labels and skipped levels together. Lower max_labels or max_depth, or "
+            f"pass a root."
+        )
     links = _links(chains)
     n_columns = column.max(initial=-1) + 1
     columns = [np.flatnonzero(column == k) for k in range(n_columns)]

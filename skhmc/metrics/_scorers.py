@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from skhmc._data.containers import unwrap
 from skhmc._data.responses import (
     class_labels,
     find,
@@ -163,6 +164,7 @@ class HierarchicalScorer:
             raise ValueError(
                 f"{self._metric_name()} takes no sample_weight, got one. Leave it out."
             )
+        y = unwrap(y)
         hierarchy = self._source(estimator)
         response = self._respond(estimator, X)
         if n_dimensions(y if y is not None else response) == 1:

@@ -13,6 +13,8 @@ from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, Shuffl
 from sklearn.model_selection._split import _RepeatedSplits
 from sklearn.utils import check_random_state, indexable
 
+from skhmc._data.containers import unwrap
+from skhmc._data.forms import read_form
 from skhmc._data.stratify import (
     missing_in_folds,
     missing_in_train_test,
@@ -40,8 +42,9 @@ def read_positives(splitter, X, y, groups):
         )
     if groups is not None:
         warn_user(f"The groups parameter is ignored by {name}.")
+    y, hierarchy = read_form(y, splitter.hierarchy)
     X, y = indexable(X, y)
-    Y = read_targets(y, splitter.hierarchy, warn=False).Y
+    Y = read_targets(y, hierarchy, warn=False).Y
     if not sp.issparse(Y):
         return X, sp.csr_matrix(Y == 1)
     Y = sp.csr_matrix((Y.data == 1, Y.indices, Y.indptr), shape=Y.shape)
@@ -146,8 +149,8 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         X : array-like of shape (n_samples, ...)
             Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
-            (n_samples,).
+            Indicators 0 and 1, NaN for unknown; or lists of label names, or a column
+            of names per level; or classes (n_samples,).
         groups : object, default=None
             Ignored, with a warning.
 
@@ -248,6 +251,29 @@ class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
             hierarchy=hierarchy,
         )
 
+    def split(
+        self, X: Any, y: Any = None, groups: object = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows of the training and the test part of every fold, repeatedly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples, of which only the number matters.
+        y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Labels in any form that the estimators of this package take.
+        groups : object, default=None
+            Ignored, with a warning.
+
+        Yields
+        ------
+        train : ndarray of int
+            Rows of the training part.
+        test : ndarray of int
+            Rows of the test part.
+        """
+        yield from super().split(X, unwrap(y), groups)  # every repetition reads y
+
 
 class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     """Random train and test parts of multi-label data, each with its share of labels.
@@ -320,8 +346,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
         X : array-like of shape (n_samples, ...)
             Samples, of which only the number matters.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
-            Indicators 0 and 1, NaN for unknown; or lists of label names; or classes
-            (n_samples,).
+            Indicators 0 and 1, NaN for unknown; or lists of label names, or a column
+            of names per level; or classes (n_samples,).
         groups : object, default=None
             Ignored, with a warning.
 

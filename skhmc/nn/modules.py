@@ -147,6 +147,8 @@ class _Scores(Seeded):
 
     Parameters
     ----------
+    n_encoded : int
+        Width of the encoder's flattened output.
     bias : Tensor (L,) or None
         Initial bias of every label; None for no bias.
     fixed : Tensor (L,), bool or None
@@ -161,9 +163,14 @@ class _Scores(Seeded):
     fixed: Tensor | None
 
     def __init__(
-        self, bias: Tensor | None, fixed: Tensor | None, row_gradients: bool
+        self,
+        n_encoded: int,
+        bias: Tensor | None,
+        fixed: Tensor | None,
+        row_gradients: bool,
     ) -> None:
         super().__init__()
+        self.n_encoded = n_encoded
         self.bias = None if bias is None else nn.Parameter(bias.clone())
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
@@ -174,6 +181,17 @@ class _Scores(Seeded):
         """Set the biases to their initial values, for which nothing is drawn."""
         if self.bias is not None and self.prior is not None:
             self.bias.copy_(self.prior)
+
+    def encode(self, X: Tensor) -> Tensor:
+        """Return the encoder's output (B, n_encoded) for a batch."""
+        h: Tensor = self.encoder(X).flatten(1)
+        if h.shape != (len(X), self.n_encoded):
+            raise ValueError(
+                f"The encoder returned features of shape {tuple(h.shape)} for a batch "
+                f"of {len(X)} samples, expected ({len(X)}, {self.n_encoded}): as many "
+                f"in every batch, whatever its size."
+            )
+        return h
 
     def rows(self, table: Tensor, labels: Tensor | None) -> Tensor:
         """Return the rows of some labels, or all.
@@ -291,7 +309,7 @@ class LabelNetwork(_Scores):
         fixed: Tensor | None = None,
         row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed, row_gradients)
+        super().__init__(n_encoded, bias, fixed, row_gradients)
         self.encoder = encoder
         self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
         self.n_labels = n_labels
@@ -304,7 +322,7 @@ class LabelNetwork(_Scores):
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
-        h = self.encoder(X).flatten(1)
+        h = self.encode(X)
         labels = _on_device_of(self.weight, labels)
         # s = w . h + b
         logits = self.products(h, self.rows(self.weight, labels))
@@ -367,7 +385,7 @@ class PrototypeNetwork(_Scores):
         fixed: Tensor | None = None,
         row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed, row_gradients)
+        super().__init__(n_encoded, bias, fixed, row_gradients)
         self.encoder = encoder
         self.embedding = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
@@ -417,11 +435,11 @@ class PrototypeNetwork(_Scores):
         return unit(torch.cat(rows))
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Output | Tensor:
-        """Return an :class:`Output` in training, else the logits (B, L).
+        """Return an ``Output`` in training, else the logits (B, L).
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """
-        h = self.encoder(X).flatten(1)
+        h = self.encode(X)
         f = self.embed(h)
         p = self.unit_prototypes(labels)
         labels = _on_device_of(f, labels)
@@ -491,7 +509,7 @@ class EmbeddingNetwork(_Scores):
         fixed: Tensor | None = None,
         row_gradients: bool = False,
     ) -> None:
-        super().__init__(bias, fixed, row_gradients)
+        super().__init__(n_encoded, bias, fixed, row_gradients)
         self.encoder = encoder
         self.projection = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
@@ -517,7 +535,7 @@ class EmbeddingNetwork(_Scores):
         Or those of ``labels``, positions on the CPU, alone.
         """
         labels = _on_device_of(self.table, labels)
-        h = self.encoder(X).flatten(1)
+        h = self.encode(X)
         features = self.embedding_dropout(self.projection(h))  # W h
         v: Tensor = self.table
         if labels is not None:

@@ -16,8 +16,9 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.columns import warn_ancestors
-from skhmc._data.targets import Targets, as_label_sets, read_targets
-from skhmc._utils.kinds import repeatable
+from skhmc._data.containers import unwrap
+from skhmc._data.forms import read_form
+from skhmc._data.targets import Targets, as_label_sets, read_container, read_targets
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import most_specific
 from skhmc.hierarchy import Hierarchy
@@ -48,7 +49,7 @@ def read_indicators(
     hierarchy : Hierarchy
         In the order of the columns.
     """
-    hierarchy = repeatable(hierarchy)
+    Y, hierarchy = read_form(Y, hierarchy)
     n_labels = None
     if hierarchy is not None:
         n_labels = Hierarchy.build(hierarchy).n_labels
@@ -72,7 +73,7 @@ def _read_numbers(Y: Any, hierarchy: Any) -> Targets:
             Y = np.asanyarray(Y)  # also a masked array
         except ValueError:  # rows of different length
             Y = np.empty(0, object)
-    dtype = Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype
+    dtype = Y.dtype if hasattr(Y, "dtype") else read_container(Y)[0].dtype
     targets = read_targets(Y, hierarchy, warn=False, indicators=True)
     if targets.added:
         warn_ancestors(targets.added, targets.hierarchy)
@@ -96,7 +97,7 @@ class _TakesY:
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
         y : None
             Ignored.
 
@@ -105,6 +106,7 @@ class _TakesY:
         ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
             The closed indicators.
         """
+        Y = unwrap(Y)  # once: it may be an iterator
         self.fit(Y)  # type: ignore[attr-defined]
         with read_before():
             closed = self._close(Y)  # type: ignore[attr-defined]
@@ -118,7 +120,7 @@ class _TakesY:
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
 
         Returns
         -------
@@ -194,7 +196,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         Y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
                 or list of label sets
             Indicators 0 and 1; NaN is unknown. Or lists of label names, one per
-            sample.
+            sample; or a column of names per level, the root first.
         y : None
             Ignored.
 
@@ -203,7 +205,8 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         AncestorClosure
             The transformer itself.
         """
-        closed, self.hierarchy_ = read_indicators(Y, self.hierarchy)
+        Y, hierarchy = read_form(Y, self.hierarchy)
+        closed, self.hierarchy_ = read_indicators(Y, hierarchy)
         # names of columns are those of a DataFrame; label sets have no columns
         seen = Y if hasattr(Y, "columns") else closed
         validate_data(self, seen, skip_check_array=True)

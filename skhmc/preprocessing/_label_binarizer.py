@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.align import align
+from skhmc._data.containers import is_frame, unwrap
+from skhmc._data.forms import read_form
 from skhmc._data.judge import judge_hierarchy
+from skhmc._data.levels import is_level_table, level_names, warn_if_levels
 from skhmc._data.padding import is_padding, without_padding
 from skhmc._utils.messages import name_list
+from skhmc._utils.separators import Separator, check_sep
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import close_upward, most_specific
 from skhmc.hierarchy import Hierarchy
@@ -30,21 +36,58 @@ __all__ = ["HierarchicalLabelBinarizer"]
 
 def _read_rows(y):
     """Return a list of lists of names and paths."""
-    unfit = sp.issparse(y) or hasattr(y, "columns") or isinstance(y, str)
-    if unfit or _are_indicators(y):
+    y = unwrap(y)
+    if _are_indicators(y):
         raise TypeError(
-            f"Expected y to be label sets, a list of lists of names, got a "
-            f"{type(y).__name__}. Indicators need no binarizer (see AncestorClosure); "
-            f"of one column of a DataFrame pass the Series."
+            f"Expected y to be label sets, a list of lists of names, or columns of "
+            f"levels, got a {type(y).__name__} without text. Indicators need no "
+            f"binarizer (see AncestorClosure)."
         )
     return without_padding([_read_row(row) for row in y])
 
 
 def _are_indicators(y):
-    """Tell an array of indicators, whose entries could pass for the names 0 and 1."""
+    """Tell an array of indicators, whose entries could pass for the names 0 and 1.
+
+    Tables of anything but names, too.
+    """
+    if sp.issparse(y) or is_frame(y):
+        return True
     if not isinstance(y, np.ndarray) or y.ndim != 2 or y.dtype.kind not in "biuf":
         return False
     return y.shape[1] > 1 and bool((np.isin(y, (0, 1)) | (y != y)).all())
+
+
+def _are_rows_of_0_and_1(y, hierarchy):
+    """Tell indicators of the labels of a hierarchy, lists of 0 and 1 among them."""
+    if _are_indicators(y):
+        return True
+    if 0 in hierarchy or 1 in hierarchy:  # lists of names
+        return False
+    if not isinstance(y, (list, tuple)) and getattr(y, "ndim", 0) != 2:
+        return False
+    rows = all(isinstance(row, (list, tuple, np.ndarray)) for row in y)
+    return rows and all(
+        len(row) == hierarchy.n_labels and all(cell in (0, 1) for cell in row)
+        for row in y
+    )
+
+
+def _names_of(y, hierarchy):
+    """Return the names of the labels that indicators hold."""
+    hierarchy, Y = align(hierarchy, y_true=y)
+    values = Y.data if sp.issparse(Y) else Y
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            "Expected indicators of 0 and 1, got other values or NaN. AncestorClosure "
+            "keeps what is unknown (NaN)."
+        )
+    Y = sp.csr_matrix(Y)
+    Y.eliminate_zeros()
+    names = np.empty(hierarchy.n_labels, dtype=object)
+    names[:] = hierarchy.labels
+    cuts = zip(Y.indptr[:-1], Y.indptr[1:], strict=True)
+    return [names[Y.indices[a:b]].tolist() for a, b in cuts]
 
 
 def _read_row(row):
@@ -106,8 +149,12 @@ class HierarchicalLabelBinarizer(
     below a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a
     path.
 
-    Without ``hierarchy`` all names are read as paths and named by the whole path, as by
-    :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
+    In a table or a 2-D array of text a row is a path, and its columns are levels, the
+    root first; rows may end early. Without ``hierarchy`` they make that of
+    :meth:`Hierarchy.from_levels`. Indicators are taken beside a ``hierarchy``.
+
+    Without ``hierarchy`` other names are read as paths and named by the whole path, as
+    by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
     Names that are no strings are labels without parents.
 
     Examples
@@ -154,7 +201,8 @@ class HierarchicalLabelBinarizer(
         Parameters
         ----------
         y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
             Not looked at where there is a ``hierarchy``.
 
         Returns
@@ -163,11 +211,7 @@ class HierarchicalLabelBinarizer(
             The binarizer itself.
         """
         if self.hierarchy is None:
-            names = {name for row in _read_rows(y) for name in row}
-            if not names:
-                raise ValueError("y holds no label at all, expected at least one.")
-            learnt = learn_hierarchy(names, self.sep)
-            self.hierarchy_, self._separators = learnt
+            self._learn(unwrap(y))
         else:
             self.hierarchy_ = Hierarchy.build(self.hierarchy)
             self._separators = known_separators(self.hierarchy_, self.sep)
@@ -177,21 +221,49 @@ class HierarchicalLabelBinarizer(
         self.classes_[:] = labels
         return self
 
+    def _learn(self, y):
+        """Learn the hierarchy from level columns, or from names and paths."""
+        if is_level_table(y):
+            sep = self._level_sep()
+            _, self.hierarchy_ = level_names(y, None, sep=sep)
+            known = known_separators(self.hierarchy_, sep)
+            self._separators = (Separator(sep, sep), *known)
+            return
+        names = {name for row in _read_rows(y) for name in row}
+        if not names:
+            raise ValueError("y holds no label at all, expected at least one.")
+        self.hierarchy_, self._separators = learn_hierarchy(names, self.sep)
+        if not len(self.hierarchy_.edges):
+            warn_if_levels(y)
+
+    def _level_sep(self):
+        """Return what joins the names of levels."""
+        check_sep(self.sep)
+        if self.sep is None:
+            raise ValueError(
+                "y holds level columns, whose labels are named by their whole paths, "
+                "and sep=None has nothing to join names by. Give sep='auto', or "
+                "hierarchy=Hierarchy.from_levels(y, sep=...)."
+            )
+        return "/" if self.sep == "auto" else self.sep
+
     def fit_transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Learn the labels and return the indicators.
 
         Parameters
         ----------
         y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
 
         Returns
         -------
         ndarray or csr_matrix of shape (n_samples, n_labels)
             As of ``transform``.
         """
-        rows = _read_rows(y)  # once: rows may be iterators
-        return self.fit(rows).transform(rows)
+        y = unwrap(y)  # once: it and its rows may be iterators
+        self.fit(y)
+        return self._transform(y, again=self.hierarchy is None)
 
     def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
         """Return the indicators of label sets.
@@ -199,7 +271,8 @@ class HierarchicalLabelBinarizer(
         Parameters
         ----------
         y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name.
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
 
         Returns
         -------
@@ -212,7 +285,12 @@ class HierarchicalLabelBinarizer(
             When there are unknown labels and ``unknown="error"``; it names them.
         """
         check_is_fitted(self)
-        rows = _read_rows(y)
+        return self._transform(y)
+
+    def _transform(self, y, again=False):
+        """Return the indicators of y, which fit has read before or not."""
+        with read_before() if again else nullcontext():
+            rows = self._read(y)
         found = {name: self._find(name) for row in rows for name in row}
         unknown = [name for name, (_, whole) in found.items() if not whole]
         if unknown and self.unknown == "error":
@@ -231,6 +309,18 @@ class HierarchicalLabelBinarizer(
         if self.closed:
             Y = close_upward(Y, self.hierarchy_)
         return Y if self.sparse_output else Y.toarray()
+
+    def _read(self, y):
+        """Return a list of lists of names and paths."""
+        y = unwrap(y)
+        if is_level_table(y, self.hierarchy_):
+            whole = self.unknown == "error"
+            rows, _ = level_names(y, self.hierarchy_, whole=whole)
+            return rows
+        if self.hierarchy is not None and _are_rows_of_0_and_1(y, self.hierarchy_):
+            return _names_of(y, self.hierarchy_)
+        y, _ = read_form(y, self.hierarchy_)
+        return _read_rows(y)
 
     def _find(self, name):
         return find_label(name, self.hierarchy_, self._separators)

@@ -1,17 +1,15 @@
 """Names and paths: which label of a hierarchy each of them means."""
 
 from skhmc._utils.messages import plain
+from skhmc._utils.separator_search import check_occurs, find_separator, without_ids
 from skhmc._utils.separators import (
     NO_SEPARATOR,
     Separator,
-    check_occurs,
     check_sep,
-    find_separator,
     given_separator,
     own_separators,
     path_edges,
     without_id,
-    without_ids,
 )
 from skhmc.hierarchy import Hierarchy
 
@@ -51,14 +49,17 @@ def learn_hierarchy(names, sep, sure=False):
     check_sep(sep)
     names = [plain(name) for name in names]
     strings = [name for name in names if isinstance(name, str)]
-    separator = _separator(strings, sep, sure)
+    # beside tuples, which are paths, strings are paths too
+    separator = _separator(
+        strings, sep, sure or any(isinstance(x, tuple) for x in names)
+    )
     if separator == NO_SEPARATOR and len(strings) < len(names):
         separator = None if sep is None else Separator("/", "/")  # joins tuples
     paths = {_joined(name, separator) for name in names}
     if sep is None or not all(isinstance(path, str) for path in paths):
         separators = () if sep is None else (separator,)
         return Hierarchy.flat(sorted_names(paths)), separators
-    if len(strings) == len(names):
+    if len(strings) == len(names) and separator != NO_SEPARATOR:
         paths = without_ids(list(paths))
     labels, edges = path_edges(paths, separator)
     if separator == NO_SEPARATOR:  # what new names may hold

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skhmc._data.groups import read_groups
 from skhmc._data.targets import read_targets
 from skhmc._data.weights import read_row_weights
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
@@ -40,11 +41,16 @@ def _choose(hierarchy, level):
     return hierarchy.levels[level]
 
 
-def _folds(cv, X, y):
+def _folds(cv, X, y, groups):
     """Return pairs of rows to learn from and rows to compare with them."""
+    n_samples = X.shape[0]
+    if groups is not None:
+        groups = read_groups(groups, n_samples).codes
     if isinstance(cv, Integral):
-        cv = KFold(cv, shuffle=True, random_state=0)  # labels may come sorted
-    folds, n_samples = list(check_cv(cv).split(X, y)), X.shape[0]
+        kind = KFold if groups is None else GroupKFold
+        cv = kind(cv, shuffle=True, random_state=0)  # labels may come sorted
+    given = {} if groups is None else {"groups": groups}
+    folds = list(check_cv(cv).split(X, y, **given))
     parts = np.concatenate([part for _, part in folds])
     wrong = np.count_nonzero(np.bincount(parts, minlength=n_samples) != 1)
     if wrong:
@@ -90,7 +96,8 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     cv : int, splitter, iterable or None, default=None
         Splitter of the training samples in ``fit_transform``, so that no sample is part
         of the prototypes that it is compared with; an int is a number of shuffled
-        folds. A splitter gets ``y``; every sample has to be in one test part. With None
+        folds, which keep ``groups`` of ``fit_transform`` together. A splitter gets
+        ``y`` and ``groups``; every sample has to be in one test part. With None
         the samples are compared with their own prototypes.
 
     Attributes
@@ -196,9 +203,16 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         self.gamma = gamma
         self.cv = cv
 
+    # whoever hands groups to a search means them for the folds in here, too
+    __metadata_request__fit = {"groups": True}
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> HierarchicalPrototypeTransformer:
         """Learn the prototypes.
 
@@ -208,9 +222,12 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of samples; 2 is the same as the sample twice.
+        groups : array-like of shape (n_samples,), default=None
+            Ignored: only ``fit_transform`` compares training samples.
 
         Returns
         -------
@@ -222,7 +239,11 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Any:
         """Learn the prototypes, and return the similarities of the training samples.
 
@@ -232,9 +253,13 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             Training samples: finite numbers.
         y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1, NaN for unknown; closed upward here, with a warning.
-            Or lists of label names; or (n_samples,) most specific labels.
+            Or lists of label names, or a column of names per level, the root first; or
+            (n_samples,) most specific labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of samples; 2 is the same as the sample twice.
+        groups : array-like of shape (n_samples,), default=None
+            Group of every sample, such as its patient: with ``cv``, no sample is
+            compared with prototypes of its own group.
 
         Returns
         -------
@@ -242,7 +267,7 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
             With ``cv=None`` the same as of ``transform``.
         """
         X, targets, weight = self._read(X, y, sample_weight)
-        folds = [] if self.cv is None else _folds(self.cv, X, y)
+        folds = [] if self.cv is None else _folds(self.cv, X, y, groups)
         self._learn(X, targets, weight)
         if self.cv is None:
             return self._similarities(X, self.prototypes_, self.center_)

@@ -18,7 +18,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skhmc._data.flat_names import paths_among
 from skhmc._utils.messages import is_missing, name_list
+from skhmc._utils.separators import check_sep
+from skhmc._utils.warnings import HierarchyWarning, warn_of_input
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.preprocessing._names import (
@@ -108,6 +111,21 @@ def _one_per_column(taxonomies, names):
     if taxonomies is None or isinstance(taxonomies, str):
         return [taxonomies] * len(names)
     return [Hierarchy.build(taxonomies)] * len(names)
+
+
+def _judge_categories(categories):
+    """Warn where categories that nobody gave a taxonomy look like paths."""
+    found = paths_among(sorted_names(categories))
+    if found is None:
+        return
+    child = found.labels[found.edges[0, 1]]
+    warn_of_input(
+        f"Categories such as {child!r} look like paths, but taxonomies=None knows none "
+        f"and encodes each by itself, without its ancestors. For these pass "
+        f"taxonomies='paths'; sep=None silences this, with which no category is a "
+        f"path.",
+        HierarchyWarning,
+    )
 
 
 class TaxonomyEncoder(TransformerMixin, BaseEstimator):
@@ -219,6 +237,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
             The encoder itself.
         """
         self.__dict__.pop("taxonomies_", None)  # unfitted, should this fail
+        check_sep(self.sep)
         columns = _read_columns(self, X, reset=True)
         sources = _one_per_column(self.taxonomies, self._column_names())
         pairs = zip(sources, columns, strict=True)
@@ -289,6 +308,8 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
         """Return the taxonomy of a column, and what separates parts of paths in it."""
         categories = set(column) - {None}
         if source is None:
+            if self.taxonomies is None and self.sep is not None:
+                _judge_categories(categories)
             return Hierarchy.flat(sorted_names(categories)), ()
         if isinstance(source, str):  # "paths"
             return learn_hierarchy(categories, self.sep, sure=True)

@@ -1,0 +1,1 @@
+"""Random descriptions of hierarchies, each with the hierarchy that is meant."""

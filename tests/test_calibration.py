@@ -545,6 +545,24 @@ def test_nothing_is_known_of_any_label():
     np.testing.assert_array_equal(clf.predict_proba(X), X)
 
 
+@pytest.mark.filterwarnings("ignore:Y has no columns for 3 of the 6 labels")
+def test_columns_of_leaves_alone_with_their_weights():
+    _, X, Y = task("many")
+    leaves = ["cat", "cow", "parrot"]
+    frame = pd.DataFrame(Y, columns=NAMES)[leaves]
+    weight = np.random.default_rng(0).random((60, 3)) + 0.5
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0)
+    inner = CoherentClassifier(tree, strategy="per_label")
+    clf = HierarchicalCalibratedClassifier(inner, DAG, cv=KFold(2))
+    clf.fit(X, frame, sample_weight=weight)
+    assert list(clf.label_names_) == [*leaves, "mammal", "pet", "bird"]
+    turned = pd.DataFrame(weight, columns=leaves)[leaves[::-1]]
+    same = clone(clf).fit(X, frame, sample_weight=turned)
+    np.testing.assert_array_equal(clf.predict_proba(X), same.predict_proba(X))
+    without = clone(clf).fit(X, frame)
+    assert np.abs(clf.predict_proba(X) - without.predict_proba(X)).max() > 1e-3
+
+
 def test_levels_without_a_hierarchy_warn():
     X, Y = said(40, 3, 0)
     with pytest.warns(UserWarning, match="per='level' without levels: .*FrozenEst"):

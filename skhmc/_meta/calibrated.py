@@ -266,10 +266,12 @@ class HierarchicalCalibratedClassifier(
         """
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         fitted = is_frozen(self.estimator)
+        given = y
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         if self.coherence is not None:
             RULES[self.coherence].check(targets.hierarchy)
-        weight = _read_weight(sample_weight, y, targets)
+        sample_weight = match_weight(sample_weight, given, targets)
+        weight = _read_weight(sample_weight, targets)
         with read_before():
             routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
             if not self._is_frozen():
@@ -477,18 +479,18 @@ class HierarchicalCalibratedClassifier(
         return tags
 
 
-def _read_weight(sample_weight, y, targets):
+def _read_weight(sample_weight, targets):
     """Return the weights of the maps (n_samples, 1 or n_labels), or None.
 
     Their scale counts: 2 is the sample twice.
     """
-    n_samples = targets.Y.shape[0]
-    n_labels = None if targets.classes is not None else targets.Y.shape[1]
-    given = check_sample_weight(match_weight(sample_weight, y), n_samples, n_labels)
-    if given is None:
+    n_samples, n_labels = targets.Y.shape
+    n_columns = n_labels if targets.classes is None else None
+    weight = check_sample_weight(sample_weight, n_samples, n_columns)
+    if weight is None:
         return None
-    read_row_weights(given.ravel(), given.size)  # the sum must be finite
-    return given.reshape(n_samples, -1)
+    read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
+    return weight.reshape(n_samples, -1)
 
 
 def _refuse_other_labels(estimator, hierarchy):

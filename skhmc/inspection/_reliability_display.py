@@ -319,7 +319,7 @@ class ReliabilityDisplay:
         for k, label in enumerate(self._labels(name)):
             style = {"marker": "s", "linestyle": "-", "label": label} | kwargs
             self.lines_ += ax.plot(self.prob_pred[k], self.prob_true[k], **style)
-        ax.legend(loc="best")
+        ax.legend(loc="best", fontsize="small")
         ax.set(xlabel="Mean predicted probability", ylabel="Fraction of positives")
         self.ax_ = ax
         self.figure_ = ax.get_figure(root=True)

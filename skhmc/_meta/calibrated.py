@@ -65,10 +65,10 @@ class HierarchicalCalibratedClassifier(
     r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
 
     Of the labels that are predicted with a probability of 0.8, four in five should be
-    true. Classifiers say too much (networks, naive Bayes) or too little (forests).
-    Their probabilities are compared with the labels of samples that they have not seen,
-    and mapped to the shares that were true there: by one map per label, per level of
-    the hierarchy, or one for all. Then a rule makes them coherent.
+    true; of those of naive Bayes, fewer are. Probabilities are compared with the labels
+    of samples that the classifier has not seen, and mapped to the shares that were true
+    there: by one map per label, per level of the hierarchy, or one for all. Then a rule
+    makes them coherent.
 
     Parameters
     ----------
@@ -139,11 +139,10 @@ class HierarchicalCalibratedClassifier(
     taken as it is.
 
     Every map rises or stays level, so that within a label no order is turned round:
-    Platt's slope is at least 0. "isotonic" is the only one that makes probabilities
-    equal that were not, and it may say 0 or 1, which ``predict_proba`` moves by less
-    than 1e-15. A logit is cut where a probability is lower, or higher, than half way
-    from the lowest to 0, or from the highest to 1, of those in calibration: forests say
-    0 and mean less than one tree.
+    Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
+    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. A logit is cut where a
+    probability is lower, or higher, than half way from the lowest to 0, or from the
+    highest to 1, of those in calibration: forests say 0 and mean less than one tree.
 
     With ``sample_weight``, :math:`n_g` is a sum of weights: 2 is as the sample twice.
     NaN in Y (unknown) does not count; whether it can be fitted is up to ``estimator``.

@@ -87,8 +87,8 @@ class HierarchicalCalibratedClassifier(
     per : {"label", "level", "all"}, default="label"
         Labels that share a map: none, those of one depth, or all.
     cv : int, splitter, iterable or None, default=5
-        Number of folds of :class:`MultilabelStratifiedKFold` (None: 5), or how else to
-        split. Without effect on a FrozenEstimator.
+        Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
+        (None: 5), or how else to split. Without effect on a FrozenEstimator.
     shrinkage : float, default=10
         Number of samples of a label's rarer value, :math:`k` in the Notes, with which
         its own map weighs as much as that of its level. 0 does without the level.
@@ -121,7 +121,6 @@ class HierarchicalCalibratedClassifier(
 
     See Also
     --------
-    sklearn.calibration.CalibratedClassifierCV : For one label per sample.
     skhmc.metrics.expected_calibration_error : How far probabilities are from shares.
     skhmc.inspection.ReliabilityDisplay : A picture of that.
 
@@ -147,9 +146,10 @@ class HierarchicalCalibratedClassifier(
     With ``sample_weight``, :math:`n_g` is a sum of weights: 2 is as the sample twice.
     NaN in Y (unknown) does not count; whether it can be fitted is up to ``estimator``.
 
-    After a 1-D ``y`` (one class per sample) every class is mapped, those of one depth
-    being a level, and divided by the sum over classes: probabilities of labels above
-    are sums, and coherent as they are.
+    After a 1-D ``y`` (one class per sample), for which scikit-learn has
+    ``CalibratedClassifierCV``, too, every class is mapped, those of one depth being a
+    level, and divided by the sum over classes: probabilities of labels above are sums,
+    and coherent as they are.
 
     References
     ----------
@@ -251,9 +251,9 @@ class HierarchicalCalibratedClassifier(
             Weights, handed to ``estimator`` and heeded by the maps.
         groups : array-like of shape (n_samples,), default=None
             Group of every sample, such as its patient. An int ``cv`` then keeps groups
-            together, by :class:`MultilabelStratifiedGroupKFold`; other splitters get
-            them, and so does an ``estimator`` that takes them. With metadata routing,
-            those who ask for them.
+            together, by :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`;
+            other splitters get them, and so does an ``estimator`` that takes them. With
+            metadata routing, those who ask for them.
         **params : dict
             Parameters of ``fit`` of ``estimator``; with metadata routing, of those who
             ask for them.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from skhmc.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
     from skhmc._meta.coherent import CoherentClassifier
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
     from skhmc._networks.hcal import HCALClassifier
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _ON_DEMAND = {
     "CoherentClassifier": "skhmc._meta.coherent",
     "HCALClassifier": "skhmc._networks.hcal",
+    "HierarchicalCalibratedClassifier": "skhmc._meta.calibrated",
     "HierarchicalThresholdClassifier": "skhmc._meta.threshold",
     "HierarchyWarning": "skhmc._utils.warnings",
     "HyperbolicHMC": "skhmc._networks.hyperbolic",
@@ -43,6 +45,7 @@ _MODULES = (
 __all__ = [
     "CoherentClassifier",
     "HCALClassifier",
+    "HierarchicalCalibratedClassifier",
     "HierarchicalThresholdClassifier",
     "Hierarchy",
     "HierarchyWarning",

@@ -12,7 +12,7 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward
-from tests.instances import DETERMINISTIC, FAST
+from tests.instances import AROUND, DETERMINISTIC, FAST
 
 SIZES = (1, 2, 3, 5, 50)
 FEW_SIZES = (1, 5)
@@ -20,6 +20,9 @@ KINDS = ("many", "paths")
 
 NETWORKS = [pytest.param(instance, id=name) for name, instance in FAST]
 every_estimator = pytest.mark.parametrize("estimator", NETWORKS)
+# What does not depend on training holds of estimators around others, too.
+OUTER = [pytest.param(instance, id=name) for name, instance in AROUND]
+every_classifier = pytest.mark.parametrize("estimator", NETWORKS + OUTER)
 # Where all estimators run the same code, one of them shows what it does.
 one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])
 
@@ -31,7 +34,7 @@ def every_size(smallest=1):
     """
     pairs = [
         pytest.param(*param.values, n_labels, id=f"{param.id}-{n_labels}")
-        for param in NETWORKS
+        for param in NETWORKS + OUTER
         for n_labels in (SIZES if param is NETWORKS[0] else FEW_SIZES)
         if n_labels >= smallest
     ]

@@ -1,6 +1,15 @@
 """Fast instances of every estimator: a new one joins the tests by a row per table."""
 
-from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
+from sklearn.model_selection import KFold
+from sklearn.tree import DecisionTreeClassifier
+
+from skhmc import (
+    CoherentClassifier,
+    HCALClassifier,
+    HierarchicalCalibratedClassifier,
+    HyperbolicHMC,
+    MaxConstraintClassifier,
+)
 
 # No randomness in training and one batch: weights and repeated rows are equivalent.
 DETERMINISTIC = [
@@ -78,6 +87,20 @@ FAST = [
             batch_size=16,
             max_iter=3,
             random_state=0,
+        ),
+    ),
+]
+# (id, instance): estimators around another. They join the contract tests of what is
+# handed over and what comes back, not those of training.
+AROUND = [
+    (
+        "calibrated",
+        HierarchicalCalibratedClassifier(
+            CoherentClassifier(
+                DecisionTreeClassifier(max_depth=3, random_state=0),
+                strategy="per_label",
+            ),
+            cv=KFold(2),
         ),
     ),
 ]

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skhmc import (
     CoherentClassifier,
+    HierarchicalCalibratedClassifier,
     HierarchicalThresholdClassifier,
     Hierarchy,
     HyperbolicHMC,
@@ -575,6 +576,7 @@ def test_names_of_many_labels_need_little_memory():
         HyperbolicHMC(),
         CoherentClassifier(DecisionTreeClassifier()),
         HierarchicalThresholdClassifier(DecisionTreeClassifier()),
+        HierarchicalCalibratedClassifier(DecisionTreeClassifier()),
     ],
 )
 def test_an_estimator_has_to_be_fitted(estimator, method):

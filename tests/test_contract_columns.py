@@ -14,6 +14,7 @@ from tests.contract import (
     assert_same,
     assert_same_fit,
     build,
+    every_classifier,
     every_estimator,
     problem,
     task,
@@ -23,7 +24,7 @@ from tests.hierarchies import hierarchies
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-@every_estimator
+@every_classifier
 @every_kind
 def test_columns_are_matched_by_name_in_any_order(estimator, kind):
     hierarchy, X, Y = task(kind)
@@ -41,7 +42,7 @@ def test_columns_are_matched_by_name_in_any_order(estimator, kind):
         assert other.score(X, frame) == other.score(X, frame[shuffled])
 
 
-@every_estimator
+@every_classifier
 @settings(max_examples=15)
 @given(hierarchies(max_labels=8), st.integers(0, 2**16))
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
@@ -66,7 +67,7 @@ def test_permuting_the_columns_permutes_the_outputs(estimator, hierarchy, seed):
     assert violations(clfs[2].predict(X), clfs[2].hierarchy_).nnz == 0
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.parametrize(
     "names",
     [
@@ -91,7 +92,7 @@ def test_names_of_columns_keep_their_types(estimator, names):
     assert found == [(type(name), name) for name in clf.hierarchy_.labels]
 
 
-@every_estimator
+@every_classifier
 def test_numbers_of_columns_become_plain_integers(estimator):
     X, Y = np.random.default_rng(0).normal(size=(30, 3)), np.tile(np.eye(3), (10, 1))
     for columns in (None, [3, 1, 2], np.array([3, 1, 2], dtype=np.int32)):
@@ -117,7 +118,7 @@ def test_scikit_learn_drops_names_for_probabilities_in_cross_validation(estimato
     assert np.abs(found - expected).max() > 0.1
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.filterwarnings("ignore:Of 5 labels, 1 with:UserWarning")
 def test_scikit_learn_encodes_each_column_before_it_predicts_probabilities(estimator):
     _, X, Y = problem(5)
@@ -148,7 +149,7 @@ def test_a_hierarchy_without_an_order_needs_names(estimator):
         cross_val_predict(clf, X, frame, cv=2, method="predict_proba")
 
 
-@every_estimator
+@every_classifier
 def test_weights_of_labels_are_matched_by_name(estimator):
     hierarchy, X, Y = task("many")
     frame = pd.DataFrame(Y, columns=hierarchy.labels)

@@ -33,6 +33,7 @@ from tests.contract import (
     baseline,
     build,
     dense,
+    every_classifier,
     every_estimator,
     every_score,
     every_size,
@@ -123,7 +124,7 @@ def test_score_is_the_share_of_rows_predicted_right(estimator, n_labels):
         assert score == pytest.approx((clf.predict(X) == Y).all(axis=1).mean())
 
 
-@every_estimator
+@every_classifier
 def test_predicting_before_fitting_is_the_same_error(estimator):
     hierarchy, X, Y = problem(3)
     for clf in (build(estimator, hierarchy), baseline()):
@@ -149,13 +150,20 @@ def scorers_of_the_baseline(n_labels):
     return set(every_score(baseline().fit(X, Y), X, Y))
 
 
+def in_double_precision(estimator):
+    """Return options of ``fit``, where an estimator can choose its precision."""
+    has_one = "precision" in estimator.get_params(deep=False)
+    return {"precision": "float64"} if has_one else {}
+
+
 @every_size()
 @every_format
 def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
     estimator, n_labels, proba_format
 ):
     # in float64, where no two logits share a probability
-    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
+    options = {"proba_format": proba_format} | in_double_precision(estimator)
+    clf, X, Y = fit(estimator, n_labels, **options)
     ours, theirs = (every_score(c, X, Y) for c in (clf, replayed(clf)))
     assert ours == pytest.approx(theirs, rel=1e-5, nan_ok=True)
     assert set(ours) >= scorers_of_the_baseline(n_labels)
@@ -166,7 +174,8 @@ def test_every_scorer_says_what_it_says_of_a_multi_output_classifier(
 @every_size()
 @every_format
 def test_curves_are_means_over_the_labels(estimator, n_labels, proba_format):
-    clf, X, Y = fit(estimator, n_labels, proba_format=proba_format, precision="float64")
+    options = {"proba_format": proba_format} | in_double_precision(estimator)
+    clf, X, Y = fit(estimator, n_labels, **options)
     proba = dense(clf.predict_proba(X))
     for name, function in (
         ("roc_auc", roc_auc_score),
@@ -208,7 +217,7 @@ def test_cross_val_predict_gives_what_each_fold_gives(
         assert looks(found) == looks(theirs)
 
 
-@every_estimator
+@every_classifier
 def test_methods_that_a_multi_output_classifier_does_not_have(estimator):
     hierarchy, X, Y = problem(3)
     with pytest.raises(AttributeError, match="no attribute 'decision_function'"):
@@ -244,7 +253,7 @@ def test_cross_validate_with_many_scorers_gives_what_each_fold_gives(
                 assert found[f"{part}_{name}"][k] == expected, (part, name)
 
 
-@every_estimator
+@every_classifier
 def test_curves_and_importances_run(estimator):
     hierarchy, X, Y = problem(5)
     for clf in (build(estimator, hierarchy), baseline()):
@@ -295,7 +304,7 @@ def check_search(estimator, proba_format, search, **options):
     assert np.isfinite(nested).all()
 
 
-@every_estimator
+@every_classifier
 @every_format
 def test_a_grid_search_runs_and_predicts_as_its_best_estimator(estimator, proba_format):
     check_search(estimator, proba_format, GridSearchCV, scoring="average_precision")
@@ -350,7 +359,7 @@ def test_a_label_with_one_value_in_a_training_fold_is_a_warning_and_a_prior(
     assert (predicted[30:, label] == value).all()
 
 
-@every_estimator
+@every_classifier
 def test_the_list_keeps_two_columns_for_a_label_with_one_value(estimator):
     hierarchy, X, Y = problem(5)
     Y = Y.copy()

@@ -11,7 +11,11 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from skhmc import CoherentClassifier, HierarchicalThresholdClassifier
+from skhmc import (
+    CoherentClassifier,
+    HierarchicalCalibratedClassifier,
+    HierarchicalThresholdClassifier,
+)
 from skhmc._data.X import is_in_file
 from skhmc.coherence import close_upward
 from tests.contract import (
@@ -188,8 +192,9 @@ def test_the_files_of_joblib():
     [
         CoherentClassifier(LogisticRegression()),
         HierarchicalThresholdClassifier(baseline(), cv=KFold(2)),
+        HierarchicalCalibratedClassifier(baseline(), cv=KFold(2)),
     ],
-    ids=["coherent", "threshold"],
+    ids=["coherent", "threshold", "calibrated"],
 )
 def test_classifiers_around_others(tmp_path, clf):
     hierarchy, X, Y = task("many")

@@ -26,6 +26,7 @@ from tests.contract import (
     assert_same_fit,
     baseline,
     build,
+    every_classifier,
     every_estimator,
     every_size,
     looks,
@@ -56,7 +57,7 @@ COLUMNS = ColumnTransformer(
 # -- Pipelines -------------------------------------------------------------------------
 
 
-@every_estimator
+@every_classifier
 @every_format
 @pytest.mark.parametrize(
     ("before", "make"),
@@ -85,7 +86,7 @@ def test_pipelines_give_what_their_steps_give(estimator, proba_format, before, m
     assert ours.n_features_in_ == theirs.n_features_in_ if make is not texts else True
 
 
-@every_estimator
+@every_classifier
 def test_set_output_hands_names_of_features_to_the_classifier(estimator):
     hierarchy, X, Y = problem(5)
     inputs = frame(X, Y)
@@ -105,7 +106,7 @@ def test_set_output_hands_names_of_features_to_the_classifier(estimator):
         assert_same(getattr(ours, method)(inputs), getattr(plain, method)(inputs))
 
 
-@every_estimator
+@every_classifier
 def test_columns_of_x_in_another_order_are_an_error(estimator):
     hierarchy, X, Y = problem(5)
     inputs = frame(X, Y)[list("abcde")]
@@ -115,7 +116,7 @@ def test_columns_of_x_in_another_order_are_an_error(estimator):
             clf.predict(inputs[list("bacde")])
 
 
-@every_estimator
+@every_classifier
 def test_estimators_show_what_was_changed(estimator):
     hierarchy, X, Y = problem(3)
     clf = build(estimator, hierarchy)
@@ -171,7 +172,7 @@ def test_decision_functions_stack_at_any_number_of_labels(
         StackingClassifier([("it", baseline())], baseline(), **options).fit(X, Y)
 
 
-@every_estimator
+@every_classifier
 @every_format
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
 def test_a_column_of_one_label_stacks_for_nobody(estimator, proba_format):
@@ -191,7 +192,7 @@ def test_estimators_serve_as_the_final_one_of_a_stack(estimator, n_labels):
         assert stack.fit(X, Y).predict(X).shape == Y.shape
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.parametrize("voting", ["hard", "soft"])
 def test_many_labels_vote_for_nobody(estimator, voting):
     hierarchy, X, Y = problem(3)
@@ -203,7 +204,7 @@ def test_many_labels_vote_for_nobody(estimator, voting):
 # -- copies ----------------------------------------------------------------------------
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.parametrize("kind", KINDS)
 def test_clones_of_a_fitted_estimator_are_not_fitted_and_fit_alike(estimator, kind):
     hierarchy, X, Y = task(kind)
@@ -214,7 +215,7 @@ def test_clones_of_a_fitted_estimator_are_not_fitted_and_fit_alike(estimator, ki
     assert_same_fit(again.fit(X, Y), clf, X)
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_saved_and_loaded_says_the_same(estimator, kind, tmp_path):
     hierarchy, X, Y = task(kind)

@@ -19,6 +19,7 @@ from tests.contract import (
     assert_same_fit,
     baseline,
     build,
+    every_classifier,
     every_estimator,
     looks,
     one_estimator,
@@ -60,7 +61,7 @@ CONTAINERS = {
 }
 
 
-@every_estimator
+@every_classifier
 @every_kind
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_any_container_gives_the_same_fit(estimator, kind, container):
@@ -146,7 +147,7 @@ def test_unknown_labels_in_any_form_give_the_same_fit(estimator, form):
     assert_same_fit(*clfs, X)
 
 
-@every_estimator
+@every_classifier
 @every_kind
 @pytest.mark.parametrize("form", ["frame", "csr"])
 def test_unknown_labels_give_the_same_fit(estimator, kind, form):
@@ -154,7 +155,7 @@ def test_unknown_labels_give_the_same_fit(estimator, kind, form):
     assert_same_fit(*clfs, X)
 
 
-@every_estimator
+@every_classifier
 def test_labels_that_follow_from_others_need_not_be_known(estimator):
     hierarchy, X, Y = task("many")
     partly = Y.astype(float)
@@ -212,7 +213,7 @@ def test_one_label_per_row_in_any_form_gives_the_same_fit(estimator, known, form
     assert other.score(X, given) == plain.score(X, y)
 
 
-@every_estimator
+@every_classifier
 def test_a_column_of_classes_is_one_label_per_row(estimator):
     X = task("many")[1]
     y = np.array(TREE.labels)[np.arange(len(X)) % 7]
@@ -222,7 +223,7 @@ def test_a_column_of_classes_is_one_label_per_row(estimator):
     assert_same_fit(other, plain.fit(X, y), X)
 
 
-@every_estimator
+@every_classifier
 @pytest.mark.parametrize("hierarchy", [None, {1: 7, 2: 8}], ids=["none", "tree"])
 def test_classes_keep_their_type(estimator, hierarchy):
     X = task("many")[1]

@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from benchmarks.npz_sets import load_npz_set
 from skhmc import (
     CoherentClassifier,
+    HierarchicalCalibratedClassifier,
     HierarchicalThresholdClassifier,
     Hierarchy,
     HierarchyWarning,
@@ -125,8 +126,13 @@ def tuned(source):
     return HierarchicalThresholdClassifier(tree(source), hierarchy=source, cv=2)
 
 
+def calibrated(source):
+    return HierarchicalCalibratedClassifier(tree(source), hierarchy=source, cv=2)
+
+
 CALLS = {
     "CoherentClassifier": fit(tree),
+    "HierarchicalCalibratedClassifier": fit(calibrated),
     "HierarchicalThresholdClassifier": fit(tuned),
     "fit": fit(lambda source: MaxConstraintClassifier(source, max_iter=1)),
     "early stopping": fit(

@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
 
 from skhmc import (
     CoherentClassifier,
+    HierarchicalCalibratedClassifier,
     HierarchicalThresholdClassifier,
     Hierarchy,
     MaxConstraintClassifier,
@@ -366,10 +367,17 @@ def test_scikit_learn_takes_sparse_predictions(estimator):
 
 
 @every_estimator
-@pytest.mark.parametrize("outer", [CoherentClassifier, HierarchicalThresholdClassifier])
+@pytest.mark.parametrize(
+    "outer",
+    [
+        CoherentClassifier,
+        HierarchicalCalibratedClassifier,
+        HierarchicalThresholdClassifier,
+    ],
+)
 def test_meta_estimators_around_sparse_output(estimator, outer):
     hierarchy, X, Y = task("many")
-    options = {"cv": KFold(2)} if outer is HierarchicalThresholdClassifier else {}
+    options = {} if outer is CoherentClassifier else {"cv": KFold(2)}
     inner = clone(estimator)
     fits = [
         outer(clone(inner).set_params(sparse_output=x), hierarchy=hierarchy, **options)

@@ -16,9 +16,11 @@ from skhmc.model_selection import (
 )
 
 __all__ = [
+    "classes_out_of_fold",
     "is_number_of_folds",
     "out_of_fold",
     "positive_proba",
+    "proba_of_classes",
     "read_cv",
     "split_rows",
 ]
@@ -176,3 +178,59 @@ def _only_value(Y):
     has_ones = (Y == 1).any(axis=0)
     has_zeros = (Y == 0).any(axis=0)
     return np.where(has_ones & has_zeros, np.nan, has_ones.astype(float))
+
+
+# -- one class per sample --------------------------------------------------------------
+
+
+def proba_of_classes(estimator, X, classes):
+    """Return the probabilities (n_samples, n_classes) of classes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier that was fitted to some of the classes; others have 0.
+    X : array-like of shape (n_samples, ...)
+        Samples as the estimator takes them.
+    classes : ndarray of shape (n_classes,)
+        What the columns stand for.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+    """
+    given = np.asarray(estimator.predict_proba(X))
+    place = {label: k for k, label in enumerate(classes.tolist())}
+    proba = np.zeros((len(given), len(classes)))
+    proba[:, [place[label] for label in estimator.classes_.tolist()]] = given
+    return proba
+
+
+def classes_out_of_fold(estimator, X, y, classes, splits, *, params, n_jobs=None):
+    """Fit on every training part and predict the classes of the test part.
+
+    As :func:`out_of_fold`, for a 1-D ``y`` of classes. A class that a training part
+    lacks has the probability 0 there; where it has one class only, this has 1.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Rows of all test parts, in turn.
+    proba : ndarray of shape (len(rows), n_classes)
+    """
+    parts = Parallel(n_jobs=n_jobs)(
+        delayed(_classes_of_test)(clone(estimator), X, y, classes, train, test, params)
+        for train, test in splits
+    )
+    return np.concatenate([test for _, test in splits]), np.concatenate(parts)
+
+
+def _classes_of_test(estimator, X, y, classes, train, test, params):
+    y_train = np.asarray(_safe_indexing(y, train))
+    if (y_train == y_train[0]).all():
+        only = (classes == y_train[0]).astype(float)
+        return np.tile(only, (len(test), 1))
+    params = _check_method_params(X, params, train)
+    with read_before():
+        estimator.fit(_safe_indexing(X, train), y_train, **params)
+    return proba_of_classes(estimator, _safe_indexing(X, test), classes)

@@ -1,7 +1,11 @@
 """Metrics and scorers for hierarchical multi-label classification."""
 
-# the registry is for packages of skhmc: thresholds and early stopping look names up
+# the registry is for packages of skhmc: thresholds and early stopping look names up;
+# so are the bins of calibration errors, of which pictures are made
 
+from skhmc.metrics._calibration import ReliabilityBins as ReliabilityBins
+from skhmc.metrics._calibration import expected_calibration_error
+from skhmc.metrics._calibration import reliability_bins as reliability_bins
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_fbeta_score,
@@ -29,6 +33,7 @@ __all__ = [
     "HierarchicalViolationRate",
     "au_prc_score",
     "au_prc_scorer",
+    "expected_calibration_error",
     "get_scorer",
     "get_scorer_names",
     "hierarchical_f1_score",

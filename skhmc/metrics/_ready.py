@@ -30,7 +30,7 @@ def get_scorer_names() -> list[str]:
     --------
     >>> from skhmc.metrics import get_scorer_names
     >>> get_scorer_names()[:2]
-    ['au_prc', 'hierarchical_f1']
+    ['au_prc', 'ece']
     """
     return metric_names("scorer")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_precision_score,
@@ -56,7 +57,7 @@ class Metric:
         one: then the best thresholds can be found exactly.
     """
 
-    function: Callable[..., float]
+    function: Callable[..., Any]
     response: str
     uses: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -91,6 +92,12 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "au_prc": Metric(au_prc_score, "predict_proba", ("scorer", "stopping")),
+    "ece": Metric(
+        expected_calibration_error,
+        "predict_proba",
+        ("scorer",),
+        greater_is_better=False,
+    ),
     "hierarchical_f1": Metric(
         hierarchical_f1_score,
         "predict",

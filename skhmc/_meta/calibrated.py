@@ -1,0 +1,525 @@
+"""HierarchicalCalibratedClassifier: probabilities that are shares, and coherent."""
+
+from __future__ import annotations
+
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted
+
+from skhmc._data.responses import find
+from skhmc._data.targets import Targets
+from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
+from skhmc._meta.base import MetaClassifierMixin
+from skhmc._meta.calibration_maps import (
+    ALMOST_1,
+    METHODS,
+    PER,
+    TINY,
+    Identity,
+    apply_maps,
+    fit_maps,
+)
+from skhmc._meta.delegation import (
+    is_frozen,
+    output_order,
+    read_for_inner,
+    route_fit,
+    with_columns,
+)
+from skhmc._meta.multioutput import fit_as_is
+from skhmc._meta.out_of_fold import (
+    classes_out_of_fold,
+    out_of_fold,
+    positive_proba,
+    proba_of_classes,
+    split_rows,
+)
+from skhmc._scoring.answers import Answer, AnswersMixin
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
+from skhmc._utils.messages import name_list, plain
+from skhmc._utils.warnings import read_before, warn_user
+from skhmc.coherence import RULES, RuleNames
+from skhmc.hierarchy import Hierarchy
+
+__all__ = ["HierarchicalCalibratedClassifier"]
+
+
+class HierarchicalCalibratedClassifier(
+    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+):
+    r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
+
+    Of the labels that are predicted with a probability of 0.8, four in five should be
+    true; of those of naive Bayes, fewer are. Probabilities are compared with the labels
+    of samples that the classifier has not seen, and mapped to the shares that were true
+    there: by one map per label, per level of the hierarchy, or one for all. Then a rule
+    makes them coherent.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier of several labels with ``predict_proba``: one of this package, or
+        of scikit-learn. A fitted one in a :class:`sklearn.frozen.FrozenEstimator` is
+        not fitted again, and is calibrated on all samples given: take others than it
+        was fitted with.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+        The label hierarchy. None is that of ``estimator``, or flat where it has none.
+        Where both have one, that of ``estimator`` is put in the order of this one, by
+        name.
+    method : {"isotonic", "sigmoid", "temperature"}, default="sigmoid"
+        Kind of map: a rising step line ("isotonic"), a line through the logits
+        ("sigmoid", Platt's), or logits divided by a number ("temperature").
+    per : {"label", "level", "all"}, default="label"
+        Labels that share a map: none, those of one depth, or all.
+    cv : int, splitter, iterable or None, default=5
+        Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
+        (None: 5), or how else to split. Without effect on a FrozenEstimator.
+    shrinkage : float, default=10
+        Number of samples of a label's rarer value, :math:`k` in the Notes, with which
+        its own map weighs as much as that of its level. 0 does without the level.
+    coherence : str or None, default="average"
+        Rule that makes calibrated probabilities coherent, one in the table of
+        :ref:`rules <coherence-rules>`, such as labels raised to their highest
+        descendant ("max") or lowered to their lowest ancestor ("min"), or the mean of
+        both ("average"). None leaves them as the maps say. May change after ``fit``.
+    proba_format : {"array", "list"}, default="array"
+        Form of ``predict_proba``; "list" is MultiOutputClassifier's.
+    n_jobs : int, default=None
+        Number of folds fitted at a time.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The classifier, fitted to all samples.
+    maps_ : list of callable
+        The map of every label, from an array of probabilities to calibrated ones,
+        before coherence; of every class after a 1-D ``y``. Labels that share a map have
+        the same object.
+    hierarchy_ : Hierarchy
+        The hierarchy in the order of Y's columns.
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the columns of Y and of all outputs.
+    classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
+        ``[0, 1]`` per label; the classes of a 1-D ``y``.
+    n_features_in_, feature_names_in_
+        Number and names of the features, where ``estimator_`` has them.
+
+    See Also
+    --------
+    skhmc.metrics.expected_calibration_error : How far probabilities are from shares.
+    skhmc.inspection.ReliabilityDisplay : A picture of that.
+
+    Notes
+    -----
+    Probabilities that are compared come from classifiers fitted without the sample's
+    fold; ``estimator_`` is then fitted to all samples. With f the map of a group g of
+    labels by itself, and :math:`n_g` its positives or its negatives, whichever are
+    fewer, the group gets
+
+    .. math:: q_g(p) = \frac{n_g}{n_g + k} f_g(p) + \frac{k}{n_g + k} q_{parent(g)}(p),
+
+    where the next coarser group of a label is its level, of a level all labels. A label
+    of which only one value is known has the map of its level. The map of all labels is
+    taken as it is.
+
+    Every map rises or stays level, so that within a label no order is turned round:
+    Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
+    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. A logit is cut where a
+    probability is lower, or higher, than half way from the lowest to 0, or from the
+    highest to 1, of those in calibration: forests say 0 and mean less than one tree.
+
+    With ``sample_weight``, :math:`n_g` is a sum of weights: 2 is as the sample twice.
+    NaN in Y (unknown) does not count; whether it can be fitted is up to ``estimator``.
+
+    After a 1-D ``y`` (one class per sample), for which scikit-learn has
+    ``CalibratedClassifierCV``, too, every class is mapped, those of one depth being a
+    level, and divided by the sum over classes: probabilities of labels above are sums,
+    and coherent as they are.
+
+    References
+    ----------
+    Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons to
+    Regularized Likelihood Methods", Advances in Large Margin Classifiers, 1999.
+
+    Zadrozny and Elkan, "Transforming Classifier Scores into Accurate Multiclass
+    Probability Estimates", KDD 2002.
+
+    Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML
+    2017.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skhmc import CoherentClassifier, HierarchicalCalibratedClassifier
+    >>> from skhmc.datasets import load_digit_properties
+    >>> from skhmc.metrics import get_scorer
+    >>> digits = load_digit_properties()
+    >>> X, Y, test = digits.data, digits.target, digits.test
+    >>> bayes = CoherentClassifier(GaussianNB(), digits.hierarchy)
+    >>> clf = HierarchicalCalibratedClassifier(bayes, cv=2)
+    >>> clf = clf.fit(X[digits.train], Y[digits.train])
+    >>> ece = get_scorer("ece")  # negated: 0 is best
+    >>> before = ece(clf.estimator_, X[test], Y[test])
+    >>> bool(before < ece(clf, X[test], Y[test]) < 0)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
+        "method": [StrOptions(set(METHODS))],
+        "per": [StrOptions(set(PER))],
+        "cv": ["cv_object"],
+        "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "coherence": [StrOptions(RuleNames()), None],
+        "proba_format": [StrOptions({"array", "list"})],
+        "n_jobs": [Integral, None],
+    }
+
+    # groups are for the splitter, and for an estimator that asks for them
+    __metadata_request__fit = {"groups": UNUSED}
+
+    def __init__(
+        self,
+        estimator: Any,
+        hierarchy: Any = None,
+        *,
+        method: str = "sigmoid",
+        per: str = "label",
+        cv: Any = 5,
+        shrinkage: float = 10,
+        coherence: str | None = "average",
+        proba_format: str = "array",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.hierarchy = hierarchy
+        self.method = method
+        self.per = per
+        self.cv = cv
+        self.shrinkage = shrinkage
+        self.coherence = coherence
+        self.proba_format = proba_format
+        self.n_jobs = n_jobs
+
+    def _validate_params(self):
+        if isinstance(self.cv, str) and self.cv == "prefit":
+            raise InvalidParameterError(
+                "Got cv='prefit', expected a number of folds or a splitter. Hand over "
+                "a fitted classifier as FrozenEstimator(classifier), of "
+                "sklearn.frozen: it is calibrated as it is."
+            )
+        super()._validate_params()
+
+    # -- fit ---------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        **params: Any,
+    ) -> Self:
+        """Fit the estimator, and the maps to what it says of samples it has not seen.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, ...)
+            Samples as ``estimator`` takes them.
+        y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Indicators 0 and 1, NaN for unknown; closed upward here by ``hierarchy``,
+            with a warning. Or lists of label names; or classes (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
+                default=None
+            Weights, handed to ``estimator`` and heeded by the maps.
+        groups : array-like of shape (n_samples,), default=None
+            Group of every sample, such as its patient. An int ``cv`` then keeps groups
+            together, by :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`;
+            other splitters get them, and so does an ``estimator`` that takes them. With
+            metadata routing, those who ask for them.
+        **params : dict
+            Parameters of ``fit`` of ``estimator``; with metadata routing, of those who
+            ask for them.
+
+        Returns
+        -------
+        self
+            The fitted classifier.
+        """
+        self.__dict__.pop("classes_", None)  # unfitted, should this fail
+        fitted = is_frozen(self.estimator)
+        given = y
+        X, y, targets = read_for_inner(self, X, y, fitted=fitted)
+        if self.coherence is not None:
+            RULES[self.coherence].check(targets.hierarchy)
+        sample_weight = match_weight(sample_weight, given, targets)
+        weight = _read_weight(sample_weight, targets)
+        with read_before():
+            routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
+            if not self._is_frozen():
+                routed = route_fit(self, sample_weight, params, groups)
+            if targets.classes is None:
+                return self._fit_labels(X, y, targets, weight, routed, fitted)
+            return self._fit_classes(X, y, targets, weight, routed)
+
+    def _fit_labels(self, X, y, targets, weight, routed, fitted):
+        """Fit to indicators of several labels."""
+        params = routed.estimator.fit
+        named = hasattr(y, "columns")
+        inner = self.estimator
+        if fitted:
+            _refuse_other_labels(inner, targets.hierarchy)
+        if not named:
+            inner = with_columns(inner, targets.hierarchy.labels)
+        self.estimator_ = self._fit_estimator(inner, X, y, params)
+        if fitted:  # the labels in the order in which it predicts them
+            order = output_order(self.estimator_, targets.hierarchy, named)
+            names = [targets.hierarchy.labels[k] for k in order]
+            targets = Targets(targets.Y[:, order], targets.hierarchy.subset(names))
+            if weight is not None and weight.shape[1] > 1:
+                weight = weight[:, order]
+        if self._is_frozen():
+            rows = np.arange(targets.Y.shape[0])
+            proba = positive_proba(self.estimator_, X, targets.hierarchy.n_labels)
+        else:
+            Y = y if named else targets.Y  # with names, where it has
+            splits = split_rows(self.cv, X, Y, routed.splitter.split)
+            rows, proba = out_of_fold(
+                inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
+            )
+        self._warn_without_levels(targets.hierarchy)
+        levels = np.asarray(targets.hierarchy.depth)
+        self.maps_ = self._fit_maps(proba, targets.Y, weight, rows, levels)
+        if all(isinstance(one, Identity) for one in self.maps_):
+            warn_user(
+                f"The samples to calibrate with know only one value of every label "
+                f"({name_list(targets.hierarchy.labels)}): probabilities stay as they "
+                f"are. Calibrate with samples that hold some labels and not others."
+            )
+        self.hierarchy_ = targets.hierarchy
+        self.label_names_ = targets.label_names
+        self.classes_ = targets.output_classes
+        return self
+
+    def _fit_classes(self, X, y, targets, weight, routed):
+        """Fit to one class per sample."""
+        params = routed.estimator.fit
+        self.estimator_ = self._fit_estimator(self.estimator, X, y, params)
+        classes = np.asarray(self.estimator_.classes_)
+        hierarchy = _hierarchy_of_classes(classes, targets, self.estimator_)
+        if self._is_frozen():
+            rows = np.arange(len(y))
+            proba = proba_of_classes(self.estimator_, X, classes)
+        else:
+            splits = split_rows(self.cv, X, y, routed.splitter.split)
+            rows, proba = classes_out_of_fold(
+                self.estimator, X, y, classes, splits, params=params, n_jobs=self.n_jobs
+            )
+        Y = (targets.classes[targets.codes][:, None] == classes).astype(np.float64)
+        positions = [hierarchy.position(plain(label)) for label in classes]
+        levels = np.asarray(hierarchy.depth)[positions]
+        self.maps_ = self._fit_maps(proba, Y, weight, rows, levels)
+        self.hierarchy_ = hierarchy
+        self.label_names_ = Targets(Y, hierarchy).label_names
+        self.classes_ = classes
+        return self
+
+    def _warn_without_levels(self, hierarchy):
+        missing = self.hierarchy is None and not len(hierarchy.edges)
+        if self.per == "level" and missing:
+            name = type(self.estimator).__name__
+            warn_user(
+                f"per='level' without levels: no hierarchy was given, and {name} has "
+                f"none, so that all labels share a map. Pass hierarchy=..."
+            )
+
+    def _is_frozen(self):
+        """Tell whether there is nothing to fit, and so nothing to split."""
+        return isinstance(self.estimator, FrozenEstimator)
+
+    def _fit_estimator(self, inner, X, y, params):
+        """Return the fitted estimator; a frozen one is only looked at."""
+        if self._is_frozen():
+            check_is_fitted(inner)
+            return inner
+        return fit_as_is(inner, X, y, params)
+
+    def _fit_maps(self, proba, Y, weight, rows, levels):
+        return fit_maps(
+            proba,
+            Y[rows],
+            None if weight is None else weight[rows],
+            levels,
+            method=self.method,
+            per=self.per,
+            shrinkage=self.shrinkage,
+        )
+
+    # -- predictions -------------------------------------------------------------------
+
+    def _proba(self, X, coherence):
+        """Return calibrated probabilities of labels under a rule, or of classes."""
+        check_is_fitted(self, "classes_")
+        self._validate_params()  # some may change after fit
+        if self._one_class:
+            return self._proba_of_classes(X)
+        proba = positive_proba(self.estimator_, X, len(self.label_names_))
+        proba = apply_maps(self.maps_, proba)
+        if coherence is not None:
+            proba = RULES[coherence].apply(proba, self.hierarchy_)
+        return proba
+
+    def _proba_of_classes(self, X):
+        given = proba_of_classes(self.estimator_, X, self.classes_)
+        proba = apply_maps(self.maps_, given)
+        total = proba.sum(axis=1, keepdims=True)
+        # where all maps say 0 nothing is left to divide
+        return np.where(total > 0, proba / np.where(total > 0, total, 1), given)
+
+    def _off_0_and_1(self, proba):
+        """Keep coherent probabilities of labels off 0 and 1, as CoherentClassifier."""
+        if self._one_class or self.coherence is None:
+            return proba
+        return np.clip(proba, TINY, ALMOST_1)
+
+    def _proba_blocks(self, X):
+        proba = self._off_0_and_1(self._proba(X, self.coherence))
+        return Blocks([proba], len(proba))
+
+    def _answer_blocks(self, X):
+        proba = self._proba(X, self.coherence)
+        if self._one_class:
+            codes = partial(proba.argmax, axis=1)
+            labels = self._class_labels()
+            answer = self._answer_of_classes(labels, codes, lambda: proba)
+        else:
+            chosen = partial(np.greater, proba, DEFAULT_THRESHOLD)
+            answer = Answer(chosen, partial(self._off_0_and_1, proba))
+        return Blocks([answer], len(proba))
+
+    def _indicators(self, X, coherence):
+        proba = self._proba(X, coherence)
+        if self._one_class:
+            return self.classes_[proba.argmax(axis=1)]
+        return (proba > DEFAULT_THRESHOLD).astype(np.int64)
+
+    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
+        """Return the labels more probable than not (n_samples, n_labels), int.
+
+        Coherent with ``hierarchy_`` unless ``coherence=None``. After a 1-D y the most
+        probable class of every sample (n_samples,).
+        """
+        self._check_ready()
+        return self._indicators(X, self.coherence)
+
+    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
+        """Return calibrated label probabilities (n_samples, n_labels).
+
+        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
+        After a 1-D y the probabilities of ``classes_``.
+        """
+        return format_proba(self, self._proba_blocks(X))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
+
+        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
+        log-odds of the second, (n_samples,).
+        """
+        return self._log_odds(self._proba(X, self.coherence))
+
+    def raw_decision_function(self, X: Any) -> np.ndarray:
+        """Return the log-odds (n_samples, n_labels) before the coherence step.
+
+        After a 1-D y there is none: these are those of ``decision_function``.
+        """
+        return self._log_odds(self._proba(X, None))
+
+    def _log_odds(self, proba):
+        if not self._one_class:
+            return logit(np.clip(proba, TINY, ALMOST_1))  # finite
+        log_p = np.log(np.maximum(proba, TINY))
+        if log_p.shape[1] == 2:
+            return log_p[:, 1] - log_p[:, 0]
+        return log_p
+
+    def raw_predict_proba(self, X: Any) -> np.ndarray:
+        """Return calibrated probabilities (n_samples, n_labels) before coherence.
+
+        After a 1-D y there is none: these are those of ``predict_proba``.
+        """
+        return self._proba(X, None)
+
+    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
+        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
+        return self._indicators(X, None)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.target_tags.multi_output = inner.target_tags.multi_output
+        return tags
+
+
+def _read_weight(sample_weight, targets):
+    """Return the weights of the maps (n_samples, 1 or n_labels), or None.
+
+    Their scale counts: 2 is the sample twice.
+    """
+    n_samples, n_labels = targets.Y.shape
+    n_columns = n_labels if targets.classes is None else None
+    weight = check_sample_weight(sample_weight, n_samples, n_columns)
+    if weight is None:
+        return None
+    read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
+    return weight.reshape(n_samples, -1)
+
+
+def _refuse_other_labels(estimator, hierarchy):
+    """Raise where a fitted classifier was fitted to labels of other names."""
+    names = find(estimator, "label_names_")
+    known = [] if names is None else [plain(name) for name in names]
+    only_counted = list(range(hierarchy.n_labels)) == list(hierarchy.labels)
+    if only_counted or known == list(range(len(known))):
+        return  # one of them has no names
+    if set(known) == set(hierarchy.labels):
+        return
+    missing = [label for label in hierarchy.labels if label not in known]
+    more = [label for label in known if label not in hierarchy]
+    raise ValueError(
+        f"{type(estimator).__name__} was fitted to other labels than those of Y: it "
+        f"lacks {name_list(missing) or 'none'} and has {name_list(more) or 'none'} "
+        f"beside. Calibrate it with columns of the labels that it was fitted to."
+    )
+
+
+def _hierarchy_of_classes(classes, targets, estimator):
+    """Return a hierarchy that holds all classes of the fitted estimator."""
+    known = {plain(label) for label in classes.tolist()}
+    new = [x for x in targets.classes.tolist() if plain(x) not in known]
+    if new:
+        raise ValueError(
+            f"y holds the classes {name_list(new)}, to which "
+            f"{type(estimator).__name__} was not fitted: it knows "
+            f"{name_list(classes.tolist())}. Calibrate it with samples of these."
+        )
+    if all(label in targets.hierarchy for label in known):
+        return targets.hierarchy
+    return Hierarchy.flat(classes.tolist())

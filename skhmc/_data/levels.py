@@ -357,6 +357,7 @@ def _refuse_unknown(Y, unknown, search):
     """Raise where a hierarchy does not have paths, and say what may be wrong."""
     hierarchy = search.hierarchy
     _refuse_named(Y, hierarchy)
+    _refuse_strays(Y, hierarchy)
     if are_words({name for path in unknown for name in path}):
         hint = "For 0 and 1 as text write numbers, Y.astype(int) say."
     elif search.ambiguous(unknown[0]):
@@ -385,6 +386,19 @@ def _refuse_named(Y, hierarchy):
         f"are named as labels: write 1 where a sample has the label and 0 where not, "
         f"as numbers."
     )
+
+
+def _refuse_strays(Y, hierarchy):
+    """Raise where an array has a column per label, and 0 and 1 as text among others."""
+    if is_frame(Y) or Y.shape[1] != hierarchy.n_labels:
+        return
+    cells = {str(x).strip() for x in Y.ravel().tolist()}
+    strays = sorted(cells - {"0", "1"})
+    if strays and {"0", "1"} <= cells and not any(x in hierarchy for x in cells):
+        raise ValueError(
+            f"Expected Y to hold 0, 1 or NaN, got strings: '0', '1' and "
+            f"{name_list(strays)}. Write indicators as numbers, and NaN for unknown."
+        )
 
 
 # -- levels of numbers -----------------------------------------------------------------

@@ -311,8 +311,11 @@ def read_targets(
         With a CSR matrix where y is one, or lies in a file (``numpy.memmap``), which is
         never held in memory.
     """
-    with each_said_once():
-        return _read_any(y, source, warn, classes, partial, indicators)
+    given = y, source, warn, classes, partial, indicators
+    if source is None or isinstance(source, Hierarchy):
+        return _read_any(*given)
+    with each_said_once():  # it is built wherever it is needed
+        return _read_any(*given)
 
 
 def _read_any(y, source, warn, classes, partial, indicators):

@@ -39,6 +39,7 @@ __all__ = ["read_edge_table", "read_matrix", "read_source"]
 
 # columns of a table of edges, by their usual names
 EDGE_COLUMNS = (("from", "to"), ("source", "target"))
+MIN_EDGES = 5  # whose direction is doubted; fewer are chance
 
 
 def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:
@@ -94,10 +95,10 @@ def read_edge_table(table: Any, first: str | None = None) -> tuple[Iterable, lis
 
 
 def _warn_if_turned(edges: list[tuple[Any, Any]], names: tuple[Any, Any]) -> None:
-    """Warn where one parent each and several children each are the other way round."""
+    """Warn where each edge has a parent of its own, and few children share them all."""
     given = [pair for pair in dict.fromkeys(edges) if not any(map(is_blank, pair))]
     above, below = (len({pair[end] for pair in given}) for end in (0, 1))
-    if above == len(given) > below:
+    if above == len(given) >= max(MIN_EDGES, 2 * below):
         parent, child = given[0]
         warn_of_input(
             f"Edges of a table run from {names[0]!r}, the parent, to {names[1]!r}, and "

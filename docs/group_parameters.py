@@ -9,7 +9,6 @@ import re
 FEW = 12
 
 GROUPS = {
-    "Classifier inside": ("estimator", "cv", "refit"),
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
     "Estimator": ("estimator", "cv", "refit", "n_jobs"),
     "Tuned thresholds": ("strategy", "metric", "shrinkage"),
@@ -39,16 +38,6 @@ GROUPS = {
         "similarity",
         "ranking_sample",
     ),
-    "Thresholds": (
-        "thresholds",
-        "metric",
-        "strategy",
-        "shrinkage",
-        "max_labels",
-        "min_precision",
-        "min_recall",
-        "confidence",
-    ),
     "Predictions": (
         "coherence",
         "threshold",
@@ -73,7 +62,7 @@ GROUPS = {
         "n_iter_no_change",
         "tol",
     ),
-    "Computation": ("precision", "device", "n_jobs", "random_state", "verbose"),
+    "Computation": ("precision", "device", "random_state", "verbose"),
 }
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 

@@ -108,6 +108,7 @@ def test_class_weights_are_for_the_classes_of_a_1d_y(estimator):
     assert (plain.predict(X) == "y").mean() < 0.6
 
 
+@pytest.mark.filterwarnings("ignore:The names of the labels look like paths")
 @pytest.mark.parametrize("source", ["flat", "tree"])
 @every_deterministic
 def test_a_class_weight_of_a_1d_y_is_a_sample_weight(estimator, source):

@@ -48,7 +48,7 @@ class ReliabilityDisplay:
     prob_weight : sequence of array-like of shape (n_bins_filled,), default=None
         Weight of the cells in each bin, for every line; None writes no errors.
     names : sequence of str, default=None
-        What the lines are called; by default "depth 0", "depth 1" and so on.
+        Names of the lines; by default "depth 0", "depth 1" and so on.
     estimator_name : str, default=None
         Name of the estimator, written before those of lines. None writes none.
 

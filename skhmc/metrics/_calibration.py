@@ -66,9 +66,9 @@ def expected_calibration_error(
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat: all labels are one level.
     average : {"level", "micro", "macro"} or None, default="level"
-        What is compared: the cells (pairs of a sample and a label) of one depth, those
-        of all labels ("micro"), or those of one label ("macro"); of several errors the
-        mean is taken. None is "level" without the mean: an array, from the roots down.
+        Cells (pairs of a sample and a label) that are compared together: those of one
+        depth ("level"), of all labels ("micro"), or of one label ("macro"). The mean of
+        several errors is taken; None is "level" without it: an array, roots first.
     n_bins : int, default=15
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"

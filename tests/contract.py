@@ -30,10 +30,16 @@ one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])
 def every_size(smallest=1):
     """Parametrize by estimators and numbers of labels: one at all, others at few.
 
-    All give their outputs the shapes by the same functions, of skhmc/_scoring.
+    All give their outputs the shapes by the same functions, of skhmc/_scoring. The
+    largest number is left to ``make slow``.
     """
     pairs = [
-        pytest.param(*param.values, n_labels, id=f"{param.id}-{n_labels}")
+        pytest.param(
+            *param.values,
+            n_labels,
+            id=f"{param.id}-{n_labels}",
+            marks=pytest.mark.slow if n_labels == max(SIZES) else (),
+        )
         for param in NETWORKS + OUTER
         for n_labels in (SIZES if param is NETWORKS[0] else FEW_SIZES)
         if n_labels >= smallest

@@ -509,7 +509,9 @@ def test_a_stop_weighs_what_its_label_weighs(stopping):
     assert encoded.tolist() == [[1, 2, 3, 4, 5, 6, 7, TREE.position("a") + 1, 4]]
 
 
-@pytest.mark.parametrize("batch_size", [1, 8, None])
+@pytest.mark.parametrize(
+    "batch_size", [pytest.param(1, marks=pytest.mark.slow), 8, None]
+)
 @pytest.mark.parametrize("loss", ["softmax", "bce"])
 def test_weights_count_across_batches(loss, batch_size):
     rng = np.random.default_rng(0)

@@ -103,7 +103,9 @@ def test_common_checks_of_a_threshold_per_label(estimator, check):
 
 @pytest.mark.filterwarnings("ignore:Y is not closed upward")
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("metric", ["hierarchical_f1", "f1_macro"])
+@pytest.mark.parametrize(
+    "metric", ["hierarchical_f1", pytest.param("f1_macro", marks=pytest.mark.slow)]
+)
 @given(hierarchies(max_labels=12), st.integers(0, 1000))
 def test_predictions_are_coherent_on_any_hierarchy(strategy, metric, hierarchy, seed):
     X, Y = said(30, hierarchy.n_labels, seed)  # probabilities are not coherent
@@ -195,7 +197,9 @@ def test_micro_f1_is_hierarchical_f1_of_closed_sets():
     assert fitted[0].best_score_ == fitted[1].best_score_
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy", ["global", "level", pytest.param("label", marks=pytest.mark.slow)]
+)
 def test_any_metric(strategy):
     hierarchy, X, Y = task("many")
     seen = []

@@ -392,6 +392,7 @@ def test_the_history_adds_up(data):
     assert 0.8 < history["loss_labels"].iloc[0] < 1.1
 
 
+@pytest.mark.slow
 def test_more_labels_than_are_ranked_exactly(wide):
     X, Y = wide
     clf = fast(max_iter=2).fit(X, Y)

@@ -48,6 +48,7 @@ def edges(hierarchy):
     return {tuple(edge) for edge in hierarchy.edges.tolist()}
 
 
+@settings(max_examples=30)
 @given(SEEDS, st.sampled_from([np.float32, np.float64]))
 def test_weights_are_repeated_rows_where_labels_tie(seed, dtype):
     rng = np.random.default_rng(seed)

@@ -240,6 +240,7 @@ def test_explicit_hierarchy_with_multi_output_classifier():
     assert search.best_score_ == search.cv_results_["mean_test_hvr"].max()
 
 
+@pytest.mark.slow
 def test_in_two_processes():
     options = {"cv": 2, "n_jobs": 2, "error_score": "raise"}
     table = cross_validate(

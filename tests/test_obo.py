@@ -196,6 +196,16 @@ def test_a_namespace_keeps_its_terms_and_edges_among_them(read):
     assert read(OBO, namespace=["place", "process"]) == read(OBO)
 
 
+def test_links_may_use_the_id_that_a_relation_has_elsewhere(read):
+    """The ids of part_of and has_part in the Relation Ontology, as some files use."""
+    text = "[Term]\nid: A\n\n[Term]\nid: B\nrelationship: BFO:0000050 A ! part of A\n"
+    text += "[Term]\nid: C\nis_a: A\nrelationship: BFO:0000051 B\n"
+    text += "[Typedef]\nid: part_of\nname: part of\nxref: BFO:0000050\nxref: RO:9\n"
+    text += "[Typedef]\nid: has_part\nxref: BFO:0000051\n"
+    ontology = read(text)
+    assert edges_of(ontology) == {("A", "B"), ("A", "C")}
+
+
 def test_part_of_may_be_only_the_name_of_a_relation(read):
     text = term("A") + term("B", "relationship: BFO:50 A", "is_a: C") + term("C")
     text += "[Typedef]\nid: BFO:50\nname: part of\n"

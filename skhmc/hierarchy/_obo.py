@@ -77,12 +77,17 @@ class Link(NamedTuple):
 
 
 class OboText(NamedTuple):
-    """What a file holds; ``relations`` names its [Typedef] stanzas by id."""
+    """What a file holds; ``relations`` names its [Typedef] stanzas by id.
+
+    ``same_relations`` has their ids in other vocabularies, which links may use instead:
+    part_of is BFO:0000050.
+    """
 
     file: str
     terms: dict[Hashable, Term]
     links: list[Link]
     relations: dict[str, str]
+    same_relations: dict[str, tuple[str, ...]]
 
 
 class Stanza:
@@ -97,7 +102,7 @@ class Stanza:
         value = plain_value(text)
         _check_value(tag, value, where)
         values = self.tags.setdefault(tag, [])
-        if values and not TAGS.get(tag):
+        if values and not TAGS.get(tag, tag == "xref"):
             raise ValueError(
                 f"{where}: got a second {tag!r} in the stanza of {self.where}, "
                 f"expected one. Is the heading of a stanza missing between them?"
@@ -157,7 +162,7 @@ def parse_obo(path: str | os.PathLike[str], max_bytes: int) -> OboText:
     ValueError
         When the file is malformed; the message has the line.
     """
-    obo = OboText(str(path), {}, [], {})
+    obo = OboText(str(path), {}, [], {}, {})
     default = None
     for stanza in _stanzas(_joined_lines(path, max_bytes), obo.file):
         if stanza.kind == HEADER:
@@ -167,6 +172,7 @@ def parse_obo(path: str | os.PathLike[str], max_bytes: int) -> OboText:
         elif stanza.kind == "Typedef":
             name = stanza.one("name") or stanza.id()
             obo.relations[stanza.id()] = name.replace(" ", "_")
+            obo.same_relations[stanza.id()] = stanza.several("xref")
     if not obo.terms:
         raise ValueError(
             f"{path}: got no [Term] stanza, expected at least one. Is this an OBO file?"
@@ -214,7 +220,8 @@ def _stanzas(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Stanza]:
                 f"{where}: got {shortened(line)}, expected 'tag: value', or the "
                 f"heading of a stanza such as [Term]. Is this an OBO file?"
             )
-        if tag in TAGS or tag == "default-namespace":
+        is_same = tag == "xref" and stanza.kind == "Typedef"  # terms have thousands
+        if tag in TAGS or tag == "default-namespace" or is_same:
             stanza.add(tag, text, where)
     yield stanza
 

@@ -103,7 +103,8 @@ def _chosen_relations(obo: OboText, wanted: list[str]) -> list[str]:
     for relation in wanted:
         named = [key for key, name in obo.relations.items() if name == relation]
         if relation in there:
-            chosen.append(relation)
+            same = obo.same_relations.get(relation, ())
+            chosen.extend([relation, *(key for key in same if key in there)])
         elif named:
             chosen.extend(named)
         elif relation in DEFAULT:

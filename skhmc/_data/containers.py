@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from skhmc._utils.kinds import repeatable
 from skhmc._utils.messages import is_missing, name_list, plain
+from skhmc.hierarchy._tables import columns_of
 
 __all__ = [
     "are_words",
@@ -219,14 +220,8 @@ def column_names(frame):
 
 def column_values(frame):
     """Return the values of every column of a table as a list of lists."""
-    if hasattr(frame, "iloc"):
-        columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
-    elif hasattr(frame, "get_columns"):  # of polars
-        columns = frame.get_columns()
-    else:
-        columns = frame.columns
     read = []
-    for column in columns:
+    for column in columns_of(frame):
         values = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
         read.append([plain(value) for value in values()])
     return read

@@ -9,7 +9,14 @@ import numpy as np
 
 from skhmc._utils.messages import is_missing, name_list, plain
 
-__all__ = ["is_blank", "is_column", "is_table", "read_column", "read_table"]
+__all__ = [
+    "columns_of",
+    "is_blank",
+    "is_column",
+    "is_table",
+    "read_column",
+    "read_table",
+]
 
 
 def is_table(source: Any) -> bool:
@@ -44,14 +51,17 @@ def read_table(table: Any) -> dict[Hashable, list]:
         raise ValueError(
             f"The columns of a table need different names, got {name_list(names)}."
         )
-    if hasattr(table, "iloc"):
-        columns = [table.iloc[:, k] for k in range(len(names))]
-    elif hasattr(table, "get_columns"):  # of polars
-        columns = table.get_columns()
-    else:
-        columns = table.columns
-    read = [read_column(column) for column in columns]
+    read = [read_column(column) for column in columns_of(table)]
     return dict(zip((plain(name) for name in names), read, strict=True))
+
+
+def columns_of(table: Any) -> Iterable:
+    """Return the columns of a table, also where several have one name."""
+    if hasattr(table, "iloc"):  # of pandas
+        return [table.iloc[:, k] for k in range(table.shape[1])]
+    if hasattr(table, "get_columns"):  # of polars
+        return table.get_columns()
+    return table.columns
 
 
 def read_column(column: Any) -> list:

@@ -571,6 +571,19 @@ def test_a_fitted_classifier_with_other_columns():
     np.testing.assert_array_equal(one.thresholds_, two.thresholds_)
 
 
+@pytest.mark.parametrize("kind", [HierarchicalThresholdClassifier, CoherentClassifier])
+def test_a_fitted_classifier_of_other_labels_is_refused(kind):
+    hierarchy, X, Y = task("many")
+    fitted = FakeHMC(hierarchy).fit(X, pd.DataFrame(Y, columns=NAMES))
+    others = pd.DataFrame(Y, columns=[*NAMES[:-1], "else"])
+    flat = Hierarchy.flat(list(others.columns))
+    message = f"lacks 'else' and has '{NAMES[-1]}' beside"
+    with pytest.raises(ValueError, match=message):
+        kind(FrozenEstimator(fitted), flat).fit(X, others)
+    numbered = kind(FrozenEstimator(fitted), hierarchy).fit(X, Y)  # by order
+    assert len(numbered.label_names_) == len(NAMES)
+
+
 def test_without_refit_the_estimator_of_the_only_split_is_kept():
     _, X, Y = task("many")
     cv = ShuffleSplit(1, test_size=0.3, random_state=0)

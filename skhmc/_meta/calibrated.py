@@ -21,7 +21,6 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.responses import find
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
 from skhmc._meta.base import MetaClassifierMixin
@@ -38,6 +37,7 @@ from skhmc._meta.delegation import (
     is_frozen,
     output_order,
     read_for_inner,
+    refuse_other_labels,
     route_fit,
     with_columns,
 )
@@ -285,7 +285,7 @@ class HierarchicalCalibratedClassifier(
         named = hasattr(y, "columns")
         inner = self.estimator
         if fitted:
-            _refuse_other_labels(inner, targets.hierarchy)
+            refuse_other_labels(inner, targets.hierarchy)
         if not named:
             inner = with_columns(inner, targets.hierarchy.labels)
         self.estimator_ = self._fit_estimator(inner, X, y, params)
@@ -490,24 +490,6 @@ def _read_weight(sample_weight, targets):
         return None
     read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
     return weight.reshape(n_samples, -1)
-
-
-def _refuse_other_labels(estimator, hierarchy):
-    """Raise where a fitted classifier was fitted to labels of other names."""
-    names = find(estimator, "label_names_")
-    known = [] if names is None else [plain(name) for name in names]
-    only_counted = list(range(hierarchy.n_labels)) == list(hierarchy.labels)
-    if only_counted or known == list(range(len(known))):
-        return  # one of them has no names
-    if set(known) == set(hierarchy.labels):
-        return
-    missing = [label for label in hierarchy.labels if label not in known]
-    more = [label for label in known if label not in hierarchy]
-    raise ValueError(
-        f"{type(estimator).__name__} was fitted to other labels than those of Y: it "
-        f"lacks {name_list(missing) or 'none'} and has {name_list(more) or 'none'} "
-        f"beside. Calibrate it with columns of the labels that it was fitted to."
-    )
 
 
 def _hierarchy_of_classes(classes, targets, estimator):

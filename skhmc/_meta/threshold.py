@@ -33,6 +33,7 @@ from skhmc._meta.delegation import (
     is_frozen,
     output_order,
     read_for_inner,
+    refuse_other_labels,
     route_fit,
     with_columns,
 )
@@ -350,6 +351,7 @@ class HierarchicalThresholdClassifier(
         tuned = Tuned()  # after a 1-D y, nothing is
         if targets.classes is None:
             if fitted:
+                refuse_other_labels(self.estimator_, targets.hierarchy)
                 before = targets.hierarchy
                 targets = self._in_order_of_outputs(y, targets)
                 given = _reordered(given, before, targets.hierarchy)

@@ -246,6 +246,19 @@ def test_few_positives_or_negatives_are_drawn_to_the_level(method):
         np.testing.assert_allclose(drawn[k](grid), mixed)
 
 
+def test_labels_of_one_value_have_the_map_of_their_level_with_any_weights():
+    X, Y = said(50, 5, 0)
+    Y[:, 3] = 1
+    options = {"method": "isotonic", "shrinkage": 0}
+    for seed in range(20):  # of whose sums some are rounded differently
+        weight = np.random.default_rng(seed).random((50, 1))
+        maps = fit_maps(X, Y, weight, LEVELS, per="label", **options)
+        of_levels = fit_maps(X, Y, weight, LEVELS, per="level", **options)
+        np.testing.assert_array_equal(maps[3](X[:, 3]), of_levels[3](X[:, 3]))
+        nothing = fit_maps(X, Y[:, [3] * 5], weight, LEVELS, per="label", **options)
+        assert all(isinstance(one, Identity) for one in nothing)
+
+
 @every_method
 @pytest.mark.parametrize("shrinkage", [0, 10])
 def test_labels_of_one_value_have_the_map_of_their_level(method, shrinkage):

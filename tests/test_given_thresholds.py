@@ -106,6 +106,10 @@ def test_nothing_is_split_where_thresholds_are_given():
             "threshold of label 'cat' to be .*, got 1.5",
         ),
         ({"thresholds": {"cat": None}}, "threshold of label 'cat' to be .*, got None"),
+        (
+            {"thresholds": pd.Series([0.1, 0.9, 0.5], index=["cat", "cat", "bird"])},
+            "got several of 'cat' in the index",
+        ),
         ({"thresholds": True}, "thresholds to be a probability .*, got True"),
         ({"thresholds": -0.1}, "thresholds to be a probability .*, got -0.1"),
         (

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
-from skhmc._utils.messages import name_list, plain
+from skhmc._utils.messages import name_list, plain, repeated
 
 __all__ = ["is_tuned", "read_thresholds"]
 
@@ -54,11 +54,10 @@ def read_thresholds(thresholds, hierarchy, strategy):
 
 def _refuse_repeated(index):
     """Raise where names are repeated: a dict would keep the last of each."""
-    names = [plain(name) for name in index]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if repeated:
+    again = repeated(plain(name) for name in index)
+    if again:
         raise ValueError(
-            f"Expected one threshold per label, got several of {name_list(repeated)} "
+            f"Expected one threshold per label, got several of {name_list(again)} "
             f"in the index of thresholds. Leave one of each."
         )
 

@@ -212,8 +212,10 @@ class HierarchicalThresholdClassifier(
     ``min_precision`` and ``min_recall`` test thresholds on a fixed grid by "learn then
     test", with p-values from the bounds of Hoeffding and Bentkus, for label sets closed
     upward. The promise: with the ``confidence``, the mean over all samples that could
-    be drawn is at least the value asked for. Samples (with ``groups``, the groups) must
-    be independent, and drawn in the same way as later ones. NaN in Y, and samples and
+    be drawn is at least the value asked for. Samples must
+    be independent, and drawn in the same way as later ones. With ``groups``, the groups
+    must be, and the mean is over groups: each counts once, with the mean of its
+    samples. NaN in Y, and samples and
     labels of weight 0, do not count. Other weights change nothing here.
 
     The promise is for estimators that have not seen the samples. It is exact for a

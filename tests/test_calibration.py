@@ -23,6 +23,7 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     PredefinedSplit,
+    RepeatedKFold,
     cross_val_predict,
 )
 from sklearn.multioutput import MultiOutputClassifier
@@ -389,6 +390,20 @@ def test_maps_are_fitted_out_of_fold():
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(own))
     with_n_jobs = clone(clf).set_params(n_jobs=1, cv=list(cv.split(X, Y))).fit(X, Y)
     np.testing.assert_array_equal(with_n_jobs.predict_proba(X), clf.predict_proba(X))
+
+
+@every_method
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_of_repeated_folds_count_once(method, weighted):
+    X, Y = said(60, 3, 0)
+    weight = np.random.default_rng(0).random(60) if weighted else None
+    clf = HierarchicalCalibratedClassifier(Says(), method=method)
+    one = clone(clf).set_params(cv=KFold(3)).fit(X, Y, weight)
+    two = clone(clf).set_params(
+        cv=RepeatedKFold(n_splits=3, n_repeats=4, random_state=0)
+    )
+    two.fit(X, Y, weight)
+    np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-6)
 
 
 def test_a_frozen_classifier_stays_as_it_is():

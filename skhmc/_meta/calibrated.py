@@ -365,7 +365,7 @@ class HierarchicalCalibratedClassifier(
         return fit_maps(
             proba,
             Y[rows],
-            None if weight is None else weight[rows],
+            _weight_of_rows(weight, rows),
             levels,
             method=self.method,
             per=self.per,
@@ -490,6 +490,19 @@ def _read_weight(sample_weight, targets):
         return None
     read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
     return weight.reshape(n_samples, -1)
+
+
+def _weight_of_rows(weight, rows):
+    """Return the weights of rows, of which those in several test parts share theirs.
+
+    A sample does not become two where folds are repeated: labels are drawn to their
+    level by numbers of samples.
+    """
+    times = np.bincount(rows)[rows]
+    if (times == 1).all():
+        return None if weight is None else weight[rows]
+    weight = np.ones((len(rows), 1)) if weight is None else weight[rows]
+    return weight / times[:, None]
 
 
 def _hierarchy_of_classes(classes, targets, estimator):

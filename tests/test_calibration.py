@@ -397,7 +397,12 @@ def test_maps_are_fitted_out_of_fold():
 def test_samples_of_repeated_folds_count_once(method, weighted):
     X, Y = said(60, 3, 0)
     weight = np.random.default_rng(0).random(60) if weighted else None
-    clf = HierarchicalCalibratedClassifier(Says(), method=method)
+
+    class Weighs(Says):
+        def fit(self, X, y, sample_weight=None):
+            return self
+
+    clf = HierarchicalCalibratedClassifier(Weighs(), method=method)
     one = clone(clf).set_params(cv=KFold(3)).fit(X, Y, weight)
     two = clone(clf).set_params(
         cv=RepeatedKFold(n_splits=3, n_repeats=4, random_state=0)

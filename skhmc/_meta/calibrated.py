@@ -76,7 +76,8 @@ class HierarchicalCalibratedClassifier(
         A classifier of several labels with ``predict_proba``: one of this package, or
         of scikit-learn. A fitted one in a :class:`sklearn.frozen.FrozenEstimator` is
         not fitted again, and is calibrated on all samples given: take others than it
-        was fitted with.
+        was fitted with. One of scikit-learn does not know the names of labels: give the
+        columns in the order of its ``fit``.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy. None is that of ``estimator``, or flat where it has none.
         Where both have one, that of ``estimator`` is put in the order of this one, by

@@ -104,7 +104,9 @@ class HierarchicalThresholdClassifier(
     ----------
     estimator : estimator
         A classifier of several labels with ``predict_proba``, from this package or
-        scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
+        scikit-learn. A fitted one in a FrozenEstimator is not fitted again. One of
+        scikit-learn does not know the names of labels: give the columns in the order of
+        its ``fit``.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
         labels are flat. If both have one, that of ``estimator`` is put in the order of

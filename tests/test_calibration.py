@@ -23,6 +23,7 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     PredefinedSplit,
+    RepeatedKFold,
     cross_val_predict,
 )
 from sklearn.multioutput import MultiOutputClassifier
@@ -246,6 +247,19 @@ def test_few_positives_or_negatives_are_drawn_to_the_level(method):
         np.testing.assert_allclose(drawn[k](grid), mixed)
 
 
+def test_labels_of_one_value_have_the_map_of_their_level_with_any_weights():
+    X, Y = said(50, 5, 0)
+    Y[:, 3] = 1
+    options = {"method": "isotonic", "shrinkage": 0}
+    for seed in range(20):  # of whose sums some are rounded differently
+        weight = np.random.default_rng(seed).random((50, 1))
+        maps = fit_maps(X, Y, weight, LEVELS, per="label", **options)
+        of_levels = fit_maps(X, Y, weight, LEVELS, per="level", **options)
+        np.testing.assert_array_equal(maps[3](X[:, 3]), of_levels[3](X[:, 3]))
+        nothing = fit_maps(X, Y[:, [3] * 5], weight, LEVELS, per="label", **options)
+        assert all(isinstance(one, Identity) for one in nothing)
+
+
 @every_method
 @pytest.mark.parametrize("shrinkage", [0, 10])
 def test_labels_of_one_value_have_the_map_of_their_level(method, shrinkage):
@@ -376,6 +390,25 @@ def test_maps_are_fitted_out_of_fold():
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(own))
     with_n_jobs = clone(clf).set_params(n_jobs=1, cv=list(cv.split(X, Y))).fit(X, Y)
     np.testing.assert_array_equal(with_n_jobs.predict_proba(X), clf.predict_proba(X))
+
+
+@every_method
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_of_repeated_folds_count_once(method, weighted):
+    X, Y = said(60, 3, 0)
+    weight = np.random.default_rng(0).random(60) if weighted else None
+
+    class Weighs(Says):
+        def fit(self, X, y, sample_weight=None):
+            return self
+
+    clf = HierarchicalCalibratedClassifier(Weighs(), method=method)
+    one = clone(clf).set_params(cv=KFold(3)).fit(X, Y, weight)
+    two = clone(clf).set_params(
+        cv=RepeatedKFold(n_splits=3, n_repeats=4, random_state=0)
+    )
+    two.fit(X, Y, weight)
+    np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-6)
 
 
 def test_a_frozen_classifier_stays_as_it_is():

@@ -106,6 +106,10 @@ def test_nothing_is_split_where_thresholds_are_given():
             "threshold of label 'cat' to be .*, got 1.5",
         ),
         ({"thresholds": {"cat": None}}, "threshold of label 'cat' to be .*, got None"),
+        (
+            {"thresholds": pd.Series([0.1, 0.9, 0.5], index=["cat", "cat", "bird"])},
+            "got several of 'cat' in the index",
+        ),
         ({"thresholds": True}, "thresholds to be a probability .*, got True"),
         ({"thresholds": -0.1}, "thresholds to be a probability .*, got -0.1"),
         (
@@ -432,6 +436,19 @@ def test_what_cannot_be_promised():
     with pytest.warns(UserWarning, match=r"recall of 0.99 .* 6 of 6 .* always predict"):
         clf = prefit(min_recall=0.99).fit(np.zeros_like(p), Y)
     assert clf.predict(np.zeros_like(p)).all()
+
+
+@pytest.mark.parametrize("strategy", ["label", "level"])
+def test_labels_that_are_always_predicted_for_those_below_are_named(strategy):
+    chain = Hierarchy.from_paths(["a/b/c"])
+    p = np.ones((300, 3)) * [0.9, 0.8, 0.1]
+    Y = np.ones((300, 3), int)
+    Y[3:, 2] = 0
+    clf = prefit(chain, min_recall=0.6, strategy=strategy)
+    message = r"1 of 3 labels \('a/b/c'\): .* for their sake so are 'a', 'a/b'\."
+    with pytest.warns(UserWarning, match=message):
+        clf.fit(p, Y)
+    assert clf.predict(np.zeros((1, 3))).all()
 
 
 def test_labels_with_one_value_and_one_label():

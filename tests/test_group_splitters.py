@@ -352,6 +352,8 @@ def test_what_cannot_be_split(kind):
         (Y, groups[:5], "one value per sample, 6, got 5"),
         (Y, [*groups, "d"], "one value per sample, 6, got 7"),
         (Y, np.ones((6, 2)), r"one value per sample, got the shape \(6, 2\)"),
+        (Y, dict.fromkeys(range(6), "a"), "an array or a list, got a dict. Pass the v"),
+        (Y, set(range(6)), "an array or a list, got a set. Pass the values in the ord"),
         (Y, "abcdef", "one value per sample, as an array or a list, got 'abcdef'"),
         (Y, [[1]] * 6, r"such as a number or a name, got \[1\] in row 0"),
         (Y, 3, "one value per sample, as an array or a list, got 3"),

@@ -245,6 +245,41 @@ def test_weights_are_repeated_rows():
         assert one.best_score_ != clone(clf).fit(X, Y).best_score_
 
 
+@pytest.mark.filterwarnings("ignore:strategy=.level. without levels:UserWarning")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strategy": "label"},
+        {"metric": "f1_macro", "strategy": "level"},
+        {"min_precision": 0.3},
+        {"min_recall": 0.3},
+    ],
+)
+def test_labels_of_weight_0_are_unknown(options):
+    X, Y = said(300, 3, 0)
+    weight = np.random.default_rng(0).integers(0, 2, Y.shape)
+    weight[:5] = 0
+    wrong = np.where(weight == 0, 1 - Y, Y)
+    clf = HierarchicalThresholdClassifier(FrozenEstimator(Says()), **options)
+    one = clone(clf).fit(X, wrong, sample_weight=weight)
+    two = clone(clf).fit(X, np.where(weight == 0, np.nan, Y))
+    np.testing.assert_array_equal(one.thresholds_, two.thresholds_)
+    assert one.best_score_ == two.best_score_
+
+
+def test_weights_of_labels_leave_what_metrics_are_given_as_it_is():
+    X, Y = said(60, 3, 0)
+    weight = np.random.default_rng(0).integers(0, 2, Y.shape)
+
+    def metric(Y_true, Y_pred):
+        assert Y_true.dtype.kind == "i"
+        return f1_score(Y_true, Y_pred, average="micro", zero_division=0)
+
+    clf = HierarchicalThresholdClassifier(FrozenEstimator(Says()), metric=metric)
+    weighted = clone(clf).fit(X, Y, sample_weight=weight)
+    np.testing.assert_array_equal(weighted.thresholds_, clf.fit(X, Y).thresholds_)
+
+
 # -- any classifier --------------------------------------------------------------------
 
 CLASSIFIERS = [
@@ -569,6 +604,19 @@ def test_a_fitted_classifier_with_other_columns():
     )
     assert list(two.label_names_) == NAMES  # as its probabilities are
     np.testing.assert_array_equal(one.thresholds_, two.thresholds_)
+
+
+@pytest.mark.parametrize("kind", [HierarchicalThresholdClassifier, CoherentClassifier])
+def test_a_fitted_classifier_of_other_labels_is_refused(kind):
+    hierarchy, X, Y = task("many")
+    fitted = FakeHMC(hierarchy).fit(X, pd.DataFrame(Y, columns=NAMES))
+    others = pd.DataFrame(Y, columns=[*NAMES[:-1], "else"])
+    flat = Hierarchy.flat(list(others.columns))
+    message = f"lacks 'else' and has '{NAMES[-1]}' beside"
+    with pytest.raises(ValueError, match=message):
+        kind(FrozenEstimator(fitted), flat).fit(X, others)
+    numbered = kind(FrozenEstimator(fitted), hierarchy).fit(X, Y)  # by order
+    assert len(numbered.label_names_) == len(NAMES)
 
 
 def test_without_refit_the_estimator_of_the_only_split_is_kept():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,11 @@ def read_groups(groups: Any, n_samples: int) -> Groups:
 
 def _one_per_sample(groups, n_samples):
     """Return the values as a list; lists keep the types of their values."""
+    if isinstance(groups, (Mapping, Set)):  # of which a list has keys, or any order
+        raise ValueError(
+            f"Expected groups to be one value per sample, as an array or a list, got a "
+            f"{type(groups).__name__}. Pass the values in the order of the samples."
+        )
     if sp.issparse(groups):
         groups = groups.toarray()
     shape = np.shape(groups) if hasattr(groups, "shape") else (_length(groups),)

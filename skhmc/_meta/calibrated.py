@@ -21,7 +21,6 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.responses import find
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
 from skhmc._meta.base import MetaClassifierMixin
@@ -38,6 +37,7 @@ from skhmc._meta.delegation import (
     is_frozen,
     output_order,
     read_for_inner,
+    refuse_other_labels,
     route_fit,
     with_columns,
 )
@@ -76,7 +76,8 @@ class HierarchicalCalibratedClassifier(
         A classifier of several labels with ``predict_proba``: one of this package, or
         of scikit-learn. A fitted one in a :class:`sklearn.frozen.FrozenEstimator` is
         not fitted again, and is calibrated on all samples given: take others than it
-        was fitted with.
+        was fitted with. One of scikit-learn does not know the names of labels: give the
+        columns in the order of its ``fit``.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The label hierarchy. None is that of ``estimator``, or flat where it has none.
         Where both have one, that of ``estimator`` is put in the order of this one, by
@@ -285,7 +286,7 @@ class HierarchicalCalibratedClassifier(
         named = hasattr(y, "columns")
         inner = self.estimator
         if fitted:
-            _refuse_other_labels(inner, targets.hierarchy)
+            refuse_other_labels(inner, targets.hierarchy)
         if not named:
             inner = with_columns(inner, targets.hierarchy.labels)
         self.estimator_ = self._fit_estimator(inner, X, y, params)
@@ -365,7 +366,7 @@ class HierarchicalCalibratedClassifier(
         return fit_maps(
             proba,
             Y[rows],
-            None if weight is None else weight[rows],
+            _weight_of_rows(weight, rows),
             levels,
             method=self.method,
             per=self.per,
@@ -492,22 +493,17 @@ def _read_weight(sample_weight, targets):
     return weight.reshape(n_samples, -1)
 
 
-def _refuse_other_labels(estimator, hierarchy):
-    """Raise where a fitted classifier was fitted to labels of other names."""
-    names = find(estimator, "label_names_")
-    known = [] if names is None else [plain(name) for name in names]
-    only_counted = list(range(hierarchy.n_labels)) == list(hierarchy.labels)
-    if only_counted or known == list(range(len(known))):
-        return  # one of them has no names
-    if set(known) == set(hierarchy.labels):
-        return
-    missing = [label for label in hierarchy.labels if label not in known]
-    more = [label for label in known if label not in hierarchy]
-    raise ValueError(
-        f"{type(estimator).__name__} was fitted to other labels than those of Y: it "
-        f"lacks {name_list(missing) or 'none'} and has {name_list(more) or 'none'} "
-        f"beside. Calibrate it with columns of the labels that it was fitted to."
-    )
+def _weight_of_rows(weight, rows):
+    """Return the weights of rows, of which those in several test parts share theirs.
+
+    A sample does not become two where folds are repeated: labels are drawn to their
+    level by numbers of samples.
+    """
+    times = np.bincount(rows)[rows]
+    if (times == 1).all():
+        return None if weight is None else weight[rows]
+    weight = np.ones((len(rows), 1)) if weight is None else weight[rows]
+    return weight / times[:, None]
 
 
 def _hierarchy_of_classes(classes, targets, estimator):

@@ -291,8 +291,8 @@ class _Fits:
 def _n_rarer(cells):
     """Return the weight of the cells of the rarer value: positives or negatives."""
     _, positive, weight = cells
-    n_positive = weight @ positive
-    return float(min(n_positive, weight.sum() - n_positive))
+    # a difference of sums would not be exactly 0 where there is one value only
+    return float(min(weight @ positive, weight @ (1 - positive)))
 
 
 def fit_maps(proba, Y, weight, levels, *, method, per, shrinkage):

@@ -29,7 +29,13 @@ from skhmc._data.weights import (
     warn_constant,
 )
 from skhmc._meta.base import MetaClassifierMixin
-from skhmc._meta.delegation import is_frozen, output_order, route_fit, with_columns
+from skhmc._meta.delegation import (
+    is_frozen,
+    output_order,
+    refuse_other_labels,
+    route_fit,
+    with_columns,
+)
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
 from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
@@ -251,6 +257,7 @@ class CoherentClassifier(
             positive, known = label_counts(targets.Y, weight)
             self._priors = smoothed_rates(positive, known)
             if is_frozen(self.estimator):  # it has learnt all labels, in its own order
+                refuse_other_labels(self.estimator, targets.hierarchy)
                 named = hasattr(y, "columns")
                 self._learnt = output_order(self.estimator, targets.hierarchy, named)
             else:

@@ -15,6 +15,7 @@ from skhmc._data.containers import is_frame
 from skhmc._data.forms import read_form
 from skhmc._data.responses import find
 from skhmc._data.targets import are_label_sets, match_columns, read_targets, require_y
+from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "metric_options",
     "output_order",
     "read_for_inner",
+    "refuse_other_labels",
     "route_fit",
     "with_columns",
 ]
@@ -164,6 +166,27 @@ def output_order(estimator, hierarchy, named):
     if only_counted or set(names) != set(hierarchy.labels):
         return np.array(by_position)
     return np.array([hierarchy.position(name) for name in names])
+
+
+def refuse_other_labels(estimator, hierarchy):
+    """Raise where a fitted classifier was fitted to labels of other names.
+
+    Numbers that only count columns are no names.
+    """
+    names = find(estimator, "label_names_")
+    known = [] if names is None else [plain(name) for name in names]
+    only_counted = list(range(hierarchy.n_labels)) == list(hierarchy.labels)
+    if only_counted or known == list(range(len(known))):
+        return
+    if set(known) == set(hierarchy.labels):
+        return
+    missing = [label for label in hierarchy.labels if label not in known]
+    more = [label for label in known if label not in hierarchy]
+    raise ValueError(
+        f"{type(estimator).__name__} was fitted to other labels than those of Y: it "
+        f"lacks {name_list(missing) or 'none'} and has {name_list(more) or 'none'} "
+        f"beside. Pass columns of the labels that it was fitted to."
+    )
 
 
 # -- fit -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
-from skhmc._utils.messages import name_list, plain
+from skhmc._utils.messages import name_list, plain, repeated
 
 __all__ = ["is_tuned", "read_thresholds"]
 
@@ -34,6 +34,7 @@ def read_thresholds(thresholds, hierarchy, strategy):
     ndarray of shape (n_labels,)
     """
     if hasattr(thresholds, "to_dict") and hasattr(thresholds, "index"):
+        _refuse_repeated(thresholds.index)
         thresholds = thresholds.to_dict()  # a Series, by the names in its index
     if isinstance(thresholds, Mapping):
         return _by_name(thresholds, hierarchy)
@@ -49,6 +50,16 @@ def read_thresholds(thresholds, hierarchy, strategy):
         hint += "; for one per level set strategy='level'"
     _check_number_of(values, hierarchy.n_labels, "label", hint)
     return np.array(values)
+
+
+def _refuse_repeated(index):
+    """Raise where names are repeated: a dict would keep the last of each."""
+    again = repeated(plain(name) for name in index)
+    if again:
+        raise ValueError(
+            f"Expected one threshold per label, got several of {name_list(again)} "
+            f"in the index of thresholds. Leave one of each."
+        )
 
 
 def _by_name(thresholds, hierarchy):

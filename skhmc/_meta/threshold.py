@@ -33,6 +33,7 @@ from skhmc._meta.delegation import (
     is_frozen,
     output_order,
     read_for_inner,
+    refuse_other_labels,
     route_fit,
     with_columns,
 )
@@ -65,6 +66,28 @@ def _reordered(thresholds, before, after):
     return thresholds[[before.position(name) for name in after.labels]]
 
 
+def _read_weight(sample_weight, n_samples, n_labels):
+    """Return the weights of samples, and which cells weigh nothing.
+
+    Of a weight per label the weight of a sample is the mean of those above 0. The scale
+    counts: 2 is the sample twice.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_samples,) or None
+    weightless : ndarray of shape (n_samples, n_labels), bool, or None
+        None where labels do not weigh differently.
+    """
+    if sample_weight is None:
+        return None, None
+    given = check_sample_weight(sample_weight, n_samples, n_labels)
+    check_finite_sum(given)
+    scaled = to_mean_1(given).reshape(n_samples, -1)
+    n_counted = np.count_nonzero(scaled, axis=1)
+    weight = np.mean(given) * (scaled.sum(axis=1) / np.maximum(n_counted, 1))
+    return weight, (given == 0 if given.ndim == 2 else None)
+
+
 class HierarchicalThresholdClassifier(
     AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
@@ -81,7 +104,9 @@ class HierarchicalThresholdClassifier(
     ----------
     estimator : estimator
         A classifier of several labels with ``predict_proba``, from this package or
-        scikit-learn. A fitted one in a FrozenEstimator is not fitted again.
+        scikit-learn. A fitted one in a FrozenEstimator is not fitted again. One of
+        scikit-learn does not know the names of labels: give the columns in the order of
+        its ``fit``.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
         labels are flat. If both have one, that of ``estimator`` is put in the order of
@@ -189,9 +214,11 @@ class HierarchicalThresholdClassifier(
     ``min_precision`` and ``min_recall`` test thresholds on a fixed grid by "learn then
     test", with p-values from the bounds of Hoeffding and Bentkus, for label sets closed
     upward. The promise: with the ``confidence``, the mean over all samples that could
-    be drawn is at least the value asked for. Samples (with ``groups``, the groups) must
-    be independent, and drawn in the same way as later ones. NaN in Y and samples of
-    weight 0 do not count. Other weights change nothing here.
+    be drawn is at least the value asked for. Samples must
+    be independent, and drawn in the same way as later ones. With ``groups``, the groups
+    must be, and the mean is over groups: each counts once, with the mean of its
+    samples. NaN in Y, and samples and
+    labels of weight 0, do not count. Other weights change nothing here.
 
     The promise is for estimators that have not seen the samples. It is exact for a
     fitted one (``cv="prefit"``), and for one split with ``refit=False``. A refitted
@@ -311,7 +338,9 @@ class HierarchicalThresholdClassifier(
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights, passed on to ``estimator``. A built-in metric uses them in tuning,
-            too: a weight of 2 has the effect of two such samples.
+            too: a weight of 2 has the effect of two such samples. Of a weight per
+            label, it takes the mean of those above 0 in each sample. A label with the
+            weight 0 counts as unknown there.
         groups : array-like of shape (n_samples,), default=None
             Group of every sample, such as its patient. An int ``cv`` then uses
             :class:`skhmc.model_selection.MultilabelStratifiedGroupKFold`, which keeps
@@ -350,6 +379,7 @@ class HierarchicalThresholdClassifier(
         tuned = Tuned()  # after a 1-D y, nothing is
         if targets.classes is None:
             if fitted:
+                refuse_other_labels(self.estimator_, targets.hierarchy)
                 before = targets.hierarchy
                 targets = self._in_order_of_outputs(y, targets)
                 given = _reordered(given, before, targets.hierarchy)
@@ -512,18 +542,17 @@ class HierarchicalThresholdClassifier(
         Y = targets.Y[rows]
         if sp.issparse(Y):
             Y = Y.toarray()
+        weight, weightless = _read_weight(sample_weight, *targets.Y.shape)
+        if weight is not None:
+            weight = weight[rows]
+        promise = self._promise
+        may_be_unknown = promise is not None or not callable(self.metric)
+        if weightless is not None and may_be_unknown:
+            Y = np.where(weightless[rows], np.nan, Y)
         if not np.isnan(Y).any():  # of which any metric may be asked
             Y = Y.astype(int)
-        weight = None
-        if sample_weight is not None:
-            given = check_sample_weight(sample_weight, *targets.Y.shape)
-            check_finite_sum(given)
-            weight = to_mean_1(given).reshape(targets.Y.shape[0], -1)
-            # that has a mean of 1, but here the scale counts: 2 is the sample twice
-            weight = np.mean(given) * weight.mean(axis=1)[rows]
         sizes = [len(Y)] if sizes is None else sizes
         unseen = Unseen(proba, Y, targets.hierarchy, weight, units[rows], sizes)
-        promise = self._promise
         if promise is None:
             return self._tuner.tune(unseen)
         return self._tuner.keep(promise, unseen)

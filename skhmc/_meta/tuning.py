@@ -140,23 +140,29 @@ class Tuner:
         codes = group_labels(hierarchy, self.strategy)
         given = predict, counted.Y, codes, hierarchy, promise, counted.units
         found, kept = promised_thresholds(*given)
-        self._warn_of_broken(promise, kept[codes], hierarchy)
         thresholds = found[codes]
+        self._warn_of_broken(promise, kept[codes], thresholds, hierarchy)
         score = self._measure(scores, thresholds, closing, unseen)
         return Tuned(thresholds, closing, score)
 
-    def _warn_of_broken(self, promise, kept, hierarchy):
+    def _warn_of_broken(self, promise, kept, thresholds, hierarchy):
         """Warn of labels of which too little is known to promise anything."""
         if kept.all():
             return
         done = "never" if promise.goal == "precision" else "always"
         broken = [hierarchy.labels[k] for k in np.flatnonzero(~kept)]
+        # those that have a threshold are lowered to that of labels below them
+        lowered = np.flatnonzero(kept & (thresholds < 0))
+        too = ""
+        if len(lowered):
+            names = name_list(hierarchy.labels[k] for k in lowered)
+            too = f", and for their sake so are {names}"
         warn_user(
             f"No threshold has a {promise.goal} of {promise.at_least} with a "
             f"confidence of {promise.confidence} for {len(broken)} of {len(kept)} "
-            f"labels ({name_list(broken)}): they are {done} predicted. More samples, a "
-            f"lower min_{promise.goal} or confidence, or a coarser strategy than "
-            f"{self.strategy!r} may help."
+            f"labels ({name_list(broken)}): they are {done} predicted{too}. More "
+            f"samples, a lower min_{promise.goal} or confidence, or a coarser strategy "
+            f"than {self.strategy!r} may help."
         )
 
     # -- judging -----------------------------------------------------------------------

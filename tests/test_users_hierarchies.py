@@ -365,7 +365,7 @@ def test_graphs_whose_relations_run_upward_ask(attribute, name):
 
 
 def test_a_table_from_child_to_parent_is_noticed():
-    table = pd.DataFrame({"source": list("bcdefg"), "target": list("aabbcc")})
+    table = pd.DataFrame({"source": list("bcdefghijk"), "target": list("aaabbbbccc")})
     with pytest.warns(HierarchyWarning, match=r"turned round.*child='source'"):
         Hierarchy.build(table)
     Hierarchy.build(table.rename(columns={"source": "to", "target": "from"}))

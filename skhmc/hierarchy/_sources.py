@@ -39,7 +39,7 @@ __all__ = ["read_edge_table", "read_matrix", "read_source"]
 
 # columns of a table of edges, by their usual names
 EDGE_COLUMNS = (("from", "to"), ("source", "target"))
-MIN_EDGES = 5  # whose direction is doubted; fewer are chance
+MIN_EDGES = 8  # whose direction is doubted; fewer are chance
 
 
 def read_matrix(matrix: Any, labels: Iterable | None = None) -> tuple[Iterable, list]:

@@ -116,8 +116,9 @@
 
   // -- boxes, pictures, links ---------------------------------------------------------
 
+  // A box that holds the title is the whole text, and no box of a wide thing in it.
   function scrolls(element) {
-    for (let box = element; box; box = box.parentElement) {
+    for (let box = element; box && !box.querySelector("h1"); box = box.parentElement) {
       if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return true;
     }
     return false;

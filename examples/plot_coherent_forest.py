@@ -44,7 +44,7 @@ for name, model in models.items():
     print(f"{name}: violations {violations[-1]:.1%}, AU(PRC) {quality[-1]:.3f}")
 
 # %%
-# Left: the share of rows in which a label is predicted without a parent.
+# The share of rows in which a label is predicted without a parent.
 
 plt.rcParams.update({"font.size": 14})
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")

@@ -4,8 +4,8 @@ A hierarchy that nobody gave
 
 Points of the plane are labelled with their cluster, the quadrant that holds it, and
 "root". One of five training rows lacks one of the three. No hierarchy is given.
-``HyperbolicHMC`` learns one from the labels that occur together. General labels lie
-near the middle of the disk, and each cluster lies near its quadrant.
+``HyperbolicHMC`` learns one from the labels that occur together. The root lies in the
+middle of the disk, and each cluster lies nearer to its own quadrant than to the others.
 
 """
 

@@ -19,6 +19,7 @@ BAD = """<!doctype html><title>bad</title><body style="background: white">
 <img src="dot.svg"> <img alt="far" src="http://example.org/far.png">
 <pre>{wide}</pre>
 <div style="overflow: hidden; width: 100px"><p style="width: 3000px">{cut}</p></div>
+<main style="overflow-x: auto"><h1>Title</h1><h2>{wide}</h2></main>
 <script>console.error("oh"); throw new Error("no");</script>"""
 DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 
@@ -40,7 +41,7 @@ def found(program, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "good.html").write_text(GOOD.format(wide="wide " * 500))
     (folder / "bad.html").write_text(
-        BAD.format(wide="wide " * 500, cut="cut off " * 200)
+        BAD.format(wide="wide&nbsp;" * 500, cut="cut off " * 200)
     )
     (folder / "dot.svg").write_text(DOT)
     found, n_pages = program.check_pages(folder, browser)
@@ -63,6 +64,7 @@ def found(program, tmp_path_factory):
         "overflow at 390: the page is ",
         "overflow at 1440: pre ends at ",
         "overflow at 768: p ends at ",
+        "overflow at 390: h2 ends at ",
         "console: oh",
         "console: Error: no",
     ],

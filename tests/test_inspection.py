@@ -79,6 +79,12 @@ def test_layout_of_a_tree_has_no_crossing():
         assert not ((a[:, None] < a - 1e-6) & (b[:, None] > b + 1e-6)).any()
 
 
+def test_a_tangle_leaves_no_room_above_it():
+    edges = [(f"a{i}", f"b{j}") for i in range(6) for j in range(14) if i * j % 3 == 0]
+    layout = layered_layout(Hierarchy.from_edges(edges))
+    assert layout.row.min() == pytest.approx(0)
+
+
 def test_passages_are_shared_by_the_edges_of_a_parent():
     chain = [(0, 1), (1, 2), (2, 3), (3, 4)]
     layout = layered_layout(Hierarchy.from_edges([*chain, (0, 3), (0, 4)]))

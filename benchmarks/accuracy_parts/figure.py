@@ -34,7 +34,7 @@ def draw(cells, path=FIGURE):
     from matplotlib.figure import Figure
 
     best, (names, rows) = best_published(), drawn(cells)
-    figure = Figure(figsize=(8, 1.8 + 0.4 * len(names)), layout="constrained")
+    figure = Figure(figsize=(8, 1.8 + 0.6 * len(names)), layout="constrained")
     ax = figure.subplots()
     ax.axvline(0, color="0.4", lw=1)
     for number, (row, means) in enumerate(rows.items()):
@@ -44,7 +44,7 @@ def draw(cells, path=FIGURE):
         runs = [cells[row, names[k]] for k in here]
         sds = [np.std([r["au_prc"] for r in x], ddof=1) if x[1:] else 0 for x in runs]
         sds = np.where(margins < LEAST, 0, sds)
-        heights = np.array(here) + 0.12 * (number - (len(rows) - 1) / 2)
+        heights = np.array(here) + 0.15 * (number - (len(rows) - 1) / 2)
         style = {"color": colour, "marker": marker, "markersize": 5}
         style |= {"ls": "none", "capsize": 2, "label": row}
         ax.errorbar(np.maximum(margins, LEAST), heights, xerr=sds, **style)

@@ -76,7 +76,7 @@ def layered_layout(hierarchy: Hierarchy) -> Layout:
     height = np.where(is_label, 1.0, PASSAGE)
     columns = _order(columns, links, len(column))
     row = _place(columns, links, height)
-    top = (row - height / 2).min(initial=0)
+    top = (row - height / 2).min(initial=np.inf)
     return Layout(column, row - top - 0.5, chains)  # a label at the top has row 0
 
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from skhmc._utils.kinds import repeatable
 from skhmc._utils.messages import is_missing, name_list, plain
-from skhmc.hierarchy._tables import columns_of
+from skhmc.hierarchy import columns_of
 
 __all__ = [
     "are_words",

@@ -64,24 +64,24 @@ class HierarchicalCalibratedClassifier(
 ):
     r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
 
-    Of the labels that are predicted with a probability of 0.8, four in five should be
-    true; of those of naive Bayes, fewer are. Probabilities are compared with the labels
-    of samples that the classifier has not seen, and mapped to the shares that were true
-    there: by one map per label, per level of the hierarchy, or one for all. Then a rule
-    makes them coherent.
+    Of the labels with a probability of 0.8, four in five should be true. With naive
+    Bayes, fewer are. This classifier compares probabilities with the labels of samples
+    that ``estimator`` has not seen. It maps them to the shares of labels that were true
+    there. There is one map per label, one per level of the hierarchy, or one for all
+    labels. Then a rule makes the probabilities coherent.
 
     Parameters
     ----------
     estimator : estimator
-        A classifier of several labels with ``predict_proba``: one of this package, or
-        of scikit-learn. A fitted one in a :class:`sklearn.frozen.FrozenEstimator` is
-        not fitted again, and is calibrated on all samples given: take others than it
-        was fitted with. One of scikit-learn does not know the names of labels: give the
-        columns in the order of its ``fit``.
+        A classifier of several labels with ``predict_proba``, from this package or
+        scikit-learn. A fitted one in a :class:`sklearn.frozen.FrozenEstimator` is not
+        fitted again. It is calibrated on all given samples, which must not be those it
+        was fitted with. A classifier of scikit-learn does not know the names of labels:
+        give the columns in the order of its ``fit``.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        The label hierarchy. None is that of ``estimator``, or flat where it has none.
-        Where both have one, that of ``estimator`` is put in the order of this one, by
-        name.
+        Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
+        labels are flat. If both have one, that of ``estimator`` is put in the order of
+        this one, by name.
     method : {"isotonic", "sigmoid", "temperature"}, default="sigmoid"
         Kind of map: a rising step line ("isotonic"), a line through the logits
         ("sigmoid", Platt's), or logits divided by a number ("temperature").
@@ -94,10 +94,10 @@ class HierarchicalCalibratedClassifier(
         Number of samples of a label's rarer value, :math:`k` in the Notes, with which
         its own map weighs as much as that of its level. 0 does without the level.
     coherence : str or None, default="average"
-        Rule that makes calibrated probabilities coherent, one in the table of
-        :ref:`rules <coherence-rules>`, such as labels raised to their highest
-        descendant ("max") or lowered to their lowest ancestor ("min"), or the mean of
-        both ("average"). None leaves them as the maps say. May change after ``fit``.
+        Rule that makes calibrated probabilities coherent, from the table of
+        :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
+        "min" lowers them to their lowest ancestor, "average" is the mean of both. None
+        leaves the probabilities as the maps give them. May change after ``fit``.
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     n_jobs : int, default=None
@@ -140,17 +140,18 @@ class HierarchicalCalibratedClassifier(
 
     Every map rises or stays level, so that within a label no order is turned round:
     Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
-    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. A logit is cut where a
-    probability is lower, or higher, than half way from the lowest to 0, or from the
-    highest to 1, of those in calibration: forests say 0 and mean less than one tree.
+    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. Before a logit,
+    very low probabilities count as half of the lowest one above 0 in calibration. Very
+    high ones count as half way from the highest one below 1 to 1. Forests say 0 and
+    mean less than one tree.
 
     With ``sample_weight``, :math:`n_g` is a sum of weights: 2 is as the sample twice.
     NaN in Y (unknown) does not count; whether it can be fitted is up to ``estimator``.
 
-    After a 1-D ``y`` (one class per sample), for which scikit-learn has
-    ``CalibratedClassifierCV``, too, every class is mapped, those of one depth being a
-    level, and divided by the sum over classes: probabilities of labels above are sums,
-    and coherent as they are.
+    After a 1-D ``y`` (one class per sample), every class is mapped, and the results are
+    divided by their sum over the classes. Classes of one depth are a level. The
+    probabilities of labels above are sums, so they are coherent without a rule.
+    scikit-learn has ``CalibratedClassifierCV`` for this case, too.
 
     References
     ----------

@@ -141,12 +141,13 @@ def make_parts(app):
 def read_markdown(app, path, document, content):
     """Make headings of CHANGES.md, which a page includes, such that Sphinx knows."""
     if path.suffix == ".md":
-        content[0] = re.sub(
-            r"^## (.*)$",
-            lambda heading: f"{heading[1]}\n{'-' * len(heading[1])}",
-            content[0],
-            flags=re.MULTILINE,
-        )
+        for mark, line in (("##", "-"), ("###", "~")):
+            content[0] = re.sub(
+                rf"^{mark} (.*)$",
+                lambda heading, line=line: f"{heading[1]}\n{line * len(heading[1])}",
+                content[0],
+                flags=re.MULTILINE,
+            )
 
 
 def name_thumbnails(app, doctree):

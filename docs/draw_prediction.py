@@ -1,8 +1,9 @@
 """Draw a prediction on its hierarchy: ``python docs/draw_prediction.py [PATH]``.
 
 Writes ``docs/_static/prediction.png``, the picture of README.md. A network learns what
-is true of the numbers that handwritten digits show. Drawn is a new image, of those that
-it gets right the one that it doubts most.
+is true of the numbers that handwritten digits show. Drawn is a new image that it gets
+right and is in doubt about. Labels below the second level are left out, so that the
+others can be read on a phone.
 """
 
 import sys
@@ -17,8 +18,10 @@ from skhmc.inspection import HierarchyDisplay
 
 PICTURE = Path(__file__).resolve().parent / "_static" / "prediction.png"
 PAGE = "#ffffff"  # a background of its own: readable on dark pages, too
-DPI = 130
-IMAGE = (0.87, 0.70, 0.12, 0.30)  # place of the digit, in shares of the picture
+DPI = 230
+DEPTH = 1  # of the last labels that are drawn
+MARGIN = 0.1  # from 0.5: a probability that is 0.50 when rounded looks like a fault
+IMAGE = (0.43, 0.0, 0.16, 0.2)  # place of the digit, in shares of the picture
 
 
 def train(max_iter):
@@ -35,18 +38,29 @@ def train(max_iter):
     return clf, digits.data[digits.test] / 16, digits.target[digits.test]
 
 
-def choose(proba, predicted, Y):
-    """Return the position of the most doubtful image among those that are right."""
-    right = (predicted == Y).all(axis=1)
-    doubt = 0.5 - np.abs(proba - 0.5).min(axis=1)
-    # none is right where the training was too short: then of all
-    return int(np.lexsort((-doubt, ~right))[0])
+def choose(proba, Y, shown):
+    """Return the position of the most doubtful image among those that are right.
+
+    ``shown`` masks the labels that are drawn: all that are true of the image.
+    """
+    right = ((proba > 0.5) == Y).all(axis=1)
+    distance = np.abs(proba - 0.5).min(axis=1)
+    suits = right & (distance >= MARGIN) & ~Y[:, ~shown].any(axis=1)
+    # none suits where the training was too short: then of all
+    return int(np.lexsort((distance, ~suits))[0])
 
 
 def draw(clf, X, Y):
     """Return the figure of one image and of what is predicted for it."""
-    sample = choose(clf.predict_proba(X), clf.predict(X), Y)
-    display = HierarchyDisplay.from_estimator(clf, X, y_true=Y, sample=sample)
+    hierarchy, proba = clf.hierarchy_, clf.predict_proba(X)
+    shown = hierarchy.depth <= DEPTH
+    sample = choose(proba, Y, shown)
+    display = HierarchyDisplay.from_predictions(
+        hierarchy.subset(hierarchy.labels[i] for i in np.flatnonzero(shown)),
+        proba[:, shown],
+        y_true=Y[:, shown],
+        sample=sample,
+    )
     image = display.ax_.inset_axes(IMAGE)
     image.imshow(X[sample].reshape(8, 8), cmap="gray_r")
     image.set_axis_off()

@@ -141,10 +141,13 @@ def test_the_picture_of_the_readme_is_made_by_a_command(tmp_path, capsys):
 
 def test_a_right_image_is_chosen_for_the_picture():
     choose = runpy.run_path(str(ROOT / "docs" / "draw_prediction.py"))["choose"]
-    proba = np.array([[0.9, 0.1], [0.6, 0.2], [0.5, 0.5], [0.45, 0.1]])
-    Y = np.array([[1, 0], [1, 0], [1, 1], [1, 0]])
-    assert choose(proba, proba > 0.5, Y) == 1
-    assert choose(proba, proba > 0.5, 1 - Y) == 2
+    both = np.array([True, True])
+    proba = np.array([[0.9, 0.1], [0.7, 0.2], [0.9, 0.51], [0.8, 0.1], [0.45, 0.1]])
+    Y = np.array([[1, 0], [1, 0], [1, 1], [1, 0], [1, 0]])
+    assert choose(proba, Y, both) == 1  # 2 would be printed as 0.5, and 4 is wrong
+    assert choose(proba, 1 - Y, both) == 2  # none is right: then the most doubtful
+    Y[1, 1], proba[1, 1] = 1, 0.7  # a label that is not shown
+    assert choose(proba, Y, np.array([True, False])) == 3
 
 
 def test_picture_of_the_layers():

@@ -1,6 +1,6 @@
 """Tables that benchmarks write for the documentation."""
 
-__all__ = ["block", "include", "table", "text_row"]
+__all__ = ["block", "include", "signed", "table", "text_row"]
 
 
 def table(title, heads, rows):
@@ -9,6 +9,12 @@ def table(title, heads, rows):
     for row in (heads, *rows):
         lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
     return "\n".join(lines) + "\n"
+
+
+def signed(value, digits):
+    """Return a difference as text with its sign; what is rounded to 0 has none."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def text_row(cells, widths):

@@ -3,7 +3,7 @@
 import json
 
 from benchmarks import large, out_of_core
-from benchmarks.tables import include, table
+from benchmarks.tables import include, signed, table
 
 
 def test_training_shows_what_very_many_labels_cost():
@@ -42,3 +42,12 @@ def test_a_table_says_who_printed_it():
         ".. list-table:: T\n   :header-rows: 1\n\n"
         "   * - a\n     - b\n   * - 1\n     - \n\nVersions: skhmc 0.\n"
     )
+
+
+def test_a_difference_that_is_rounded_to_zero_has_no_sign():
+    assert [signed(x, 3) for x in (0.0184, -0.0004, 0.0, -0.02)] == [
+        "+0.018",
+        "0.000",
+        "0.000",
+        "-0.020",
+    ]

@@ -13,7 +13,7 @@ from benchmarks.accuracy_parts.tables import (
     scores,
     spread,
 )
-from benchmarks.tables import table
+from benchmarks.tables import signed, table
 
 __all__ = ["best_published", "compare", "margin_table", "summary"]
 
@@ -79,7 +79,7 @@ def margin_table(cells):
 
 def margin(value):
     """Return a margin as text."""
-    return MISSING if value is None else f"{value:+.4f}"
+    return MISSING if value is None else signed(value, 4)
 
 
 def p_value(p):
@@ -102,9 +102,9 @@ def summary(cells):
         if found is not None:
             said = f"{peer}, as published" if peer in PUBLISHED else peer
             lines.append(
-                f"- AU(PRC) of {OURS} over that of {said}: {found['mean']:+.3f} on "
-                f"average ({_by_paths(found)}); higher on {found['wins']} of "
-                f"{found['n']} data sets."
+                f"- AU(PRC) of {OURS} over that of {said}: "
+                f"{signed(found['mean'], 3)} on average ({_by_paths(found)}); higher on "
+                f"{found['wins']} of {found['n']} data sets."
             )
     raw, final = (over_seeds(cells, OURS, key) for key in ("hvr_raw", "hvr"))
     if final:
@@ -120,7 +120,7 @@ def summary(cells):
 def _by_paths(found):
     """Return the mean margins by kind of data set in words."""
     parts = [("many paths", found["many"]), ("single paths", found["single"])]
-    return ", ".join(f"{name} {x:+.3f}" for name, x in parts if x is not None)
+    return ", ".join(f"{name} {signed(x, 3)}" for name, x in parts if x is not None)
 
 
 def _said_of_paths(cells, data_set):

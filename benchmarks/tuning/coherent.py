@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.recipe import TEXTS, load, split
-from benchmarks.tables import table, text_row
+from benchmarks.tables import signed, table, text_row
 from benchmarks.tuning.comparison import Comparison
 from skhmc import CoherentClassifier, coherence
 from skhmc.metrics import au_prc_score, hierarchical_violation_rate
@@ -120,5 +120,5 @@ def row(run):
     raw = run["scores"]["raw"]
     lifts = [run["scores"][m]["au_prc"] - raw["au_prc"] for m in RULES]
     after = max(run["scores"][m]["hvr"] for m in RULES)
-    cells = [f"{raw['au_prc']:.4f}", *(f"{lift:+.4f}" for lift in lifts)]
+    cells = [f"{raw['au_prc']:.4f}", *(signed(lift, 4) for lift in lifts)]
     return [run["name"], run["estimator"], *cells, f"{raw['hvr']:.4f}", f"{after:.4f}"]

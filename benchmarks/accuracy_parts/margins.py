@@ -103,8 +103,8 @@ def summary(cells):
             said = f"{peer}, as published" if peer in PUBLISHED else peer
             lines.append(
                 f"- AU(PRC) of {OURS} over that of {said}: "
-                f"{signed(found['mean'], 3)} on average ({_by_paths(found)}); higher on "
-                f"{found['wins']} of {found['n']} data sets."
+                f"{signed(found['mean'], 3)} on average ({_by_paths(found)}); "
+                f"higher on {found['wins']} of {found['n']} data sets."
             )
     raw, final = (over_seeds(cells, OURS, key) for key in ("hvr_raw", "hvr"))
     if final:

@@ -15,7 +15,7 @@ CELLS_PER_BLOCK = 2**24
 def count_together(
     Y: np.ndarray | sp.csr_matrix, weight: np.ndarray | None = None
 ) -> sp.csr_matrix:
-    """Count the rows that have two labels both.
+    """Count, for every pair of labels, the rows that have both.
 
     Parameters
     ----------

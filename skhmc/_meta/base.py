@@ -35,7 +35,7 @@ class MetaClassifierMixin(MetaEstimatorMixin):
         return subset_accuracy(self, X, y, sample_weight)
 
     def get_metadata_routing(self) -> Any:
-        """Return which metadata ``fit`` hands on: to the estimator, and the splitter.
+        """Return the metadata that ``fit`` passes to the estimator and the splitter.
 
         Returns
         -------

@@ -239,7 +239,7 @@ class HierarchicalCalibratedClassifier(
         groups: Any = None,
         **params: Any,
     ) -> Self:
-        """Fit the estimator, and the maps to what it says of samples it has not seen.
+        """Fit the estimator, and calibrate it on samples that it has not seen.
 
         Parameters
         ----------
@@ -440,7 +440,7 @@ class HierarchicalCalibratedClassifier(
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
+        """Return coherent log-odds (n_samples, n_labels); 0 is a probability of 0.5.
 
         After a 1-D y the log-probabilities of ``classes_``; of two classes, the
         log-odds of the second, (n_samples,).
@@ -470,7 +470,7 @@ class HierarchicalCalibratedClassifier(
         return self._proba(X, None)
 
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
+        """Return the indicators (n_samples, n_labels) before the coherence step."""
         return self._indicators(X, None)
 
     def __sklearn_tags__(self):

@@ -400,7 +400,7 @@ class CoherentClassifier(
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
+        """Return coherent log-odds (n_samples, n_labels); 0 is a probability of 0.5.
 
         After a 1-D y, returns the log-probabilities of ``classes_``. For two classes,
         returns the log-odds of the second one, (n_samples,).
@@ -432,7 +432,7 @@ class CoherentClassifier(
         return self._proba(X, None)
 
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
+        """Return the indicators (n_samples, n_labels) before the coherence step."""
         return self._indicators(X, None)
 
     def __sklearn_tags__(self):

@@ -91,7 +91,7 @@ def _read_weight(sample_weight, n_samples, n_labels):
 class HierarchicalThresholdClassifier(
     AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
-    r"""Sets the thresholds of any multi-label classifier where a score is best.
+    r"""Tunes the thresholds of any multi-label classifier for the best score.
 
     The threshold 0.5 is best for few scores: for rare labels hardly any probability is
     above it. This classifier chooses thresholds by cross-validation: one for all
@@ -617,19 +617,19 @@ class HierarchicalThresholdClassifier(
 
     @available_if(inner_has("decision_function"))
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return that of the estimator, which knows nothing of the thresholds."""
+        """Return the estimator's decision function; thresholds do not change it."""
         check_is_fitted(self, "classes_")
         return self.estimator_.decision_function(X)
 
     @available_if(inner_has("raw_decision_function"))
     def raw_decision_function(self, X: Any) -> np.ndarray:
-        """Return that of the estimator, before its coherence step."""
+        """Return the estimator's decision function before its coherence step."""
         check_is_fitted(self, "classes_")
         return self.estimator_.raw_decision_function(X)
 
     @available_if(inner_has("predict_raw"))
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return that of the estimator, with its own threshold, before coherence."""
+        """Return the estimator's own predictions, before its coherence step."""
         check_is_fitted(self, "classes_")
         return self.estimator_.predict_raw(X)
 

@@ -412,7 +412,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         return format_proba(self, self._proba_blocks(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent logits (n_samples, n_labels); positive: more likely than not.
+        """Return coherent logits (n_samples, n_labels); 0 is a probability of 0.5.
 
         After a 1-D ``y``, returns the log-probabilities of ``classes_``. For two
         classes, returns the log-odds of the second one, (n_samples,).
@@ -426,7 +426,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         return self._blocks(X, lambda logits: self._form.logits(logits, None)).array()
 
     def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) as scored before the coherence step.
+        """Return the indicators (n_samples, n_labels) before the coherence step.
 
         For single paths without a ``threshold``, returns the most probable label of
         every level.

@@ -817,7 +817,7 @@ class PrefixedParams(BaseEstimator):
         return {k: v for k, v in vars(self).items() if k.startswith(PREFIXES)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name, with those that are handed on.
+        """Return the parameters by name, also those such as ``optimizer__betas``.
 
         Parameters
         ----------
@@ -832,7 +832,7 @@ class PrefixedParams(BaseEstimator):
         return super().get_params(deep) | self._prefixed()
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also any that are handed on, and return the estimator.
+        """Set parameters, also those such as ``optimizer__betas``.
 
         Parameters
         ----------

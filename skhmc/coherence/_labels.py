@@ -75,7 +75,7 @@ def _close_dense(Y: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
 
 
 def most_specific(Y: Any, hierarchy: Hierarchy) -> Any:
-    """Take from every label set the labels that are ancestors of others in it.
+    """Remove from every label set the ancestors of its other labels.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def violations(Y: Any, hierarchy: Hierarchy) -> sp.csr_matrix:
 
 
 def is_single_path(Y: np.ndarray | sp.spmatrix, hierarchy: Hierarchy) -> bool:
-    """Tell whether no sample has two labels at one depth, in a tree.
+    """Return whether no sample has two labels at one depth of a tree.
 
     Parameters
     ----------

@@ -227,7 +227,7 @@ def average_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
 
 
 def product_constraint(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
-    r"""Multiply the conditional probabilities that scores imply down the hierarchy.
+    r"""Multiply, from the roots down, the conditional probabilities in the scores.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def fetch_clus(
     base_url: str | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, sp.csr_matrix]:
-    """Load a data set of the Clus benchmark, downloading it when it is missing.
+    """Load a data set of the Clus benchmark; download it if it is missing.
 
     Parameters
     ----------

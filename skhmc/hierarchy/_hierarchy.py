@@ -460,7 +460,7 @@ class Hierarchy:
 
     @classmethod
     def build(cls, source: Any, labels: Iterable | None = None) -> Hierarchy:
-        """Build from whatever describes a hierarchy.
+        """Build from any description of a hierarchy.
 
         Parameters
         ----------

@@ -97,7 +97,7 @@ class Ontology(Hierarchy):
         return tuple(term.id for term in self._terms.values() if term.obsolete)
 
     def resolve(self, name: Any) -> Hashable:
-        """Return the label that an id means, or None where there is none.
+        """Return the label that an id means, or None if there is none.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Ontology(Hierarchy):
         return name if name in self else None
 
     def explain(self, names: Iterable[Any]) -> str:
-        """Return what the ontology says of ids that are no labels, as sentences.
+        """Return sentences about ids that are not labels, from the ontology.
 
         Parameters
         ----------

@@ -109,7 +109,7 @@ def cooccurrence(
     *,
     labels: Iterable[Hashable] | None = None,
 ) -> sp.csr_matrix:
-    r"""Count the rows that have two labels both.
+    r"""Count, for every pair of labels, the rows that have both.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def rates_of_counts(
     unknown: sp.csr_matrix | None = None,
     known: np.ndarray | None = None,
 ) -> LabelRates:
-    r"""Return how often labels occur, from what :func:`cooccurrence` counted.
+    r"""Return how often labels occur, from the counts of :func:`cooccurrence`.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def learn_tree(
     distances: Any = None,
     radius: ArrayLike | None = None,
 ) -> Hierarchy:
-    r"""Give every label one parent among the more general labels it occurs with.
+    r"""Choose a parent for every label, among the more general ones it occurs with.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def learn_dag(
     threshold: float = 0.8,
     radius: ArrayLike | None = None,
 ) -> Hierarchy:
-    r"""Give every label all more general labels it occurs with, less what follows.
+    r"""Make the more general labels of every label its ancestors, as a DAG.
 
     Parameters
     ----------

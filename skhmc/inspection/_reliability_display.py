@@ -150,7 +150,7 @@ class ReliabilityDisplay:
         ref_line: bool = True,
         **kwargs: Any,
     ) -> ReliabilityDisplay:
-        """Draw probabilities beside true labels.
+        """Draw probabilities against the true labels.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class ReliabilityDisplay:
         name: str | None = None,
         **options: Any,
     ) -> ReliabilityDisplay:
-        """Draw what a fitted classifier predicts beside true labels.
+        """Draw the probabilities of a fitted classifier against the true labels.
 
         Parameters
         ----------

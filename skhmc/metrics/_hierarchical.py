@@ -204,7 +204,7 @@ def hierarchical_precision_score(
     sample_weight: ArrayLike | None = None,
     zero_division: float = 0.0,
 ) -> float:
-    r"""Hierarchical precision: the share of predicted labels, with ancestors, true.
+    r"""Hierarchical precision: true among predicted labels, with all ancestors.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def hierarchical_recall_score(
     sample_weight: ArrayLike | None = None,
     zero_division: float = 0.0,
 ) -> float:
-    r"""Hierarchical recall: the share of true labels, with ancestors, predicted.
+    r"""Hierarchical recall: predicted among true labels, with all ancestors.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def _read_with_groups(splitter, X, y, groups):
 
 
 class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKFold):
-    r"""K folds of multi-label data: groups stay together, labels are shared out.
+    r"""K folds of multi-label data, in whole groups, each with its share of labels.
 
     As :class:`sklearn.model_selection.StratifiedGroupKFold`, for several labels per
     sample. Rows of one patient, plate or document are alike whatever their labels are:

@@ -42,7 +42,7 @@ def unit(vectors: Tensor) -> Tensor:
 def perturb(
     prototypes: Tensor, epsilon: float, generator: torch.Generator | None
 ) -> Tensor:
-    r"""Shake unit prototypes: :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|`.
+    r"""Add noise: :math:`\tilde p = (\hat p + \xi) / \|\hat p + \xi\|`.
 
     :math:`\xi` is uniform in :math:`[-\epsilon, \epsilon]^d`.
 

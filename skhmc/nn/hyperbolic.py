@@ -209,7 +209,7 @@ def radius_penalty(v: Tensor, limit: float) -> Tensor:
 
 
 def clamp_radius(v: Tensor, limit: float) -> Tensor:
-    r"""Pull what is beyond the radius R back to it, along the geodesic to the origin.
+    r"""Move points beyond the radius R back to it, along the way to the origin.
 
     :math:`v \min(1, \sinh(R) / \|v\|)`. Within the limit the result is v itself, bit
     for bit; beyond it the gradient has no radial part.

@@ -217,7 +217,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
         return self
 
     def inverse_transform(self, Y: Any) -> Any:
-        """Take the labels away that follow from others.
+        """Remove the labels that follow from others.
 
         Parameters
         ----------

@@ -222,7 +222,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: None = None) -> TaxonomyEncoder:
-        """Learn the taxonomies, or look whether those given know the categories.
+        """Learn the taxonomies, or check that the given ones know the categories.
 
         Parameters
         ----------

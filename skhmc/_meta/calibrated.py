@@ -127,10 +127,10 @@ class HierarchicalCalibratedClassifier(
 
     Notes
     -----
-    Probabilities that are compared come from classifiers fitted without the sample's
-    fold; ``estimator_`` is then fitted to all samples. With f the map of a group g of
-    labels by itself, and :math:`n_g` its positives or its negatives, whichever are
-    fewer, the group gets
+    The maps are learnt from probabilities of classifiers that were fitted without the
+    sample's fold. ``estimator_`` is then fitted to all samples. With f the map of a
+    group g of labels by itself, and :math:`n_g` its positives or its negatives,
+    whichever are fewer, the group gets
 
     .. math:: q_g(p) = \frac{n_g}{n_g + k} f_g(p) + \frac{k}{n_g + k} q_{parent(g)}(p),
 
@@ -138,15 +138,16 @@ class HierarchicalCalibratedClassifier(
     of which only one value is known has the map of its level. The map of all labels is
     taken as it is.
 
-    Every map rises or stays level, so that within a label no order is turned round:
-    Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
-    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. Before a logit,
-    very low probabilities count as half of the lowest one above 0 in calibration. Very
-    high ones count as half way from the highest one below 1 to 1. Forests say 0 and
-    mean less than one tree.
+    No map falls, so the order of the samples of a label never reverses. Platt's slope
+    is at least 0. "isotonic" makes many probabilities equal, and it may say 0 or 1,
+    which ``predict_proba`` moves by less than 1e-15. Before a logit, very low
+    probabilities count as half of the lowest one above 0 in calibration. Very high ones
+    count as half way from the highest one below 1 to 1. Forests say 0 and mean less
+    than one tree.
 
-    With ``sample_weight``, :math:`n_g` is a sum of weights: 2 is as the sample twice.
-    NaN in Y (unknown) does not count; whether it can be fitted is up to ``estimator``.
+    With ``sample_weight``, :math:`n_g` is a sum of weights: a sample of weight 2 counts
+    as two samples. NaN in Y (unknown) does not count. Whether ``estimator`` can be
+    fitted with NaN depends on it.
 
     After a 1-D ``y`` (one class per sample), every class is mapped, and the results are
     divided by their sum over the classes. Classes of one depth are a level. The

@@ -70,10 +70,11 @@ class LabelEmbeddingDisplay:
 
     Each edge is the geodesic between its two labels: an arc of a circle that meets the
     unit circle at right angles, or a line through the origin. The hyperbolic radii of
-    the thin circles are written below. Of more than two dimensions radii remain exact
-    and angles do not: they are those of the tangent vectors at the origin, projected on
-    their first two principal axes, and the title says what share of the squared lengths
-    is kept. Points of one dimension lie on a line, and so do their edges.
+    the thin circles are written below. With more than two dimensions radii are exact
+    and angles are not. The angles are those of the tangent vectors at the origin,
+    projected on their first two principal axes. The title says which share of the
+    squared lengths is kept. Points of one dimension lie on a line, and so do their
+    edges.
 
     :meth:`from_estimator` draws at once; :meth:`plot` draws again.
 

@@ -32,8 +32,8 @@ PERFECT = "Perfectly calibrated"
 class ReliabilityDisplay:
     """Reliability diagram: a line per level of the hierarchy.
 
-    Every point is a bin of probabilities: to the right their mean, up the share of
-    positives. Points below the diagonal say too much, points above it too little. The
+    Every point is a bin of probabilities: to the right is their mean, upward the share
+    of positives. Below the diagonal probabilities are too high, above it too low. The
     legend has the expected calibration error of every level.
 
     Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
@@ -50,7 +50,7 @@ class ReliabilityDisplay:
     names : sequence of str, default=None
         Names of the lines; by default "depth 0", "depth 1" and so on.
     estimator_name : str, default=None
-        Name of the estimator, written before those of lines. None writes none.
+        Name of the estimator, written before the names of lines. None writes no name.
 
     Attributes
     ----------

@@ -54,17 +54,17 @@ class TrainingHistoryDisplay:
 
     Up to three panels: the training loss and its parts, the weights of the tasks, and
     the validation score of ``early_stopping=True``, with a circle at its best epoch.
-    What was not recorded has no panel: of skhmc's networks
-    :class:`skhmc.HCALClassifier` alone has task weights.
+    Values that were not recorded have no panel. Of skhmc's networks only
+    :class:`skhmc.HCALClassifier` has task weights.
 
     :meth:`from_estimator` draws at once; :meth:`plot` draws again.
 
     Parameters
     ----------
     history : list of dict, or DataFrame
-        One row per epoch, as ``history_`` of fitted networks is. Read are
-        ``train_loss``, all that begins with ``loss_`` or ``weight_``, and
-        ``valid_score``; ``epoch`` numbers the rows, which otherwise count from 1.
+        One row per epoch, like ``history_`` of fitted networks. Drawn are
+        ``train_loss``, all names that begin with ``loss_`` or ``weight_``, and
+        ``valid_score``. ``epoch`` numbers the rows; without it they count from 1.
 
     Attributes
     ----------

@@ -67,12 +67,14 @@ def expected_calibration_error(
         The labels and edges. None is flat: all labels are one level.
     average : {"level", "micro", "macro"} or None, default="level"
         Cells (pairs of a sample and a label) that are compared together: those of one
-        depth ("level"), of all labels ("micro"), or of one label ("macro"). The mean of
-        several errors is taken; None is "level" without it: an array, roots first.
+        depth ("level"), of all labels ("micro"), or of one label ("macro"). The result
+        is the mean of these errors. None returns the errors of all levels as an array,
+        roots first.
     n_bins : int, default=15
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of one width, or of one mass: as many cells in each.
+        Bins of equal width ("uniform"), or of equal mass: as many cells in each
+        ("quantile").
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; without hierarchy and DataFrame, positions of
         columns. Leave out an artificial root that every sample holds.
@@ -85,7 +87,7 @@ def expected_calibration_error(
     Returns
     -------
     float or ndarray of shape (n_levels,)
-        The error, between 0 (best) and 1. Of levels, in an array, NaN where all labels
+        The error, between 0 (best) and 1. In an array of levels, NaN where all labels
         are excluded or nothing is known.
 
     Raises
@@ -111,11 +113,12 @@ def expected_calibration_error(
 
     .. math:: ECE = \sum_b \frac{W_b}{W} |\bar y_b - \bar p_b|.
 
-    A bin of one width holds its upper end, as in scikit-learn's ``calibration_curve``.
-    Bins of one mass never part equal probabilities, so that they may hold more or less.
+    A bin of equal width includes its upper end, as in scikit-learn's
+    ``calibration_curve``. Bins of equal mass never separate equal probabilities, so
+    they may hold more or less.
 
-    The more bins, the greater the error of few samples, also of perfect probabilities.
-    Most labels are rare, and their cells are in the lowest bin: bins of one mass show
+    With more bins the error of few samples is greater, also of perfect probabilities.
+    Most labels are rare, and their cells are in the lowest bin: bins of equal mass show
     more of them.
 
     References

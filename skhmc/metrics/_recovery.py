@@ -56,7 +56,7 @@ def hierarchy_recovery_report(
     Returns
     -------
     Bunch
-        A dict whose entries are attributes too. What there is nothing to say of is NaN.
+        A dict whose entries are also attributes. A value that is not defined is NaN.
 
         edge_precision, edge_recall, edge_f1 : float
             Of the edges of ``learnt``, see Notes.
@@ -66,18 +66,18 @@ def hierarchy_recovery_report(
             Mean average precision of a label's true ancestors among all other labels,
             nearest first; labels without ancestor are left out.
         ancestor_map_of_hops : float
-            What the hops in ``true`` score in place of the distances. It is below 1,
-            because distances know no direction: children are as near as parents.
+            The same for the hops in ``true`` in place of the distances. It is below 1,
+            because distances have no direction: children are as near as parents.
         ancestor_mean_rank : float
-            Mean rank, from 1, of a true ancestor among the labels that are none; equal
-            distances share their mean rank.
+            Mean rank, from 1, of a true ancestor among the labels that are not
+            ancestors. Equal distances share their mean rank.
         hop_spearman : float
             Spearman's rank correlation of the hops in ``true`` with the distances, over
             all pairs of two labels.
         hop_spearman_ceiling : float
             The most that distances without ties can reach.
         hop_spearman_of_depth : float
-            What the sum of both labels' true depths scores in place of the distances.
+            The same for the sum of both labels' true depths in place of the distances.
         radius_spearman, radius_spearman_ceiling : float
             Of the true depths with the radius.
         n_labels, n_judged : int

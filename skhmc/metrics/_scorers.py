@@ -45,11 +45,11 @@ class HierarchicalScorer:
     ----------
     metric : callable
         Function ``metric(y_true, response, *, hierarchy, **kwargs) -> float``, such as
-        :func:`hierarchical_f1_score`. It gets ``sample_weight`` when it has this
+        :func:`hierarchical_f1_score`. It gets ``sample_weight`` if it has this
         parameter.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes, default=None
         The labels and edges. None reads ``hierarchy_`` from the fitted estimator,
-        through Pipelines, searches and meta-estimators; where there is none, a metric
+        through Pipelines, searches and meta-estimators. If there is none, a metric
         whose ``hierarchy`` defaults to None gets None.
     response_method : {"auto", "predict", "predict_proba"}, default="auto"
         Method whose result the metric judges; "auto" is "predict_proba" for metrics
@@ -58,25 +58,24 @@ class HierarchicalScorer:
         ``decision_function``.
     raw : bool, default=False
         Whether to judge the predictions before the coherence step: ``predict_raw(X)``
-        where the estimator has it, else ``predict(X)``. Only where ``"predict"`` is
-        judged.
+        if the estimator has it, else ``predict(X)``. Only with ``"predict"``.
     greater_is_better : bool, default=True
-        Whether a greater value of the metric is better. False negates it, so that a
-        greater score is.
+        Whether a greater value of the metric is better. False negates the value, so
+        that a greater score is better.
     **kwargs : dict
         Keyword arguments that the metric gets in every call.
 
     Raises
     ------
     TypeError
-        When one of ``kwargs`` is no argument of the metric, or, where the metric takes
-        any, looks like a misspelt option of the scorer.
+        If one of ``kwargs`` is no argument of the metric, or looks like a misspelt
+        option of the scorer where the metric takes any argument.
     ValueError
-        When called: no hierarchy is given or found, or shapes or names do not match.
+        In a call, if no hierarchy is given or found, or shapes or names do not match.
 
     Notes
     -----
-    Columns are matched to labels by name where there are names: the columns of a
+    Columns are matched to labels by name, if there are names: the columns of a
     predicted DataFrame, the estimator's ``label_names_``, the columns of ``y``. A
     hierarchy learnt from data (``learned_hierarchy_``) is never used.
 
@@ -290,8 +289,8 @@ class HierarchicalScorer:
 class HierarchicalViolationRate(HierarchicalScorer):
     """Scorer of the hierarchical violation rate (HVR), negated: 0 is best, -1 worst.
 
-    A prediction that is closed upward scores 0 for anybody, and so does predicting
-    nothing: always show it beside a measure of quality such as AU(PRC).
+    Any prediction that is closed upward scores 0, and so does an empty one. So always
+    show it beside a measure of quality such as AU(PRC).
 
     Parameters
     ----------
@@ -303,7 +302,7 @@ class HierarchicalViolationRate(HierarchicalScorer):
         violated edge, edges of samples, or the predicted labels.
     raw : bool, default=False
         Whether to judge the predictions before the coherence step: ``predict_raw(X)``
-        where the estimator has it, else ``predict(X)``.
+        if the estimator has it, else ``predict(X)``.
     exclude : None, "roots" or iterable of label names, default=None
         Labels whose edges do not count, as child or as parent.
 

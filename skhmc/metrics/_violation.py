@@ -34,9 +34,9 @@ def hierarchical_violation_rate(
 ) -> float:
     r"""Hierarchical violation rate (HVR): how often predictions break the hierarchy.
 
-    An edge is violated in a sample when its child is predicted and its parent is not.
-    A prediction that is closed upward scores 0, and so does predicting nothing: show
-    the rate beside a measure of quality such as :func:`au_prc_score`.
+    An edge is violated in a sample if its child is predicted and its parent is not. A
+    prediction that is closed upward scores 0, and so does an empty one. So show the
+    rate beside a measure of quality such as :func:`au_prc_score`.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def hierarchical_violation_rate(
         Unit that is counted: samples with a violated edge, edges of samples, or the
         predicted labels (see Notes).
     y_score : array-like or DataFrame of shape (n_samples, n_labels), default=None
-        Scores to judge in place of ``y_pred``: an edge is violated when its child
-        scores above its parent by more than ``tol``.
+        Scores to judge in place of ``y_pred``: an edge is violated if its child scores
+        above its parent by more than ``tol``.
     tol : float, default=0.0
         Excess, in the unit of the scores, that still counts as coherent.
     exclude : None, "roots" or iterable of label names, default=None

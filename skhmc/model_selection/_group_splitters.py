@@ -39,23 +39,23 @@ def _read_with_groups(splitter, X, y, groups):
 class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKFold):
     r"""K folds of multi-label data, in whole groups, each with its share of labels.
 
-    As :class:`sklearn.model_selection.StratifiedGroupKFold`, for several labels per
-    sample. Rows of one patient, plate or document are alike whatever their labels are:
-    a model that has seen some of them knows the others, so that a score on these is
-    too good. Here no group is in the training and in the test part.
+    Like :class:`sklearn.model_selection.StratifiedGroupKFold`, but for several labels
+    per sample. Rows of one patient, plate or document are alike, with any labels. A
+    model that has seen some of them knows the others, and its score on these is too
+    good. Here no group is in the training and in the test part.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2 and at most as many as there are groups.
     shuffle : bool, default=False
-        Whether to put groups in a random order first: those that fill about as much
-        of a fold. Without it splits are always the same.
+        Whether to put groups of about the same size in a random order first. Without it
+        splits are always the same.
     random_state : int, RandomState or None, default=None
         Seed that makes shuffled splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
-        too. Needed only where Y is not closed.
+        Hierarchy by which Y is closed upward, so that ancestors get their shares, too.
+        Needed only if Y is not closed.
 
     See Also
     --------
@@ -140,13 +140,13 @@ class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKF
 class MultilabelStratifiedGroupShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
     """Random train and test parts of whole groups, each with its share of labels.
 
-    As :class:`sklearn.model_selection.GroupShuffleSplit`, with labels shared out.
+    Like :class:`sklearn.model_selection.GroupShuffleSplit`, with shares of all labels.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Number of splits, each drawn anew. Where few groups can be chosen, the same
-        ones may be best several times.
+        Number of splits, each drawn anew. With few groups, the same split may be drawn
+        several times.
     test_size : float or int, default=None
         Share or number of the groups (not samples) in the test part. None is what
         ``train_size`` leaves, or 0.2.
@@ -156,8 +156,8 @@ class MultilabelStratifiedGroupShuffleSplit(GroupsConsumerMixin, BaseShuffleSpli
     random_state : int, RandomState or None, default=None
         Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
-        too. Needed only where Y is not closed.
+        Hierarchy by which Y is closed upward, so that ancestors get their shares, too.
+        Needed only if Y is not closed.
 
     See Also
     --------
@@ -170,9 +170,9 @@ class MultilabelStratifiedGroupShuffleSplit(GroupsConsumerMixin, BaseShuffleSpli
     one is taken whose samples and labels are about the same share of all: of very
     unequal groups perhaps several small ones and a large one.
 
-    Swaps of groups see to it that the training part lacks no label that two or more
-    groups have, then that the test part lacks no label that has a group in such a
-    share, and that sizes stay even.
+    Then groups are swapped. First, the training part shall lack no label that two or
+    more groups have. Then the test part shall lack no label that has a group in a share
+    of its size. Sizes stay even.
 
     Examples
     --------

@@ -64,9 +64,9 @@ def check_n_splits(n_splits, least):
 class MultilabelStratifiedKFold(BaseCrossValidator):
     r"""K folds of multi-label data, each with its share of every label.
 
-    As :class:`sklearn.model_selection.StratifiedKFold`, for several labels per sample:
-    for ``cv=`` in ``cross_val_score`` and searches. Unlike ``cv=5`` it takes Y with NaN
-    and, in searches, sparse Y (``cross_val_score`` itself takes none).
+    Like :class:`sklearn.model_selection.StratifiedKFold`, but for several labels per
+    sample. Use it for ``cv=`` in ``cross_val_score`` and searches. Unlike ``cv=5`` it
+    takes Y with NaN and, in searches, sparse Y (``cross_val_score`` itself does not).
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
     random_state : int, RandomState or None, default=None
         Seed that makes shuffled splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
-        too. Needed only where Y is not closed.
+        Hierarchy by which Y is closed upward, so that ancestors get their shares, too.
+        Needed only if Y is not closed.
 
     See Also
     --------
     MultilabelStratifiedGroupKFold : Folds that keep groups of samples together.
-    RepeatedMultilabelStratifiedKFold : Several times such folds, each drawn anew.
+    RepeatedMultilabelStratifiedKFold : Such folds, drawn several times.
     MultilabelStratifiedShuffleSplit : Random train and test parts of any size.
     multilabel_train_test_split : One train and one test part.
 
@@ -98,9 +98,8 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
     most: fold f has :math:`c_{lf}` samples with label l, and its share would be
     :math:`e_{lf}`. In the paper the rarest label alone decides. Then pairs of samples
     are swapped until no swap would put more labels in folds that have none of them.
-    Labels in one fold only, which its training part lacks, come first. Where labels do
-    not force samples together, every label with ``n_splits`` positives is in every
-    fold.
+    Labels in one fold only, which its training part lacks, come first. If labels do not
+    force samples together, every label with ``n_splits`` positives is in every fold.
 
     ``split`` takes as ``y`` what the estimators of this package take; unknown labels
     (NaN) do not count. A 1-D ``y`` is stratified by class.
@@ -207,15 +206,16 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
 class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
     """K folds of multi-label data, several times, each time drawn anew.
 
-    As :class:`sklearn.model_selection.RepeatedStratifiedKFold`, for several labels per
-    sample: the folds of :class:`MultilabelStratifiedKFold` with ``shuffle=True``.
+    Like :class:`sklearn.model_selection.RepeatedStratifiedKFold`, but for several
+    labels per sample: the folds of :class:`MultilabelStratifiedKFold` with
+    ``shuffle=True``.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     n_repeats : int, default=10
-        Number of times that samples are dealt out to folds.
+        Number of times that the folds are drawn.
     random_state : int, RandomState or None, default=None
         Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
@@ -278,8 +278,8 @@ class RepeatedMultilabelStratifiedKFold(_RepeatedSplits):
 class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     """Random train and test parts of multi-label data, each with its share of labels.
 
-    As :class:`sklearn.model_selection.StratifiedShuffleSplit`, for several labels per
-    sample.
+    Like :class:`sklearn.model_selection.StratifiedShuffleSplit`, but for several labels
+    per sample.
 
     Parameters
     ----------
@@ -292,8 +292,8 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
     random_state : int, RandomState or None, default=None
         Seed that makes splits repeatable.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
-        too. Needed only where Y is not closed.
+        Hierarchy by which Y is closed upward, so that ancestors get their shares, too.
+        Needed only if Y is not closed.
 
     See Also
     --------
@@ -302,11 +302,11 @@ class MultilabelStratifiedShuffleSplit(BaseShuffleSplit):
 
     Notes
     -----
-    Samples are placed as :class:`MultilabelStratifiedKFold` places them, in a training,
-    a test and, when sizes leave samples over, an unused part. Swaps see to it that the
-    training part lacks no label of two or more samples, then that the test part lacks
-    no label that has one or more samples in such a share of all, and then that the
-    training part lacks no label of a single sample.
+    Samples are placed as by :class:`MultilabelStratifiedKFold`, in a training and a
+    test part, and in an unused part if the sizes do not add up to all. Then samples are
+    swapped, for three aims in this order. The training part lacks no label of two or
+    more samples. The test part lacks no label that has at least one sample in a share
+    of its size. The training part lacks no label of a single sample.
 
     Examples
     --------

@@ -24,8 +24,8 @@ def multilabel_train_test_split(
 ) -> list[Any]:
     """Split arrays into a train and a test part, each with its share of every label.
 
-    As :func:`sklearn.model_selection.train_test_split`, whose ``stratify`` takes one
-    label per sample.
+    Like :func:`sklearn.model_selection.train_test_split`, but ``stratify`` takes
+    several labels per sample.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def multilabel_train_test_split(
         Whether to mix the rows; False keeps their order, only without ``stratify``.
     stratify : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels), \
             default=None
-        Labels to share out: indicators 0 and 1, NaN for unknown; or lists of
-        label names; or classes (n_samples,). None splits at random.
+        Labels of which both parts get their share: indicators 0 and 1, NaN for unknown;
+        or lists of label names; or classes (n_samples,). None splits at random.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
-        Hierarchy by which ``stratify`` is closed upward, so that the share of ancestors
-        counts, too. Needed only where ``stratify`` is not closed.
+        Hierarchy by which ``stratify`` is closed upward, so that ancestors get their
+        shares, too. Needed only if ``stratify`` is not closed.
 
     Returns
     -------

@@ -135,9 +135,9 @@ class _TakesY:
 class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     """Close label indicators upward: every label brings its ancestors.
 
-    A transformer of ``Y``, as :class:`sklearn.preprocessing.LabelBinarizer` is. The
-    estimators of skhmc close ``Y`` by themselves, with a warning; this is for others,
-    and to say that the closure is wanted.
+    A transformer of ``Y``, like :class:`sklearn.preprocessing.LabelBinarizer`. The
+    estimators of skhmc close ``Y`` themselves, with a warning. Use this for other
+    estimators, and to close ``Y`` without the warning.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of labels.
     feature_names_in_ : ndarray of shape (n_labels,)
-        Names of the columns, where ``Y`` was a DataFrame with names of strings.
+        Names of the columns, if ``Y`` was a DataFrame with strings as names.
 
     See Also
     --------
@@ -162,14 +162,14 @@ class AncestorClosure(_TakesY, TransformerMixin, BaseEstimator):
     Notes
     -----
     A positive label makes every ancestor 1, also a known 0. A 0 makes unknown (NaN)
-    descendants 0; what is then unknown stays NaN.
+    descendants 0. Other unknown labels stay NaN.
 
-    The columns of a DataFrame are matched by name; ancestors of them that have none are
-    added behind them, with a warning. Columns without names stand in the
-    order of the hierarchy (integer labels number them), after ``fit`` in the order that
-    was fitted, which is also that of the output. The output has the kind (dense or
+    The columns of a DataFrame are matched by name. Missing columns of ancestors are
+    added behind them, with a warning. Columns without names have the order of the
+    hierarchy (integer labels number them). After ``fit`` they have the order that was
+    fitted, which is also the order of the output. The output has the kind (dense or
     CSR) and the dtype of the input; ``set_output(transform="pandas")`` makes DataFrames
-    of what is dense.
+    of dense output.
 
     Examples
     --------

@@ -109,9 +109,9 @@ class HierarchicalLabelBinarizer(
 ):
     """Turn label sets and paths into indicators closed upward, and back.
 
-    What :class:`sklearn.preprocessing.MultiLabelBinarizer` is for flat labels.
-    The estimators of skhmc take label sets of plain names as they are; this is for
-    paths, for other estimators, for metrics, and for the way back.
+    For hierarchies, this is what :class:`sklearn.preprocessing.MultiLabelBinarizer` is
+    for flat labels. The estimators of skhmc take lists of label names as they are. Use
+    this for paths, for other estimators, for metrics, and for the way back to names.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ class HierarchicalLabelBinarizer(
     closed : bool, default=True
         Whether to add the ancestors of every label.
     sep : str or None, default="auto"
-        Text between the parts of a string that is a path; "auto" finds what the names
-        share, as :meth:`Hierarchy.from_paths` does, "/" where they share nothing. None:
-        no string is a path.
+        Text between the parts of a string that is a path; "auto" finds the one that the
+        names share, as :meth:`Hierarchy.from_paths` does, or takes "/" if they share
+        none. None: no string is a path.
     unknown : {"error", "ignore"}, default="error"
-        Treatment by ``transform`` of a label that there is not: raise, or leave it out.
-        Of a path then the known beginning is kept: ``"a/b/new"`` counts as ``"a/b"``.
+        Treatment of unknown labels by ``transform``: raise an error, or leave them out.
+        The known beginning of a path is then kept: ``"a/b/new"`` counts as ``"a/b"``.
 
     Attributes
     ----------
@@ -143,19 +143,18 @@ class HierarchicalLabelBinarizer(
     Notes
     -----
     A row of ``y`` is one sample's labels: a list, tuple or set, or a single name. In a
-    row, what is a label's name means this label. Other strings with a separator in
-    them, and tuples, are **paths**: ``"a/b/c"`` and ``("a", "b", "c")`` mean the same,
-    the label with the name ``"a/b/c"`` or, where there is none, the label c below b
-    below a. So the row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a
-    path.
+    row, the name of a label means this label. Other strings with a separator, and
+    tuples, are **paths**. ``"a/b/c"`` and ``("a", "b", "c")`` mean the same: the label
+    with the name ``"a/b/c"`` or, if there is none, the label c below b below a. So the
+    row ``("a", "b")`` is a set of two labels, and ``[("a", "b")]`` a path.
 
     In a table or a 2-D array of text a row is a path, and its columns are levels, the
     root first; rows may end early. Without ``hierarchy`` they make that of
-    :meth:`Hierarchy.from_levels`. Indicators are taken beside a ``hierarchy``.
+    :meth:`Hierarchy.from_levels`. With a ``hierarchy``, ``y`` may also be indicators.
 
     Without ``hierarchy`` other names are read as paths and named by the whole path, as
     by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
-    Names that are no strings are labels without parents.
+    Names that are not strings are labels without parents.
 
     Examples
     --------

@@ -65,17 +65,18 @@ def _folds(cv, X, y, groups):
 class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     r"""Similarities of samples to a prototype of every label.
 
-    A label's prototype is the mean of its samples. Labels with few samples borrow from
-    their parents, level by level. The similarities are few, dense features that say
-    where in the hierarchy a sample lies; a FeatureUnion puts them beside ``X``.
+    A label's prototype is the mean of its samples. The prototypes of labels with few
+    samples are moved towards those of their parents, level by level. The similarities
+    are few, dense features: they say where in the hierarchy a sample lies. A
+    FeatureUnion puts them beside ``X``.
 
     Parameters
     ----------
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat.
     level : int, "leaves" or None, default=None
-        Labels for which there is a feature: those of one depth (roots have depth 0),
-        those without children, or all.
+        Labels that get a feature: those of one depth (roots have depth 0), those
+        without children ("leaves"), or all (None).
     metric : {"cosine", "euclidean", "rbf"}, default="cosine"
         The cosine of the angle between sample and prototype, seen from ``center_``;
         minus their distance; or :math:`e^{-\gamma d^2}` of their distance d.
@@ -84,21 +85,21 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
         sample counted once; or with every child counted once, and once the mean of the
         samples that have none of the children.
     shrinkage : float, default=1.0
-        Number of samples that a parent's prototype counts as, toward which the mean of
-        a label is shrunk. 0: a mean stays as it is.
+        Number of samples that a parent's prototype counts as. The mean of a label is
+        shrunk towards it. With 0, means stay as they are.
     center : bool, default=True
-        Whether the mean of all samples is the origin: angles are seen from it, and
-        roots shrink toward it. Else the origin is 0. X itself is not changed, so that
-        a sparse X stays sparse.
+        Whether the mean of all samples is the origin, from which angles are seen and
+        towards which roots shrink. Otherwise the origin is 0. X itself is not changed,
+        so a sparse X stays sparse.
     gamma : float or None, default=None
         Factor :math:`\gamma` of the squared distance in the metric "rbf". None is one
         over the mean squared distance of the training samples from their mean.
     cv : int, splitter, iterable or None, default=None
         Splitter of the training samples in ``fit_transform``, so that no sample is part
-        of the prototypes that it is compared with; an int is a number of shuffled
+        of the prototypes that it is compared with. An int is a number of shuffled
         folds, which keep ``groups`` of ``fit_transform`` together. A splitter gets
-        ``y`` and ``groups``; every sample has to be in one test part. With None
-        the samples are compared with their own prototypes.
+        ``y`` and ``groups``. It must put every sample into one test part. With None,
+        samples are part of the prototypes that they are compared with.
 
     Attributes
     ----------
@@ -114,11 +115,11 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     center_ : ndarray of shape (n_features,)
         The origin: the mean of all samples, or 0.
     gamma_ : float
-        What the metric "rbf" uses.
+        The factor that the metric "rbf" uses.
     n_features_in_ : int
         Number of features of ``X``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where ``X`` was a DataFrame with names of strings.
+        Names of the features, if ``X`` was a DataFrame with strings as names.
 
     See Also
     --------
@@ -137,9 +138,9 @@ class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
     upward first; an unknown label (NaN) is not positive. The cosine is 0 where a
     prototype, or a sample, is the origin.
 
-    With ``cv=None`` a training sample is part of the prototypes of its labels, of rare
-    ones a large part: there ``fit_transform`` gives greater similarities than
-    ``transform`` gives to other samples like it. ``cv`` and ``shrinkage`` lessen that.
+    With ``cv=None`` a training sample is part of the prototypes of its labels, and a
+    large part for rare labels. So ``fit_transform`` gives it greater similarities than
+    ``transform`` gives to a similar new sample. ``cv`` and ``shrinkage`` reduce this.
 
     The prototypes are dense: n_labels x n_features numbers.
 

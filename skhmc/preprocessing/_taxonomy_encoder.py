@@ -131,26 +131,26 @@ def _judge_categories(categories):
 class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     """Encode categories as indicators of themselves and of their ancestors.
 
-    A one-hot encoding that knows a taxonomy: a lynx is also a cat and an animal, so
-    that what is learnt of cats is known of a lynx, and of a rare or new kind of cat.
+    A one-hot encoding with a taxonomy: a lynx is also a cat and an animal. So a model
+    that learns about cats also knows about a lynx, and about a rare or new kind of cat.
 
     Parameters
     ----------
     taxonomies : one taxonomy, list, dict, "paths" or None, default=None
         Taxonomy of all columns: a Hierarchy or anything ``Hierarchy.build`` takes. Or
         one per column: a list, or a dict by the name of the column (by its number, from
-        0, where X has no names of strings); these hold Hierarchy objects, mappings
-        ``{child: parents}``, networkx graphs, or None. "paths" learns a taxonomy of
-        every column from its categories, read as paths. None learns flat ones, as
-        OneHotEncoder does; so it is for columns that a dict leaves out.
+        0, if X has no strings as names). A list or dict holds Hierarchy objects,
+        mappings ``{child: parents}``, networkx graphs, or None. "paths" learns a
+        taxonomy of every column from its categories, read as paths. None learns flat
+        ones, as OneHotEncoder does. The same holds for columns that a dict leaves out.
     sep : str or None, default="auto"
-        Text between the parts of a category that is a path; "auto" finds what the
-        categories share, as :meth:`Hierarchy.from_paths` does. None: no category is a
-        path.
+        Text between the parts of a category that is a path; "auto" finds the one that
+        the categories share, as :meth:`Hierarchy.from_paths` does. None: no category is
+        a path.
     unknown : {"error", "ignore"}, default="error"
-        Treatment of a category of which the taxonomy has nothing: raise, or encode it
-        as zeros. Of a path the known beginning is enough: ``"cat/new"`` is encoded as
-        ``"cat"``.
+        Treatment of a category that is not in the taxonomy: raise an error, or encode
+        it as zeros. The known beginning of a path is enough: ``"cat/new"`` is encoded
+        as ``"cat"``.
     sparse_output : bool, default=True
         Whether ``transform`` returns a CSR matrix.
     dtype : number type, default=numpy.float64
@@ -163,7 +163,7 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns of ``X``.
     feature_names_in_ : ndarray of shape (n_columns,)
-        Names of the columns, where ``X`` was a DataFrame with names of strings.
+        Names of the columns, if ``X`` was a DataFrame with strings as names.
 
     See Also
     --------
@@ -173,9 +173,9 @@ class TaxonomyEncoder(TransformerMixin, BaseEstimator):
     Notes
     -----
     A column has an output per label of its taxonomy, in the taxonomy's order; names are
-    ``column_label``. Missing categories (None, NaN, pandas.NA) are zeros. What a
-    category means is said in :class:`HierarchicalLabelBinarizer`: the label of its
-    name, or else a path, as a string or tuple.
+    ``column_label``. Missing categories (None, NaN, pandas.NA) are zeros. A category is
+    the name of a label or else a path, as a string or tuple (see
+    :class:`HierarchicalLabelBinarizer`).
 
     Examples
     --------

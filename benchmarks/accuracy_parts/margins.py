@@ -108,10 +108,12 @@ def summary(cells):
             )
     raw, final = (over_seeds(cells, OURS, key) for key in ("hvr_raw", "hvr"))
     if final:
+        highest = max(final.values())
         lines.append(
             f"- HVR of {OURS}: {number(min(raw.values()))} to "
-            f"{number(max(raw.values()))} before the coherence step, at most "
-            f"{number(max(final.values()))} after it, over {len(final)} data sets."
+            f"{number(max(raw.values()))} before the coherence step, "
+            f"{'at most ' if highest else ''}{number(highest)} after it, over "
+            f"{len(final)} data sets."
         )
     lines += [line for name in SINGLE_PATH for line in _said_of_paths(cells, name)]
     return "\n".join(lines or ["Nothing is measured yet."]) + "\n"

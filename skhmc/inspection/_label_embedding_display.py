@@ -198,7 +198,9 @@ class LabelEmbeddingDisplay:
             Axes to draw on; None makes a figure.
         max_names : int, default=30
             Greatest number of names to write: of general labels first, by depth and
-            then by number of descendants. Those that find no free place are left out.
+            then by number of descendants. No line crosses a name. One that finds no
+            room beside its point stands apart, with a dotted line to it, or is left
+            out.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the depths.
         zoom : {"auto"} or bool, default="auto"

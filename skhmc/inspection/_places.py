@@ -85,11 +85,10 @@ def meet(boxes: np.ndarray, lines: np.ndarray) -> np.ndarray:
     half = (boxes[:, None, 2:] - boxes[:, None, :2]) / 2
     middle = lines.mean(axis=1) - (boxes[:, None, :2] + half)
     along = lines[:, 1] - lines[:, 0]
-    shadows = np.abs(middle) <= half + np.abs(along) / 2
+    shadows = np.all(np.abs(middle) <= half + np.abs(along) / 2, axis=2)
     across = middle[..., 0] * along[:, 1] - middle[..., 1] * along[:, 0]
-    return shadows.all(axis=2) & (
-        np.abs(across) <= (half * np.abs(along[:, ::-1])).sum(axis=2)
-    )
+    sides = np.abs(across) <= np.sum(half * np.abs(along[:, ::-1]), axis=2)
+    return shadows & sides
 
 
 def _grow(boxes: np.ndarray, by: float) -> np.ndarray:
@@ -99,7 +98,7 @@ def _grow(boxes: np.ndarray, by: float) -> np.ndarray:
 def _overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Tell of every rectangle of a and of b whether they overlap."""
     apart = (a[:, None, 2:] <= b[:, :2]) | (b[:, 2:] <= a[:, None, :2])
-    return ~apart.any(axis=2)
+    return ~np.any(apart, axis=2)
 
 
 def find_place(
@@ -144,7 +143,7 @@ def find_place(
 def _is_free(boxes: np.ndarray, drawn: Drawn, gap: float) -> np.ndarray:
     """Tell which rectangles lie inside, and off all lines and all that is written."""
     inside = (boxes[:, :2] >= drawn.frame[:2]) & (boxes[:, 2:] <= drawn.frame[2:])
-    free = inside.all(axis=1)
+    free: np.ndarray = np.all(inside, axis=1)
     boxes = _grow(boxes, gap)
     free[free] = ~_overlap(boxes[free], drawn.boxes).any(axis=1)
     free[free] = ~meet(boxes[free], drawn.lines).any(axis=1)

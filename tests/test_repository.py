@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from numpydoc.docscrape import ClassDoc
+from sphinx.pycode import ModuleAnalyzer
 
 import skhmc
 from tests.test_public_names import public_modules
@@ -15,6 +16,7 @@ from tests.test_public_names import public_modules
 ROOT = Path(__file__).parents[1]
 INVENTORIES = runpy.run_path(str(ROOT / "docs" / "make_inventories.py"))
 GROUPS = runpy.run_path(str(ROOT / "docs" / "group_parameters.py"))
+LINKS = runpy.run_path(str(ROOT / "docs" / "source_links.py"))
 
 
 def read(name):
@@ -76,7 +78,7 @@ def test_parameters_are_grouped_and_none_is_lost():
     ]
     entries = GROUPS["read_entries"](lines)
     assert list(entries) == ["gamma", "tol"]
-    grouped = GROUPS["write_groups"](entries)
+    grouped = GROUPS["write_groups"](entries, "Some")
     headings = [line.split()[-1] for line in grouped if ".. rubric::" in line]
     assert headings == ["Loss", "stopping"]
     assert [line for line in grouped if line in lines and line] == [
@@ -86,24 +88,66 @@ def test_parameters_are_grouped_and_none_is_lost():
 
 def test_parameter_without_a_group_is_an_error():
     with pytest.raises(ValueError, match=r"without a group: \['beta'\]"):
-        GROUPS["check_groups"]({"gamma": [], "beta": []}, "skhmc.Some")
+        GROUPS["find_groups"]({"gamma": [], "beta": []}, "Some")
 
 
-def test_estimators_of_many_parameters_have_them_in_groups():
+def test_estimators_have_their_parameters_in_groups():
     """As the pages of the documentation need it: without building them."""
-    many = {}
+    grouped = {}
     for module in public_modules():
         for name in module.__all__:
             thing = getattr(module, name)
             if isinstance(thing, type):
                 entries = {row.name: [] for row in ClassDoc(thing)["Parameters"]}
-                if len(entries) > GROUPS["FEW"]:
-                    many[name] = entries
-    assert len(many) > 3
-    for name, entries in many.items():
-        GROUPS["check_groups"](entries, name)
+                if GROUPS["is_grouped"](thing, len(entries)):
+                    grouped[name] = GROUPS["find_groups"](entries, name)
+                    found = [one for row in grouped[name].values() for one in row]
+                    assert sorted(found) == sorted(entries)
+    assert set(GROUPS["OWN_GROUPS"]) < set(grouped)
+    assert {len(groups) > 2 for groups in grouped.values()} == {True}
+    assert grouped["CoherentClassifier"] == {
+        "Hierarchy": ["hierarchy"],
+        "Estimator": ["estimator", "strategy", "min_positives", "n_jobs"],
+        "Predictions": ["coherence", "threshold", "proba_format"],
+    }
 
 
 def test_no_parameter_is_in_two_groups():
     names = [name for group in GROUPS["GROUPS"].values() for name in group]
     assert len(names) == len(set(names))
+
+
+def test_methods_have_their_source_also_inherited_ones():
+    found = {}
+    for name in ("HCALClassifier", "CoherentClassifier", "Hierarchy"):
+        documented = getattr(skhmc, name)
+        for method in dir(documented):
+            function = getattr(documented, method)
+            module = getattr(function, "__module__", None) or ""
+            if method.startswith("_") or not module.startswith("skhmc"):
+                continue
+            home, path = LINKS["find_home"]("skhmc", f"{name}.{method}")
+            analyzer = ModuleAnalyzer.for_module(home)
+            analyzer.find_tags()
+            assert path in analyzer.tags
+            found[f"{name}.{method}"] = path
+    assert found["Hierarchy.build"] == "Hierarchy.build"
+    assert not found["HCALClassifier.fit"].startswith("HCALClassifier.")
+    assert LINKS["find_home"]("skhmc", "HCALClassifier") == ("skhmc", "HCALClassifier")
+    foreign = ("skhmc.nn", "MaxConstraint.forward_hook")
+    assert LINKS["find_home"](*foreign) == foreign
+
+
+@pytest.mark.parametrize(
+    ("link", "mended"),
+    [
+        ("skhmc.A.html#skhmc.A", "skhmc.A.html#skhmc.A"),
+        ("skhmc.A.html#skhmc.A.fit", "skhmc.A.html#skhmc.A.fit"),
+        ("skhmc.A.html#skhmc._b.Base.fit", "skhmc.A.html#skhmc.A.fit"),
+        ("skhmc.nn.f.html#skhmc.g.f", "skhmc.nn.f.html#skhmc.nn.f"),
+    ],
+)
+def test_source_links_lead_to_what_is_documented(link, mended):
+    context = {"body": f'<a href="../api/generated/{link}">'}
+    LINKS["mend_source_links"](None, "_modules/skhmc/x", "", context, None)
+    assert context["body"] == f'<a href="../api/generated/{mended}">'

@@ -1,8 +1,10 @@
 """Files around the package say the same as the package."""
 
 import importlib
+import os
 import re
 import runpy
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -38,14 +40,80 @@ def test_pre_commit_has_the_ruff_of_constraints():
     assert f"rev: v{pinned}\n" in read(".pre-commit-config.yaml")
 
 
-def test_workflow_runs_what_ci_runs():
-    """Every target of make in .ci/run, but for those that need the data sets."""
-    targets = set(re.findall(r"(?:step make|^tests) ([\w-]+)$", read(".ci/run"), re.M))
-    in_workflow = set(
-        re.findall(r"run: make ([\w-]+)$", read(".github/workflows/ci.yml"), re.M)
-    )
-    assert {"test", "docs", "docs-check"} <= targets
-    assert targets - {"demo", "slow"} == in_workflow - {"venv"}
+# -- the workflow, which nothing here runs ---------------------------------------------
+
+JOB_KEYS = {"runs-on", "timeout-minutes", "strategy", "env", "steps"}
+PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+
+
+@pytest.fixture(scope="module")
+def workflow():
+    import yaml
+
+    return yaml.safe_load(read(".github/workflows/ci.yml"))
+
+
+@pytest.fixture(scope="module")
+def job(workflow):
+    (found,) = workflow["jobs"].values()
+    return found
+
+
+def read_commands():
+    """Return what .ci/run runs: all commands at its left edge, in their order."""
+    found = []
+    for line in read(".ci/run").splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ("step", "tests", "make"):
+            rest = re.split(r" #| \|\|", rest)[0]
+            found.append(rest if word == "step" else f"make {rest}")
+    return found
+
+
+def test_workflow_runs_what_ci_runs(job):
+    commands = read_commands()
+    assert {"make demo", "make test", "make docs-check", "make slow"} < set(commands)
+    assert [step["run"] for step in job["steps"] if "run" in step] == commands
+    assert "Not run here" in read(".github/workflows/ci.yml").partition("name:")[0]
+
+
+def test_workflow_has_the_form_of_one(workflow, job):
+    # YAML 1.1 reads the word on as true
+    assert set(workflow) == {"name", True, "permissions", "jobs"}
+    assert set(workflow[True]) <= {"push", "pull_request"}
+    assert workflow["permissions"] == {"contents": "read"}
+    assert set(job) <= JOB_KEYS and isinstance(job["runs-on"], str)
+    assert all(isinstance(value, str) for value in job["env"].values())
+    for step in job["steps"]:
+        assert set(step) in ({"run"}, {"uses"}, {"uses", "with"})
+        assert all(step.values())
+    text = read(".github/workflows/ci.yml")
+    named = re.findall(r"\$\{\{ (.*?) \}\}", text)
+    assert {f"matrix.{key}" for key in job["strategy"]["matrix"]} == set(named)
+
+
+def test_workflow_pins_its_actions(job):
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert used and all(PINNED.fullmatch(action) for action in used)
+    text = read(".github/workflows/ci.yml")
+    for action in used:  # the version is beside it, for people
+        assert re.search(rf"{re.escape(action)} # v\d+\.\d+\.\d+\n", text)
+
+
+def test_workflow_has_the_pythons_of_the_classifiers(job):
+    versions = job["strategy"]["matrix"]["python-version"]
+    classified = [
+        line.rpartition(" :: ")[2]
+        for line in read_project()["classifiers"]
+        if re.search(r":: 3\.\d+$", line)
+    ]
+    assert versions == classified
+
+
+def test_scripts_of_ci_can_be_run():
+    for name in (".ci/run", ".ci/try_wheel"):
+        assert os.access(ROOT / name, os.X_OK)
+        subprocess.run(["bash", "-n", ROOT / name], check=True)
 
 
 def test_classifiers_have_the_oldest_python():

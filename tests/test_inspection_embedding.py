@@ -319,6 +319,19 @@ def test_rectangles_meet_lines(seed):
             assert said == held.all(axis=1).any()
 
 
+def test_the_legend_covers_no_point():
+    corner = np.array([[0.6, 0.6], [0.5, 0.55], [0.55, 0.45], [-0.3, 0.1], [0, 0]])
+    display = LabelEmbeddingDisplay(corner, ANIMALS, geometry="euclidean").plot()
+    legend = display.ax_.get_legend()
+    before = legend.get_window_extent().extents
+    display.figure_.canvas.draw()
+    np.testing.assert_allclose(legend.get_window_extent().extents, before, atol=1)
+    pixels = display.ax_.transData.transform(display.positions_)
+    assert not holds(legend.get_window_extent(), pixels)
+    named = extents(display)
+    assert not any(legend.get_window_extent().overlaps(box) for box in named)
+
+
 def test_general_names_come_first_and_none_overlap():
     display = LabelEmbeddingDisplay(points_of_animals(), ANIMALS).plot(max_names=2)
     assert names(display) == ["mammal", "bird"]

@@ -281,10 +281,12 @@ class LabelEmbeddingDisplay:
             box = _load("matplotlib.offsetbox").AnchoredText(
                 text,
                 loc="lower left",
-                frameon=False,
+                pad=0.1,
                 borderpad=0,
                 prop={"size": 8, "color": "#555555"},
+                zorder=1.5,  # its ground hides circles alone
             )
+            box.patch.set(fc=self._ground(), ec="none")
             self.ax_.add_artist(box)
 
     def _draw_edges(self) -> None:
@@ -327,7 +329,8 @@ class LabelEmbeddingDisplay:
                 handles,
                 texts,
                 title="depth",
-                loc="upper right",
+                # beside the disk, or where points leave room
+                loc="upper right" if self.geometry == "hyperbolic" else "best",
                 frameon=False,
                 fontsize=9,
             )
@@ -336,7 +339,6 @@ class LabelEmbeddingDisplay:
         """Write names where they cover nothing, and no line crosses them."""
         n_below = np.diff(self.hierarchy.descendants.indptr)
         chosen = np.lexsort((-n_below, self.hierarchy.depth))[:max_names]
-        ground = self.ax_ if self.ax_.axison else self.figure_
         style: dict[str, Any] = {
             "size": 9,
             "parse_math": False,
@@ -344,10 +346,11 @@ class LabelEmbeddingDisplay:
             "va": "center",
             "zorder": 4,
             # what hides the circles that measure radii, the one thing behind a name
-            "bbox": {"fc": ground.get_facecolor(), "ec": "none", "pad": 1},
+            "bbox": {"fc": self._ground(), "ec": "none", "pad": 1},
             "textcoords": "offset points",
         }
         self.figure_.draw_without_rendering()  # places the axes
+        self._fix_legend()
         unit = self.figure_.dpi / 72
         drawn = self._look_around()
         for label in chosen.tolist():
@@ -364,6 +367,19 @@ class LabelEmbeddingDisplay:
             self.ax_.annotate(name, at, place.offset / unit, **style)
             style.pop("arrowprops", None)
             drawn = drawn.add(place)
+
+    def _ground(self) -> Any:
+        """Return the colour that is behind all that is drawn."""
+        return (self.ax_ if self.ax_.axison else self.figure_).get_facecolor()
+
+    def _fix_legend(self) -> None:
+        """Keep the legend where it has been placed, which names must not change."""
+        legend = self.ax_.get_legend()
+        if legend is not None:
+            corner = self.ax_.transAxes.inverted().transform(
+                legend.get_window_extent().p0
+            )
+            legend.set_loc(tuple(corner))
 
     def _look_around(self) -> Drawn:
         """Return what names must keep away from, in pixels."""

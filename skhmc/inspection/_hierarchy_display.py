@@ -384,7 +384,7 @@ class HierarchyDisplay:
             more than 500, or more than fit on ``ax`` with text of 4 points.
         """
         part = self._choose(max_labels, max_depth, min_proba, root)
-        scene = self._scene(part, full_names, title or "")
+        scene = self._scene(part, full_names, "" if title is None else str(title))
         if ax is None:
             plt = import_optional("matplotlib.pyplot", "HierarchyDisplay.plot", "plot")
             figure = plt.figure(figsize=(scene.width, scene.height))

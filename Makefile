@@ -59,7 +59,10 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(PY) -m mypy
 
+# Pages of source code are made anew: Sphinx keeps those whose module has not changed,
+# with anchors of an earlier build.
 docs: $(READY)
+	rm -rf docs/_build/html/_modules
 	$(PY) -m sphinx -E -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 

@@ -184,9 +184,12 @@ def draw(task, fitted, path):
     distance = np.abs(fitted.predict_proba(task.X_test) - 0.5).min(axis=1)
     sample = int(distance.argmin())
     display = HierarchyDisplay.from_estimator(
-        fitted, task.X_test, y_true=task.Y_test, sample=sample
+        fitted,
+        task.X_test,
+        y_true=task.Y_test,
+        sample=sample,
+        title=f"{task.name}, test sample {sample}",
     )
-    display.ax_.set_title(f"{task.name}, test sample {sample}")
     image = display.ax_.inset_axes([0.88, 0.8, 0.1, 0.2])
     image.imshow(task.X_test[sample].reshape(8, 8), cmap="gray_r")
     image.set_axis_off()

@@ -15,6 +15,7 @@ import draw_layers  # noqa: E402
 import list_rules  # noqa: E402
 from group_parameters import group_parameters  # noqa: E402
 from make_inventories import SITES  # noqa: E402
+from source_links import keep_home, mend_source_links, name_homes  # noqa: E402
 
 project = "skhmc"
 author = "the skhmc developers"
@@ -162,23 +163,11 @@ def name_thumbnails(app, doctree):
             picture["alt"] = f"Figure of the example: {title[1]}"
 
 
-def mend_source_links(app, pagename, templatename, context, doctree):
-    """Link the source of what two modules export to where each name is documented."""
-
-    def mend(link):
-        page, name, anchor = link.groups()
-        below = anchor.partition("." + name.rpartition(".")[2])[2]  # a method
-        return f"{page}#{name}{below}"
-
-    if pagename.startswith("_modules/"):
-        context["body"] = re.sub(
-            r"(generated/([\w.]+)\.html)#([\w.]+)", mend, context["body"]
-        )
-
-
 def setup(app):
     app.connect("builder-inited", make_parts)
     app.connect("doctree-read", name_thumbnails)
+    app.connect("doctree-read", name_homes, priority=400)  # before viewcode
+    app.connect("viewcode-follow-imported", keep_home)
     app.connect("missing-reference", find_in_skhmc)
     app.connect("html-page-context", mend_source_links)
     app.connect("include-read", read_markdown)

@@ -1,4 +1,4 @@
-"""Put the many parameters of an estimator under headings, where its page is made.
+"""Put the parameters of an estimator under headings, where its page is made.
 
 Docstrings list parameters in the order of the signature. A page of the documentation
 shows those of an estimator that has more than ``FEW`` of them group by group.
@@ -6,11 +6,14 @@ shows those of an estimator that has more than ``FEW`` of them group by group.
 
 import re
 
-FEW = 12
+FEW = 5
 
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
-    "Estimator": ("estimator", "cv", "refit", "n_jobs"),
+    "Estimator": ("estimator", "min_positives", "cv", "refit", "n_jobs"),
+    "Calibration": ("method", "per"),
+    "Prototypes": ("level", "center"),
+    "Features": (),
     "Tuned thresholds": ("strategy", "metric", "shrinkage"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
@@ -64,6 +67,18 @@ GROUPS = {
     ),
     "Computation": ("precision", "device", "random_state", "verbose"),
 }
+# What a word means in one estimator alone, by its name.
+OWN_GROUPS = {
+    "CoherentClassifier": {"strategy": "Estimator"},
+    "HierarchicalCalibratedClassifier": {"shrinkage": "Calibration"},
+    "HierarchicalPrototypeTransformer": {
+        "aggregation": "Prototypes",
+        "shrinkage": "Prototypes",
+        "metric": "Features",
+        "gamma": "Features",
+        "cv": "Features",
+    },
+}
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 
 
@@ -78,26 +93,38 @@ def read_entries(lines):
     return entries
 
 
-def check_groups(entries, name):
-    """Raise an error where a parameter has no group, before it is lost."""
-    missing = set(entries) - {one for group in GROUPS.values() for one in group}
+def find_groups(entries, name):
+    """Return {group: parameters} of a class, without groups that have none.
+
+    Raises an error where a parameter has no group, before it is lost.
+    """
+    group_of = {one: group for group, names in GROUPS.items() for one in names}
+    group_of |= OWN_GROUPS.get(name, {})
+    missing = set(entries) - set(group_of)
     if missing:
         raise ValueError(
             f"{name} has parameters without a group: {sorted(missing)}. Expected all "
             "of them in GROUPS of docs/group_parameters.py; add them to one."
         )
+    found = {group: [] for group in GROUPS}
+    for one in entries:
+        found[group_of[one]].append(one)
+    return {group: names for group, names in found.items() if names}
 
 
-def write_groups(entries):
+def write_groups(entries, name):
     """Return the lines of the section, with a heading before each group."""
     lines = [""]
-    for group, names in GROUPS.items():
-        known = [name for name in names if name in entries]
-        if known:
-            lines += [f"    .. rubric:: {group}", "       :class: parameter-group", ""]
-        for name in known:
-            lines += entries[name]
+    for group, names in find_groups(entries, name).items():
+        lines += [f"    .. rubric:: {group}", "       :class: parameter-group", ""]
+        for one in names:
+            lines += entries[one]
     return lines
+
+
+def is_grouped(thing, n_parameters):
+    """Tell whether the parameters of a class are shown in groups."""
+    return hasattr(thing, "fit") and n_parameters > FEW
 
 
 def group_parameters(app, what, name, obj, options, lines):
@@ -108,6 +135,5 @@ def group_parameters(app, what, name, obj, options, lines):
     heads = [k for k, line in enumerate(lines) if k > start and line[:1].strip()]
     end = min(heads, default=len(lines))
     entries = read_entries(lines[start:end])
-    if len(entries) > FEW:
-        check_groups(entries, name)
-        lines[start:end] = write_groups(entries)
+    if is_grouped(obj, len(entries)):
+        lines[start:end] = write_groups(entries, obj.__name__)

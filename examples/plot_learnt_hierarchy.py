@@ -51,7 +51,7 @@ for name, found in [("learnt", clf.learned_hierarchy_), ("by counts alone", coun
 # The points are two-dimensional, so the picture loses nothing. Lines are the edges that
 # were learnt.
 
-figure, ax = plt.subplots(figsize=(4, 4), dpi=160, layout="constrained")
+figure, ax = plt.subplots(figsize=(3.2, 3.2), dpi=200, layout="constrained")
 names = [name.removeprefix("root/") for name in Y.columns]
 LabelEmbeddingDisplay.from_estimator(clf, ax=ax, label_names=names)
 plt.show()

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from skhmc import HCALClassifier, Hierarchy
+from skhmc import Hierarchy, MaxConstraintClassifier
 from skhmc.preprocessing import HierarchicalLabelBinarizer
 
 # %%
@@ -45,7 +45,9 @@ binarizer = HierarchicalLabelBinarizer(hierarchy)
 Y = binarizer.fit_transform(topics)
 model = make_pipeline(
     TfidfVectorizer(),
-    HCALClassifier(hierarchy, hidden_layer_sizes=(32,), max_iter=30, random_state=0),
+    MaxConstraintClassifier(
+        hierarchy, hidden_layer_sizes=(32,), learning_rate_init=0.01, random_state=0
+    ),
 )
 model.fit(texts, Y)
 

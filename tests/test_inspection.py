@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
+from matplotlib.patches import PathPatch
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
@@ -83,6 +84,21 @@ def test_a_tangle_leaves_no_room_above_it():
     edges = [(f"a{i}", f"b{j}") for i in range(6) for j in range(14) if i * j % 3 == 0]
     layout = layered_layout(Hierarchy.from_edges(edges))
     assert layout.row.min() == pytest.approx(0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_that_are_joined_to_nothing_leave_no_gap(seed):
+    h = random_hierarchy(25, seed=seed, max_parents=3)
+    h = h.subset(i for i in range(25) if h.depth[i] <= 2)
+    layout = layered_layout(h)
+    roots = np.flatnonzero(layout.column == 0)
+    roots = roots[np.argsort(layout.row[roots])]
+    joined = np.isin(roots, [node for chain in layout.chains for node in chain])
+    first, last = np.flatnonzero(joined)[[0, -1]]
+    gaps = np.diff(layout.row[roots])
+    assert not joined.all()
+    np.testing.assert_allclose(gaps[:first], 1)
+    np.testing.assert_allclose(gaps[last:], 1)
 
 
 def test_passages_are_shared_by_the_edges_of_a_parent():
@@ -364,6 +380,30 @@ def test_texts_do_not_touch_nor_leave_the_figure(hierarchy, options, with_proba)
     check_geometry(display.plot(**options))
 
 
+def height_of(display):
+    return display.figure_.get_size_inches()[1]
+
+
+def test_only_a_title_takes_room_above_the_labels():
+    plain = TREE.plot()
+    top = max(box.y1 for box in boxes(plain.ax_))
+    assert plain.ax_.get_ylim()[1] - top < 0.2
+    with_title = TREE.plot(title="All that there is,\nin two lines of $1.\n")
+    check_geometry(with_title)
+    assert texts(with_title)[-2:] == ["All that there is,", "in two lines of $1."]
+    assert height_of(with_title) > height_of(plain)
+    wide = Hierarchy.flat(["a"]).plot(title="wider than what is below it")
+    check_geometry(wide)
+    figure, ax = plt.subplots(figsize=(3, 2))
+    check_geometry(TREE.plot(ax, title="given"))
+    # what is hidden needs one line below, not two
+    assert height_of(TREE.plot(max_depth=0)) < height_of(
+        TREE.plot(max_depth=0, title="a")
+    )
+    with_bar = HierarchyDisplay(TREE, TREE_PROBA).plot(max_depth=0)
+    assert height_of(TREE.plot(max_depth=0)) < height_of(with_bar) - 0.3
+
+
 @pytest.mark.parametrize(("size", "dpi"), [((8, 5), 50), ((8, 5), 100), ((14, 9), 72)])
 def test_texts_do_not_touch_on_axes_that_are_given(size, dpi):
     digits = load_digit_properties()
@@ -389,6 +429,10 @@ def check_geometry(display):
         assert (areas[:, :2] >= frame.p0 - 1e-6).all()
         assert (areas[:, 2:] <= frame.p1 + 1e-6).all()
         assert not overlaps(areas, areas)[~np.eye(len(areas), dtype=bool)].any()
+    crossed = (extents[:, None, :2] < on_lines(display.ax_)) & (
+        on_lines(display.ax_) < extents[:, None, 2:]
+    )
+    assert not crossed.all(axis=2).any()
     for text, extent in zip(found, extents, strict=True):
         met = drawn[overlaps(extent[None], drawn)[0]]
         if text.get_text().startswith("…") or len(met) == 0:
@@ -396,6 +440,21 @@ def check_geometry(display):
         else:
             (box,) = met
             assert box[0] <= extent[0] and extent[2] <= box[2]
+
+
+def on_lines(ax):
+    """Return pixels along all lines between boxes; badges are no such lines."""
+    paths = [p.get_path() for p in ax.patches if type(p) is PathPatch and p.zorder == 1]
+    curves = [ax.transData.transform_path(path).interpolated(1) for path in paths]
+    points = [curve.to_polygons(closed_only=False) for curve in curves]
+    return np.vstack([np.zeros((0, 2)), *(dense(line) for (line,) in points)])
+
+
+def dense(line):
+    """Return points in steps of less than a pixel along a line of points."""
+    length = np.linalg.norm(np.diff(line, axis=0), axis=1).cumsum()
+    at = np.linspace(0, length[-1], 2 + int(length[-1]))
+    return np.stack([np.interp(at, [0, *length], x) for x in line.T], axis=1)
 
 
 def overlaps(a, b):

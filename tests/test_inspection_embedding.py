@@ -6,7 +6,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC
 from skhmc.inspection import LabelEmbeddingDisplay
 from skhmc.inspection._disk import geodesic, project
+from skhmc.inspection._places import meet
 from tests.hierarchies import random_hierarchy
 
 matplotlib.use("Agg")
@@ -64,6 +65,12 @@ def lines(display):
         if isinstance(c, matplotlib.collections.LineCollection)
     )
     return found.get_segments()
+
+
+def extents(display):
+    """Return the rectangles of the names, without lines that lead to them."""
+    texts = display.ax_.texts
+    return [matplotlib.text.Text.get_window_extent(text) for text in texts]
 
 
 # -- geodesics -----------------------------------------------------------------------
@@ -234,23 +241,95 @@ def test_circles_have_the_radii_that_are_written(scale):
     np.testing.assert_allclose(np.diff(hyperbolic), hyperbolic[0])
 
 
-@pytest.mark.parametrize("n_labels", [1, 20, 400])
-def test_names_stay_inside_and_apart(n_labels):
+def dense(line):
+    """Return points in steps of less than a pixel along a line of points."""
+    length = np.linalg.norm(np.diff(line, axis=0), axis=1).cumsum()
+    at = np.linspace(0, length[-1], 2 + int(length[-1]))
+    return np.stack([np.interp(at, [0, *length], x) for x in line.T], axis=1)
+
+
+def holds(box, points):
+    return ((points > box.p0) & (points < box.p1)).all(axis=1).any()
+
+
+@pytest.mark.parametrize(
+    ("n_labels", "max_parents"), [(1, 1), (20, 1), (20, 3), (400, 2)]
+)
+def test_names_touch_nothing(n_labels, max_parents):
     rng = np.random.default_rng(n_labels)
     names_of = [f"label {i} {'with a long name ' * (i % 3)}" for i in range(n_labels)]
-    hierarchy = random_hierarchy(n_labels, seed=0, max_parents=2)
+    hierarchy = random_hierarchy(n_labels, seed=0, max_parents=max_parents)
     display = LabelEmbeddingDisplay(
-        ball(rng, n_labels, 2), hierarchy, label_names=names_of
-    ).plot(max_names=60)
+        ball(rng, n_labels, 2, 4.0), hierarchy, label_names=names_of
+    ).plot()
     display.figure_.canvas.draw()
     inside = display.ax_.get_window_extent().padded(1e-6)  # for rounding
-    extents = [text.get_window_extent() for text in display.ax_.texts]
-    assert extents
+    found = extents(display)
+    assert len(found) >= {1: 1, 20: 10, 400: 1}[n_labels]
+    to_pixels = display.ax_.transData.transform
+    turn = np.linspace(0, 2 * np.pi, 2000)
+    rim = np.column_stack([np.cos(turn), np.sin(turn)])
+    drawn = [to_pixels(display.positions_), to_pixels(rim)]
+    drawn += [dense(to_pixels(edge)) for edge in lines(display)]
+    drawn = np.vstack(drawn)
     others = [*display.ax_.artists, display.ax_.get_legend()]
-    extents += [other.get_window_extent() for other in others if other is not None]
-    for i, a in enumerate(extents):
-        assert inside.contains(*a.p0) and inside.contains(*a.p1)
-        assert not any(a.overlaps(b) for b in extents[:i])
+    written = [other.get_window_extent() for other in others if other is not None]
+    for i, box in enumerate(found):
+        assert inside.contains(*box.p0) and inside.contains(*box.p1)
+        assert not any(box.overlaps(other) for other in [*found[:i], *written])
+        assert not holds(box, drawn)
+
+
+def test_no_name_stands_nearer_to_another_point():
+    h = random_hierarchy(40, seed=1, max_parents=2)
+    points = ball(np.random.default_rng(1), 40, 2, 3.0)
+    display = LabelEmbeddingDisplay(points, h).plot(max_names=40)
+    display.figure_.canvas.draw()
+    pixels = display.ax_.transData.transform(points)
+    led = 0
+    for text, box in zip(display.ax_.texts, extents(display), strict=True):
+        gap = np.linalg.norm(pixels - pixels.clip(box.p0, box.p1), axis=1)
+        own = h.position(int(text.get_text()))
+        if text.arrow_patch is None:
+            assert gap.argmin() == own
+        else:  # a line leads to its point, and no other is near
+            led += 1
+            assert np.delete(gap, own).min() >= 12 * display.figure_.dpi / 72 - 1
+            ends = text.arrow_patch.get_path().vertices[[0, -1]]
+            near = np.linalg.norm(ends[:, None] - pixels, axis=2).min(axis=0)
+            assert near.argmin() == own
+    assert led
+
+
+@settings(max_examples=20)
+@given(SEEDS)
+def test_rectangles_meet_lines(seed):
+    rng = np.random.default_rng(seed)
+    corners = np.sort(rng.uniform(0, 10, (6, 2, 2)), axis=1)
+    boxes = corners.reshape(6, 4)
+    ends = rng.uniform(0, 10, (8, 2, 2))
+    ends[0, 1] = ends[0, 0]  # a point
+    found = meet(boxes, ends)
+    for box, row in zip(boxes, found, strict=True):
+        for line, said in zip(ends, row, strict=True):
+            steps = np.linspace(0, 1, 2001)[:, None]
+            at = line[0] + steps * (line[1] - line[0])
+            margin = 0.01 if said else 0  # of what is sampled
+            held = (at >= box[:2] - margin) & (at <= box[2:] + margin)
+            assert said == held.all(axis=1).any()
+
+
+def test_the_legend_covers_no_point():
+    corner = np.array([[0.6, 0.6], [0.5, 0.55], [0.55, 0.45], [-0.3, 0.1], [0, 0]])
+    display = LabelEmbeddingDisplay(corner, ANIMALS, geometry="euclidean").plot()
+    legend = display.ax_.get_legend()
+    before = legend.get_window_extent().extents
+    display.figure_.canvas.draw()
+    np.testing.assert_allclose(legend.get_window_extent().extents, before, atol=1)
+    pixels = display.ax_.transData.transform(display.positions_)
+    assert not holds(legend.get_window_extent(), pixels)
+    named = extents(display)
+    assert not any(legend.get_window_extent().overlaps(box) for box in named)
 
 
 def test_general_names_come_first_and_none_overlap():
@@ -258,10 +337,7 @@ def test_general_names_come_first_and_none_overlap():
     assert names(display) == ["mammal", "bird"]
     assert names(display.plot(max_names=0)) == []
     crowd = LabelEmbeddingDisplay(np.zeros((30, 2)), Hierarchy.flat(30)).plot()
-    extents = [text.get_window_extent() for text in crowd.ax_.texts]
-    assert 1 < len(extents) < 30
-    for i, a in enumerate(extents):
-        assert not any(a.overlaps(b) for b in extents[:i])
+    assert 1 < len(extents(crowd)) < 30
 
 
 def test_names_are_written_as_they_are():

@@ -1,13 +1,16 @@
 """Files around the package say the same as the package."""
 
 import importlib
+import os
 import re
 import runpy
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 from numpydoc.docscrape import ClassDoc
+from sphinx.pycode import ModuleAnalyzer
 
 import skhmc
 from tests.test_public_names import public_modules
@@ -15,6 +18,7 @@ from tests.test_public_names import public_modules
 ROOT = Path(__file__).parents[1]
 INVENTORIES = runpy.run_path(str(ROOT / "docs" / "make_inventories.py"))
 GROUPS = runpy.run_path(str(ROOT / "docs" / "group_parameters.py"))
+LINKS = runpy.run_path(str(ROOT / "docs" / "source_links.py"))
 
 
 def read(name):
@@ -36,14 +40,80 @@ def test_pre_commit_has_the_ruff_of_constraints():
     assert f"rev: v{pinned}\n" in read(".pre-commit-config.yaml")
 
 
-def test_workflow_runs_what_ci_runs():
-    """Every target of make in .ci/run, but for those that need the data sets."""
-    targets = set(re.findall(r"(?:step make|^tests) ([\w-]+)$", read(".ci/run"), re.M))
-    in_workflow = set(
-        re.findall(r"run: make ([\w-]+)$", read(".github/workflows/ci.yml"), re.M)
-    )
-    assert {"test", "docs", "docs-check"} <= targets
-    assert targets - {"demo", "slow"} == in_workflow - {"venv"}
+# -- the workflow, which nothing here runs ---------------------------------------------
+
+JOB_KEYS = {"runs-on", "timeout-minutes", "strategy", "env", "steps"}
+PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+
+
+@pytest.fixture(scope="module")
+def workflow():
+    import yaml
+
+    return yaml.safe_load(read(".github/workflows/ci.yml"))
+
+
+@pytest.fixture(scope="module")
+def job(workflow):
+    (found,) = workflow["jobs"].values()
+    return found
+
+
+def read_commands():
+    """Return what .ci/run runs: all commands at its left edge, in their order."""
+    found = []
+    for line in read(".ci/run").splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ("step", "tests", "make"):
+            rest = re.split(r" #| \|\|", rest)[0]
+            found.append(rest if word == "step" else f"make {rest}")
+    return found
+
+
+def test_workflow_runs_what_ci_runs(job):
+    commands = read_commands()
+    assert {"make demo", "make test", "make docs-check", "make slow"} < set(commands)
+    assert [step["run"] for step in job["steps"] if "run" in step] == commands
+    assert "Not run here" in read(".github/workflows/ci.yml").partition("name:")[0]
+
+
+def test_workflow_has_the_form_of_one(workflow, job):
+    # YAML 1.1 reads the word on as true
+    assert set(workflow) == {"name", True, "permissions", "jobs"}
+    assert set(workflow[True]) <= {"push", "pull_request"}
+    assert workflow["permissions"] == {"contents": "read"}
+    assert set(job) <= JOB_KEYS and isinstance(job["runs-on"], str)
+    assert all(isinstance(value, str) for value in job["env"].values())
+    for step in job["steps"]:
+        assert set(step) in ({"run"}, {"uses"}, {"uses", "with"})
+        assert all(step.values())
+    text = read(".github/workflows/ci.yml")
+    named = re.findall(r"\$\{\{ (.*?) \}\}", text)
+    assert {f"matrix.{key}" for key in job["strategy"]["matrix"]} == set(named)
+
+
+def test_workflow_pins_its_actions(job):
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert used and all(PINNED.fullmatch(action) for action in used)
+    text = read(".github/workflows/ci.yml")
+    for action in used:  # the version is beside it, for people
+        assert re.search(rf"{re.escape(action)} # v\d+\.\d+\.\d+\n", text)
+
+
+def test_workflow_has_the_pythons_of_the_classifiers(job):
+    versions = job["strategy"]["matrix"]["python-version"]
+    classified = [
+        line.rpartition(" :: ")[2]
+        for line in read_project()["classifiers"]
+        if re.search(r":: 3\.\d+$", line)
+    ]
+    assert versions == classified
+
+
+def test_scripts_of_ci_can_be_run():
+    for name in (".ci/run", ".ci/try_wheel"):
+        assert os.access(ROOT / name, os.X_OK)
+        subprocess.run(["bash", "-n", ROOT / name], check=True)
 
 
 def test_classifiers_have_the_oldest_python():
@@ -76,7 +146,7 @@ def test_parameters_are_grouped_and_none_is_lost():
     ]
     entries = GROUPS["read_entries"](lines)
     assert list(entries) == ["gamma", "tol"]
-    grouped = GROUPS["write_groups"](entries)
+    grouped = GROUPS["write_groups"](entries, "Some")
     headings = [line.split()[-1] for line in grouped if ".. rubric::" in line]
     assert headings == ["Loss", "stopping"]
     assert [line for line in grouped if line in lines and line] == [
@@ -86,24 +156,66 @@ def test_parameters_are_grouped_and_none_is_lost():
 
 def test_parameter_without_a_group_is_an_error():
     with pytest.raises(ValueError, match=r"without a group: \['beta'\]"):
-        GROUPS["check_groups"]({"gamma": [], "beta": []}, "skhmc.Some")
+        GROUPS["find_groups"]({"gamma": [], "beta": []}, "Some")
 
 
-def test_estimators_of_many_parameters_have_them_in_groups():
+def test_estimators_have_their_parameters_in_groups():
     """As the pages of the documentation need it: without building them."""
-    many = {}
+    grouped = {}
     for module in public_modules():
         for name in module.__all__:
             thing = getattr(module, name)
             if isinstance(thing, type):
                 entries = {row.name: [] for row in ClassDoc(thing)["Parameters"]}
-                if len(entries) > GROUPS["FEW"]:
-                    many[name] = entries
-    assert len(many) > 3
-    for name, entries in many.items():
-        GROUPS["check_groups"](entries, name)
+                if GROUPS["is_grouped"](thing, len(entries)):
+                    grouped[name] = GROUPS["find_groups"](entries, name)
+                    found = [one for row in grouped[name].values() for one in row]
+                    assert sorted(found) == sorted(entries)
+    assert set(GROUPS["OWN_GROUPS"]) < set(grouped)
+    assert {len(groups) > 2 for groups in grouped.values()} == {True}
+    assert grouped["CoherentClassifier"] == {
+        "Hierarchy": ["hierarchy"],
+        "Estimator": ["estimator", "strategy", "min_positives", "n_jobs"],
+        "Predictions": ["coherence", "threshold", "proba_format"],
+    }
 
 
 def test_no_parameter_is_in_two_groups():
     names = [name for group in GROUPS["GROUPS"].values() for name in group]
     assert len(names) == len(set(names))
+
+
+def test_methods_have_their_source_also_inherited_ones():
+    found = {}
+    for name in ("HCALClassifier", "CoherentClassifier", "Hierarchy"):
+        documented = getattr(skhmc, name)
+        for method in dir(documented):
+            function = getattr(documented, method)
+            module = getattr(function, "__module__", None) or ""
+            if method.startswith("_") or not module.startswith("skhmc"):
+                continue
+            home, path = LINKS["find_home"]("skhmc", f"{name}.{method}")
+            analyzer = ModuleAnalyzer.for_module(home)
+            analyzer.find_tags()
+            assert path in analyzer.tags
+            found[f"{name}.{method}"] = path
+    assert found["Hierarchy.build"] == "Hierarchy.build"
+    assert not found["HCALClassifier.fit"].startswith("HCALClassifier.")
+    assert LINKS["find_home"]("skhmc", "HCALClassifier") == ("skhmc", "HCALClassifier")
+    foreign = ("skhmc.nn", "MaxConstraint.forward_hook")
+    assert LINKS["find_home"](*foreign) == foreign
+
+
+@pytest.mark.parametrize(
+    ("link", "mended"),
+    [
+        ("skhmc.A.html#skhmc.A", "skhmc.A.html#skhmc.A"),
+        ("skhmc.A.html#skhmc.A.fit", "skhmc.A.html#skhmc.A.fit"),
+        ("skhmc.A.html#skhmc._b.Base.fit", "skhmc.A.html#skhmc.A.fit"),
+        ("skhmc.nn.f.html#skhmc.g.f", "skhmc.nn.f.html#skhmc.nn.f"),
+    ],
+)
+def test_source_links_lead_to_what_is_documented(link, mended):
+    context = {"body": f'<a href="../api/generated/{link}">'}
+    LINKS["mend_source_links"](None, "_modules/skhmc/x", "", context, None)
+    assert context["body"] == f'<a href="../api/generated/{mended}">'

@@ -14,6 +14,7 @@ from skhmc._scoring.class_labels import ClassLabels
 from skhmc._scoring.outputs import Blocks, to_csr
 from skhmc._scoring.tables import as_table, sample_names
 from skhmc._scoring.top_k import top_k
+from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import warn_user
 from skhmc.coherence import most_specific as without_ancestors
@@ -68,7 +69,7 @@ class _Cells(NamedTuple):
         return _Cells(*(part[order] for part in self))
 
 
-class AnswersMixin:
+class AnswersMixin(DocLinkMixin):
     """Mixin of predictions by name, of the most probable labels, and of tables.
 
     The estimator has ``hierarchy_``, ``classes_`` and, perhaps, ``threshold``, and

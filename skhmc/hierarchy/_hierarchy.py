@@ -718,7 +718,8 @@ class Hierarchy:
         **options
             Options of :meth:`skhmc.inspection.HierarchyDisplay.plot`: ``root`` and
             ``max_depth`` show a part, ``max_labels`` more or fewer labels than 40,
-            ``full_names`` writes names of parents before those of their children.
+            ``full_names`` writes names of parents before those of their children,
+            ``title`` is written above.
 
         Returns
         -------

@@ -23,10 +23,13 @@ BOX = 0.235  # height of a label's box
 GAP = 0.75  # between columns
 PAD = 0.09  # between the parts of a box
 BADGE = 0.2  # width of the badge at the left of a box
-FOOTER = 0.72  # height of the legend and the note, if there is any
+FOOTER = 0.72  # height of the legend, the colour bar and the note, if there are any
+NOTE = 0.32  # height of the note alone
 BAR = 1.5  # length of the colour bar
 MARGIN = 0.15  # around the whole
 FONT_SIZE = 9.0  # points
+TITLE = 1.4  # size of the title, in those of other text
+TITLE_ROW = 0.28  # height of a line of it
 SMALLEST = 4.0  # points: what is smaller cannot be read
 LONGEST_SIDE = 150.0  # inches of a picture, 15,000 pixels at 100 in an inch
 
@@ -99,6 +102,8 @@ class Scene:
         How many labels are hidden below every label.
     note : str
         Line below the picture.
+    title : str
+        Line or lines above it.
 
     Raises
     ------
@@ -114,6 +119,7 @@ class Scene:
         kinds: list[tuple[bool | None, bool | None]],
         n_more: list[int],
         note: str = "",
+        title: str = "",
     ) -> None:
         self.layout = layout
         self.names = [shorten(str(name)) for name in names]
@@ -121,6 +127,7 @@ class Scene:
         self.kinds = kinds
         self.more = [f"… {n} more" if n else "" for n in n_more]
         self.note = note
+        self.title = title.splitlines()
         self.text = _load("matplotlib.textpath").text_to_path
         self.font = _load("matplotlib.font_manager").FontProperties(size=FONT_SIZE)
         self.broken = [
@@ -164,10 +171,14 @@ class Scene:
         footer = max(legend, below)
         if self.proba is not None:
             footer += GAP + BAR
-        self.width = max(content, footer) + 2 * MARGIN
+        title = TITLE * max(map(self._measure, self.title), default=0.0)
+        self.width = max(content, footer, title) + 2 * MARGIN
         self.left = starts + (self.width - content) / 2
         rows = self.layout.row.max(initial=0) + 1
-        self.height = rows * ROW + 2 * MARGIN + (FOOTER if footer else 0)
+        self.top = MARGIN + TITLE_ROW * len(self.title)
+        self.height = self.top + rows * ROW + MARGIN
+        if footer:
+            self.height += FOOTER if self._legend() or self.proba is not None else NOTE
         if max(self.width, self.height) > LONGEST_SIDE:
             raise ValueError(
                 f"{len(self.names)} labels need a picture of {self.width:.0f} x "
@@ -189,6 +200,7 @@ class Scene:
         self._draw_edges()
         for label, name in enumerate(self.names):
             self._draw_label(label, name)
+        self._draw_title()
         self._draw_legend()
         if colorbar and self.proba is not None:
             self._draw_bar()
@@ -212,7 +224,7 @@ class Scene:
     def _ends(self, node: int) -> tuple[float, float, float]:
         """Return left end, right end and height of a node."""
         k = self.layout.column[node]
-        y = self.height - MARGIN - (self.layout.row[node] + 0.5) * ROW
+        y = self.height - self.top - (self.layout.row[node] + 0.5) * ROW
         return self.left[k], self.left[k] + self.box_width[k], y
 
     def _draw_edges(self) -> None:
@@ -295,9 +307,16 @@ class Scene:
         style = {"ec": kind.colour, "fc": "none", "lw": 1.5 * scale, "zorder": 4}
         self.ax.add_patch(patches.PathPatch(path, capstyle="round", **style))
 
+    def _draw_title(self) -> None:
+        style: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
+        style |= {"color": "#1a1a1a", "size": TITLE * FONT_SIZE * self.scale}
+        for k, line in enumerate(self.title):
+            y = self.height - MARGIN - (k + 0.35) * TITLE_ROW
+            self._write(self.width / 2, y, line, **style)
+
     def _write(self, x: float, y: float, text: str, **style: Any) -> None:
-        size = FONT_SIZE * self.scale
-        self.ax.text(x, y, text, size=size, parse_math=False, zorder=5, **style)
+        style = {"size": FONT_SIZE * self.scale} | style
+        self.ax.text(x, y, text, parse_math=False, zorder=5, **style)
 
     def _legend(self) -> list[tuple[str, Kind]]:
         """Return the kinds of label that are there, in the order of KINDS."""

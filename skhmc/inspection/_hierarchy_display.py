@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HierarchyDisplay"]
 
-TITLE = 0.4  # inches above the labels in a figure of our own
 SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
 
 
@@ -338,6 +337,7 @@ class HierarchyDisplay:
         full_names: bool = False,
         cmap: str | Colormap = "Blues",
         colorbar: bool = True,
+        title: str | None = None,
     ) -> HierarchyDisplay:
         """Draw the sample.
 
@@ -368,6 +368,9 @@ class HierarchyDisplay:
             Colours of the probabilities from 0 to 1.
         colorbar : bool, default=True
             Whether to draw the colour bar.
+        title : str, default=None
+            Text above the labels. A figure that is made here has no room for a title
+            that is set on its axes later.
 
         Returns
         -------
@@ -380,33 +383,27 @@ class HierarchyDisplay:
             When an option makes no sense, and when there are too many labels to read:
             more than 500, or more than fit on ``ax`` with text of 4 points.
         """
-        scene = self._scene(max_labels, max_depth, min_proba, root, full_names)
+        part = self._choose(max_labels, max_depth, min_proba, root)
+        scene = self._scene(part, full_names, "" if title is None else str(title))
         if ax is None:
             plt = import_optional("matplotlib.pyplot", "HierarchyDisplay.plot", "plot")
-            figure = plt.figure(figsize=(scene.width, scene.height + TITLE))
-            share = scene.height / (scene.height + TITLE)
-            ax = figure.add_axes((0, 0, 1, share))
+            figure = plt.figure(figsize=(scene.width, scene.height))
+            ax = figure.add_axes((0, 0, 1, 1))
         scene.draw(ax, cmap, colorbar)
         self.ax_ = ax
         self.figure_ = ax.get_figure(root=True)
         return self
 
-    def _scene(
-        self,
-        max_labels: int,
-        max_depth: int | None,
-        min_proba: float | None,
-        root: Any,
-        full_names: bool,
-    ) -> Scene:
-        """Return what is to be drawn of the part that the options of plot ask for."""
+    def _choose(
+        self, max_labels: int, max_depth: int | None, min_proba: float | None, root: Any
+    ) -> np.ndarray:
+        """Return the positions of the labels that the options of plot ask for."""
         has_proba = self.proba is not None
         check_part(self.hierarchy, has_proba, max_labels, max_depth, min_proba, root)
-        marked = self._marked()
         kept = choose(
             self.hierarchy,
             -self.hierarchy.depth if self.proba is None else self.proba,
-            marked,
+            self._marked(),
             max_labels=max_labels,
             max_depth=max_depth,
             min_proba=min_proba,
@@ -417,6 +414,10 @@ class HierarchyDisplay:
                 f"Cannot draw {len(kept)} labels legibly, expected at most "
                 f"{MOST_LABELS}. {FEWER}."
             )
+        return kept
+
+    def _scene(self, kept: np.ndarray, full_names: bool, title: str) -> Scene:
+        """Return what is to be drawn of some labels."""
         part = self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
         kinds = self._kinds()
         return Scene(
@@ -425,7 +426,8 @@ class HierarchyDisplay:
             None if self.proba is None else self.proba[kept],
             [kinds[i] for i in kept],
             n_more(self.hierarchy, kept),
-            self._note(marked, kept),
+            self._note(self._marked(), kept),
+            title,
         )
 
     def _names(self, part: Hierarchy, kept: np.ndarray, full_names: bool) -> list[str]:

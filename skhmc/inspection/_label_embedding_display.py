@@ -15,12 +15,11 @@ from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
 from skhmc.inspection._names import shorten
+from skhmc.inspection._places import Drawn, find_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import BboxBase
 
 __all__ = ["LabelEmbeddingDisplay"]
 
@@ -29,14 +28,9 @@ NEAR = 0.6  # radius within which all labels must lie for the disk to be cut
 AROUND = 1.2  # half of the side that shows a part, in radii of the farthest label
 LEAST = 0.06  # half of the side that shows labels almost in the middle
 MOST_DEPTHS = 6  # in the legend
+# the line from a point to its name, where there is no room beside the point
+LEADER = {"arrowstyle": "-", "color": "#333333", "lw": 0.9, "ls": ":"}
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)  # hyperbolic distances between circles
-# Where a name is tried beside its point: right, left, then above and below, in two
-# distances (points).
-SIDES = [(x, y) for x in (1, -1, 0) for y in (0, 1, -1) if x or y]
-PLACES = [(x, y, distance) for distance in (5, 11) for x, y in SIDES]
-POINT = 4  # radius of a label's point, in points
-ALIGN: dict[int, tuple[Any, Any]]
-ALIGN = {1: ("left", "bottom"), 0: ("center", "center"), -1: ("right", "top")}
 GEOMETRIES = ("hyperbolic", "euclidean")
 
 
@@ -205,7 +199,9 @@ class LabelEmbeddingDisplay:
             Axes to draw on; None makes a figure.
         max_names : int, default=30
             Greatest number of names to write: of general labels first, by depth and
-            then by number of descendants. Those that find no free place are left out.
+            then by number of descendants. No line crosses a name. One that finds no
+            room beside its point stands apart, with a dotted line to it, or is left
+            out.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the depths.
         zoom : {"auto"} or bool, default="auto"
@@ -286,23 +282,27 @@ class LabelEmbeddingDisplay:
             box = _load("matplotlib.offsetbox").AnchoredText(
                 text,
                 loc="lower left",
-                frameon=False,
+                pad=0.1,
                 borderpad=0,
                 prop={"size": 8, "color": "#555555"},
+                zorder=1.5,  # its ground hides circles alone
             )
+            box.patch.set(fc=self._ground(), ec="none")
             self.ax_.add_artist(box)
 
     def _draw_edges(self) -> None:
+        style = {"colors": "#8a8a8a", "linewidths": 0.9, "zorder": 2}
+        collection = _load("matplotlib.collections").LineCollection
+        self.ax_.add_collection(collection(self._lines(), **style))
+
+    def _lines(self) -> np.ndarray:
+        """Return the points that every edge runs through: (n_edges, n_points, 2)."""
         parents, children = self.hierarchy.edges.T
         starts = self.positions_[parents]
         ends = self.positions_[children]
         if self.geometry == "hyperbolic":
-            lines = geodesic(starts, ends)
-        else:
-            lines = np.stack([starts, ends], axis=1)
-        style = {"colors": "#8a8a8a", "linewidths": 0.9, "zorder": 2}
-        collection = _load("matplotlib.collections").LineCollection
-        self.ax_.add_collection(collection(lines, **style))
+            return geodesic(starts, ends)
+        return np.stack([starts, ends], axis=1)
 
     def _draw_points(self, cmap: str | Colormap) -> None:
         """Draw the labels, general ones on top, and what the colours mean."""
@@ -330,65 +330,75 @@ class LabelEmbeddingDisplay:
                 handles,
                 texts,
                 title="depth",
-                loc="upper right",
+                # beside the disk, or where points leave room
+                loc="upper right" if self.geometry == "hyperbolic" else "best",
                 frameon=False,
                 fontsize=9,
             )
 
     def _write_names(self, max_names: int) -> None:
-        """Write names beside their points, where they cover no other name."""
+        """Write names where they cover nothing, and no line crosses them."""
         n_below = np.diff(self.hierarchy.descendants.indptr)
         chosen = np.lexsort((-n_below, self.hierarchy.depth))[:max_names]
-        stroke = _load("matplotlib.patheffects").withStroke
         style: dict[str, Any] = {
             "size": 9,
             "parse_math": False,
+            "ha": "center",
+            "va": "center",
             "zorder": 4,
-            "path_effects": [stroke(linewidth=2, foreground="white")],
-            "xytext": (0, 0),
+            # what hides the circles that measure radii, the one thing behind a name
+            "bbox": {"fc": self._ground(), "ec": "none", "pad": 1},
             "textcoords": "offset points",
         }
         self.figure_.draw_without_rendering()  # places the axes
-        points = self.ax_.transData.transform(self.positions_)
-        # what is written already
-        others = [*self.ax_.artists, self.ax_.get_legend()]
-        taken: list[BboxBase]
-        taken = [other.get_window_extent() for other in others if other is not None]
+        self._fix_legend()
+        unit = self.figure_.dpi / 72
+        drawn = self._look_around()
         for label in chosen.tolist():
             name = shorten(self.label_names[label])
-            text = self.ax_.annotate(name, self.positions_[label], **style)
-            place = self._find_place(text, taken, np.delete(points, label, axis=0))
+            at = self.positions_[label]
+            text = self.ax_.annotate(name, at, (0, 0), **style)
+            size = np.array(text.get_window_extent().size)
+            place = find_place(drawn.points[label], size, drawn, unit)
+            text.remove()
             if place is None:
-                text.remove()
                 continue
-            _put(text, place)
-            taken.append(text.get_window_extent())
+            if place.line is not None:
+                style["arrowprops"] = LEADER
+            self.ax_.annotate(name, at, place.offset / unit, **style)
+            style.pop("arrowprops", None)
+            drawn = drawn.add(place)
 
-    def _find_place(
-        self, text: Annotation, taken: list[BboxBase], points: np.ndarray
-    ) -> tuple[int, int, int] | None:
-        """Return a place inside the axes that is free, of points too if there is one.
+    def _ground(self) -> Any:
+        """Return the colour that is behind all that is drawn."""
+        return (self.ax_ if self.ax_.axison else self.figure_).get_facecolor()
 
-        None where a name would cover another name wherever it stood.
-        """
-        inside = self.ax_.get_window_extent()
-        radius = POINT * self.figure_.dpi / 72
-        second = None
-        for place in PLACES:
-            _put(text, place)
-            extent = text.get_window_extent()
-            corners = inside.contains(*extent.p0) and inside.contains(*extent.p1)
-            if not corners or any(extent.overlaps(other) for other in taken):
-                continue
-            covered = (points > extent.p0 - radius) & (points < extent.p1 + radius)
-            if not covered.all(axis=1).any():
-                return place
-            second = second or place
-        return second
+    def _fix_legend(self) -> None:
+        """Keep the legend where it has been placed, which names must not change."""
+        legend = self.ax_.get_legend()
+        if legend is not None:
+            corner = self.ax_.transAxes.inverted().transform(
+                legend.get_window_extent().p0
+            )
+            legend.set_loc(tuple(corner))
 
-
-def _put(text: Annotation, place: tuple[int, int, int]) -> None:
-    """Move a name to a place beside its point."""
-    x, y, distance = place
-    position = (distance * x, distance * y)
-    text.set(position=position, ha=ALIGN[x][0], va=ALIGN[y][1])
+    def _look_around(self) -> Drawn:
+        """Return what names must keep away from, in pixels."""
+        lines = self._lines()
+        if self.geometry == "hyperbolic":
+            turn = np.linspace(0, 2 * np.pi, 361)
+            circle = np.column_stack([np.cos(turn), np.sin(turn)])
+            rim = np.stack([circle[:-1], circle[1:]], axis=1)
+        else:
+            rim = np.zeros((0, 2, 2))
+        pieces = np.stack([lines[:, :-1], lines[:, 1:]], axis=2).reshape(-1, 2, 2)
+        pieces = np.vstack([pieces, rim])
+        to_pixels = self.ax_.transData.transform
+        others = [*self.ax_.artists, self.ax_.get_legend()]
+        written = [one.get_window_extent() for one in others if one is not None]
+        return Drawn(
+            np.array(self.ax_.get_window_extent().extents),
+            to_pixels(self.positions_),
+            to_pixels(pieces.reshape(-1, 2)).reshape(-1, 2, 2),
+            np.array([box.extents for box in written]).reshape(-1, 4),
+        )

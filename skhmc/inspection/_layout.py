@@ -191,6 +191,11 @@ def _place(
     for k in range(RELAXATIONS):
         for nodes, offset in stacks if k % 2 == 0 else reversed(stacks):
             mean = near[nodes] @ row / np.maximum(degree[nodes], 1)
-            wish = np.where(degree[nodes] > 0, mean, row[nodes])
-            row[nodes] = isotonic_regression(wish - offset) + offset
+            linked = np.flatnonzero(degree[nodes])
+            # what is joined to nothing stays beside what is
+            wish = np.zeros(len(nodes))
+            if len(linked):
+                at = np.arange(len(nodes))
+                wish = np.interp(at, linked, (mean - offset)[linked])
+            row[nodes] = isotonic_regression(wish) + offset
     return row

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 from skhmc._data.groups import read_groups
 from skhmc._data.targets import read_targets
 from skhmc._data.weights import read_row_weights
+from skhmc._utils.doc_link import DocLinkMixin
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
 
 __all__ = ["HierarchicalPrototypeTransformer"]
@@ -62,7 +63,7 @@ def _folds(cv, X, y, groups):
     return folds
 
 
-class HierarchicalPrototypeTransformer(TransformerMixin, BaseEstimator):
+class HierarchicalPrototypeTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     r"""Similarities of samples to a prototype of every label.
 
     A label's prototype is the mean of its samples. The prototypes of labels with few

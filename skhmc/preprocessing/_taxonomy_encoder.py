@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.flat_names import paths_among
+from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import is_missing, name_list
 from skhmc._utils.separators import check_sep
 from skhmc._utils.warnings import HierarchyWarning, warn_of_input
@@ -128,7 +129,7 @@ def _judge_categories(categories):
     )
 
 
-class TaxonomyEncoder(TransformerMixin, BaseEstimator):
+class TaxonomyEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Encode categories as indicators of themselves and of their ancestors.
 
     A one-hot encoding with a taxonomy: a lynx is also a cat and an animal. So a model

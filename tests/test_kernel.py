@@ -173,7 +173,7 @@ def test_sparse_rows_give_the_fit_of_dense_ones():
     hierarchy, X, Y = task("many")
     X = np.where(np.abs(X) > 0.7, X, 0)
     for kernel in ("cosine", "linear", "rbf"):
-        clf = KernelHMC(hierarchy, kernel=kernel)
+        clf = KernelHMC(hierarchy, kernel=kernel, ridge=0.01)
         dense, sparse = (clone(clf).fit(x, Y) for x in (X, sp.csr_matrix(X)))
         assert dense.gamma_ == pytest.approx(sparse.gamma_)
         expected = dense.decision_function(X)
@@ -192,7 +192,7 @@ def test_a_sparse_X_is_never_made_dense(monkeypatch):
     wide = sp.hstack([sp.csr_matrix(X), sp.csr_matrix((len(X), 10**6))], "csr")
     monkeypatch.setattr(sp.csr_matrix, "toarray", refuse)
     for kernel in ("cosine", "linear", "rbf"):
-        clf = KernelHMC(hierarchy, kernel=kernel).fit(wide, Y)
+        clf = KernelHMC(hierarchy, kernel=kernel, **GIVEN).fit(wide, Y)
         assert clf.predict_proba(wide).shape == Y.shape
 
 
@@ -221,7 +221,7 @@ def test_leave_one_out_proba_fits_and_is_coherent_in_the_order_of_Y():
     hierarchy, X, Y = task("many")
     order = [4, 0, 5, 2, 1, 3]
     frame = pd.DataFrame(Y, columns=hierarchy.labels).iloc[:, order]
-    clf, plain = KernelHMC(hierarchy), KernelHMC(hierarchy)
+    clf, plain = KernelHMC(hierarchy, **GIVEN), KernelHMC(hierarchy, **GIVEN)
     found, expected = (
         c.leave_one_out_proba(X, y) for c, y in ((clf, frame), (plain, Y))
     )
@@ -240,7 +240,7 @@ def test_rows_without_a_known_label_get_what_is_predicted():
     hierarchy, X, Y = task("many")
     Y = Y.astype(float)
     Y[3] = np.nan
-    clf = KernelHMC(hierarchy)
+    clf = KernelHMC(hierarchy, **GIVEN)
     found = clf.leave_one_out_proba(X, Y)
     np.testing.assert_allclose(found[3], clf.predict_proba(X[[3]])[0])
     listed = clf.set_params(proba_format="list").leave_one_out_proba(X, Y)
@@ -250,7 +250,7 @@ def test_rows_without_a_known_label_get_what_is_predicted():
 def test_leave_one_out_proba_of_classes_are_distributions():
     X = task("many")[1]
     y = np.where(X[:, 0] > 0, "a", np.where(X[:, 1] > 0, "b", "c"))
-    clf = KernelHMC()
+    clf = KernelHMC(**GIVEN)
     found = clf.leave_one_out_proba(X, y)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     right = (clf.classes_[found.argmax(axis=1)] == y).mean()
@@ -334,7 +334,7 @@ def test_constant_labels_have_their_prior():
     hierarchy, X, Y = task("many")
     Y = Y.copy()
     Y[:, hierarchy.position("cow")] = 0
-    clf = KernelHMC(hierarchy, coherence=None)
+    clf = KernelHMC(hierarchy, **GIVEN, coherence=None)
     with pytest.warns(UserWarning, match=r"1 with no positive row \('cow'\).* prior"):
         clf.fit(X, Y)
     assert (clf.predict_proba(X)[:, hierarchy.position("cow")] < 1e-3).all()
@@ -444,9 +444,9 @@ def test_nystroem_of_all_directions_is_exact_and_repeatable():
     assert clf.n_components_ == 12 and exact.n_components_ is None
     expected = exact.decision_function(X)
     np.testing.assert_allclose(clf.decision_function(X), expected, atol=1e-7)
-    near = KernelHMC(hierarchy, n_components=25, random_state=0)
+    near = KernelHMC(hierarchy, n_components=25, **GIVEN, random_state=0)
     assert_same(near.fit(X, Y).predict_proba(X), clone(near).fit(X, Y).predict_proba(X))
-    all_rows = KernelHMC(hierarchy, n_components=60).fit(X, Y)
+    all_rows = KernelHMC(hierarchy, n_components=60, **GIVEN).fit(X, Y)
     assert all_rows.n_components_ is None
 
 
@@ -454,8 +454,10 @@ def test_many_rows_are_approximated(monkeypatch):
     hierarchy, X, Y = task("many")
     monkeypatch.setattr(kernel_hmc, "MOST_EXACT", 59)
     monkeypatch.setattr(kernel_hmc, "N_LANDMARKS", 20)
-    assert KernelHMC(hierarchy).fit(X, Y).n_components_ == 20
-    assert KernelHMC(hierarchy, n_components=None).fit(X, Y).n_components_ is None
+    assert KernelHMC(hierarchy, **GIVEN).fit(X, Y).n_components_ == 20
+    assert (
+        KernelHMC(hierarchy, **GIVEN, n_components=None).fit(X, Y).n_components_ is None
+    )
 
 
 def test_rows_that_are_repeated_count():
@@ -471,7 +473,9 @@ def test_rows_that_are_repeated_count():
 
 def test_rows_are_distinct_where_their_number_matters():
     hierarchy, X, Y = task("many")
-    clf = KernelHMC(hierarchy).fit(np.repeat(X, 3, axis=0), np.repeat(Y, 3, axis=0))
+    clf = KernelHMC(hierarchy, **GIVEN).fit(
+        np.repeat(X, 3, axis=0), np.repeat(Y, 3, axis=0)
+    )
     assert len(clf._model.features.basis) == 60
 
 
@@ -479,11 +483,11 @@ def test_memory_is_looked_at_before_it_is_taken(monkeypatch):
     hierarchy, X, Y = task("many")
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: 50_000)
     with pytest.raises(InvalidParameterError, match="60 distinct rows.*74.9 kB.*50 kB"):
-        KernelHMC(hierarchy).fit(X, Y)
+        KernelHMC(hierarchy, **GIVEN).fit(X, Y)
     with pytest.raises(InvalidParameterError, match="from 30 landmarks.*smaller"):
         KernelHMC(hierarchy, n_components=30).fit(X, Y)
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: None)
-    KernelHMC(hierarchy).fit(X, Y)
+    KernelHMC(hierarchy, **GIVEN).fit(X, Y)
 
 
 # -- odd inputs ------------------------------------------------------------------------

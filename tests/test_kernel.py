@@ -541,3 +541,11 @@ def test_blocks_of_rows_say_the_same(monkeypatch):
     ):
         np.testing.assert_allclose(getattr(clf, method)(X), expected, atol=1e-9)
     assert clf.predict_table(X[:9], k=2)["sample"].nunique() == 9
+
+
+def test_conjugate_gradients_leave_a_constant_label_alone():
+    K, Y, _ = kernel_problem()
+    Y[:, 0] = 1
+    found = ridge._conjugate_gradients(DualSystem(K), Y, np.ones(Y.shape), 0.3)
+    np.testing.assert_allclose(found[0][:, 0], 0, atol=1e-12)
+    np.testing.assert_allclose(found[1][0], 1)

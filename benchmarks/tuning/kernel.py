@@ -328,7 +328,9 @@ def pattern_rows(run):
 def pattern_run(name, share, most_labels):
     """Return the differences of one data set and share of unknown cells."""
     X, Y, X_new, *_, hierarchy, _ = read(name)
-    frequent = np.sort(np.argsort(-Y.sum(axis=0), kind="stable")[:most_labels])
+    varied = np.flatnonzero(np.ptp(Y, axis=0))
+    order = np.argsort(-Y[:, varied].sum(axis=0), kind="stable")
+    frequent = np.sort(varied[order[:most_labels]])
     Y = Y[:, frequent].astype(np.float64)
     unknown = np.random.default_rng(0).random(Y.shape) < share
     partly = np.where(unknown, np.nan, Y)

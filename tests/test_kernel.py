@@ -22,6 +22,7 @@ from skhmc._kernels.rows import merge_rows
 from skhmc.coherence import close_upward, score_violations
 from tests.contract import assert_same, task
 from tests.hierarchies import random_hierarchy
+from tests.test_file_rows import on_disk
 
 GIVEN = {"gamma": 0.2, "ridge": 0.01}
 
@@ -312,7 +313,7 @@ def test_maps_are_platts_and_shrunk_to_those_of_levels():
     np.testing.assert_allclose(proba[:, 3], expit(line))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_probabilities_of_random_dags_are_coherent_and_keep_the_order(seed):
     rng = np.random.default_rng(seed)
     hierarchy = random_hierarchy(12, seed, max_parents=3)
@@ -522,6 +523,24 @@ def test_isotonic_needs_a_tree_and_a_fit_that_failed_leaves_nothing():
     with pytest.raises(ValueError, match="parents"):
         clf.fit(X, Y)
     assert not hasattr(clf, "classes_")
+
+
+def test_X_may_lie_in_a_file_but_has_two_dimensions(tmp_path):
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, **GIVEN)
+    plain = clone(clf).fit(X, Y).predict_proba(X)
+    in_file = on_disk(tmp_path, X)
+    assert_same(clone(clf).fit(in_file, Y).predict_proba(in_file), plain)
+    with pytest.raises(ValueError, match=r"X.reshape\(len\(X\), -1\)"):
+        clf.fit(X[:, :, None], Y)
+
+
+def test_a_kernel_that_is_0_says_the_shares():
+    X = np.array([[0.0], [1e-301]] * 15)
+    Y = (np.arange(30)[:, None] % 3 == 0).astype(int)
+    clf = KernelHMC(kernel="linear", n_components=1, random_state=0, ridge=0.1)
+    proba = clf.fit(X, Y).predict_proba(X)
+    np.testing.assert_allclose(proba, 1 / 3, atol=0.1)
 
 
 def test_pickles_say_the_same():

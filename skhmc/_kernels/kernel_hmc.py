@@ -63,8 +63,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         semi-definite.
     gamma : "auto" or float, default="auto"
         :math:`\gamma` of "rbf"; other kernels have none. "auto" chooses from 1/8, 1/4,
-        1/2, 1, 2 and 4 divided by the sum of the variances of all features, which is
-        their number where they are standardised.
+        1/2, 1, 2 and 4 divided by the sum of the variances of all features (over
+        distinct rows), which is about their number where they are standardised.
     ridge : "auto" or float, default="auto"
         :math:`\lambda` in the Notes, at least 1e-10. With n rows, it is the alpha of
         :class:`sklearn.kernel_ridge.KernelRidge` divided by n. "auto" chooses from
@@ -126,7 +126,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    HCALClassifier : A network, for more rows.
+    skhmc.HCALClassifier : A network, for more rows.
     sklearn.kernel_ridge.KernelRidge : The regression alone.
 
     Notes
@@ -161,8 +161,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     that are known in the same rows share a decomposition. Where there are more than 50
     such patterns, labels with a pattern of their own are fitted by conjugate gradients,
     to a relative residual of 1e-8. Their leverages are then computed as if all other
-    rows had the mean of their weights. This changes their calibration alone: by how
-    much is on the page :doc:`/kernel`.
+    rows had the mean of their weights. This changes their calibration alone. The page
+    "KernelHMC" of the user guide says by how much.
 
     After a 1-D y, the classes are the labels, and their calibrated probabilities are
     divided by their sum.

@@ -73,7 +73,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     n_components : "auto", int or None, default="auto"
         Number of rows that the kernel is approximated with (Nyström). None is exact:
         memory for two matrices of n x n numbers, 6.4 GB for 20,000 rows. "auto" is None
-        up to 20,000 distinct rows, and 2000 beyond.
+        up to 20,000 distinct rows, and 2000 beyond. Rows of "linear" and "cosine" that
+        are dense, and no longer than there are rows, need no approximation and no such
+        matrices.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
@@ -360,9 +362,14 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             weight = weight[:, learnt]
         problem = merge_rows(X, Y[:, learnt], weight)
         n_rows = len(problem.target)
-        landmarks = self._draw_landmarks(n_rows)
-        n_basis = n_rows if landmarks is None else len(landmarks)
-        _check_memory(n_rows, n_basis, len(learnt), exact=landmarks is None)
+        by_features = Kernel(self.kernel).has_features(problem.X)
+        landmarks = self._draw_landmarks(n_rows, by_features)
+        if landmarks is not None:
+            n_basis = len(landmarks)
+        else:
+            n_basis = problem.X.shape[1] if by_features else n_rows
+        has_matrix = landmarks is None and not by_features
+        _check_memory(n_rows, n_basis, len(learnt), has_matrix)
         kernel_of, gammas, ridges = self._candidates(problem.X)
         if len(gammas) == 1 and ridges is not None:
             self.gamma_, self.ridge_ = gammas[0], ridges[0]
@@ -376,11 +383,12 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.n_components_ = None if landmarks is None else len(landmarks)
         return problem.place, left_out
 
-    def _draw_landmarks(self, n_rows):
+    def _draw_landmarks(self, n_rows, by_features):
         """Return the rows of the approximation (n_components,); None is exact."""
         wanted = self.n_components
         if wanted == "auto":
-            wanted = None if n_rows <= MOST_EXACT else N_LANDMARKS
+            few = by_features or n_rows <= MOST_EXACT
+            wanted = None if few else N_LANDMARKS
         if wanted is None or wanted >= n_rows:
             return None
         random = check_random_state(self.random_state)
@@ -455,18 +463,18 @@ def _one_hot(targets):
     return Y, hierarchy.depth[[hierarchy.position(x) for x in targets.classes]]
 
 
-def _check_memory(n_rows, n_basis, n_labels, exact):
-    """Raise where matrices need more memory than there is."""
-    matrices = 2 * n_basis**2 if exact else 3 * n_rows * n_basis + n_basis**2
+def _check_memory(n_rows, n_basis, n_labels, has_matrix):
+    """Raise where a kernel matrix, or features, need more memory than there is."""
+    matrices = 2 * n_basis**2 if has_matrix else 3 * n_rows * n_basis + n_basis**2
     needed = 8 * (matrices + 6 * n_rows * n_labels)
     there = free_memory()
     if there is None or needed <= there:
         return
-    if exact:
+    if has_matrix:
         what = f"The kernel matrix of {n_rows:,} distinct rows"
         advice = "Set n_components, to 2000 say, for the Nystroem approximation."
     else:
-        what = f"The features of {n_rows:,} distinct rows from {n_basis:,} landmarks"
+        what = f"{n_basis:,} features of {n_rows:,} distinct rows"
         advice = "Set n_components to a smaller number."
     raise InvalidParameterError(
         f"{what}, with the scores of {n_labels:,} labels, needs at least "

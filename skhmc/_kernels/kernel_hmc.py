@@ -45,9 +45,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     Solves one system of linear equations for all labels. There are no epochs and there
     is nothing random: the same data give the same fit. Bandwidth and ridge are chosen
     by the scores that every training row would get without itself, which are known in
-    closed form. The same scores calibrate the probabilities. For few rows, and for
-    sparse or nominal features, it is often better than a network, and fitted in a
-    second. Scale numeric features first, with
+    closed form. The same scores calibrate the probabilities. It suits few rows, and sparse
+    or nominal features. Scale numeric features first, with
     :class:`sklearn.preprocessing.StandardScaler` in a Pipeline.
 
     Parameters

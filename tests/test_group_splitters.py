@@ -359,6 +359,7 @@ def test_what_cannot_be_split(kind):
         (Y, 3, "one value per sample, as an array or a list, got 3"),
         (Y, ["a", None, "b", np.nan, "c", "d"], "2 of 6 samples have no .* rows 1, 3"),
         (Y, pd.Series([1, pd.NA, 2, 2, 3, 3]), "1 of 6 samples have no group.*rows 1"),
+        (Y, [("a", 1), ("a", np.nan)] * 3, "3 of 6 samples have no .* rows 1, 3, 5"),
         (Y, list("aaaaaa"), "at least 2 groups.*the 6 samples are in 1 \\('a'\\)"),
         (3 * Y, groups, "0, 1 or NaN"),
     ]:
@@ -366,6 +367,13 @@ def test_what_cannot_be_split(kind):
             next(kind(2).split(X, y, of_rows))
     with pytest.raises(ValueError, match="n_splits to be an int of at least"):
         next(kind(0).split(X, Y, groups))
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "NaT", "<NA>"])
+def test_texts_that_missing_values_become(text):
+    groups = np.array(["a", "a", text, "b", "b", text])
+    with pytest.warns(UserWarning, match=f"2 of 6 .*{text}' \\(rows 2, 5\\)"):
+        folds(np.eye(6), groups, 2)
 
 
 def test_more_folds_than_groups():

@@ -31,6 +31,7 @@ from skhmc._meta.calibration_maps import (
     TINY,
     Identity,
     apply_maps,
+    chosen_per,
     fit_maps,
 )
 from skhmc._meta.delegation import (
@@ -83,16 +84,21 @@ class HierarchicalCalibratedClassifier(
         labels are flat. If both have one, that of ``estimator`` is put in the order of
         this one, by name.
     method : {"isotonic", "sigmoid", "temperature"}, default="sigmoid"
-        Kind of map: a rising step line ("isotonic"), a line through the logits
-        ("sigmoid", Platt's), or logits divided by a number ("temperature").
-    per : {"label", "level", "all"}, default="label"
-        Labels that share a map: none, those of one depth, or all.
+        Kind of map: a rising step line ("isotonic"), drawn to a line as ``shrinkage``
+        says; a line through the logits ("sigmoid", Platt's); or logits divided by a
+        number ("temperature").
+    per : {"auto", "label", "level", "all"}, default="auto"
+        Labels that share a map: none ("label"), those of one depth ("level"), or all.
+        "auto" is "all" for temperatures, which then change no order of labels, and
+        "label" for the other methods.
     cv : int, splitter, iterable or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or how else to split. Without effect on a FrozenEstimator.
     shrinkage : float, default=10
         Number of samples of a label's rarer value, :math:`k` in the Notes, with which
-        its own map weighs as much as that of its level. 0 does without the level.
+        its own map weighs as much as that of its level. With ten times as many, a step
+        line ("isotonic") weighs as much as the line through the logits of the same
+        samples. 0 does without both: "isotonic" then is scikit-learn's.
     coherence : str or None, default="average"
         Rule that makes calibrated probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
@@ -135,12 +141,18 @@ class HierarchicalCalibratedClassifier(
     .. math:: q_g(p) = \frac{n_g}{n_g + k} f_g(p) + \frac{k}{n_g + k} q_{parent(g)}(p),
 
     where the next coarser group of a label is its level, of a level all labels. A label
-    of which only one value is known has the map of its level. The map of all labels is
-    taken as it is.
+    of which only one value is known has the map of its level. Nothing is coarser than
+    the map of all labels.
+
+    A step line has many numbers to learn. By itself it makes many probabilities equal,
+    and may say 0 or 1. So for "isotonic", :math:`f_g` is a mixture, too: of the step
+    line :math:`s_g` and of the line through the logits :math:`l_g` (as in "sigmoid"),
+
+    .. math:: f_g(p) = \frac{n_g}{n_g + 10 k} s_g(p) + \frac{10 k}{n_g + 10 k} l_g(p).
 
     Every map rises or stays level, so that within a label no order is turned round:
-    Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
-    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. Before a logit,
+    Platt's slope is at least 0. Probabilities of 0 and 1, where maps say such, are
+    moved by less than 1e-15 by ``predict_proba``. Before a logit,
     very low probabilities count as half of the lowest one above 0 in calibration. Very
     high ones count as half way from the highest one below 1 to 1. Forests say 0 and
     mean less than one tree.
@@ -185,7 +197,7 @@ class HierarchicalCalibratedClassifier(
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "method": [StrOptions(set(METHODS))],
-        "per": [StrOptions(set(PER))],
+        "per": [StrOptions({"auto", *PER})],
         "cv": ["cv_object"],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "coherence": [StrOptions(RuleNames()), None],
@@ -202,7 +214,7 @@ class HierarchicalCalibratedClassifier(
         hierarchy: Any = None,
         *,
         method: str = "sigmoid",
-        per: str = "label",
+        per: str = "auto",
         cv: Any = 5,
         shrinkage: float = 10,
         coherence: str | None = "average",
@@ -370,7 +382,7 @@ class HierarchicalCalibratedClassifier(
             _weight_of_rows(weight, rows),
             levels,
             method=self.method,
-            per=self.per,
+            per=chosen_per(self.per, self.method),
             shrinkage=self.shrinkage,
         )
 

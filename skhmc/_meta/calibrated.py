@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, get_tags
@@ -23,12 +21,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
+from skhmc._meta.answer_blocks import CoherentAnswersMixin
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.calibration_maps import (
-    ALMOST_1,
     METHODS,
     PER,
-    TINY,
     Identity,
     apply_maps,
     chosen_per,
@@ -50,8 +47,6 @@ from skhmc._meta.out_of_fold import (
     proba_of_classes,
     split_rows,
 )
-from skhmc._scoring.answers import Answer, AnswersMixin
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import read_before, warn_user
 from skhmc.coherence import RULES, RuleNames
@@ -61,7 +56,7 @@ __all__ = ["HierarchicalCalibratedClassifier"]
 
 
 class HierarchicalCalibratedClassifier(
-    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    CoherentAnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
 
@@ -407,33 +402,6 @@ class HierarchicalCalibratedClassifier(
         # where all maps say 0 nothing is left to divide
         return np.where(total > 0, proba / np.where(total > 0, total, 1), given)
 
-    def _off_0_and_1(self, proba):
-        """Keep coherent probabilities of labels off 0 and 1, as CoherentClassifier."""
-        if self._one_class or self.coherence is None:
-            return proba
-        return np.clip(proba, TINY, ALMOST_1)
-
-    def _proba_blocks(self, X):
-        proba = self._off_0_and_1(self._proba(X, self.coherence))
-        return Blocks([proba], len(proba))
-
-    def _answer_blocks(self, X):
-        proba = self._proba(X, self.coherence)
-        if self._one_class:
-            codes = partial(proba.argmax, axis=1)
-            labels = self._class_labels()
-            answer = self._answer_of_classes(labels, codes, lambda: proba)
-        else:
-            chosen = partial(np.greater, proba, DEFAULT_THRESHOLD)
-            answer = Answer(chosen, partial(self._off_0_and_1, proba))
-        return Blocks([answer], len(proba))
-
-    def _indicators(self, X, coherence):
-        proba = self._proba(X, coherence)
-        if self._one_class:
-            return self.classes_[proba.argmax(axis=1)]
-        return (proba > DEFAULT_THRESHOLD).astype(np.int64)
-
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return the labels more probable than not (n_samples, n_labels), int.
 
@@ -442,48 +410,6 @@ class HierarchicalCalibratedClassifier(
         """
         self._check_ready()
         return self._indicators(X, self.coherence)
-
-    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """Return calibrated label probabilities (n_samples, n_labels).
-
-        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
-        After a 1-D y the probabilities of ``classes_``.
-        """
-        return format_proba(self, self._proba_blocks(X))
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
-
-        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
-        log-odds of the second, (n_samples,).
-        """
-        return self._log_odds(self._proba(X, self.coherence))
-
-    def raw_decision_function(self, X: Any) -> np.ndarray:
-        """Return the log-odds (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is none: these are those of ``decision_function``.
-        """
-        return self._log_odds(self._proba(X, None))
-
-    def _log_odds(self, proba):
-        if not self._one_class:
-            return logit(np.clip(proba, TINY, ALMOST_1))  # finite
-        log_p = np.log(np.maximum(proba, TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
-
-    def raw_predict_proba(self, X: Any) -> np.ndarray:
-        """Return calibrated probabilities (n_samples, n_labels) before coherence.
-
-        After a 1-D y there is none: these are those of ``predict_proba``.
-        """
-        return self._proba(X, None)
-
-    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
-        return self._indicators(X, None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

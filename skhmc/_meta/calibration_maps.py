@@ -16,11 +16,11 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from skhmc._scoring.outputs import ALMOST_1, TINY
+
 __all__ = [
-    "ALMOST_1",
     "METHODS",
     "PER",
-    "TINY",
     "Identity",
     "Isotonic",
     "Limits",
@@ -38,9 +38,6 @@ __all__ = [
 
 PER = ("label", "level", "all")
 STEPS = 10  # times as many cells as a line does a step line need
-# the least and the greatest probability between 0 and 1
-TINY = np.finfo(np.float64).tiny
-ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 WITHOUT_ANY = float(np.finfo(np.float32).eps)  # a limit, where nothing suggests one
 LOG_TEMPERATURES = (-10.0, 10.0)
 

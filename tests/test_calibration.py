@@ -61,7 +61,10 @@ from skhmc.coherence import (
     score_violations,
 )
 from skhmc.metrics import au_prc_scorer, get_scorer, hvr_scorer
-from skhmc.model_selection import MultilabelStratifiedKFold
+from skhmc.model_selection import (
+    MultilabelStratifiedGroupKFold,
+    MultilabelStratifiedKFold,
+)
 from tests.contract import DAG, TREE, every_estimator, task
 from tests.fake_estimators import FakeHMC
 from tests.hierarchies import hierarchies
@@ -443,6 +446,45 @@ def test_a_frozen_classifier_stays_as_it_is():
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(proba[1]))
     with pytest.raises(NotFittedError):
         HierarchicalCalibratedClassifier(FrozenEstimator(forest())).fit(X, Y)
+
+
+def test_a_frozen_classifier_takes_nothing_and_checks_groups():
+    hierarchy, X, Y = task("many")
+    frozen = FrozenEstimator(forest().fit(X, Y))
+    for clf in (
+        HierarchicalCalibratedClassifier(frozen, hierarchy),
+        HierarchicalThresholdClassifier(frozen, hierarchy, cv="prefit"),
+        HierarchicalThresholdClassifier(frozen, hierarchy),
+    ):
+        with pytest.raises(ValueError, match="FrozenEstimator is .* parameters 'depth"):
+            clf.fit(X, Y, depth=3)
+        with pytest.raises(ValueError, match="one value per sample, 60, got 59"):
+            clf.fit(X, Y, groups=np.arange(59))
+        with pytest.raises(ValueError, match="60 of 60 samples have no group"):
+            clf.fit(X, Y, groups=[np.nan] * 60)
+        clf.fit(X, Y, groups=np.arange(60) // 2)
+
+
+@pytest.mark.parametrize(
+    "kind", [HierarchicalCalibratedClassifier, HierarchicalThresholdClassifier]
+)
+def test_a_search_inside_with_folds_of_groups(kind):
+    hierarchy, X, Y = task("many")
+    groups = np.arange(60) // 3
+    cv = MultilabelStratifiedGroupKFold(2)
+    search = GridSearchCV(
+        forest(), {"max_depth": [1, 3]}, cv=cv, scoring="average_precision"
+    )
+    one = kind(search, hierarchy, cv=2).fit(X, Y, groups=groups)
+    alone = clone(search).fit(X, Y, groups=groups)
+    np.testing.assert_array_equal(
+        one.estimator_.cv_results_["mean_test_score"],
+        alone.cv_results_["mean_test_score"],
+    )
+    within = CoherentClassifier(search, hierarchy, strategy="native")
+    kind(within, hierarchy, cv=2).fit(X, Y, groups=groups)
+    with pytest.raises(ValueError, match="MultilabelStratifiedGroupKFold needs groups"):
+        kind(search, hierarchy, cv=2).fit(X, Y)
 
 
 def test_a_frozen_classifier_with_other_columns():

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
@@ -31,6 +32,8 @@ from skhmc.model_selection import (
     MultilabelStratifiedGroupKFold,
     MultilabelStratifiedGroupShuffleSplit,
     MultilabelStratifiedKFold,
+    RepeatedMultilabelStratifiedGroupKFold,
+    multilabel_train_test_split,
 )
 from tests.test_model_selection import (
     counts_of,
@@ -337,6 +340,48 @@ def test_in_cross_validation_and_searches(kind, routing):
         search = GridSearchCV(model, grid, cv=cv).fit(X, Y, groups=groups)
         assert search.n_splits_ == cv.get_n_splits() == 3
     assert "n_splits=3" in repr(cv)
+
+
+def test_repeated_folds_are_shuffled_folds():
+    Y, groups = np.tile(np.eye(4), (6, 1)), np.arange(24) // 2
+    cv = RepeatedMultilabelStratifiedGroupKFold(n_splits=3, n_repeats=2, random_state=5)
+    rng = np.random.RandomState(5)
+    expected = []
+    for _ in range(2):
+        one = MultilabelStratifiedGroupKFold(3, shuffle=True, random_state=rng)
+        expected += [test.tolist() for _, test in one.split(Y, Y, groups)]
+    found = [test.tolist() for _, test in cv.split(Y, iter(Y.tolist()), groups)]
+    assert found == expected and cv.get_n_splits() == 6
+    with pytest.raises(ValueError, match="take RepeatedMultilabelStratifiedKFold"):
+        next(cv.split(Y, Y))
+    for routing in (False, True):
+        with sklearn.config_context(enable_metadata_routing=routing):
+            more = {"params": {"groups": groups}} if routing else {"groups": groups}
+            model = DummyClassifier(strategy="prior")
+            assert len(cross_val_score(model, Y, Y, cv=cv, **more)) == 6
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_one_train_and_one_test_part_of_groups(stratified):
+    Y, groups = np.tile(np.eye(4, dtype=int), (6, 1)), np.arange(24) // 2
+    options = {"groups": groups, "stratify": Y if stratified else None}
+    train, test, _, Y_test = multilabel_train_test_split(
+        groups, Y, random_state=0, **options
+    )
+    assert not set(train) & set(test) and set(test) | set(train) == set(groups)
+    assert len(set(test)) == 3  # a quarter of the groups
+    assert not stratified or np.ptp(Y_test.sum(axis=0)) <= 1
+    again = multilabel_train_test_split(groups, Y, random_state=0, **options)
+    np.testing.assert_array_equal(again[1], test)
+    _, two = multilabel_train_test_split(groups, test_size=2, **options)
+    assert len(set(two)) == 2
+    with pytest.raises(ValueError, match="shuffle=False keeps the order"):
+        multilabel_train_test_split(groups, shuffle=False, **options)
+    with pytest.raises(ValueError, match="1 of 24 samples have no group"):
+        options["groups"] = [None, *groups[1:]]
+        multilabel_train_test_split(groups, **options)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        multilabel_train_test_split(groups, Y[:-1], **options)
 
 
 # -- errors ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.groups import read_groups
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
 from skhmc._meta.answer_blocks import CoherentAnswersMixin
@@ -36,12 +37,14 @@ from skhmc._meta.delegation import (
     output_order,
     read_for_inner,
     refuse_other_labels,
+    refuse_params,
     route_fit,
     with_columns,
 )
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import (
     classes_out_of_fold,
+    count_once,
     out_of_fold,
     positive_proba,
     proba_of_classes,
@@ -280,9 +283,13 @@ class HierarchicalCalibratedClassifier(
             RULES[self.coherence].check(targets.hierarchy)
         sample_weight = match_weight(sample_weight, given, targets)
         weight = _read_weight(sample_weight, targets)
+        if groups is not None:  # also where nothing is split
+            read_groups(groups, targets.Y.shape[0])
         with read_before():
             routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
-            if not self._is_frozen():
+            if self._is_frozen():
+                refuse_params(self.estimator, params)
+            else:
                 routed = route_fit(self, sample_weight, params, groups)
             if targets.classes is None:
                 return self._fit_labels(X, y, targets, weight, routed, fitted)
@@ -371,10 +378,11 @@ class HierarchicalCalibratedClassifier(
         return fit_as_is(inner, X, y, params)
 
     def _fit_maps(self, proba, Y, weight, rows, levels):
+        weight = count_once(rows, None if weight is None else weight[rows])
         return fit_maps(
             proba,
             Y[rows],
-            _weight_of_rows(weight, rows),
+            None if weight is None else weight.reshape(len(rows), -1),
             levels,
             method=self.method,
             per=chosen_per(self.per, self.method),
@@ -430,19 +438,6 @@ def _read_weight(sample_weight, targets):
         return None
     read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
     return weight.reshape(n_samples, -1)
-
-
-def _weight_of_rows(weight, rows):
-    """Return the weights of rows, of which those in several test parts share theirs.
-
-    A sample does not become two where folds are repeated: labels are drawn to their
-    level by numbers of samples.
-    """
-    times = np.bincount(rows)[rows]
-    if (times == 1).all():
-        return None if weight is None else weight[rows]
-    weight = np.ones((len(rows), 1)) if weight is None else weight[rows]
-    return weight / times[:, None]
 
 
 def _hierarchy_of_classes(classes, targets, estimator):

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -34,6 +35,7 @@ from skhmc._meta.delegation import (
     output_order,
     read_for_inner,
     refuse_other_labels,
+    refuse_params,
     route_fit,
     with_columns,
 )
@@ -368,6 +370,8 @@ class HierarchicalThresholdClassifier(
         given = y
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         sample_weight = match_weight(sample_weight, given, targets)
+        if self._is_prefit() or isinstance(self.estimator, FrozenEstimator):
+            refuse_params(self.estimator, params)
         with read_before():
             routed = route_fit(self, sample_weight, params, groups)
             units = self._units(groups, targets)
@@ -558,7 +562,10 @@ class HierarchicalThresholdClassifier(
         if not np.isnan(Y).any():  # of which any metric may be asked
             Y = Y.astype(int)
         sizes = [len(Y)] if sizes is None else sizes
-        unseen = Unseen(proba, Y, targets.hierarchy, weight, units[rows], sizes)
+        samples = np.arange(len(units))[rows]
+        unseen = Unseen(
+            proba, Y, targets.hierarchy, weight, samples, units[rows], sizes
+        )
         if promise is None:
             return self._tuner.tune(unseen)
         return self._tuner.keep(promise, unseen)

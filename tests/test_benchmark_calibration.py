@@ -45,7 +45,7 @@ def run(name, seed, before, after):
     """Return a stored run in which sigmoid and temperature per label change AU(PRC)."""
     areas = {
         "before": before,
-        "isotonic, label, 10": before,
+        "isotonic, label, 10, 30": before,
         "sigmoid, label, 10": after,
         "temperature, all, 10": before,
         "temperature, label, 10": 0.1,  # which nobody gets by default
@@ -79,3 +79,9 @@ def test_a_fall_of_the_area_is_told():
     assert rows[2][2] == "sigmoid" and rows[2][-1] == "0.7995"
     methods = [row[2] for row in rows[3:5]]
     assert methods == ["temperature", "temperature (per label)"]
+    assert all(calibration.is_complete(run, "test") for run in runs)
+    del runs[1]["figures"]["temperature, all, 10"]  # the table does without
+    results = {"runs": dict(enumerate(runs)), "versions": {}}
+    assert not calibration.is_complete(runs[1], "test")
+    shown = [row[2] for row in calibration.rows_of(results, "test")[:4]]
+    assert shown == ["before", "isotonic", "sigmoid", "temperature (per label)"]

@@ -249,7 +249,7 @@ def test_few_positives_or_negatives_are_drawn_to_the_level(method):
         assert alone[k].share == 1 and drawn[k].share == n / (n + 7)
         own = alone[k](grid)
         if method == "isotonic":  # a step line is drawn to a line first
-            own = n / (n + 70) * own + 70 / (n + 70) * lines[k](grid)
+            own = n / (n + 210) * own + 210 / (n + 210) * lines[k](grid)
         mixed = n / (n + 7) * own + 7 / (n + 7) * level[k](grid)
         np.testing.assert_allclose(drawn[k](grid), mixed)
 

@@ -94,7 +94,7 @@ class HierarchicalCalibratedClassifier(
         (None: 5), or how else to split. Without effect on a FrozenEstimator.
     shrinkage : float, default=10
         Number of samples of a label's rarer value, :math:`k` in the Notes, with which
-        its own map weighs as much as that of its level. With ten times as many, a step
+        its own map weighs as much as that of its level. With 30 times as many, a step
         line ("isotonic") weighs as much as the line through the logits of the same
         samples. 0 does without both: "isotonic" then is scikit-learn's.
     coherence : str or None, default="average"
@@ -146,7 +146,7 @@ class HierarchicalCalibratedClassifier(
     and may say 0 or 1. So for "isotonic", :math:`f_g` is a mixture, too: of the step
     line :math:`s_g` and of the line through the logits :math:`l_g` (as in "sigmoid"),
 
-    .. math:: f_g(p) = \frac{n_g}{n_g + 10 k} s_g(p) + \frac{10 k}{n_g + 10 k} l_g(p).
+    .. math:: f_g(p) = \frac{n_g}{n_g + 30 k} s_g(p) + \frac{30 k}{n_g + 30 k} l_g(p).
 
     Every map rises or stays level, so that within a label no order is turned round:
     Platt's slope is at least 0. Probabilities of 0 and 1, where maps say such, are

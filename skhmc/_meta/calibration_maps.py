@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 PER = ("label", "level", "all")
-STEPS = 10  # times as many cells as a line does a step line need
+STEPS = 30  # times as many cells as a line does a step line need
 WITHOUT_ANY = float(np.finfo(np.float32).eps)  # a limit, where nothing suggests one
 LOG_TEMPERATURES = (-10.0, 10.0)
 
@@ -333,7 +333,7 @@ def fit_maps(proba, Y, weight, levels, *, method, per, shrinkage):
         Labels that share a map.
     shrinkage : float
         Number of cells of the rarer value with which a map weighs as much as the next
-        coarser one. Ten times as many make a step line weigh as much as a line.
+        coarser one. 30 times as many make a step line weigh as much as a line.
 
     Returns
     -------

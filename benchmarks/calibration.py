@@ -7,10 +7,11 @@ of HierarchicalCalibratedClassifier are fitted to; the rows to score then have b
 before and after. On validation rows (the set's own, or a fifth of the training rows;
 seed 0) all variants are compared, by which ``shrinkage`` and the default method were
 chosen; on test rows (three seeds) the methods as they are by default, and temperatures
-per label. If a method then lowers AU(PRC) by more than 0.002, the command fails. For
-the time that it takes, 1,200 rows to fit are drawn where there are more, networks are
-trained for 10 epochs, and forests have 20 trees. Runs that stand in the results with
-all variants are not repeated. A table has the variants that all of its runs have.
+per label. What lowers AU(PRC) by more than 0.002 is printed, and if it is the default
+method the command fails. For the time that it takes, 1,200 rows to fit are drawn where
+there are more, networks are trained for 10 epochs, and forests have 20 trees. Runs that
+stand in the results with all variants are not repeated. A table has the variants that
+all of its runs have.
 ``--stored`` measures nothing, and prints and writes what is stored.
 
 Log loss and Brier score are means over cells, pairs of a sample and a label; in the log
@@ -72,7 +73,7 @@ SHRINKAGES = (0, 1, 3, 10, 30, 100)
 OTHER_STEPS = (0, 3, 10, 100)  # times the shrinkage, beside the default's
 DEFAULT = HierarchicalCalibratedClassifier(None).get_params(deep=False)
 FIGURES = ("log_loss", "brier", "ece", "au_prc")
-MOST_LOST = 0.002  # of AU(PRC), by any method as it is by default
+MOST_LOST = 0.002  # of AU(PRC), by a method as it is by default
 PATH = RESULTS / "calibration.json"
 PAGE = DOCS / "calibration_tables.inc"
 
@@ -296,19 +297,18 @@ def write_page(results):
     PAGE.write_text(include("benchmarks.calibration", tables, results["versions"]))
 
 
-def lost(results):
+def lost(results, method):
     """Return the runs' means of AU(PRC) that a method lowers by too much."""
+    variant = name_of(by_default(method))
     runs = [run for run in results["runs"].values() if run["part"] == "test"]
     found = []
     for name, kind in {(run["name"], run["model"]): None for run in runs}:
         same = [r for r in runs if (r["name"], r["model"]) == (name, kind)]
-        for method in METHODS:
-            variant = name_of(by_default(method))
-            if variant not in measured(same):
-                continue
-            fall = mean_of(same, "before")[-1] - mean_of(same, variant)[-1]
-            if fall > MOST_LOST:
-                found.append(f"{name}, {kind}, {method}: {fall:.4f}")
+        if variant not in measured(same):
+            continue
+        fall = mean_of(same, "before")[-1] - mean_of(same, variant)[-1]
+        if fall > MOST_LOST:
+            found.append(f"{name}, {kind}: {fall:.4f}")
     return found
 
 
@@ -340,9 +340,12 @@ def main(arguments=None):
     show(results)
     write_page(results)
     print(f"\nWrote {PATH} and {PAGE}")
-    failed = lost(results)
-    if failed:
-        raise SystemExit(f"AU(PRC) falls by more than {MOST_LOST}: {failed}")
+    for method in METHODS:
+        falls = lost(results, method)
+        if falls:
+            print(f"{method}: AU(PRC) falls by more than {MOST_LOST}: {falls}")
+    if lost(results, DEFAULT["method"]):
+        raise SystemExit("AU(PRC) falls by too much with the default method.")
 
 
 if __name__ == "__main__":

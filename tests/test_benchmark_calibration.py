@@ -64,7 +64,8 @@ def test_a_fall_of_the_area_is_told():
         run("anuran", 0, 0.9, 0.89),
     ]
     results = {"runs": dict(enumerate(runs)), "versions": {}}
-    assert calibration.lost(results) == ["anuran, HCAL, sigmoid: 0.0100"]
+    assert calibration.lost(results, "sigmoid") == ["anuran, HCAL: 0.0100"]
+    assert calibration.lost(results, "temperature") == []
     assert calibration.rows_of(results, "validation") == []
     rows = calibration.rows_of(results, "test")
     assert rows[0] == [

@@ -310,7 +310,9 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
 # -- any metric ------------------------------------------------------------------------
 
 
-def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tried=20):
+def search_thresholds(
+    score, scores, Y, hierarchy, *, strategy, shrinkage, weight=None, n_tried=20
+):
     """Return the threshold of every label by trying some for every group in turn.
 
     Parameters
@@ -329,6 +331,8 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     shrinkage : float
         Number of positives with which a group's own threshold weighs as much as the
         coarser one.
+    weight : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples for the shrinkage, see :func:`f1_thresholds`.
     n_tried : int, default=20
         Number of thresholds tried per group.
 
@@ -336,7 +340,7 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     -------
     ndarray of shape (n_labels,)
     """
-    positive = (Y == 1).sum(axis=0)
+    positive = (Y == 1).sum(axis=0) if weight is None else weight @ (Y == 1)
     thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD)
     for level, much in _levels_of(strategy, shrinkage):
         groups = group_labels(hierarchy, level)

@@ -372,7 +372,7 @@ class HCALClassifier(NetworkHMC):
         rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
         return Parts(network, criterion, encoder.user_modules, rates)
 
-    def _fitted(self, former, settings, names):
+    def _fitted(self, settings):
         return {
             "label_loss_": settings.label_loss,
             "leaf_prediction_": settings.leaf_prediction,

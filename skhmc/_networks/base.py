@@ -40,6 +40,7 @@ from skhmc._networks.parameters import (
     PrefixedParams,
     check_encoder,
     check_values,
+    class_weight_of,
     label_form,
     resolve,
 )
@@ -53,6 +54,7 @@ from skhmc._networks.training import (
     perceptron,
     side_by_side,
     train,
+    weight_of_labels,
 )
 from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.grown import Grown
@@ -259,24 +261,25 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         # labels that the network has are old ones, whatever it has learnt of them
         known = replace(former, waiting=np.zeros_like(former.waiting))
         matched = match_labels(known, form, targets.classes)
-        self.hierarchy = hierarchy
+        kept = {"hierarchy": hierarchy, "_former": replace(former, hierarchy=hierarchy)}
         if matched.places is None:  # nothing is new
-            self._former = replace(former, hierarchy=hierarchy)
-            return self
+            return self._set(kept)
         positive, known = form.count(targets.Y, weight)
         counts = LabelCounts(positive, known, targets.Y.shape[0])
-        starts = find_starts(matched.places, form, counts)
+        class_weight = None
+        if targets.classes is None:
+            given = class_weight_of(self.class_weight)
+            class_weight = weight_of_labels(form, given, counts)
+        starts = find_starts(matched.places, form, counts, class_weight)
         grown = Grown(former.form, targets.hierarchy, _in_columns(starts, form, former))
-        fitted = {
-            "_former": replace(former, hierarchy=hierarchy),
+        fitted = kept | {
             "_form": grown,
             "net_": self.net_.scored_by(grown),
             "hierarchy_": targets.hierarchy,
             "label_names_": targets.label_names,
             "classes_": targets.output_classes,
         }
-        fitted |= self._learnt_of_labels(former, grown)
-        return self._set(fitted)
+        return self._set(fitted | self._learnt_of_labels(former, grown))
 
     def _no_targets(self, source):
         """Return Targets of no samples: all labels of a hierarchy, and all classes."""
@@ -389,6 +392,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         return self._set(fitted)
 
     def _set(self, fitted):
+        """Set attributes, and return the estimator."""
         for name, value in fitted.items():
             setattr(self, name, value)
         return self

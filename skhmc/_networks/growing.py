@@ -45,26 +45,25 @@ def what_else_changed(hierarchy, former):
     That is empty where there is nothing: all labels are there, under the same parents.
     """
     gone = new_labels(former, hierarchy)
-    said = ""
-    if gone:
-        said += f"; only the former has {name_list(gone)}"
-    moved = []
-    for label in former.labels:
-        if label not in hierarchy:
-            continue
-        before = former.parents_of(label)
-        now = hierarchy.parents_of(label)
-        if set(before) != set(now) and not set(before) & set(gone):
-            moved.append((label, before, now))
+    said = f"; only the former has {name_list(gone)}" if gone else ""
+    differing = _edges_into(hierarchy, former) ^ _edges_into(former, hierarchy)
+    moved = {child for parent, child in differing if parent not in set(gone)}
     if moved:
-        label, before, now = moved[0]
-        others = [name for name, _, _ in moved[1:]]
+        label, *others = sorted(moved, key=former.position)
+        before, now = former.parents_of(label), hierarchy.parents_of(label)
         said += (
             f"; {label!r} was under {name_list(before) or 'no label'} and is under "
             f"{name_list(now) or 'no label'}"
         )
-        said += f", and other parents have {name_list(others)}" if others else ""
+        said += f", and so have other parents {name_list(others)}" if others else ""
     return said
+
+
+def _edges_into(hierarchy, other):
+    """Return the edges (parent, child) to labels that another hierarchy has, too."""
+    labels = hierarchy.labels
+    edges = ((labels[p], labels[c]) for p, c in hierarchy.edges.tolist())
+    return {(parent, child) for parent, child in edges if child in other}
 
 
 def ordered(hierarchy, source, former):

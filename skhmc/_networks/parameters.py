@@ -40,6 +40,7 @@ __all__ = [
     "check_accepted",
     "check_encoder",
     "check_values",
+    "class_weight_of",
     "elements",
     "label_form",
     "positive_elements",
@@ -232,7 +233,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         form=form,
         label_loss=label_loss,
         leaf_prediction=leaf_prediction,
-        class_weight=_class_weight(params["class_weight"]),
+        class_weight=class_weight_of(params["class_weight"]),
         n_estimators=params["n_estimators"],
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
@@ -275,7 +276,7 @@ def check_values(params, dropped):
         What the elements of ``dropout`` stand for.
     """
     _dropout_shares(params["dropout"], dropped)
-    _class_weight(params["class_weight"])
+    class_weight_of(params["class_weight"])
     _aggregation(params["aggregation"])
     positive_elements(params, "learning_rate_init", Real)
     positive_elements(params, "hidden_layer_sizes", Integral)
@@ -436,7 +437,7 @@ def _check_kept(name, given, began_with):
         )
 
 
-def _class_weight(given):
+def class_weight_of(given):
     """Return None, a dict, or the cap of balanced weights as a float."""
     if isinstance(given, str):
         return BALANCED_CAP

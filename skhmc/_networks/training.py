@@ -52,6 +52,7 @@ __all__ = [
     "perceptron",
     "side_by_side",
     "train",
+    "weight_of_labels",
 ]
 
 
@@ -267,7 +268,7 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         fixed &= former.fixed
     class_weight = None
     if targets.classes is None:
-        class_weight = _weight_of_labels(form, settings.class_weight, counts)
+        class_weight = weight_of_labels(form, settings.class_weight, counts)
     starts = None
     if former is not None and former.places is not None:
         starts = find_starts(former.places, form, here, class_weight)
@@ -310,8 +311,16 @@ def _weigh_classes(by_class, weight, settings, partial):
     return weight.astype(_numpy_dtype(settings))
 
 
-def _weight_of_labels(form, class_weight, counts):
-    """Return the weights of the zeros and the ones of every label, or None."""
+def weight_of_labels(form, class_weight, counts):
+    """Return the weights of the zeros and the ones of every label, or None.
+
+    Parameters
+    ----------
+    form : ManyPaths or SinglePath
+    class_weight : None, dict or float
+        Weights by name, or the cap of balanced ones.
+    counts : LabelCounts
+    """
     if class_weight is None:
         return None
     if not isinstance(class_weight, dict):

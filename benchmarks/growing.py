@@ -27,7 +27,7 @@ from benchmarks.figures import versions
 from benchmarks.recipe import load, split, table_steps
 from benchmarks.tables import include, table, text_row
 from skhmc import HCALClassifier
-from skhmc._networks import base, training
+from skhmc._networks import grow, training
 from skhmc._networks.growing import find_starts
 from skhmc.metrics import au_prc_score
 
@@ -73,7 +73,7 @@ def random_starts():
     """Let new labels start at random inside."""
     patches = [
         mock.patch.object(module, "find_starts", start_at_random)
-        for module in (base, training)
+        for module in (grow, training)
     ]
     with patches[0], patches[1]:
         yield

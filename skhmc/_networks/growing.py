@@ -11,6 +11,7 @@ from scipy.special import logit
 from skhmc._data.weights import smoothed_rates
 from skhmc._scoring.grown import Starts
 from skhmc._utils.messages import name_list
+from skhmc.hierarchy import Hierarchy
 from skhmc.nn.growth import Growth
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "match_labels",
     "new_labels",
     "ordered",
+    "same_source",
     "what_else_changed",
 ]
 
@@ -66,6 +68,12 @@ def _edges_into(hierarchy, other):
     return {(parent, child) for parent, child in edges if child in other}
 
 
+def same_source(one, other):
+    """Tell whether two values of the parameter ``hierarchy`` are the same."""
+    kinds = (Hierarchy, dict, list, tuple)  # of which == is one answer
+    return one is other or (isinstance(one, kinds) and one == other)
+
+
 def ordered(hierarchy, source, former):
     """Return a hierarchy with its own order if it has one, else former labels first.
 
@@ -75,11 +83,11 @@ def ordered(hierarchy, source, former):
         Built from the source.
     source : hierarchy-like
     former : Hierarchy
-        Whose labels it has.
     """
     if hierarchy is source:
         return hierarchy
-    return hierarchy.subset([*former.labels, *new_labels(hierarchy, former)])
+    kept = [label for label in former.labels if label in hierarchy]
+    return hierarchy.subset([*kept, *new_labels(hierarchy, former)])
 
 
 # -- labels of the network -------------------------------------------------------------

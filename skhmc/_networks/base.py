@@ -277,8 +277,18 @@ class NetworkHMC(
         fitted |= self._learnt_of_labels(former, settings.form)
         return self._set(fitted)
 
+    def _set(self, fitted):
+        """Set attributes, and return the estimator."""
+        for name, value in fitted.items():
+            setattr(self, name, value)
+        return self
+
     def _fitted(self, settings):
         """Return values of parameters that are fitted attributes beside common ones."""
+        return {}
+
+    def _learnt_of_labels(self, former, form):
+        """Return fitted attributes about the labels of a form, if there are any."""
         return {}
 
     @property

@@ -199,15 +199,13 @@ class GrowingMixin(BaseEstimator):
     def _check_can_grow(self, hierarchy):
         """Raise where this estimator cannot take new labels in."""
 
-    def _set(self, fitted):
+    def _set(self, fitted: dict) -> Self:
         """Set attributes, and return the estimator."""
-        for name, value in fitted.items():
-            setattr(self, name, value)
-        return self
+        raise NotImplementedError
 
     def _learnt_of_labels(self, former, form):
-        """Return fitted attributes about the labels of a form, if there are any."""
-        return {}
+        """Return fitted attributes about the labels of a form."""
+        raise NotImplementedError
 
     def _check_coherence(self, form):
         """Raise when labels in this form cannot have the coherence asked for."""

@@ -28,6 +28,7 @@ from tests.contract import (
     build,
     every_deterministic,
     every_estimator,
+    one_estimator,
 )
 from tests.contract import task as make
 
@@ -222,7 +223,7 @@ def test_columns_may_stand_in_any_order(estimator, kind):
         assert later.n_iter_ == other.n_iter_ + 1
 
 
-@every_estimator
+@one_estimator
 def test_y_may_come_in_any_form(estimator):
     before, after, X, frame, whole = task("many")
     fitted = build(estimator, before, max_iter=1).fit(X, frame)
@@ -244,7 +245,7 @@ def test_y_may_come_in_any_form(estimator):
         clf.partial_fit(X, whole.to_numpy())
 
 
-@every_estimator
+@one_estimator
 def test_unknown_values_and_weights_of_new_labels(estimator):
     before, after, X, frame, whole = task("many")
     whole = whole.astype(float)
@@ -287,7 +288,7 @@ def test_a_label_without_a_positive_waits_for_one(estimator):
     assert np.ptp(named(warm, X, "raw_decision_function")["tabby"]) > 0.01
 
 
-@every_estimator
+@one_estimator
 def test_a_label_that_all_rows_of_its_parent_have_is_its_parent(estimator):
     before, after, X, frame, whole = task("many")
     whole["dog"] = whole["pet"] * whole["mammal"]
@@ -314,7 +315,7 @@ def test_one_label_may_become_two(estimator):
     assert flat.partial_fit(X[:1], Y[:1]).predict(X).shape == (40, 2)
 
 
-@every_estimator
+@one_estimator
 def test_a_warm_start_may_grow_twice_and_hold_out_rows(estimator):
     before, after, X, frame, whole = task("many")
     some = after.subset([*before.labels, "tabby", "fish"])
@@ -424,7 +425,7 @@ def test_where_paths_ended_they_may_end_still():
 # -- refusals --------------------------------------------------------------------------
 
 
-@every_estimator
+@one_estimator
 def test_what_is_not_growing_is_refused_by_name_and_changes_nothing(estimator):
     before, after, X, frame, whole = task("many")
     clf = build(estimator, before, warm_start=True, max_iter=1).fit(X, frame)
@@ -460,7 +461,7 @@ def test_what_is_not_growing_is_refused_by_name_and_changes_nothing(estimator):
         clone(clf).grow(after)
 
 
-@every_estimator
+@one_estimator
 def test_new_columns_alone_do_not_make_labels_grow(estimator):
     _, _, X, frame, _ = task("many")
     leaves = frame[["cow", "parrot"]]

@@ -69,9 +69,9 @@ class GrowingMixin(BaseEstimator):
         Parameters
         ----------
         hierarchy : hierarchy-like
-            What the parameter ``hierarchy`` may be, which it becomes. It has all labels
-            so far, under the same parents, and new ones: new roots, or labels below any
-            labels, old or new.
+            Hierarchy of all labels, in any form of the parameter ``hierarchy``, whose
+            value it becomes. The labels so far have the parents that they had. New ones
+            are roots, or stand below any labels, old or new.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels), \
                 default=None
             Labels, old and new, in any form that ``fit`` takes, from which it is

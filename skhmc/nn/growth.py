@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Growth"]
+__all__: list[str] = []
 
 
 class Growth(NamedTuple):

@@ -258,8 +258,8 @@ class _Scores(Seeded):
         former : nn.Module
             A network with the same parts.
         growth : Growth or None
-            What labels start from, where there are more than the former has. Rows that
-            are drawn have to be drawn already.
+            Rows that labels start from, where there are more than the former has. Rows
+            that are drawn have to be drawn already.
         """
         current = self.state_dict()
         loaded = {

@@ -183,7 +183,7 @@ def test_the_way_to_a_label_leads_through_its_parent_not_by_what_is_nearest():
         clf.fit(np.random.default_rng(0).normal(size=(20, 2)), Y)
         places = torch.tensor([[0.1, 0.0], [8.0, 0.1], [1.0, 0.0]])
         clf.net_.module_.table.data = places[clf._form.order]
-        learnt = clf._fitted(clf._former, None, Y.columns)["learned_hierarchy_"]
+        learnt = clf._learnt_of_labels(clf._former, clf._form)["learned_hierarchy_"]
         assert clf.label_distances([2])[0, :2].argmin() == 0
         assert learnt.parents_of("leaf") == ["mid"]
 

@@ -47,8 +47,10 @@ from skhmc.hierarchy import Hierarchy, Ontology
 
 __all__ = [
     "Targets",
+    "add_classes",
     "are_label_sets",
     "as_label_sets",
+    "check_same_shape",
     "match_columns",
     "match_former",
     "read_container",
@@ -688,7 +690,7 @@ def require_y(estimator, y):
         )
 
 
-def match_former(targets, weight, hierarchy, classes):
+def match_former(targets, weight, hierarchy, classes, all_named=False):
     """Bring targets and weights into the order of those of a former fit.
 
     Parameters
@@ -701,6 +703,8 @@ def match_former(targets, weight, hierarchy, classes):
         The former ``hierarchy_``.
     classes : ndarray
         The former ``classes_``: 1-D for one label per sample, else (n_labels, 2).
+    all_named : bool, default=False
+        Whether the classes of targets are all labels, since none were named.
 
     Returns
     -------
@@ -713,25 +717,61 @@ def match_former(targets, weight, hierarchy, classes):
         When y has another form than before, or classes that are new.
     """
     one_label = classes.ndim == 1
-    if one_label != (targets.classes is not None):
-        one, many = "(n_samples,)", "(n_samples, n_labels)"
-        before = one if one_label else many
-        now = many if one_label else one
-        raise ValueError(
-            f"Expected y of shape {before} as before, got {now}. Start anew with fit, "
-            f"or with a clone."
-        )
+    check_same_shape(targets, one_label)
     if one_label:
-        former = set(classes.tolist())
-        new = [x for x in targets.classes.tolist() if x not in former]
-        if new:
-            raise ValueError(
-                f"y holds classes that were not there before: {name_list(new)}. Name "
-                f"all classes in the first call: partial_fit(X, y, classes=...)."
-            )
-        codes = np.searchsorted(classes, targets.classes)[targets.codes]
-        return replace(targets, classes=classes, codes=codes), weight
+        return add_classes(targets, classes, (), all_named), weight
     order = [targets.hierarchy.position(x) for x in hierarchy.labels]
     if weight is not None and weight.shape[1] > 1:
         weight = weight[:, order]
     return replace(targets, Y=targets.Y[:, order], hierarchy=hierarchy), weight
+
+
+def check_same_shape(targets, one_label):
+    """Raise unless y has one label per sample, or several, as before."""
+    if one_label == (targets.classes is not None):
+        return
+    one, many = "(n_samples,)", "(n_samples, n_labels)"
+    before = one if one_label else many
+    now = many if one_label else one
+    raise ValueError(
+        f"Expected y of shape {before} as before, got {now}. Start anew with fit, or "
+        f"with a clone."
+    )
+
+
+def add_classes(targets, classes, new=(), all_named=False):
+    """Return targets of one label per sample with the former classes, and new ones.
+
+    Parameters
+    ----------
+    targets : Targets
+        With the classes that y holds, or that were named.
+    classes : ndarray of shape (n_classes,)
+        The former classes, sorted.
+    new : iterable, default=()
+        Labels that were not there before.
+    all_named : bool, default=False
+        Whether the classes of targets are all labels, since none were named; then all
+        new labels are classes.
+
+    Raises
+    ------
+    ValueError
+        When there are other classes, which are no new labels.
+    """
+    given = targets.classes
+    if all_named:
+        given = np.array([x for x in given.tolist() if x in set(new)], given.dtype)
+    held = targets.classes[np.unique(targets.codes)]
+    found = np.unique(np.concatenate([given, held]))
+    known = set(classes.tolist())
+    strange = [x for x in found.tolist() if x not in known and x not in set(new)]
+    if strange:
+        raise ValueError(
+            f"y holds classes that were not there before: {name_list(strange)}. Name "
+            f"all classes in the first call: partial_fit(X, y, classes=...)."
+        )
+    if not known.issuperset(found.tolist()):
+        classes = np.unique(np.concatenate([classes, found]))
+    codes = np.searchsorted(classes, targets.classes)[targets.codes]
+    return replace(targets, classes=classes, codes=codes)

@@ -18,6 +18,8 @@ from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoders
+from skhmc._networks.grow import GrowingMixin
+from skhmc._networks.growing import changes, match_labels, same_source
 from skhmc._networks.memory import check_memory, raise_if_out_of_memory
 from skhmc._networks.parameters import (
     ABSENT,
@@ -40,21 +42,22 @@ from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
-from skhmc._utils.messages import name_list
-from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
 
-class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
+class NetworkHMC(
+    GrowingMixin, PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator
+):
     """Fits what a subclass builds, and predicts from it block by block.
 
     A subclass has the parameters of ``NETWORK_CONSTRAINTS`` and defines
 
     - ``_dropped``: what the elements of its parameter ``dropout`` stand for;
     - ``_build(problem, settings, encoder)``: the ``Parts`` of a network, a module and a
-      criterion that have ``load_from(former)``;
-    - ``_fitted(former, settings, names)``: fitted attributes of its own, if any.
+      criterion that have ``load_from``;
+    - ``_fitted(settings)``, and what ``GrowingMixin`` names: fitted attributes of its
+      own, if any.
 
     The documented shapes hold for a 2-D ``Y``. After a 1-D ``y``, predictions are most
     specific labels (n_samples,), and probabilities those of ``classes_``.
@@ -107,6 +110,8 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         weight = read_sample_weight(sample_weight, y, targets, self._dtype)
         if groups is not None:
             groups = read_groups(groups, targets.Y.shape[0])
+        if former is not None:
+            targets = self._follow(targets, former)
         return self._learn(X, targets, weight, former, groups=groups)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -153,22 +158,23 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         former = self._former if self._is_fitted else None
         if former is None:
             self._forget()
-        elif not _same_source(self.hierarchy, former.hierarchy):
-            raise ValueError(
-                "The parameter hierarchy was changed since the first call. Start anew "
-                "with fit, or with a clone."
-            )
         require_y(self, y)
         X = self._check_X(X, reset=former is None)
-        if former is None:
-            targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
-        else:
+        before = former.hierarchy if former else None
+        as_before = former is not None and same_source(self.hierarchy, before)
+        if as_before:
             targets = read_targets(y, self.hierarchy_, classes=classes)
+        else:
+            targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
         check_consistent_length(X, targets.Y)
         weight = read_sample_weight(sample_weight, y, targets, self._dtype)
         if former is not None:
-            before = (self.hierarchy_, self.classes_)
-            targets, weight = match_former(targets, weight, *before)
+            all_named = classes is None and not as_before
+            if as_before or not changes(targets.hierarchy, self.hierarchy_):
+                labels = self.hierarchy_, self.classes_
+                targets, weight = match_former(targets, weight, *labels, all_named)
+            else:
+                targets = self._grown_targets(targets, all_named)
         return self._learn(X, targets, weight, former, partial=True)
 
     def _check_X(self, X, reset):
@@ -186,9 +192,7 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         Nothing of the estimator is written before the network is trained, so that what
         was fitted stays fitted if training that goes on fails.
         """
-        if former is not None:
-            self._check_same_labels(targets)
-        elif self.hierarchy is None and not self._learns_hierarchy:
+        if former is None and self.hierarchy is None and not self._learns_hierarchy:
             judge_flat(targets.hierarchy)
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
@@ -221,6 +225,10 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             title=type(self).__name__,
         )
         self._check_coherence(settings.form)
+        if former is not None:
+            former = match_labels(former, settings.form, targets.classes)
+            if former.places is not None:
+                self._check_can_grow(targets.hierarchy)
         n_inputs = encoders[0].width if encoders else X.shape[1]
         n = n_weights(n_inputs, targets.hierarchy.n_labels, params, settings)
         if n * params["n_estimators"] > FIT_ANYWHERE:
@@ -243,9 +251,12 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             label_loss=settings.label_loss,
             leaf_prediction=settings.leaf_prediction,
             normalize_features=settings.normalize_features,
+            linear_head=settings.linear_head,
             counts=problem.counts,
+            classes=targets.classes,
             class_counts=problem.class_counts,
             fixed=problem.fixed,
+            waiting=problem.waiting,
             hierarchy=self.hierarchy,
             extra=parts.extra,
         )
@@ -262,13 +273,22 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
             "dropout_": settings.dropout,
             "n_sampled_labels_": settings.n_sampled_labels,
         }
-        fitted |= self._fitted(former, settings, targets.label_names)
+        fitted |= self._fitted(settings)
+        fitted |= self._learnt_of_labels(former, settings.form)
+        return self._set(fitted)
+
+    def _set(self, fitted):
+        """Set attributes, and return the estimator."""
         for name, value in fitted.items():
             setattr(self, name, value)
         return self
 
-    def _fitted(self, former, settings, names):
-        """Return fitted attributes that this estimator has beside the common ones."""
+    def _fitted(self, settings):
+        """Return values of parameters that are fitted attributes beside common ones."""
+        return {}
+
+    def _learnt_of_labels(self, former, form):
+        """Return fitted attributes about the labels of a form, if there are any."""
         return {}
 
     @property
@@ -297,30 +317,6 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         for name in ("net_", "_former"):
             if name in vars(self):
                 delattr(self, name)
-
-    def _check_same_labels(self, targets):
-        """Raise unless training goes on with the labels that it began with."""
-        hierarchy = targets.hierarchy
-        former = self.hierarchy_
-        classes = self.classes_ if self.classes_.ndim == 1 else None
-        gone = [x for x in former.labels if x not in hierarchy]
-        new = [x for x in hierarchy.labels if x not in former]
-        said = ""
-        if gone:
-            said += f"; only the former has {name_list(gone)}"
-        if new:
-            said += f"; only the new one has {name_list(new)}"
-        same_classes = np.array_equal(classes, targets.classes)
-        same_edges = not said and former.subset(hierarchy.labels) == hierarchy
-        if same_classes and same_edges:
-            return
-        if not same_classes:
-            said += f"; its classes were {classes}, and are {targets.classes}"
-        raise ValueError(
-            f"warm_start=True goes on with the labels, classes and hierarchy of "
-            f"the former fit, {former}, but now there are others: {hierarchy}"
-            f"{said}. Use warm_start=False."
-        )
 
     def _check_coherence(self, form):
         """Raise when labels in this form cannot have the coherence asked for."""
@@ -444,12 +440,6 @@ class NetworkHMC(PrefixedParams, AnswersMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = self._many_dimensions
         return tags
-
-
-def _same_source(one, other):
-    """Tell whether two values of the parameter ``hierarchy`` are the same."""
-    kinds = (Hierarchy, dict, list, tuple)  # of which == is one answer
-    return one is other or (isinstance(one, kinds) and one == other)
 
 
 def _warn_constant(problem, hierarchy):

@@ -144,7 +144,8 @@ class HCALClassifier(NetworkHMC):
         epochs, and their logits are averaged (see the user guide). The cost is so many
         times that of one network.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the previous fit.
+        Whether ``fit`` starts from the weights of the previous fit. ``hierarchy`` may
+        then have new labels, which start from their parents (see the user guide).
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples and stop when their
         coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The
@@ -372,7 +373,7 @@ class HCALClassifier(NetworkHMC):
         rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
         return Parts(network, criterion, encoder.user_modules, rates)
 
-    def _fitted(self, former, settings, names):
+    def _fitted(self, settings):
         return {
             "label_loss_": settings.label_loss,
             "leaf_prediction_": settings.leaf_prediction,

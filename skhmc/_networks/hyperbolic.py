@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._networks.base import NetworkHMC
+from skhmc._networks.growing import new_labels
 from skhmc._networks.label_embedding import (
     LabelPoints,
     PairCounts,
@@ -27,6 +28,7 @@ from skhmc._networks.parameters import (
     elements,
 )
 from skhmc._networks.training import Parts
+from skhmc._utils.messages import name_list
 from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
 from skhmc.nn.criteria import EmbeddingCriterion, label_tasks
@@ -144,7 +146,8 @@ class HyperbolicHMC(NetworkHMC):
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the previous fit.
+        Whether ``fit`` starts from the weights of the previous fit. ``hierarchy`` may
+        then have new labels, which start from their parents (see the user guide).
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples and stop when their
         coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The
@@ -358,7 +361,11 @@ class HyperbolicHMC(NetworkHMC):
         self._check_kept(problem)
         pairs = count_pairs(problem)
         if problem.partial and former is not None:
-            pairs = pairs.plus(former.extra.pairs)
+            before = former.extra.pairs
+            if former.places is not None:
+                labels = former.form.hierarchy_of_Y.labels
+                before = before.grown(labels, problem.form.hierarchy_of_Y.labels)
+            pairs = pairs.plus(before)
         criterion = EmbeddingCriterion(
             self._tasks(problem),
             self._ranking(problem, pairs),
@@ -435,10 +442,22 @@ class HyperbolicHMC(NetworkHMC):
             return None
         return partial(radius_penalty, limit=self.max_radius)
 
-    def _fitted(self, former, settings, names):
-        table = former.net.module_.table[former.form.inverse]
-        points = LabelPoints(table, former.extra.geometry)
+    def _check_can_grow(self, hierarchy):
+        if self.mode != "cascade":
+            return
+        new = new_labels(hierarchy, self.hierarchy_)
+        raise ValueError(
+            f"mode='cascade' learns the labels' points before the classifier, and then "
+            f"leaves them: new labels ({name_list(new)}) would have none. Start anew, "
+            f"or use mode='joint'."
+        )
+
+    def _learnt_of_labels(self, former, form):
+        points = _points_of(former.net, form, former.extra.geometry)
         pairs = former.extra.pairs
+        names = form.hierarchy_of_Y.labels
+        if former.form.hierarchy_of_Y.n_labels < len(names):
+            pairs = pairs.grown(former.form.hierarchy_of_Y.labels, names)
         options = {"threshold": self.parent_threshold, "radius": points.radius}
         if self.structure == "tree":
             distances = points.distance_less_radius
@@ -454,8 +473,7 @@ class HyperbolicHMC(NetworkHMC):
     @property
     def _points(self):
         check_is_fitted(self, "net_")
-        table = self.net_.module_.table[self._form.inverse]
-        return LabelPoints(table, self.geometry_)
+        return _points_of(self.net_, self._form, self.geometry_)
 
     @property
     def label_embeddings_(self) -> np.ndarray:
@@ -479,6 +497,16 @@ class HyperbolicHMC(NetworkHMC):
             Geodesic, or Euclidean, distances.
         """
         return self._points.rows(labels)
+
+
+def _points_of(net, form, geometry):
+    """Return the points of a form's labels; new roots are at the origin."""
+    table = net.module_.table.detach()
+    rows = torch.from_numpy(form.rows)
+    none = rows < 0
+    chosen = table[rows.to(table.device)]
+    chosen[none] = 0
+    return LabelPoints(chosen, geometry)
 
 
 class LearntFrom(NamedTuple):

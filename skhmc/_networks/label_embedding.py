@@ -47,6 +47,35 @@ class PairCounts(NamedTuple):
         """Return the counts of both parts of the samples."""
         return PairCounts(*(a + b for a, b in zip(self, more, strict=True)))
 
+    def grown(self, labels, more):
+        """Return the counts of more labels, which no sample knew so far.
+
+        Parameters
+        ----------
+        labels : sequence
+            Those that were counted.
+        more : sequence
+            All labels, in their order.
+        """
+        index = {label: k for k, label in enumerate(labels)}
+        places = np.array([index.get(label, -1) for label in more])
+        old = np.flatnonzero(places >= 0)
+        new = np.flatnonzero(places < 0)
+        place = sp.csr_matrix(
+            (np.ones(len(old), np.int64), (old, places[old])), (len(more), len(labels))
+        )
+        together = (place @ self.together @ place.T).tocsr()
+        together.sort_indices()
+        # a sample that has an old label does not know any new one
+        having = together.diagonal()
+        some = np.flatnonzero(having)
+        block = np.repeat(some, len(new)), np.tile(new, len(some))
+        beside = np.repeat(having[some], len(new)), block
+        unknown = place @ self.unknown @ place.T
+        unknown = unknown + sp.csr_matrix(beside, unknown.shape)
+        known = np.where(places < 0, 0, self.known[places])
+        return PairCounts(together, unknown.tocsr(), known, self.n_samples)
+
     @property
     def rates(self):
         """How often labels occur: LabelRates."""

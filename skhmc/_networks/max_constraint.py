@@ -95,7 +95,8 @@ class MaxConstraintClassifier(NetworkHMC):
         epochs, and their logits are averaged (see the user guide). The cost is so many
         times that of one network.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights of the previous fit.
+        Whether ``fit`` starts from the weights of the previous fit. ``hierarchy`` may
+        then have new labels, which start from their parents (see the user guide).
     early_stopping : bool or str, default=False
         Whether to hold out ``validation_fraction`` of the samples and stop when their
         coherent AU(PRC) has not risen by ``tol`` for ``n_iter_no_change`` epochs. The

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import torch
 
-__all__ = ["transfer_state"]
+__all__ = ["transfer_grown_state", "transfer_state"]
 
 
 def transfer_state(former, before, follower, weights):
@@ -27,6 +27,85 @@ def transfer_state(former, before, follower, weights):
         if old is not None and old.shape == weight.shape and old in former.state:
             known = _moved(former.state[old], old, weight, follower.defaults)
             follower.state[weight] = known
+
+
+def transfer_grown_state(former, before, follower, weights, growth, tables):
+    """Do as :func:`transfer_state` to a network that has more labels than the former.
+
+    A new label is given what is known of the label that it starts from. Tables, or
+    other weights, of which an optimizer keeps anything else than numbers and tensors of
+    their shape, or a value per row, begin anew.
+
+    Parameters
+    ----------
+    former, before, follower, weights
+        As :func:`transfer_state` has them.
+    growth : Growth
+    tables : pair of dict of list of str
+        Names of the parts of every table, of the former network and of this one.
+    """
+    if _kind(former) != _kind(follower):
+        return
+    weights = dict(weights)
+    old_tables, new_tables = tables
+    of_labels = {part for parts in new_tables.values() for part in parts}
+    pairs = [([name], [name]) for name in weights if name not in of_labels]
+    pairs += [(parts, new_tables[table]) for table, parts in old_tables.items()]
+    for old_names, new_names in pairs:
+        olds = [before.get(name) for name in old_names]
+        if any(old not in former.state for old in olds):
+            continue
+        known = [former.state[old] for old in olds]
+        news = [weights[name] for name in new_names]
+        grown = growth if new_names[0] in of_labels else None
+        sizes = [len(new) if new.ndim else 1 for new in news]
+        try:
+            states = _grown(known, olds, grown, sizes)
+        except _OtherShape:
+            continue
+        for new, state in zip(news, states, strict=True):
+            follower.state[new] = _moved(state, olds[0], new, follower.defaults)
+
+
+class _OtherShape(ValueError):
+    """An optimizer keeps something that rows of a table cannot be told in."""
+
+
+def _grown(known, olds, growth, sizes):
+    """Return what an optimizer knows of the parts of a grown table.
+
+    Parameters
+    ----------
+    known : list
+        What it knows of every part of the former table: of the same kind in all.
+    olds : list of Tensor
+        These parts.
+    growth : Growth or None
+        None where the weight is no table: it has one part, which stays as it is.
+    sizes : list of int
+        Rows of the parts of the grown table.
+    """
+    first = known[0]
+    if torch.is_tensor(first) and first.ndim:
+        pairs = list(zip(known, olds, strict=True))
+        whole = all(x.shape == old.shape for x, old in pairs)
+        if growth is None and whole:
+            return known
+        by_row = all(x.shape == old.shape[:1] for x, old in pairs)
+        if growth is None or not (whole or by_row):
+            raise _OtherShape
+        return growth.rows(known, sizes)
+    if type(first) is dict:
+        if any(x.keys() != first.keys() for x in known):
+            raise _OtherShape
+        parts = {k: _grown([x[k] for x in known], olds, growth, sizes) for k in first}
+        return [{k: part[i] for k, part in parts.items()} for i in range(len(sizes))]
+    if type(first) in (list, tuple):
+        if any(len(x) != len(first) for x in known):
+            raise _OtherShape
+        parts = [_grown(list(x), olds, growth, sizes) for x in zip(*known, strict=True)]
+        return [type(first)(part[i] for part in parts) for i in range(len(sizes))]
+    return [first] * len(sizes)
 
 
 def _kind(optimizer):

@@ -40,7 +40,9 @@ __all__ = [
     "check_accepted",
     "check_encoder",
     "check_values",
+    "class_weight_of",
     "elements",
+    "label_form",
     "positive_elements",
     "prefixed",
     "resolve",
@@ -211,14 +213,14 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     -------
     Settings
     """
-    form, label_loss, leaf_prediction = _label_form(params, targets, former, partial)
+    form, label_loss, leaf_prediction = label_form(params, targets, former, partial)
     many = isinstance(form, ManyPaths)
     n_labels = form.hierarchy.n_labels
     sizes = []  # of the perceptron, which an encoder takes the place of
     if n_encoded is None:
         sizes = positive_elements(params, "hidden_layer_sizes", Integral)
         n_encoded = sizes[-1] if sizes else X.shape[1]
-    linear_head = _linear_head(params["linear_head"], n_labels, n_encoded)
+    linear_head = _linear_head(params["linear_head"], n_labels, n_encoded, former)
     aggregation, chunk = _aggregation(params["aggregation"])
     chunk = min(chunk, max(CHUNK, X.shape[0]))  # there are no more to a mean
     n_sampled = _n_sampled_labels(params, n_labels, label_loss, aggregation)
@@ -231,7 +233,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         form=form,
         label_loss=label_loss,
         leaf_prediction=leaf_prediction,
-        class_weight=_class_weight(params["class_weight"]),
+        class_weight=class_weight_of(params["class_weight"]),
         n_estimators=params["n_estimators"],
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
@@ -274,7 +276,7 @@ def check_values(params, dropped):
         What the elements of ``dropout`` stand for.
     """
     _dropout_shares(params["dropout"], dropped)
-    _class_weight(params["class_weight"])
+    class_weight_of(params["class_weight"])
     _aggregation(params["aggregation"])
     positive_elements(params, "learning_rate_init", Real)
     positive_elements(params, "hidden_layer_sizes", Integral)
@@ -285,12 +287,15 @@ def check_values(params, dropped):
 # -- labels ----------------------------------------------------------------------------
 
 
-def _label_form(params, targets, former, partial):
-    """Return how labels are scored, the name of their loss, and where paths end."""
+def label_form(params, targets, former, partial):
+    """Return how labels are scored, the name of their loss, and where paths end.
+
+    Parameters are those of :func:`resolve`.
+    """
     label_loss = params["label_loss"]
     leaf_prediction = params["leaf_prediction"]
     if former is not None:
-        return _former_form(label_loss, leaf_prediction, targets, former)
+        return _former_form(label_loss, leaf_prediction, targets, former, partial)
     hierarchy = targets.hierarchy
     one_label = targets.classes is not None
     asks = label_loss != "auto" and find_loss(label_loss).single_paths
@@ -358,18 +363,70 @@ def _stops(targets, partial):
     return stopping_points(targets.Y, hierarchy)
 
 
-def _former_form(label_loss, leaf_prediction, targets, former):
+def _former_form(label_loss, leaf_prediction, targets, former, partial):
     """Return what training began with, in the order of the new columns."""
-    form = former.form.reordered(targets.hierarchy)
+    hierarchy = targets.hierarchy
     asked = former.label_loss if label_loss == "auto" else label_loss
-    if find_loss(asked).single_paths != isinstance(form, SinglePath):
+    is_single = isinstance(former.form, SinglePath)
+    if find_loss(asked).single_paths != is_single:
         raise ValueError(
             f"Training goes on with label_loss={former.label_loss!r}, but got "
             f"{asked!r}. Use 'auto', or start anew: a softmax has other outputs."
         )
     _check_kept("leaf_prediction", leaf_prediction, former.leaf_prediction)
+    if not is_single:
+        return former.form.reordered(hierarchy), asked, former.leaf_prediction
+    if not hierarchy.is_tree:
+        several = np.flatnonzero(np.diff(hierarchy.parents.indptr) > 1)
+        raise ValueError(
+            f"Training goes on with label_loss={former.label_loss!r}, which needs a "
+            f"tree, but there are labels with several parents: "
+            f"{name_list(hierarchy.labels[k] for k in several)}. Give them one, or fit "
+            f"anew with label_loss='bce'."
+        )
+    stops = _new_stops(targets, former, leaf_prediction, partial)
+    form = former.form.reordered(hierarchy, stops)
+    kept = former.leaf_prediction
+    if stops:
+        kept = "optional"
     form.check_targets(targets.Y, leaf_prediction)
-    return form, asked, former.leaf_prediction
+    return form, asked, kept
+
+
+def _new_stops(targets, former, asked, partial):
+    """Return where paths may stop now beside where they might, as positions.
+
+    Under labels that were leaves, where paths ended, and have children now; and under
+    new labels with children where samples stop, or in parts of the data may.
+    """
+    hierarchy = targets.hierarchy
+    before = former.form.hierarchy_of_Y
+    if hierarchy.n_labels == before.n_labels:
+        return []
+    inner = np.setdiff1d(np.arange(hierarchy.n_labels), hierarchy.leaves)
+    names = [hierarchy.labels[k] for k in inner]
+    were_leaves = {before.labels[k] for k in before.leaves}
+    grown = [k for k, x in zip(inner, names, strict=True) if x in were_leaves]
+    new = [k for k, x in zip(inner, names, strict=True) if x not in before]
+    if targets.classes is not None:
+        classes = {hierarchy.position(label) for label in targets.classes}
+        stops = [k for k in grown + new if k in classes]
+        _check_mandatory(stops, hierarchy, asked)
+        return stops
+    if asked == "mandatory":
+        return []
+    if asked == "auto" and not partial:
+        found, _ = stopping_points(targets.Y, hierarchy)
+        new = np.intersect1d(new, found).tolist()
+    return grown + new
+
+
+def _check_mandatory(stops, hierarchy, asked):
+    if asked == "mandatory" and stops:
+        raise ValueError(
+            f"leaf_prediction='mandatory', but some classes have children now: "
+            f"{name_list(hierarchy.labels[k] for k in stops)}. Use 'auto'."
+        )
 
 
 def _check_kept(name, given, began_with):
@@ -380,7 +437,7 @@ def _check_kept(name, given, began_with):
         )
 
 
-def _class_weight(given):
+def class_weight_of(given):
     """Return None, a dict, or the cap of balanced weights as a float."""
     if isinstance(given, str):
         return BALANCED_CAP
@@ -476,9 +533,11 @@ def _stays_sparse(X, former):
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
 
 
-def _linear_head(given, n_labels, n_encoded):
+def _linear_head(given, n_labels, n_encoded, former):
     if given != "auto":
         return bool(given)
+    if former is not None and former.form.hierarchy.n_labels != n_labels:
+        return former.linear_head  # whatever more labels would have been given
     few_labels = n_labels <= MAX_LABELS_WITH_HEAD
     return few_labels and n_labels * n_encoded <= MAX_HEAD_WEIGHTS
 

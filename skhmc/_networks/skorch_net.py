@@ -26,7 +26,7 @@ from skorch.exceptions import SkorchException
 from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
-from skhmc._networks.optimizer_state import transfer_state
+from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
 from skhmc._scoring.outputs import Blocks
 
 __all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
@@ -474,13 +474,32 @@ class Net(NeuralNet):
         dataset = self.get_dataset(X)
         return Blocks(self.logits(dataset), len(dataset)).map(change)
 
-    def go_on_from(self, former):
-        """Take over the history, and what the optimizer remembers of every weight."""
+    def go_on_from(self, former, growth=None):
+        """Take over the history, and what the optimizer remembers of every weight.
+
+        Parameters
+        ----------
+        former : Net
+        growth : Growth or None
+            What labels start from, where there are more than the former net has.
+        """
         self.history.extend(epoch for epoch in former.history if "train_loss" in epoch)
-        if former.resumable:
-            before = dict(former.get_all_learnable_params())
-            weights = self.get_all_learnable_params()
-            transfer_state(former.optimizer_, before, self.optimizer_, weights)
+        if not former.resumable:
+            return
+        before = dict(former.get_all_learnable_params())
+        weights = self.get_all_learnable_params()
+        pair = former.optimizer_, before, self.optimizer_, weights
+        if growth is None:
+            transfer_state(*pair)
+        else:
+            tables = former.module_.label_tables(), self.module_.label_tables()
+            transfer_grown_state(*pair, growth, tables)
+
+    def scored_by(self, form):
+        """Return this net, with its weights, whose labels another form scores."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), form=form)
+        return other
 
     def check_finite(self):
         """Raise when a weight is no longer a number, also after the last step."""

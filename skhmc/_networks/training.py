@@ -26,8 +26,10 @@ from skhmc._data.weights import (
 )
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
+from skhmc._networks.growing import as_growth, find_starts
 from skhmc._networks.label_sampling import LabelSampler
 from skhmc._networks.skorch_net import Net
+from skhmc._scoring.grown import Starts
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._scoring.outputs import Blocks
 from skhmc._utils.messages import name_list
@@ -50,6 +52,7 @@ __all__ = [
     "perceptron",
     "side_by_side",
     "train",
+    "weight_of_labels",
 ]
 
 
@@ -75,11 +78,15 @@ class Former:
     label_loss: object
     leaf_prediction: str
     normalize_features: bool
+    linear_head: bool
     counts: LabelCounts
-    class_counts: np.ndarray | None  # samples of every class of a 1-D y
+    classes: np.ndarray | None  # of a 1-D y
+    class_counts: np.ndarray | None  # samples of every one of them
     fixed: np.ndarray  # (n_net_labels,), bool: labels about which nothing was learnt
+    waiting: np.ndarray  # likewise: of these, those that are to start from their parent
     hierarchy: object  # the parameter, as it was given
     extra: object  # what the estimator itself wants to find again
+    places: np.ndarray | None = None  # of labels in the network, where some are new
 
 
 @dataclass
@@ -98,6 +105,7 @@ class Problem:
     class_weight: tuple[np.ndarray, np.ndarray] | None  # of a label's 0s and its 1s
     partial: bool  # whether other parts of the training data follow
     former: Former | None
+    starts: Starts | None  # what labels start from, where the former has fewer
     seeds: list[int]  # of initial weights, batches, dropout and what is held out
     held_out: float | None  # share of the samples
     groups: Groups | None  # of the samples, which are then held out as wholes
@@ -106,6 +114,18 @@ class Problem:
     def n_net_labels(self):
         """Number of labels that the network scores."""
         return len(self.fixed)
+
+    @property
+    def growth(self):
+        """What the network's labels start from, where it has more than the former."""
+        return None if self.starts is None else as_growth(self.starts)
+
+    @property
+    def waiting(self):
+        """New labels that still are to start from their parent (n_net_labels,)."""
+        if self.starts is None:
+            return np.zeros(self.n_net_labels, dtype=bool)
+        return self.fixed & ~self.starts.own & (self.starts.source >= 0)
 
     @cached_property
     def split(self):
@@ -224,7 +244,8 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         Of the samples, where early stopping holds out whole groups.
     settings : Settings
     former : Former or None
-        What a former call left, if training goes on from its weights.
+        What a former call left, if training goes on from its weights, of the labels
+        that there are now.
     partial : bool
         Whether X is one of several parts of the training data.
     """
@@ -239,7 +260,7 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         if settings.class_weight is not None:
             each = _weight_of_classes(targets, settings.class_weight, class_counts)
             weight = _weigh_classes(each[targets.codes], weight, settings, partial)
-    counts = LabelCounts(*form.count(targets.Y, weight), targets.Y.shape[0])
+    counts = here = LabelCounts(*form.count(targets.Y, weight), targets.Y.shape[0])
     if before is not None:
         counts = counts.plus(before.counts)
     fixed = (counts.positive == 0) | (counts.positive == counts.known)
@@ -247,7 +268,12 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         fixed &= former.fixed
     class_weight = None
     if targets.classes is None:
-        class_weight = _weight_of_labels(form, settings.class_weight, counts)
+        class_weight = weight_of_labels(form, settings.class_weight, counts)
+    starts = None
+    if former is not None and former.places is not None:
+        starts = find_starts(former.places, form, here, class_weight)
+        new = ~starts.own & (starts.source >= 0)
+        fixed[new] = counts.positive[new] == 0
     held_out = settings.early_stopping.share if settings.early_stopping else None
     return Problem(
         X=X,
@@ -261,6 +287,7 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         class_weight=class_weight,
         partial=partial,
         former=former,
+        starts=starts,
         seeds=draw_seeds(settings.random_state, before),
         held_out=held_out,
         groups=groups,
@@ -284,8 +311,16 @@ def _weigh_classes(by_class, weight, settings, partial):
     return weight.astype(_numpy_dtype(settings))
 
 
-def _weight_of_labels(form, class_weight, counts):
-    """Return the weights of the zeros and the ones of every label, or None."""
+def weight_of_labels(form, class_weight, counts):
+    """Return the weights of the zeros and the ones of every label, or None.
+
+    Parameters
+    ----------
+    form : ManyPaths or SinglePath
+    class_weight : None, dict or float
+        Weights by name, or the cap of balanced ones.
+    counts : LabelCounts
+    """
     if class_weight is None:
         return None
     if not isinstance(class_weight, dict):
@@ -388,11 +423,12 @@ def train(parts, problem, settings):
     Trained
     """
     former = None if problem.former is None else problem.former.net
+    growth = problem.growth
     seeds = problem.seeds
     init, shuffle = (torch.Generator().manual_seed(seed) for seed in seeds[:2])
     draws = torch.Generator(settings.device).manual_seed(seeds[2])
     parts = _in_dtype(parts, settings.dtype)
-    _initialise(parts, former, init, draws)
+    _initialise(parts, former, growth, init, draws)
 
     sampler = None
     if settings.n_sampled_labels is not None:
@@ -426,7 +462,7 @@ def train(parts, problem, settings):
         **_with_prefix("optimizer", _optimizer_options(settings, parts)),
     ).initialize()
     if former is not None and problem.partial:
-        net.go_on_from(former)
+        net.go_on_from(former, growth)
     n_before = len(net.history)  # without epochs that were interrupted
     net.partial_fit(dataset, None)
     net.check_finite()
@@ -439,15 +475,16 @@ def _in_dtype(parts, dtype):
     )
 
 
-def _initialise(parts, former, init, draws):
-    """Draw the weights of a network, or take those of a former one."""
+def _initialise(parts, former, growth, init, draws):
+    """Draw the weights of a network, or take those of a former one, or both."""
     module = parts.module
     criterion = parts.criterion
     user_modules = parts.user_modules
-    initialise(module, init if former is None else None, draws, user_modules)
+    all_known = former is not None and growth is None
+    initialise(module, None if all_known else init, draws, user_modules)
     initialise(criterion, None, draws, user_modules)
     if former is not None:
-        module.load_from(former.module_)
+        module.load_from(former.module_, growth)
         criterion.load_from(former.criterion_)
     elif getattr(module, "all_alike", False):
         warn_user(

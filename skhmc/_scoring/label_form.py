@@ -109,6 +109,16 @@ class _LevelOrder:
             return weight
         return self._extend_weight(weight)[:, self.order]
 
+    @property
+    def rows(self):
+        """Where the network has every column of Y, as positions in its order."""
+        return self.inverse[: self.hierarchy_of_Y.n_labels]
+
+    def class_log_proba(self, positions):
+        """Return a function of logits: log-probabilities of classes, by position."""
+        scores = self.class_scores(positions)
+        return lambda logits: log_softmax(scores(logits), axis=1)
+
     def to_Y_order(self, logits):
         """Return columns of the net in Y's order: a new array, in F order."""
         return self._by_label(logits).T
@@ -141,8 +151,8 @@ class ManyPaths(_LevelOrder):
         form.hierarchy_of_Y = hierarchy
         return form
 
-    def reordered(self, hierarchy):
-        """Return this form for the same labels in the order of another hierarchy."""
+    def reordered(self, hierarchy, stops=()):
+        """Return this form for the labels of another hierarchy, which may be more."""
         return type(self)(hierarchy)
 
     def balanced(self, positive, known, cap):
@@ -211,11 +221,19 @@ class SinglePath(_LevelOrder):
         self.space = PathSpace(hierarchy, stops, empty)
         super().__init__(hierarchy, self.space.extended)
 
-    def reordered(self, hierarchy):
-        """Return this form for the same labels in the order of another hierarchy."""
-        stops = [self.hierarchy_of_Y.labels[k] for k in self.space.stops]
-        stops = [hierarchy.position(label) for label in stops]
-        return type(self)(hierarchy, stops, self.space.empty)
+    def reordered(self, hierarchy, stops=()):
+        """Return this form for the labels of another hierarchy, which may be more.
+
+        Parameters
+        ----------
+        hierarchy : Hierarchy
+        stops : iterable of int
+            Positions of labels under which paths may stop, beside those so far.
+        """
+        labels = self.hierarchy_of_Y.labels
+        before = [hierarchy.position(labels[k]) for k in self.space.stops]
+        more = [k for k in stops if k not in set(before)]
+        return type(self)(hierarchy, before + more, self.space.empty)
 
     def balanced(self, positive, known, cap):
         """Return the weights of the zeros and the ones of every label.
@@ -348,10 +366,7 @@ class OneClass:
 
     def __init__(self, form, classes):
         positions = [form.hierarchy_of_Y.position(label) for label in classes]
-        self.scores = form.class_scores(positions)
-
-    def _log_proba(self, logits):
-        return log_softmax(self.scores(logits), axis=1)
+        self._log_proba = form.class_log_proba(positions)
 
     def logits(self, logits, rule=None):
         """Return log-probabilities (n_samples, n_classes), log-odds of two classes."""

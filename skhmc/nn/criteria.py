@@ -445,8 +445,13 @@ class HCALCriterion(LabelCriterion):
         return total
 
     def load_from(self, former: Any) -> None:
-        """Continue after the epochs of a former criterion."""
-        self.past = list(former.past)
+        """Continue after the epochs of a former criterion.
+
+        Levels that it had not count as if their losses were 1 so far: those of labels
+        of which nothing is known but how often they occur.
+        """
+        n_new = len(self.tasks.scales) - len(former.tasks.scales)
+        self.past = [nn.functional.pad(x, (0, n_new), value=1.0) for x in former.past]
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean losses and weights, and start the next epoch."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skhmc.nn.growth import Growth
 from skhmc.nn.modules import MLPEncoder
 
 __all__: list[str] = []
@@ -74,10 +75,18 @@ class Ensemble(nn.Module):
             return X
         return X.clone()
 
-    def load_from(self, former: Ensemble) -> None:
+    def label_tables(self) -> dict[str, list[str]]:
+        """Return the weights that have a row per label: names of tables and parts."""
+        return {
+            f"members.{number}.{table}": [f"members.{number}.{part}" for part in parts]
+            for number, member in enumerate(self.members)
+            for table, parts in member.label_tables().items()
+        }
+
+    def load_from(self, former: Ensemble, growth: Growth | None = None) -> None:
         """Load the weights of a former ensemble of as many members."""
         for member, before in zip(self.members, former.members, strict=True):
-            member.load_from(before)
+            member.load_from(before, growth)
 
 
 class EnsembleCriterion(nn.Module):

@@ -18,6 +18,7 @@ from skhmc.nn.functional import (
     prototype_logits,
     unit,
 )
+from skhmc.nn.growth import Growth
 from skhmc.nn.rows import take_rows
 from skhmc.nn.sparse import SparseLinear, map_values
 
@@ -243,16 +244,30 @@ class _Scores(Seeded):
             logits[:, fixed] = prior[fixed].to(logits.dtype)
         return logits
 
-    def load_from(self, former: nn.Module) -> None:
+    def label_tables(self) -> dict[str, list[str]]:
+        """Return the weights that have a row per label: names of tables and parts."""
+        return {} if self.bias is None else {"bias": ["bias"]}
+
+    def load_from(self, former: _Scores, growth: Growth | None = None) -> None:
         """Load the weights of a former network.
 
         Labels about which that could learn nothing start at their own bias.
+
+        Parameters
+        ----------
+        former : nn.Module
+            A network with the same parts.
+        growth : Growth or None
+            Rows that labels start from, where there are more than the former has. Rows
+            that are drawn have to be drawn already.
         """
         current = self.state_dict()
         loaded = {
             name: value.cpu() if isinstance(value, Tensor) else value
             for name, value in former.state_dict().items()
         }
+        if growth is not None:
+            self._grow(loaded, current, former.label_tables(), growth)
         differing = {
             name
             for name in loaded | current
@@ -274,6 +289,20 @@ class _Scores(Seeded):
             if name in current:
                 loaded[name] = current[name]
         self.load_state_dict(loaded)
+
+    def _grow(
+        self, loaded: dict, current: dict, before: dict[str, list[str]], growth: Growth
+    ) -> None:
+        """Give loaded weights a row for every label, where they have too few."""
+        flags = {name: [name] for name in ("prior", "fixed") if name in loaded}
+        now = self.label_tables() | flags
+        for table, old in (before | flags).items():
+            if table in now and now[table][-1] in current:
+                parts = [loaded.pop(name) for name in old]
+                drawn = [current[name] for name in now[table]]
+                loaded |= zip(now[table], growth.start(parts, drawn), strict=True)
+        if "bias" in loaded:
+            loaded["bias"] = loaded["bias"] + growth.shift.to(loaded["bias"])
 
 
 class LabelNetwork(_Scores):
@@ -313,6 +342,10 @@ class LabelNetwork(_Scores):
         self.encoder = encoder
         self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
         self.n_labels = n_labels
+
+    def label_tables(self) -> dict[str, list[str]]:
+        """Return the weights that have a row per label: names of tables and parts."""
+        return {**super().label_tables(), "weight": ["weight"]}
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -399,6 +432,14 @@ class PrototypeNetwork(_Scores):
         self.temperature = temperature
         self.perturbation = perturbation
         self.normalize_features = normalize_features
+
+    def label_tables(self) -> dict[str, list[str]]:
+        """Return the weights that have a row per label: names of tables and parts."""
+        tables = super().label_tables()
+        tables["prototypes"] = [f"prototypes.{k}" for k in range(len(self.prototypes))]
+        if self.weight is not None:
+            tables["weight"] = ["weight"]
+        return tables
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -519,6 +560,10 @@ class EmbeddingNetwork(_Scores):
             self.table = nn.Parameter(table.clone(), requires_grad=False)
         self.tangent = tangent
         self.n_labels = n_labels
+
+    def label_tables(self) -> dict[str, list[str]]:
+        """Return the weights that have a row per label: names of tables and parts."""
+        return {**super().label_tables(), "table": ["table"]}
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skhmc._meta.label_sets import conditionals
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
 from skhmc._scoring.top_k import top_k
 from skhmc.coherence import close_upward, max_constraint, min_constraint
@@ -25,6 +26,7 @@ __all__ = [
     "constrain",
     "f1_thresholds",
     "group_labels",
+    "search_one",
     "search_thresholds",
 ]
 
@@ -43,8 +45,8 @@ def constrain(scores, hierarchy, closing):
         Any scores.
     hierarchy : Hierarchy
         Its labels are the columns of ``scores``.
-    closing : {"up", "down"}
-        Whether to raise or to lower.
+    closing : {"up", "down", "top_down"}
+        Whether to raise ("up") or to lower.
 
     Returns
     -------
@@ -66,15 +68,17 @@ def apply_thresholds(scores, thresholds, hierarchy, closing):
         The threshold of every label.
     hierarchy : Hierarchy
         Its labels are the columns of ``scores``.
-    closing : {"up", "down"}
+    closing : {"up", "down", "top_down"}
         Whether ancestors of labels above their threshold are added, or labels taken
-        away that have an ancestor below.
+        away that have an ancestor below. "top_down" takes away, too, and compares the
+        probabilities that labels have given their parents.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels), bool
     """
-    above = scores > thresholds
+    compared = conditionals(scores, hierarchy) if closing == "top_down" else scores
+    above = compared > thresholds
     if closing == "up":
         return close_upward(above, hierarchy)
     return min_constraint(above, hierarchy)
@@ -352,6 +356,28 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
                     best_thresholds = tried
         thresholds = _shrunk(best_thresholds, thresholds, groups, positive, much)
     return thresholds
+
+
+def search_one(score, n_labels, n_tried=19):
+    """Return the best of some thresholds that all labels share (n_labels,).
+
+    Parameters
+    ----------
+    score : callable
+        Function ``score(thresholds) -> float`` of the thresholds of all labels; greater
+        is better. Of equally good ones the one nearest to 0.5 is taken.
+    n_labels : int
+        Number of labels.
+    n_tried : int, default=19
+        Number of thresholds, evenly spread between 0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    tried = np.arange(1, n_tried + 1) / (n_tried + 1)
+    tried = tried[np.argsort(np.abs(tried - DEFAULT_THRESHOLD), kind="stable")]
+    return max((np.full(n_labels, value) for value in tried), key=score)
 
 
 def _quantiles(scores, n_tried):

@@ -39,10 +39,11 @@ from skhmc._meta.delegation import (
 )
 from skhmc._meta.f1_thresholds import constrain
 from skhmc._meta.given_thresholds import is_tuned, read_thresholds
+from skhmc._meta.label_sets import LabelSets, of_units, seen_sets
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, split_rows
 from skhmc._meta.promises import Promise
-from skhmc._meta.tuning import CLOSINGS, GOALS, Tuned, Tuner, Unseen
+from skhmc._meta.tuning import CLOSINGS, GOALS, TOP_DOWN, Tuned, Tuner, Unseen
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks
 from skhmc._utils.warnings import read_before, warn_user
@@ -269,7 +270,7 @@ class HierarchicalThresholdClassifier(
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
-        "strategy": [StrOptions({"global", "level", "label"})],
+        "strategy": [StrOptions({"global", "level", "label", TOP_DOWN, "set"})],
         "metric": [StrOptions(set(GOALS)), callable],
         "cv": ["cv_object", StrOptions({"prefit"})],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
@@ -280,6 +281,7 @@ class HierarchicalThresholdClassifier(
         "min_precision": [Interval(Real, 0, 1, closed="neither"), None],
         "min_recall": [Interval(Real, 0, 1, closed="neither"), None],
         "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "dependence": [Interval(Real, 0, 1, closed="both"), StrOptions({"tuned"})],
     }
 
     # groups are for the splitter, and for an estimator that asks for them
@@ -301,6 +303,7 @@ class HierarchicalThresholdClassifier(
         min_precision: float | None = None,
         min_recall: float | None = None,
         confidence: float = 0.9,
+        dependence: float | str = 0.5,
     ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
@@ -315,6 +318,7 @@ class HierarchicalThresholdClassifier(
         self.min_precision = min_precision
         self.min_recall = min_recall
         self.confidence = confidence
+        self.dependence = dependence
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -372,7 +376,7 @@ class HierarchicalThresholdClassifier(
         params = routed.estimator.fit
         given = self._read_given(targets)
         splits = None
-        if given is None:
+        if given is None and self._searches:
             splits = self._split(X, y, targets, routed.splitter.split)
         inner = self._with_columns(y, targets)
         self.estimator_, unseen = self._fit_estimator(inner, X, y, splits, params)
@@ -385,7 +389,12 @@ class HierarchicalThresholdClassifier(
                 given = _reordered(given, before, targets.hierarchy)
             self._warn_without_levels(targets.hierarchy)
             if given is not None:
-                tuned = Tuned(given, CLOSINGS[0])
+                closing = TOP_DOWN if self.strategy == TOP_DOWN else CLOSINGS[0]
+                tuned = Tuned(given, closing)
+            elif not self._searches:
+                sets, _ = self._seen(targets, sample_weight)
+                known = {"sets": sets, "dependence": self.dependence}
+                tuned = Tuned(closing=CLOSINGS[0], **known)
             elif unseen is None:
                 rows, proba = out_of_fold(
                     inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
@@ -399,12 +408,20 @@ class HierarchicalThresholdClassifier(
         self.thresholds_per_fold_ = tuned.per_fold
         self.closing_ = tuned.closing
         self.best_score_ = tuned.score
+        self.label_sets_ = tuned.sets.sets if tuned.sets else None
+        self.label_set_weights_ = tuned.sets.weight if tuned.sets else None
+        self.dependence_ = tuned.dependence
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
         self.classes_ = targets.output_classes
         return self
 
     # -- what was asked for ------------------------------------------------------------
+
+    @property
+    def _searches(self):
+        """Whether something is to be found on samples that were not seen."""
+        return self.strategy != "set" or self.dependence == "tuned"
 
     @property
     def _promise(self):
@@ -426,6 +443,11 @@ class HierarchicalThresholdClassifier(
                 f"other one None."
             )
         promise = self._promise
+        if self.strategy == "set" and not is_tuned(self.thresholds):
+            raise ValueError(
+                f"strategy='set' has no thresholds, got thresholds="
+                f"{self.thresholds!r}. Leave one of the two out."
+            )
         if promise is None:
             return
         asked = f"min_{promise.goal}={promise.at_least!r}"
@@ -433,6 +455,12 @@ class HierarchicalThresholdClassifier(
             raise ValueError(
                 f"{asked} finds thresholds, but thresholds={self.thresholds!r} gives "
                 f"them. Leave one of the two out."
+            )
+        if self.strategy in (TOP_DOWN, "set"):
+            raise ValueError(
+                f"{asked} is promised by thresholds of probabilities, which strategy="
+                f"{self.strategy!r} does not have. Set strategy='global', 'level' or "
+                f"'label'."
             )
         if self.max_labels is not None and promise.goal == "recall":
             raise ValueError(
@@ -465,6 +493,21 @@ class HierarchicalThresholdClassifier(
         if is_tuned(self.thresholds):
             return None
         return read_thresholds(self.thresholds, targets.hierarchy, self.strategy)
+
+    def _seen(self, targets, sample_weight):
+        """Return the label sets that are known whole, and what samples add to them."""
+        weight, weightless = _read_weight(sample_weight, *targets.Y.shape)
+        if weightless is not None:  # they count as unknown
+            weight = np.where(weightless.any(axis=1), 0, weight)
+        sets, members = seen_sets(targets.Y, targets.hierarchy, weight)
+        if not len(sets.weight):
+            raise ValueError(
+                f"strategy='set' predicts label sets of training samples, but none of "
+                f"{members.shape[0]} samples has a known value, with a weight above "
+                f"0, for every label. Pass some complete rows, or set strategy="
+                f"'global'."
+            )
+        return sets, members
 
     def _units(self, groups, targets):
         """Return the numbers of samples, or of groups: what is independent."""
@@ -553,6 +596,10 @@ class HierarchicalThresholdClassifier(
             Y = Y.astype(int)
         sizes = [len(Y)] if sizes is None else sizes
         unseen = Unseen(proba, Y, targets.hierarchy, weight, units[rows], sizes)
+        if self.strategy == "set":
+            sets, members = self._seen(targets, sample_weight)
+            own = of_units(members, units)[units[rows]]
+            return self._tuner.weigh_dependence(unseen, sets, own)
         if promise is None:
             return self._tuner.tune(unseen)
         return self._tuner.keep(promise, unseen)
@@ -569,7 +616,7 @@ class HierarchicalThresholdClassifier(
         After a 1-D ``y``, returns classes (n_samples,).
         """
         check_is_fitted(self, "classes_")
-        if self.thresholds_ is None:
+        if self._one_class:
             self._refuse_after_classes()
             return self.estimator_.predict(X)
         return self._above(self.predict_proba(X)).astype(int)
@@ -578,6 +625,10 @@ class HierarchicalThresholdClassifier(
         """Return which labels are above their thresholds, as coherent sets."""
         self._validate_params()  # max_labels may change after fit
         scores = constrain(proba, self.hierarchy_, self.closing_)
+        if self.label_sets_ is not None:
+            sets = LabelSets(self.label_sets_, self.label_set_weights_, self.hierarchy_)
+            how = self.dependence_, self.max_labels
+            return sets.indicators(sets.most_probable(scores, *how))
         how = self.thresholds_, self.hierarchy_, self.closing_
         return self._tuner.label_sets(scores, *how)
 
@@ -611,7 +662,7 @@ class HierarchicalThresholdClassifier(
         After a 1-D ``y``, returns the probabilities of ``classes_``.
         """
         check_is_fitted(self, "classes_")
-        if self.thresholds_ is None:
+        if self._one_class:
             return self.estimator_.predict_proba(X)
         return positive_proba(self.estimator_, X, len(self.label_names_))
 

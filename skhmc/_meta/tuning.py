@@ -17,29 +17,38 @@ from skhmc._meta.f1_thresholds import (
     constrain,
     f1_thresholds,
     group_labels,
+    search_one,
     search_thresholds,
 )
+from skhmc._meta.label_sets import LabelSets
 from skhmc._meta.promises import promised_thresholds
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import METRICS, metric_names
 
-__all__ = ["CLOSINGS", "GOALS", "Tuned", "Tuner", "Unseen"]
+__all__ = ["CLOSINGS", "GOALS", "TOP_DOWN", "Tuned", "Tuner", "Unseen"]
 
 
 GOALS = {name: METRICS[name] for name in metric_names("tuning")}
 CLOSINGS = ("up", "down")
+TOP_DOWN = "top_down"  # a strategy, and its way to close
+DEPENDENCES = (0.5, 0.25, 0.75, 0.0, 1.0)  # that are tried, the default first
 
 
 @dataclass
 class Tuned:
-    """Thresholds of all labels, how predictions are closed, and the score reached."""
+    """Thresholds of all labels, how predictions are closed, and the score reached.
+
+    Or the label sets that may be predicted, and what their dependence counts.
+    """
 
     thresholds: np.ndarray | None = None
     closing: str | None = None
     score: float | None = None
     per_fold: np.ndarray | None = None
+    sets: LabelSets | None = None
+    dependence: float | None = None
 
 
 @dataclass
@@ -83,6 +92,8 @@ class Tuner:
         """Return the best thresholds, closing label sets in the better way."""
         # without an edge both ways to close are the same
         closings = CLOSINGS if len(unseen.hierarchy.edges) else CLOSINGS[:1]
+        if self.strategy == TOP_DOWN:
+            closings = (TOP_DOWN,)
         found = [self._tune_closing(closing, unseen) for closing in closings]
         best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
         if len(unseen.sizes) == 1:
@@ -113,6 +124,9 @@ class Tuner:
         def measure(thresholds):
             return self._measure(scores, thresholds, closing, unseen)
 
+        if closing == TOP_DOWN:
+            thresholds = search_one(measure, hierarchy.n_labels)
+            return Tuned(thresholds, closing, measure(thresholds))
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
         average = None
         if not callable(self.metric):
@@ -123,6 +137,33 @@ class Tuner:
             options |= {"average": average, "weight": unseen.weight}
             thresholds = f1_thresholds(scores, Y, hierarchy, **options)
         return Tuned(thresholds, closing, measure(thresholds))
+
+    def weigh_dependence(self, unseen, sets, own):
+        """Return how much the dependence of labels in known sets should count.
+
+        Parameters
+        ----------
+        unseen : Unseen
+            Samples.
+        sets : LabelSets
+            What may be predicted.
+        own : csr_matrix of shape (n_samples, n_sets)
+            What every sample, and those that depend on it, added to the weight of sets:
+            it is left out, or each would find its own set there.
+
+        Returns
+        -------
+        Tuned
+        """
+        closing = CLOSINGS[0]
+        scores = constrain(unseen.proba, unseen.hierarchy, closing)
+        score = {}
+        for dependence in DEPENDENCES:
+            options = {"max_labels": self.max_labels, "own": own}
+            numbers = sets.most_probable(scores, dependence, **options)
+            score[dependence] = self._judge(sets.indicators(numbers), unseen)
+        best = max(score, key=score.get)  # of equal ones the first
+        return Tuned(closing=closing, score=score[best], sets=sets, dependence=best)
 
     def keep(self, promise, unseen):
         """Return thresholds that keep a promise, for label sets closed upward."""
@@ -174,9 +215,14 @@ class Tuner:
 
     def _measure(self, scores, thresholds, closing, unseen):
         """Return the metric of the label sets that thresholds give."""
+        found = self.label_sets(scores, thresholds, unseen.hierarchy, closing)
+        return self._judge(found, unseen)
+
+    def _judge(self, predicted, unseen):
+        """Return the metric of label sets."""
         hierarchy = unseen.hierarchy
         Y = unseen.Y
-        predicted = self.label_sets(scores, thresholds, hierarchy, closing).astype(int)
+        predicted = predicted.astype(int)
         if not callable(self.metric):
             goal = GOALS[self.metric]
             return goal.measure(Y, predicted, hierarchy, unseen.weight)

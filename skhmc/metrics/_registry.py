@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skhmc.metrics._calibration import expected_calibration_error
+from skhmc.metrics._exact_match import exact_match_score
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_precision_score,
@@ -98,6 +99,7 @@ METRICS: dict[str, Metric] = {
         ("scorer",),
         greater_is_better=False,
     ),
+    "exact_match": Metric(exact_match_score, "predict", ("scorer", "tuning")),
     "hierarchical_f1": Metric(
         hierarchical_f1_score,
         "predict",

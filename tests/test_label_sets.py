@@ -167,9 +167,7 @@ def test_what_a_sample_added_is_left_out_of_its_own_choice():
     for k, score in enumerate(scores):
         others = weight * (units != units[k])
         with np.errstate(divide="ignore"):
-            left = np.log(
-                [others[(Y == x).all(axis=1)].sum() for x in sets.sets.toarray()]
-            )
+            left = np.log([others[(Y == x).all(axis=1)].sum() for x in known])
         assert found[k] == (score + 0.5 * (left - alone)).argmax()
     assert (found != sets.most_probable(p, 0.5)).any()
 

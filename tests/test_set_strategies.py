@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import HierarchicalThresholdClassifier, Hierarchy
+from skhmc._meta.f1_thresholds import constrain
 from skhmc._meta.label_sets import conditionals, seen_sets
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 from skhmc.metrics import (
@@ -255,6 +256,27 @@ def test_strategy_after_fit_changes_nothing_before_the_next_one():
         np.testing.assert_array_equal(fitted.predict(X), expected)
     with pytest.raises(NotFittedError):
         clf("set").predict(X)
+
+
+# -- one threshold of exact match ------------------------------------------------------
+
+
+@random_labels
+@settings(max_examples=20)
+@given(hierarchies(max_labels=5), st.integers(0, 1000))
+def test_one_threshold_matches_as_many_sets_as_any_other(hierarchy, seed):
+    X, Y = said(hierarchy, 12, seed)
+    weight = np.random.default_rng(seed).integers(0, 3, 12) + (np.arange(12) == 0)
+    options = {"cv": "prefit", "metric": "exact_match"}
+    fitted = clf("global", hierarchy, Says().fit(X, Y), **options)
+    fitted.fit(X, Y, sample_weight=weight)
+    scores = constrain(X, hierarchy, fitted.closing_)
+    values = np.unique(np.append(scores, [0, 1]))
+    scored = {}
+    for t in [*(values[:-1] + values[1:]) / 2, 0.5]:
+        predicted = (scores > t).astype(int)
+        scored[t] = exact_match_score(Y, predicted, hierarchy, sample_weight=weight)
+    assert fitted.best_score_ == pytest.approx(max(scored.values()))
 
 
 # -- from the roots down ---------------------------------------------------------------

@@ -24,6 +24,7 @@ __all__ = [
     "apply_thresholds",
     "at_most",
     "constrain",
+    "exact_match_threshold",
     "f1_thresholds",
     "group_labels",
     "search_one",
@@ -311,10 +312,53 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     return thresholds
 
 
+def exact_match_threshold(scores, Y, weight=None):
+    """Return the threshold of all labels that makes most label sets right.
+
+    That of a sample is right from its highest score of a negative label up to its
+    lowest score of a positive one, so that it is enough to count such ranges.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        Scores from 0 to 1 as :func:`constrain` returns them.
+    Y : ndarray of shape (n_samples, n_labels)
+        True labels: 0, 1 or NaN, which may be predicted or not.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+
+    Returns
+    -------
+    float
+        Of equally good thresholds the one nearest to 0.5.
+    """
+    first = np.where(Y == 0, scores, 0.0).max(axis=1)
+    last = np.where(Y == 1, scores, 1.0).min(axis=1)
+    right = first < last
+    weight = np.ones(len(Y)) if weight is None else weight
+    # a threshold is tried halfway to where the number of right ones changes next
+    bounds = np.unique(np.concatenate([[0.0, 1.0], first[right], last[right]]))
+    tried = np.append((bounds[:-1] + bounds[1:]) / 2, DEFAULT_THRESHOLD)
+    order = np.argsort(np.abs(tried - DEFAULT_THRESHOLD), kind="stable")
+    tried = tried[order]
+    total = _weight_below(first[right], weight[right], tried)
+    total -= _weight_below(last[right], weight[right], tried)
+    return tried[(total >= total.max() - CLOSE_TO).argmax()]
+
+
+def _weight_below(bounds, weight, values):
+    """Return the weight of bounds that are no greater than every value."""
+    order = np.argsort(bounds)
+    total = np.append(0.0, np.cumsum(weight[order]))
+    return total[np.searchsorted(bounds[order], values, side="right")]
+
+
 # -- any metric ------------------------------------------------------------------------
 
 
-def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tried=20):
+def search_thresholds(
+    score, scores, Y, hierarchy, *, strategy, shrinkage, start=None, n_tried=20
+):
     """Return the threshold of every label by trying some for every group in turn.
 
     Parameters
@@ -333,6 +377,8 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     shrinkage : float
         Number of positives with which a group's own threshold weighs as much as the
         coarser one.
+    start : float, default=None
+        The best threshold that all labels share, if it is known.
     n_tried : int, default=20
         Number of thresholds tried per group.
 
@@ -341,8 +387,10 @@ def search_thresholds(score, scores, Y, hierarchy, *, strategy, shrinkage, n_tri
     ndarray of shape (n_labels,)
     """
     positive = (Y == 1).sum(axis=0)
-    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD)
+    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD if start is None else start)
     for level, much in _levels_of(strategy, shrinkage):
+        if level == "global" and start is not None:
+            continue
         groups = group_labels(hierarchy, level)
         best_thresholds = thresholds.copy()
         best = score(best_thresholds)

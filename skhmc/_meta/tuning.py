@@ -15,6 +15,7 @@ from skhmc._meta.f1_thresholds import (
     apply_thresholds,
     at_most,
     constrain,
+    exact_match_threshold,
     f1_thresholds,
     group_labels,
     search_one,
@@ -131,6 +132,8 @@ class Tuner:
         average = None
         if not callable(self.metric):
             average = GOALS[self.metric].f1_average
+            if GOALS[self.metric].whole_sets:
+                options["start"] = exact_match_threshold(scores, Y, unseen.weight)
         if average is None:
             thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
         else:  # of F1 the best thresholds are found exactly

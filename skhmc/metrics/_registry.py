@@ -56,6 +56,9 @@ class Metric:
     f1_average : {"micro", "macro"} or None
         The average of F1 that the metric is where all label sets are closed, if it is
         one: then the best thresholds can be found exactly.
+    whole_sets : bool
+        Whether it is the share of label sets that are right as a whole: then the best
+        threshold of all labels can be found exactly.
     """
 
     function: Callable[..., Any]
@@ -65,6 +68,7 @@ class Metric:
     greater_is_better: bool = True
     scorer: HierarchicalScorer | None = None
     f1_average: str | None = None
+    whole_sets: bool = False
 
     def measure(
         self, y_true: Any, response: Any, hierarchy: Any, sample_weight: Any = None
@@ -99,7 +103,9 @@ METRICS: dict[str, Metric] = {
         ("scorer",),
         greater_is_better=False,
     ),
-    "exact_match": Metric(exact_match_score, "predict", ("scorer", "tuning")),
+    "exact_match": Metric(
+        exact_match_score, "predict", ("scorer", "tuning"), whole_sets=True
+    ),
     "hierarchical_f1": Metric(
         hierarchical_f1_score,
         "predict",

@@ -258,9 +258,8 @@ def choose(runs):
     Over the sets of many paths whose validation rows are measured.
     """
     data_sets = measured_sets(runs, "valid")
-    found = {
-        k: v for k, v in means(runs, "valid", data_sets).items() if k in CANDIDATES
-    }
+    found = means(runs, "valid", data_sets)
+    found = {way: found[way] for way in CANDIDATES if way in found}
     best = max(found, key=found.get)
     return {
         "chosen": best,
@@ -298,20 +297,15 @@ def shown(part):
 
 def lines(runs, part, data_sets, key="exact_match"):
     """Return a row per way, a column per set; the best of a set is bold."""
-    ways = shown(part)
-    columns = []
-    for name in data_sets:
-        values = [figures(runs, part, name, way, key) for way in ways]
-        rounded = [round(100 * np.mean(x), 2) if x else -1 for x in values]
-        columns.append(
-            [
-                percent(x, r == max(rounded) > 0)
-                for x, r in zip(values, rounded, strict=True)
-            ]
-        )
-    return [
-        [way, *row] for way, row in zip(ways, zip(*columns, strict=True), strict=True)
-    ]
+    columns = [_column(runs, part, name, key) for name in data_sets]
+    return [[way, *(c[k] for c in columns)] for k, way in enumerate(shown(part))]
+
+
+def _column(runs, part, name, key):
+    values = [figures(runs, part, name, way, key) for way in shown(part)]
+    rounded = [round(100 * np.mean(x), 2) if x else 0 for x in values]
+    pairs = zip(values, rounded, strict=True)
+    return [percent(x, r == max(rounded) > 0) for x, r in pairs]
 
 
 def with_means(rows, runs, part, data_sets):
@@ -393,10 +387,8 @@ def page(results):
     choice = table(title, ["", *valid, "mean"], rows)
     tables = [said_of(runs)]
     for group, names in groups(test):
-        rows = lines(runs, "test", names)
-        tables.append(
-            table(f"Exact match in %, test rows: {group}", ["", *names], rows)
-        )
+        title = f"Exact match in %, test rows: {group}"
+        tables.append(table(title, ["", *names], lines(runs, "test", names)))
     f1 = lines(runs, "test", test, "hierarchical_f1")
     blocks = {
         "choice": [choice],
@@ -427,11 +419,9 @@ def parse(arguments=None):
 
 def run(options, results):
     """Measure what is not there yet, and store it."""
-    ways = dict(WAYS) | CANDIDATES
-    if options.part == "test":
-        if chosen() is None:
-            raise SystemExit("Choose first: --part valid, then --choose.")
-        ways = {name: ways[name] for name in shown("test")}
+    if options.part == "test" and chosen() is None:
+        raise SystemExit("Choose first: --part valid, then --choose.")
+    ways = {way: (WAYS | CANDIDATES)[way] for way in shown(options.part)}
     for seed in range(options.seeds):
         for name in options.data_set or (*MANY, *SINGLE):
             here = (name, options.part, seed)

@@ -205,6 +205,13 @@ def answers(data, said, tuned_on, ways):
             yield way, found
 
 
+def share_seen(Y_fit, Y):
+    """Return the share of rows whose label set a training row has."""
+    known, rows = (np.packbits(y.astype(bool), axis=1) for y in (Y_fit, Y))
+    known = {row.tobytes() for row in known}
+    return float(np.mean([row.tobytes() in known for row in rows]))
+
+
 def measure(name, part, seed, cache, ways):
     """Yield the figures of every way on one part of one set."""
     *said, cpu = probabilities(name, part, seed, cache)
@@ -215,6 +222,7 @@ def measure(name, part, seed, cache, ways):
         tuned_on = known, other.Y[other.held_out]
     data = load(name, part)
     Y = data.Y[data.held_out]
+    seen = share_seen(data.Y[data.fit], Y)
     for way, predicted in answers(data, said, tuned_on, ways):
         yield {
             "set": name,
@@ -223,6 +231,7 @@ def measure(name, part, seed, cache, ways):
             "way": way,
             "exact_match": exact_match_score(Y, predicted, data.hierarchy),
             "hierarchical_f1": hierarchical_f1_score(Y, predicted, data.hierarchy),
+            "share_seen": seen,
             "fit_cpu_seconds": cpu,
         }
 
@@ -298,7 +307,16 @@ def shown(part):
 def lines(runs, part, data_sets, key="exact_match"):
     """Return a row per way, a column per set; the best of a set is bold."""
     columns = [_column(runs, part, name, key) for name in data_sets]
-    return [[way, *(c[k] for c in columns)] for k, way in enumerate(shown(part))]
+    rows = [[way, *(c[k] for c in columns)] for k, way in enumerate(shown(part))]
+    if key == "exact_match":
+        seen = [_seen(runs, part, name) for name in data_sets]
+        rows.append(["rows with a set that was seen", *seen])
+    return rows
+
+
+def _seen(runs, part, name):
+    here = [r["share_seen"] for r in runs if (r["part"], r["set"]) == (part, name)]
+    return percent(here[:1])
 
 
 def _column(runs, part, name, key):
@@ -450,7 +468,7 @@ def main(arguments=None):
         write_results(CHOICES, choices)
     for part in ("valid", "test"):
         names = [*measured_sets(results["runs"], part), *SINGLE]
-        widths = (24, *(-max(15, len(name)) for name in names))
+        widths = (30, *(-max(15, len(name)) for name in names))
         for row in ([part, *names], *lines(results["runs"], part, names)):
             print(text_row(row, widths))
     PAGE.write_text(page(results))

@@ -11,7 +11,7 @@ FEW = 12
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
     "Estimator": ("estimator", "cv", "refit", "n_jobs"),
-    "Tuned thresholds": ("strategy", "metric", "shrinkage"),
+    "Tuned thresholds": ("strategy", "metric", "shrinkage", "dependence"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
     "Network": (

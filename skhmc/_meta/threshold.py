@@ -99,7 +99,9 @@ class HierarchicalThresholdClassifier(
     labels, one per level of the hierarchy, or one per label. It takes the thresholds
     with the best score, or the lowest ones that keep a required precision. You can also
     give thresholds. Predictions are coherent with the hierarchy for all thresholds and
-    probabilities.
+    probabilities. Two strategies do without thresholds of probabilities: "set" predicts
+    the most probable label set of those seen in training, which is right as a whole
+    more often; "top_down" goes down from the roots.
 
     Parameters
     ----------
@@ -112,15 +114,18 @@ class HierarchicalThresholdClassifier(
         Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
         labels are flat. If both have one, that of ``estimator`` is put in the order of
         this one, by name.
-    strategy : {"global", "level", "label"}, default="global"
+    strategy : {"global", "level", "label", "top_down", "set"}, default="global"
         Groups of labels that share a threshold: all labels ("global"), those of one
-        depth ("level"), or each label by itself ("label").
+        depth ("level"), or each label by itself ("label"). "top_down" has one threshold
+        for all labels, of the probability of a label if its parents are there. "set"
+        predicts the most probable label set of those that training samples have. It
+        needs no threshold, and ``estimator`` is fitted once.
     metric : str or callable, default="hierarchical_f1"
         Score that is maximised: a name such as "hierarchical_f1", "f1_micro" (the same
-        here, because all label sets have their ancestors) or "f1_macro"; or a callable
-        ``metric(Y_true, Y_pred) -> float``. A callable is called for 20 thresholds of
-        every group of labels, with ``hierarchy`` if it has this parameter. It is slow
-        with ``strategy="label"``.
+        here, because all label sets have their ancestors), "f1_macro" or "exact_match";
+        or a callable ``metric(Y_true, Y_pred) -> float``. A callable is called for 20
+        thresholds of every group of labels, with ``hierarchy`` if it has this
+        parameter. It is slow with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or another way to split. "prefit" uses ``estimator`` without fitting
@@ -138,11 +143,12 @@ class HierarchicalThresholdClassifier(
         Series has thresholds by name of label; labels without one get 0.5. An array has
         one per label in the order of Y's columns or, with ``strategy="level"``, one per
         level, from the roots. With given thresholds nothing is split, and label sets
-        are closed upward.
+        are closed upward (not with "top_down"). Not for ``strategy="set"``.
     max_labels : int, default=None
         Largest number of labels that are predicted for a sample. They are the most
-        probable ones above their thresholds, and include their ancestors. May change
-        after ``fit``.
+        probable ones above their thresholds, and include their ancestors. With
+        ``strategy="set"``, larger sets are left out; if none is left, nothing is
+        predicted. May change after ``fit``.
     min_precision : float, default=None
         Mean precision that is promised for new samples, with the ``confidence``. The
         precision of a sample is the share of right labels among its predicted ones;
@@ -157,20 +163,34 @@ class HierarchicalThresholdClassifier(
     confidence : float, default=0.9
         Probability that the promise of ``min_precision`` or ``min_recall`` is true, for
         all groups of ``strategy`` together, over random draws of the samples.
+    dependence : float or "tuned", default=0.5
+        How much it counts, with ``strategy="set"``, that labels come together or
+        exclude each other, between 0 and 1. With 0 a set is as probable as independent
+        decisions about its labels make it. With 1 it counts as much as if nothing were
+        known of a sample. "tuned" takes the best of five values by ``metric``, with
+        ``cv``.
 
     Attributes
     ----------
     thresholds_ : ndarray of shape (n_labels,)
-        Probabilities above which labels are predicted. None after a 1-D ``y``.
+        Probabilities above which labels are predicted; with "top_down", probabilities
+        of labels if their parents are there. NaN with "set". None after a 1-D ``y``.
     thresholds_per_fold_ : ndarray of shape (n_folds, n_labels)
         Thresholds that are best in the test part of each fold alone. Their spread shows
         how reliable they are. NaN if ``metric`` has no value there. None if thresholds
         are not tuned.
-    closing_ : {"up", "down"}
+    closing_ : {"up", "down", "top_down"}
         Way in which predictions are made coherent. None after a 1-D ``y``.
     best_score_ : float
         Value of ``metric`` for the thresholds in cross-validation. None after a 1-D
-        ``y``, and with given ``thresholds``.
+        ``y``, with given ``thresholds``, and if ``strategy="set"`` tunes nothing.
+    label_sets_ : csr_matrix of shape (n_sets, n_labels)
+        Label sets that can be predicted with ``strategy="set"``, the most frequent
+        first. None with other strategies.
+    label_set_weights_ : ndarray of shape (n_sets,)
+        Numbers of the training samples with these sets, or their weight.
+    dependence_ : float
+        The value of ``dependence`` that is used with ``strategy="set"``.
     estimator_ : estimator
         The fitted classifier.
     hierarchy_ : Hierarchy
@@ -228,6 +248,30 @@ class HierarchicalThresholdClassifier(
     ``max_labels`` changes after ``fit``. No label has a lower threshold than its
     parents.
 
+    ``strategy="set"`` and ``"top_down"`` decide about labels from the roots down. The
+    probability of a label, if all its parents are there, is :math:`q_l = p_l / \min_a
+    p_a` over its parents a, and :math:`p_l` for a root. "top_down" predicts a label
+    with all its parents if :math:`q_l` is above the threshold. The best one of 19 is
+    taken. A label set S, with the labels D(S) whose parents are all in S, has the
+    probability
+
+    .. math:: P(S) = \prod_{l \in S} q_l \prod_{l \in D(S) \setminus S} (1 - q_l).
+
+    These probabilities sum to 1 over all sets that hold their ancestors. On a tree,
+    those of the sets with a label sum to its probability. A label with several parents
+    has less, because all of them are there less often than the rarest one. With the
+    share :math:`f_S` of training samples that have the set, and the probability
+    :math:`P_0(S)` that it has by the frequencies of labels alone, "set" predicts the S
+    with the greatest
+
+    .. math:: \log P(S) + \delta \log \frac{f_S}{P_0(S)},
+
+    where :math:`\delta` is ``dependence``. Of equal sets it takes the most frequent
+    one, then the smallest one. The sets are those of samples without NaN in Y (after
+    closing) and without weights of 0. Conditional probabilities are kept between
+    :math:`10^{-6}` and :math:`1 - 10^{-6}`. If ``dependence`` is tuned, what a sample
+    and its group add to :math:`f_S` is left out of its own prediction.
+
     After a 1-D ``y`` (one class per sample) nothing is tuned. ``predict`` is that of
     ``estimator``, the most probable class. NaN in Y (unknown) does not count in tuning.
     Whether ``estimator`` can be fitted with NaN depends on it.
@@ -265,6 +309,17 @@ class HierarchicalThresholdClassifier(
     >>> sure.max_labels = 3
     >>> int(sure.predict(data.data).sum(axis=1).max())
     3
+
+    Label sets that are right as a whole, on other samples:
+
+    >>> data = make_hidden_hierarchy(400, cluster_std=1.0, random_state=0)
+    >>> train, test = slice(250), slice(250, None)
+    >>> for options in ({"thresholds": 0.5}, {"strategy": "set"}):
+    ...     clf = HierarchicalThresholdClassifier(forest, data.hierarchy, **options)
+    ...     clf = clf.fit(data.data[train], data.target[train])
+    ...     print(round(clf.score(data.data[test], data.target[test]), 2))
+    0.01
+    0.19
     """
 
     _parameter_constraints: dict = {
@@ -393,8 +448,7 @@ class HierarchicalThresholdClassifier(
                 tuned = Tuned(given, closing)
             elif not self._searches:
                 sets, _ = self._seen(targets, sample_weight)
-                known = {"sets": sets, "dependence": self.dependence}
-                tuned = Tuned(closing=CLOSINGS[0], **known)
+                tuned = Tuned.of_sets(sets, float(self.dependence))
             elif unseen is None:
                 rows, proba = out_of_fold(
                     inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
@@ -616,7 +670,7 @@ class HierarchicalThresholdClassifier(
         After a 1-D ``y``, returns classes (n_samples,).
         """
         check_is_fitted(self, "classes_")
-        if self._one_class:
+        if self.thresholds_ is None:
             self._refuse_after_classes()
             return self.estimator_.predict(X)
         return self._above(self.predict_proba(X)).astype(int)
@@ -662,7 +716,7 @@ class HierarchicalThresholdClassifier(
         After a 1-D ``y``, returns the probabilities of ``classes_``.
         """
         check_is_fitted(self, "classes_")
-        if self._one_class:
+        if self.thresholds_ is None:
             return self.estimator_.predict_proba(X)
         return positive_proba(self.estimator_, X, len(self.label_names_))
 

@@ -51,6 +51,12 @@ class Tuned:
     sets: LabelSets | None = None
     dependence: float | None = None
 
+    @classmethod
+    def of_sets(cls, sets, dependence, score=None):
+        """Return what predicts label sets, which have no thresholds."""
+        none = np.full(sets.hierarchy.n_labels, np.nan)
+        return cls(none, CLOSINGS[0], score, sets=sets, dependence=dependence)
+
 
 @dataclass
 class Unseen:
@@ -166,7 +172,7 @@ class Tuner:
             numbers = sets.most_probable(scores, dependence, **options)
             score[dependence] = self._judge(sets.indicators(numbers), unseen)
         best = max(score, key=score.get)  # of equal ones the first
-        return Tuned(closing=closing, score=score[best], sets=sets, dependence=best)
+        return Tuned.of_sets(sets, best, score[best])
 
     def keep(self, promise, unseen):
         """Return thresholds that keep a promise, for label sets closed upward."""

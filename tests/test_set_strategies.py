@@ -195,6 +195,8 @@ def test_samples_weigh_as_if_repeated_and_weightless_ones_are_not_seen():
     assert fitted.label_set_weights_.tolist() == [3, 1]
     again = clone(fitted).fit(X[[0, 0, 0, 1]], Y[[0, 0, 0, 1]])
     np.testing.assert_array_equal(fitted.predict(fresh), again.predict(fresh))
+    small = clone(fitted).fit(X, Y, sample_weight=[3e-9, 1e-9, 0])
+    np.testing.assert_array_equal(fitted.predict(fresh), small.predict(fresh))
     equal = clone(fitted).fit(X[:2], Y[:2]).predict(fresh)
     assert (fitted.predict(fresh) != equal).any()
     fitted.fit(X, Y, sample_weight=[[1, 1], [2, 2], [1, 0]])  # of a label: unknown

@@ -142,11 +142,10 @@ class LabelSets:
         The logarithm (n_sets,) of a set's share of the samples over its probability
         where all samples have the frequencies of labels as their probabilities.
         """
-        total = self.weight.sum()
-        # half a sample more on either side, so that no frequency is 0 or 1
-        frequency = (self.weight @ self.sets + 0.5) / (total + 1)
+        share = self.weight / self.weight.sum()
+        frequency = share @ self.sets
         alone = log_probabilities(frequency[None], self.sets, self.hierarchy)[0]
-        return np.log(self.weight / total) - alone
+        return np.log(share) - alone
 
     def most_probable(self, proba, dependence=0.0, max_labels=None, own=None):
         """Return the number of every sample's most probable set (n_samples,).

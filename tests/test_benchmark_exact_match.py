@@ -24,7 +24,7 @@ def test_the_guide_has_the_tables_of_the_results():
     assert text == exact_match.page(RESULTS)
     for page, names in {
         "thresholds.rst": ("choice", "test"),
-        "accuracy.rst": ("accuracy", "paths"),
+        "accuracy.rst": ("accuracy", "rows"),
     }.items():
         shown = exact_match.PAGE.with_name(page).read_text()
         for name in names:
@@ -80,6 +80,19 @@ def test_every_way_answers_coherent_sets_by_rows_that_it_may_know(tuned_on):
         if way in exact_match.CANDIDATES:
             assert {tuple(row) for row in answer} <= seen
     np.testing.assert_array_equal(found["predict"], said[1])
+
+
+def test_exact_match_of_other_rows_is_read_from_their_fits():
+    runs = [
+        {"row": "a", "data_set": "enron", "exact_match": 0.25},
+        {"row": "a", "data_set": "enron", "exact_match": 0.75},
+        {"row": "a", "data_set": "diatoms", "path": 0.5},
+        {"row": "b", "data_set": "diatoms", "path": None},
+        {"row": "b", "data_set": "seq_GO"},
+    ]
+    text = exact_match.rows_table(runs)
+    assert "- a\n     - 50.00\n     - 50.00 ± 35.36\n" in text
+    assert "seq_GO" not in text and "- b\n" not in text
 
 
 def test_halves_judge_every_row_once():

@@ -404,7 +404,7 @@ def page(results):
     runs = results["runs"]
     valid = measured_sets(runs, "valid")
     test = measured_sets(runs, "test")
-    title = "Exact match in %, validation rows: what was chosen on"
+    title = "Exact match in %, validation rows"
     rows = with_means(lines(runs, "valid", valid), runs, "valid", valid)
     choice = table(title, ["", *valid, "mean"], rows)
     tables = [said_of(runs)]

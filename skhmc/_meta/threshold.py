@@ -164,11 +164,11 @@ class HierarchicalThresholdClassifier(
         Probability that the promise of ``min_precision`` or ``min_recall`` is true, for
         all groups of ``strategy`` together, over random draws of the samples.
     dependence : float or "tuned", default=0.5
-        How much it counts, with ``strategy="set"``, that labels come together or
-        exclude each other, between 0 and 1. With 0 a set is as probable as independent
-        decisions about its labels make it. With 1 it counts as much as if nothing were
-        known of a sample. "tuned" takes the best of five values by ``metric``, with
-        ``cv``.
+        Weight, between 0 and 1, of the dependence of labels in training samples: that
+        some come together or exclude each other. Used by ``strategy="set"``. With 0 a
+        set is as probable as independent decisions about its labels make it. With 1
+        the weight is right for samples of which nothing is known. "tuned" takes the
+        best of five values by ``metric``, with ``cv``.
 
     Attributes
     ----------

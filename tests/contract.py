@@ -53,9 +53,13 @@ every_deterministic = pytest.mark.parametrize(
 
 
 def build(estimator, hierarchy=None, **options):
-    """Return a new estimator with a hierarchy, unless it learns its own."""
-    if "hierarchy" in estimator.get_params(deep=False):
-        options["hierarchy"] = hierarchy
+    """Return a new estimator with a hierarchy, unless it learns its own.
+
+    One inside has it, too: whose probabilities come back as they are, needs that.
+    """
+    for name in estimator.get_params():
+        if name.split("__")[-1] == "hierarchy":
+            options[name] = hierarchy
     return clone(estimator).set_params(**options)
 
 

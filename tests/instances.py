@@ -7,6 +7,7 @@ from skhmc import (
     CoherentClassifier,
     HCALClassifier,
     HierarchicalCalibratedClassifier,
+    HierarchicalThresholdClassifier,
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
@@ -96,6 +97,16 @@ AROUND = [
     (
         "calibrated",
         HierarchicalCalibratedClassifier(
+            CoherentClassifier(
+                DecisionTreeClassifier(max_depth=3, random_state=0),
+                strategy="per_label",
+            ),
+            cv=KFold(2),
+        ),
+    ),
+    (
+        "threshold",
+        HierarchicalThresholdClassifier(
             CoherentClassifier(
                 DecisionTreeClassifier(max_depth=3, random_state=0),
                 strategy="per_label",

@@ -61,7 +61,10 @@ from skhmc.coherence import (
     score_violations,
 )
 from skhmc.metrics import au_prc_scorer, get_scorer, hvr_scorer
-from skhmc.model_selection import MultilabelStratifiedKFold
+from skhmc.model_selection import (
+    MultilabelStratifiedGroupKFold,
+    MultilabelStratifiedKFold,
+)
 from tests.contract import DAG, TREE, every_estimator, task
 from tests.fake_estimators import FakeHMC
 from tests.hierarchies import hierarchies
@@ -215,7 +218,7 @@ LEVELS = np.array([0, 0, 1, 1, 1])
 @every_method
 def test_who_shares_a_map(method):
     X, Y = said(200, 5, 0)
-    options = {"method": method, "shrinkage": 10}
+    options = {"method": method, "shrinkage": 0}
     of_all = fit_maps(X, Y, None, LEVELS, per="all", **options)
     assert len({id(one) for one in of_all}) == 1
     of_levels = fit_maps(X, Y, None, LEVELS, per="level", **options)
@@ -240,10 +243,14 @@ def test_few_positives_or_negatives_are_drawn_to_the_level(method):
     alone = fit_maps(X, Y, None, LEVELS, shrinkage=0, **options)
     level = fit_maps(X, Y, None, LEVELS, method=method, per="level", shrinkage=7)
     drawn = fit_maps(X, Y, None, LEVELS, shrinkage=7, **options)
+    lines = fit_maps(X, Y, None, LEVELS, method="sigmoid", per="label", shrinkage=0)
     grid = np.linspace(0.05, 0.95, 20)
     for k, n in [(0, 3), (4, 2)]:
         assert alone[k].share == 1 and drawn[k].share == n / (n + 7)
-        mixed = n / (n + 7) * alone[k](grid) + 7 / (n + 7) * level[k](grid)
+        own = alone[k](grid)
+        if method == "isotonic":  # a step line is drawn to a line first
+            own = n / (n + 210) * own + 210 / (n + 210) * lines[k](grid)
+        mixed = n / (n + 7) * own + 7 / (n + 7) * level[k](grid)
         np.testing.assert_allclose(drawn[k](grid), mixed)
 
 
@@ -330,12 +337,26 @@ def test_coherent_on_any_hierarchy(hierarchy, method, per, rule, seed):
     assert (np.diff(np.take_along_axis(raw, order, axis=0), axis=0) >= -1e-12).all()
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "temperature"])
+@every_method
 def test_what_was_different_stays_different(method):
     X, Y = said(300, 5, 0)
     clf = calibrated(X, Y, method=method)
     raw = clf.raw_predict_proba(np.tile(np.linspace(X.min(), X.max(), 50)[:, None], 5))
     assert (np.diff(raw, axis=0) > 0).all()
+
+
+def test_one_temperature_of_all_labels_changes_no_order():
+    X, Y = said(300, 6, 0)
+    X, Y = max_constraint(X, DAG), close_upward(Y, DAG)
+    clf = calibrated(X, Y, DAG, method="temperature")
+    assert len(set(map(id, clf.maps_))) == 1
+    before, after = X.ravel(), clf.predict_proba(X).ravel()
+    np.testing.assert_array_equal(before.argsort(), after.argsort())
+    for method, n_maps in [("sigmoid", 6), ("isotonic", 6)]:
+        clf = calibrated(X, Y, DAG, method=method)
+        assert len(set(map(id, clf.maps_))) == n_maps
+    clf = calibrated(X, Y, DAG, method="temperature", per="label")
+    assert len(set(map(id, clf.maps_))) == 6
 
 
 def test_isotonic_is_that_of_scikit_learn_per_label():
@@ -425,6 +446,45 @@ def test_a_frozen_classifier_stays_as_it_is():
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(proba[1]))
     with pytest.raises(NotFittedError):
         HierarchicalCalibratedClassifier(FrozenEstimator(forest())).fit(X, Y)
+
+
+def test_a_frozen_classifier_takes_nothing_and_checks_groups():
+    hierarchy, X, Y = task("many")
+    frozen = FrozenEstimator(forest().fit(X, Y))
+    for clf in (
+        HierarchicalCalibratedClassifier(frozen, hierarchy),
+        HierarchicalThresholdClassifier(frozen, hierarchy, cv="prefit"),
+        HierarchicalThresholdClassifier(frozen, hierarchy),
+    ):
+        with pytest.raises(ValueError, match="FrozenEstimator is .* parameters 'depth"):
+            clf.fit(X, Y, depth=3)
+        with pytest.raises(ValueError, match="one value per sample, 60, got 59"):
+            clf.fit(X, Y, groups=np.arange(59))
+        with pytest.raises(ValueError, match="60 of 60 samples have no group"):
+            clf.fit(X, Y, groups=[np.nan] * 60)
+        clf.fit(X, Y, groups=np.arange(60) // 2)
+
+
+@pytest.mark.parametrize(
+    "kind", [HierarchicalCalibratedClassifier, HierarchicalThresholdClassifier]
+)
+def test_a_search_inside_with_folds_of_groups(kind):
+    hierarchy, X, Y = task("many")
+    groups = np.arange(60) // 3
+    cv = MultilabelStratifiedGroupKFold(2)
+    search = GridSearchCV(
+        forest(), {"max_depth": [1, 3]}, cv=cv, scoring="average_precision"
+    )
+    one = kind(search, hierarchy, cv=2).fit(X, Y, groups=groups)
+    alone = clone(search).fit(X, Y, groups=groups)
+    np.testing.assert_array_equal(
+        one.estimator_.cv_results_["mean_test_score"],
+        alone.cv_results_["mean_test_score"],
+    )
+    within = CoherentClassifier(search, hierarchy, strategy="native")
+    kind(within, hierarchy, cv=2).fit(X, Y, groups=groups)
+    with pytest.raises(ValueError, match="MultilabelStratifiedGroupKFold needs groups"):
+        kind(search, hierarchy, cv=2).fit(X, Y)
 
 
 def test_a_frozen_classifier_with_other_columns():
@@ -541,7 +601,9 @@ def test_constant_labels(method):
     wider = Hierarchy(
         [*NAMES, "no", "yes"], [(NAMES[p], NAMES[c]) for p, c in DAG.edges]
     )
-    clf = HierarchicalCalibratedClassifier(bayes(None), wider, method=method, cv=3)
+    clf = HierarchicalCalibratedClassifier(
+        bayes(None), wider, method=method, per="label", cv=3
+    )
     proba = clf.fit(X, Y).predict_proba(X)
     assert (proba[:, -1] > 0.5).all() and (proba[:, -2] < 0.2).all()
     level = clf.maps_[NAMES.index("mammal")].coarser

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
@@ -31,6 +32,8 @@ from skhmc.model_selection import (
     MultilabelStratifiedGroupKFold,
     MultilabelStratifiedGroupShuffleSplit,
     MultilabelStratifiedKFold,
+    RepeatedMultilabelStratifiedGroupKFold,
+    multilabel_train_test_split,
 )
 from tests.test_model_selection import (
     counts_of,
@@ -339,6 +342,48 @@ def test_in_cross_validation_and_searches(kind, routing):
     assert "n_splits=3" in repr(cv)
 
 
+def test_repeated_folds_are_shuffled_folds():
+    Y, groups = np.tile(np.eye(4), (6, 1)), np.arange(24) // 2
+    cv = RepeatedMultilabelStratifiedGroupKFold(n_splits=3, n_repeats=2, random_state=5)
+    rng = np.random.RandomState(5)
+    expected = []
+    for _ in range(2):
+        one = MultilabelStratifiedGroupKFold(3, shuffle=True, random_state=rng)
+        expected += [test.tolist() for _, test in one.split(Y, Y, groups)]
+    found = [test.tolist() for _, test in cv.split(Y, iter(Y.tolist()), groups)]
+    assert found == expected and cv.get_n_splits() == 6
+    with pytest.raises(ValueError, match="take RepeatedMultilabelStratifiedKFold"):
+        next(cv.split(Y, Y))
+    for routing in (False, True):
+        with sklearn.config_context(enable_metadata_routing=routing):
+            more = {"params": {"groups": groups}} if routing else {"groups": groups}
+            model = DummyClassifier(strategy="prior")
+            assert len(cross_val_score(model, Y, Y, cv=cv, **more)) == 6
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_one_train_and_one_test_part_of_groups(stratified):
+    Y, groups = np.tile(np.eye(4, dtype=int), (6, 1)), np.arange(24) // 2
+    options = {"groups": groups, "stratify": Y if stratified else None}
+    train, test, _, Y_test = multilabel_train_test_split(
+        groups, Y, random_state=0, **options
+    )
+    assert not set(train) & set(test) and set(test) | set(train) == set(groups)
+    assert len(set(test)) == 3  # a quarter of the groups
+    assert not stratified or np.ptp(Y_test.sum(axis=0)) <= 1
+    again = multilabel_train_test_split(groups, Y, random_state=0, **options)
+    np.testing.assert_array_equal(again[1], test)
+    _, two = multilabel_train_test_split(groups, test_size=2, **options)
+    assert len(set(two)) == 2
+    with pytest.raises(ValueError, match="shuffle=False keeps the order"):
+        multilabel_train_test_split(groups, shuffle=False, **options)
+    with pytest.raises(ValueError, match="1 of 24 samples have no group"):
+        options["groups"] = [None, *groups[1:]]
+        multilabel_train_test_split(groups, **options)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        multilabel_train_test_split(groups, Y[:-1], **options)
+
+
 # -- errors ----------------------------------------------------------------------------
 
 
@@ -359,6 +404,7 @@ def test_what_cannot_be_split(kind):
         (Y, 3, "one value per sample, as an array or a list, got 3"),
         (Y, ["a", None, "b", np.nan, "c", "d"], "2 of 6 samples have no .* rows 1, 3"),
         (Y, pd.Series([1, pd.NA, 2, 2, 3, 3]), "1 of 6 samples have no group.*rows 1"),
+        (Y, [("a", 1), ("a", np.nan)] * 3, "3 of 6 samples have no .* rows 1, 3, 5"),
         (Y, list("aaaaaa"), "at least 2 groups.*the 6 samples are in 1 \\('a'\\)"),
         (3 * Y, groups, "0, 1 or NaN"),
     ]:
@@ -366,6 +412,13 @@ def test_what_cannot_be_split(kind):
             next(kind(2).split(X, y, of_rows))
     with pytest.raises(ValueError, match="n_splits to be an int of at least"):
         next(kind(0).split(X, Y, groups))
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "NaT", "<NA>"])
+def test_texts_that_missing_values_become(text):
+    groups = np.array(["a", "a", text, "b", "b", text])
+    with pytest.warns(UserWarning, match=f"2 of 6 .*{text}' \\(rows 2, 5\\)"):
+        folds(np.eye(6), groups, 2)
 
 
 def test_more_folds_than_groups():

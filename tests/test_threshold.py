@@ -21,6 +21,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
+    RepeatedKFold,
     ShuffleSplit,
     cross_val_predict,
     cross_val_score,
@@ -35,6 +36,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import CoherentClassifier, HierarchicalThresholdClassifier, Hierarchy
+from skhmc._meta.f1_thresholds import search_thresholds
 from skhmc._meta.out_of_fold import out_of_fold
 from skhmc.coherence import close_upward
 from skhmc.metrics import (
@@ -243,6 +245,44 @@ def test_weights_are_repeated_rows():
         np.testing.assert_allclose(one.thresholds_, two.thresholds_)
         assert one.best_score_ == pytest.approx(two.best_score_)
         assert one.best_score_ != clone(clf).fit(X, Y).best_score_
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_of_repeated_folds_count_once(weighted):
+    X, Y = said(60, 3, 0)
+    weight = np.random.default_rng(0).random(60) if weighted else None
+
+    class Weighs(Says):
+        def fit(self, X, y, sample_weight=None):
+            return self
+
+    repeated = RepeatedKFold(n_splits=3, n_repeats=4, random_state=0)
+    for metric in ("f1_micro", "f1_macro"):
+        clf = HierarchicalThresholdClassifier(
+            Weighs(), strategy="label", metric=metric, cv=KFold(3)
+        ).fit(X, Y, weight)
+        again = clone(clf).set_params(cv=repeated).fit(X, Y, weight)
+        np.testing.assert_allclose(again.thresholds_, clf.thresholds_)
+        assert again.best_score_ == pytest.approx(clf.best_score_)
+        # every fold alone has its samples once
+        listed = clone(clf).set_params(cv=list(repeated.split(X))[3:6])
+        np.testing.assert_array_equal(
+            again.thresholds_per_fold_[3:6],
+            listed.fit(X, Y, weight).thresholds_per_fold_,
+        )
+    options = {"score": lambda t: -np.abs(t - 0.3).sum(), "strategy": "label"}
+    half = search_thresholds(
+        scores=X,
+        Y=Y,
+        hierarchy=Hierarchy.flat(3),
+        shrinkage=10,
+        weight=np.full(60, 0.5),
+        **options,
+    )
+    whole = search_thresholds(
+        scores=X, Y=Y, hierarchy=Hierarchy.flat(3), shrinkage=20, **options
+    )
+    np.testing.assert_allclose(half, whole)
 
 
 @pytest.mark.filterwarnings("ignore:strategy=.level. without levels:UserWarning")

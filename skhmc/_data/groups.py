@@ -10,8 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.messages import is_missing, name_list, plain
+from skhmc._utils.warnings import warn_user
 
 __all__ = ["Groups", "read_groups", "refuse_few_groups"]
+
+# what becomes of a missing value in an array of texts
+MISSING_AS_TEXT = ("nan", "None", "NaT", "<NA>")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ def read_groups(groups: Any, n_samples: int) -> Groups:
     ValueError
         When there is not one value per sample, or one is missing: a sample of an
         unknown group may belong to any.
+
+    Warns
+    -----
+    UserWarning
+        Where a group is called "nan" or the like. ``numpy.array(["a", nan])`` makes
+        this text of a missing value, and nothing tells it from a name.
     """
     values = _one_per_sample(groups, n_samples)
     number: dict = {}  # of every group, in the order in which they are met
@@ -66,7 +76,7 @@ def read_groups(groups: Any, n_samples: int) -> Groups:
                 f"Expected groups to be one value per sample, such as a number or a "
                 f"name, got {value!r} in row {i}."
             )
-        if value is None or is_missing(value):
+        if _is_missing(value):
             missing.append(i)
         codes[i] = number.setdefault(value, len(number))
     if missing:
@@ -75,7 +85,28 @@ def read_groups(groups: Any, n_samples: int) -> Groups:
             f"missing (None, NaN) in rows {name_list(missing)}. Give a sample that "
             f"belongs to no other a group of its own."
         )
+    _warn_of_texts(number, codes)
     return Groups(codes, [plain(name) for name in number])
+
+
+def _is_missing(value):
+    """Tell whether a value, or a part of a tuple, is None, NaN or the like."""
+    if isinstance(value, tuple):
+        return any(map(_is_missing, value))
+    return value is None or is_missing(value)
+
+
+def _warn_of_texts(number, codes):
+    """Warn of groups whose names are what becomes of missing values in texts."""
+    for text in MISSING_AS_TEXT:
+        if text in number:
+            rows = np.flatnonzero(codes == number[text]).tolist()
+            warn_user(
+                f"{len(rows)} of {len(codes)} samples are in the group {text!r} (rows "
+                f"{name_list(rows)}). An array of texts makes this of a missing value. "
+                f"If it was one, give every such sample a group of its own; if it is a "
+                f"name, rename the group."
+            )
 
 
 def _one_per_sample(groups, n_samples):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, get_tags
@@ -21,16 +19,17 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.groups import read_groups
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
+from skhmc._meta.answer_blocks import CoherentAnswersMixin
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.calibration_maps import (
-    ALMOST_1,
     METHODS,
     PER,
-    TINY,
     Identity,
     apply_maps,
+    chosen_per,
     fit_maps,
 )
 from skhmc._meta.delegation import (
@@ -38,19 +37,19 @@ from skhmc._meta.delegation import (
     output_order,
     read_for_inner,
     refuse_other_labels,
+    refuse_params,
     route_fit,
     with_columns,
 )
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import (
     classes_out_of_fold,
+    count_once,
     out_of_fold,
     positive_proba,
     proba_of_classes,
     split_rows,
 )
-from skhmc._scoring.answers import Answer, AnswersMixin
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import read_before, warn_user
 from skhmc.coherence import RULES, RuleNames
@@ -60,7 +59,7 @@ __all__ = ["HierarchicalCalibratedClassifier"]
 
 
 class HierarchicalCalibratedClassifier(
-    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    CoherentAnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
 
@@ -83,16 +82,21 @@ class HierarchicalCalibratedClassifier(
         labels are flat. If both have one, that of ``estimator`` is put in the order of
         this one, by name.
     method : {"isotonic", "sigmoid", "temperature"}, default="sigmoid"
-        Kind of map: a rising step line ("isotonic"), a line through the logits
-        ("sigmoid", Platt's), or logits divided by a number ("temperature").
-    per : {"label", "level", "all"}, default="label"
-        Labels that share a map: none, those of one depth, or all.
+        Kind of map: a rising step line ("isotonic"), drawn to a line as ``shrinkage``
+        says; a line through the logits ("sigmoid", Platt's); or logits divided by a
+        number ("temperature").
+    per : {"auto", "label", "level", "all"}, default="auto"
+        Labels that share a map: none ("label"), those of one depth ("level"), or all.
+        "auto" is "all" for temperatures, which then change no order of labels, and
+        "label" for the other methods.
     cv : int, splitter, iterable or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or how else to split. Without effect on a FrozenEstimator.
     shrinkage : float, default=10
         Number of samples of a label's rarer value, :math:`k` in the Notes, with which
-        its own map weighs as much as that of its level. 0 does without the level.
+        its own map weighs as much as that of its level. With 30 times as many, a step
+        line ("isotonic") weighs as much as the line through the logits of the same
+        samples. 0 does without both: "isotonic" then is scikit-learn's.
     coherence : str or None, default="average"
         Rule that makes calibrated probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
@@ -135,12 +139,18 @@ class HierarchicalCalibratedClassifier(
     .. math:: q_g(p) = \frac{n_g}{n_g + k} f_g(p) + \frac{k}{n_g + k} q_{parent(g)}(p),
 
     where the next coarser group of a label is its level, of a level all labels. A label
-    of which only one value is known has the map of its level. The map of all labels is
-    taken as it is.
+    of which only one value is known has the map of its level. Nothing is coarser than
+    the map of all labels.
+
+    A step line has many numbers to learn. By itself it makes many probabilities equal,
+    and may say 0 or 1. So for "isotonic", :math:`f_g` is a mixture, too: of the step
+    line :math:`s_g` and of the line through the logits :math:`l_g` (as in "sigmoid"),
+
+    .. math:: f_g(p) = \frac{n_g}{n_g + 30 k} s_g(p) + \frac{30 k}{n_g + 30 k} l_g(p).
 
     Every map rises or stays level, so that within a label no order is turned round:
-    Platt's slope is at least 0. "isotonic" makes many probabilities equal, and it may
-    say 0 or 1, which ``predict_proba`` moves by less than 1e-15. Before a logit,
+    Platt's slope is at least 0. Probabilities of 0 and 1, where maps say such, are
+    moved by less than 1e-15 by ``predict_proba``. Before a logit,
     very low probabilities count as half of the lowest one above 0 in calibration. Very
     high ones count as half way from the highest one below 1 to 1. Forests say 0 and
     mean less than one tree.
@@ -185,7 +195,7 @@ class HierarchicalCalibratedClassifier(
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "method": [StrOptions(set(METHODS))],
-        "per": [StrOptions(set(PER))],
+        "per": [StrOptions({"auto", *PER})],
         "cv": ["cv_object"],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "coherence": [StrOptions(RuleNames()), None],
@@ -202,7 +212,7 @@ class HierarchicalCalibratedClassifier(
         hierarchy: Any = None,
         *,
         method: str = "sigmoid",
-        per: str = "label",
+        per: str = "auto",
         cv: Any = 5,
         shrinkage: float = 10,
         coherence: str | None = "average",
@@ -273,9 +283,13 @@ class HierarchicalCalibratedClassifier(
             RULES[self.coherence].check(targets.hierarchy)
         sample_weight = match_weight(sample_weight, given, targets)
         weight = _read_weight(sample_weight, targets)
+        if groups is not None:  # also where nothing is split
+            read_groups(groups, targets.Y.shape[0])
         with read_before():
             routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
-            if not self._is_frozen():
+            if self._is_frozen():
+                refuse_params(self.estimator, params)
+            else:
                 routed = route_fit(self, sample_weight, params, groups)
             if targets.classes is None:
                 return self._fit_labels(X, y, targets, weight, routed, fitted)
@@ -364,13 +378,14 @@ class HierarchicalCalibratedClassifier(
         return fit_as_is(inner, X, y, params)
 
     def _fit_maps(self, proba, Y, weight, rows, levels):
+        weight = count_once(rows, None if weight is None else weight[rows])
         return fit_maps(
             proba,
             Y[rows],
-            _weight_of_rows(weight, rows),
+            None if weight is None else weight.reshape(len(rows), -1),
             levels,
             method=self.method,
-            per=self.per,
+            per=chosen_per(self.per, self.method),
             shrinkage=self.shrinkage,
         )
 
@@ -395,33 +410,6 @@ class HierarchicalCalibratedClassifier(
         # where all maps say 0 nothing is left to divide
         return np.where(total > 0, proba / np.where(total > 0, total, 1), given)
 
-    def _off_0_and_1(self, proba):
-        """Keep coherent probabilities of labels off 0 and 1, as CoherentClassifier."""
-        if self._one_class or self.coherence is None:
-            return proba
-        return np.clip(proba, TINY, ALMOST_1)
-
-    def _proba_blocks(self, X):
-        proba = self._off_0_and_1(self._proba(X, self.coherence))
-        return Blocks([proba], len(proba))
-
-    def _answer_blocks(self, X):
-        proba = self._proba(X, self.coherence)
-        if self._one_class:
-            codes = partial(proba.argmax, axis=1)
-            labels = self._class_labels()
-            answer = self._answer_of_classes(labels, codes, lambda: proba)
-        else:
-            chosen = partial(np.greater, proba, DEFAULT_THRESHOLD)
-            answer = Answer(chosen, partial(self._off_0_and_1, proba))
-        return Blocks([answer], len(proba))
-
-    def _indicators(self, X, coherence):
-        proba = self._proba(X, coherence)
-        if self._one_class:
-            return self.classes_[proba.argmax(axis=1)]
-        return (proba > DEFAULT_THRESHOLD).astype(np.int64)
-
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return the labels more probable than not (n_samples, n_labels), int.
 
@@ -430,48 +418,6 @@ class HierarchicalCalibratedClassifier(
         """
         self._check_ready()
         return self._indicators(X, self.coherence)
-
-    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """Return calibrated label probabilities (n_samples, n_labels).
-
-        With ``proba_format="list"`` MultiOutputClassifier's list of (n_samples, 2).
-        After a 1-D y the probabilities of ``classes_``.
-        """
-        return format_proba(self, self._proba_blocks(X))
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
-
-        After a 1-D y the log-probabilities of ``classes_``; of two classes, the
-        log-odds of the second, (n_samples,).
-        """
-        return self._log_odds(self._proba(X, self.coherence))
-
-    def raw_decision_function(self, X: Any) -> np.ndarray:
-        """Return the log-odds (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is none: these are those of ``decision_function``.
-        """
-        return self._log_odds(self._proba(X, None))
-
-    def _log_odds(self, proba):
-        if not self._one_class:
-            return logit(np.clip(proba, TINY, ALMOST_1))  # finite
-        log_p = np.log(np.maximum(proba, TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
-
-    def raw_predict_proba(self, X: Any) -> np.ndarray:
-        """Return calibrated probabilities (n_samples, n_labels) before coherence.
-
-        After a 1-D y there is none: these are those of ``predict_proba``.
-        """
-        return self._proba(X, None)
-
-    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
-        return self._indicators(X, None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -492,19 +438,6 @@ def _read_weight(sample_weight, targets):
         return None
     read_row_weights(weight.ravel(), weight.size)  # the sum must be finite
     return weight.reshape(n_samples, -1)
-
-
-def _weight_of_rows(weight, rows):
-    """Return the weights of rows, of which those in several test parts share theirs.
-
-    A sample does not become two where folds are repeated: labels are drawn to their
-    level by numbers of samples.
-    """
-    times = np.bincount(rows)[rows]
-    if (times == 1).all():
-        return None if weight is None else weight[rows]
-    weight = np.ones((len(rows), 1)) if weight is None else weight[rows]
-    return weight / times[:, None]
 
 
 def _hierarchy_of_classes(classes, targets, estimator):

@@ -3,7 +3,9 @@ r"""Maps from predicted to calibrated probabilities: of a label, a level, all la
 A map is fitted to the cells of a group of labels: the probability of each, whether it
 is positive, and its weight. Few cells make a poor map, so that it is mixed with the map
 of the next coarser group: of n cells of the rarer value, its share is
-:math:`n / (n + k)`. All maps rise, or stay level, and so do their mixtures.
+:math:`n / (n + k)`. A step line, which has many numbers to learn, is first mixed with
+the line through the logits of the same cells. All maps rise, or stay level, and so do
+their mixtures.
 """
 
 from dataclasses import dataclass
@@ -14,11 +16,11 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from skhmc._scoring.outputs import ALMOST_1, TINY
+
 __all__ = [
-    "ALMOST_1",
     "METHODS",
     "PER",
-    "TINY",
     "Identity",
     "Isotonic",
     "Limits",
@@ -26,6 +28,7 @@ __all__ = [
     "Sigmoid",
     "Temperature",
     "apply_maps",
+    "chosen_per",
     "fit_isotonic",
     "fit_maps",
     "fit_sigmoid",
@@ -34,9 +37,7 @@ __all__ = [
 ]
 
 PER = ("label", "level", "all")
-# the least and the greatest probability between 0 and 1
-TINY = np.finfo(np.float64).tiny
-ALMOST_1 = 1 - np.finfo(np.float64).epsneg
+STEPS = 30  # times as many cells as a line does a step line need
 WITHOUT_ANY = float(np.finfo(np.float32).eps)  # a limit, where nothing suggests one
 LOG_TEMPERATURES = (-10.0, 10.0)
 
@@ -144,7 +145,7 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A map of few cells, drawn to one of more.
+    """A map of few cells, drawn to one of more, or to a simpler one.
 
     Attributes
     ----------
@@ -240,6 +241,17 @@ METHODS = {
 }
 
 
+def chosen_per(per, method):
+    """Return which labels share a map, where that is left to the method.
+
+    A temperature has no place for how rare a label is: it draws a label of useless
+    scores to 0.5, above labels of which more is known. One for all changes no order.
+    """
+    if per != "auto":
+        return per
+    return "all" if method == "temperature" else "label"
+
+
 # -- groups of labels ------------------------------------------------------------------
 
 
@@ -267,16 +279,23 @@ class _Fits:
 
     def __init__(self, cells, method, shrinkage):
         self.cells = cells
-        self.fit = METHODS[method]
+        self.method = method
         self.shrinkage = shrinkage
+
+    def _own(self, cells, n_rarer):
+        """Return the map of cells by themselves."""
+        own = METHODS[self.method](*cells, self.limits)
+        if self.method != "isotonic" or not self.shrinkage:
+            return own
+        share = n_rarer / (n_rarer + STEPS * self.shrinkage)
+        return Mixture(share, own, fit_sigmoid(*cells, self.limits))
 
     def all(self, n_labels):
         """Return the map of all labels, to which nothing is coarser."""
         cells = self.cells.of(np.arange(n_labels))
         self.limits = find_limits(cells[0])
-        if not _n_rarer(cells):
-            return Identity()
-        return self.fit(*cells, self.limits)
+        n_rarer = _n_rarer(cells)
+        return self._own(cells, n_rarer) if n_rarer else Identity()
 
     def group(self, columns, coarser):
         """Return the map of some labels, drawn to that of more labels."""
@@ -285,7 +304,7 @@ class _Fits:
         if not n_rarer:
             return coarser
         share = n_rarer / (n_rarer + self.shrinkage)
-        return Mixture(share, self.fit(*cells, self.limits), coarser)
+        return Mixture(share, self._own(cells, n_rarer), coarser)
 
 
 def _n_rarer(cells):
@@ -314,7 +333,7 @@ def fit_maps(proba, Y, weight, levels, *, method, per, shrinkage):
         Labels that share a map.
     shrinkage : float
         Number of cells of the rarer value with which a map weighs as much as the next
-        coarser one.
+        coarser one. 30 times as many make a step line weigh as much as a line.
 
     Returns
     -------

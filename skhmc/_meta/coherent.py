@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -28,6 +26,7 @@ from skhmc._data.weights import (
     smoothed_rates,
     warn_constant,
 )
+from skhmc._meta.answer_blocks import CoherentAnswersMixin
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     is_frozen,
@@ -38,21 +37,16 @@ from skhmc._meta.delegation import (
 )
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
-from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
+from skhmc._scoring.answers import check_can_stop
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
 
 
-# the least and the greatest probability between 0 and 1
-TINY = np.finfo(np.float64).tiny
-ALMOST_1 = 1 - np.finfo(np.float64).epsneg
-
-
 class CoherentClassifier(
-    AnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    CoherentAnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
@@ -342,41 +336,12 @@ class CoherentClassifier(
             proba = RULES[coherence].apply(proba, self.hierarchy_)
         return proba
 
-    def _off_0_and_1(self, proba):
-        """Keep coherent probabilities of labels off 0 and 1, as scikit-learn asks.
-
-        Raw ones stay what the estimator says.
-        """
-        if self._one_class or self.coherence is None:
-            return proba
-        return np.clip(proba, TINY, ALMOST_1)
-
-    def _proba_blocks(self, X):
-        proba = self._off_0_and_1(self._proba(X, self.coherence))
-        return Blocks([proba], len(proba))
-
-    def _answer_blocks(self, X):
-        proba = self._proba(X, self.coherence)
-        if self._one_class:
-            codes = partial(proba.argmax, axis=1)
-            labels = self._class_labels()
-            answer = self._answer_of_classes(labels, codes, lambda: proba)
-        else:
-            chosen = partial(self._above, proba)
-            answer = Answer(chosen, partial(self._off_0_and_1, proba))
-        return Blocks([answer], len(proba))
-
     def _above(self, proba):
+        """Tell which labels are predicted."""
         threshold = self.threshold
         if threshold is None:
             threshold = DEFAULT_THRESHOLD
         return proba > threshold
-
-    def _indicators(self, X, coherence):
-        proba = self._proba(X, coherence)
-        if self.classes_.ndim == 1:
-            return self.classes_[proba.argmax(axis=1)]
-        return self._above(proba).astype(np.int64)
 
     def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
         """Return predicted indicators (n_samples, n_labels), int.
@@ -389,51 +354,6 @@ class CoherentClassifier(
         if self._stops:
             return self._predict_stops(X)
         return self._indicators(X, self.coherence)
-
-    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """Return label probabilities (n_samples, n_labels).
-
-        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
-        MultiOutputClassifier does. After a 1-D y, returns the probabilities of
-        ``classes_``.
-        """
-        return format_proba(self, self._proba_blocks(X))
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
-
-        After a 1-D y, returns the log-probabilities of ``classes_``. For two classes,
-        returns the log-odds of the second one, (n_samples,).
-        """
-        return self._log_odds(self._proba(X, self.coherence))
-
-    def raw_decision_function(self, X: Any) -> np.ndarray:
-        """Return the log-odds (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is no such step. The result is that of
-        ``decision_function``.
-        """
-        return self._log_odds(self._proba(X, None))
-
-    def _log_odds(self, proba):
-        if self.classes_.ndim == 2:
-            # finite, also where a label is impossible or certain
-            return logit(np.clip(proba, TINY, ALMOST_1))
-        log_p = np.log(np.maximum(np.float64(proba), TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
-
-    def raw_predict_proba(self, X: Any) -> np.ndarray:
-        """Return label probabilities (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is no such step. The result is that of ``predict_proba``.
-        """
-        return self._proba(X, None)
-
-    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
-        return self._indicators(X, None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import Bunch, indexable
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metadata_routing import process_routing
@@ -26,6 +28,7 @@ __all__ = [
     "output_order",
     "read_for_inner",
     "refuse_other_labels",
+    "refuse_params",
     "route_fit",
     "with_columns",
 ]
@@ -254,6 +257,16 @@ def _as_array(Y):
     return Y.toarray() if sp.issparse(Y) else Y
 
 
+def refuse_params(estimator, params):
+    """Raise where there are parameters of ``fit`` for a classifier that is fitted."""
+    if params:
+        raise ValueError(
+            f"{type(estimator).__name__} is fitted already and stays as it is, so that "
+            f"nobody takes the parameters {name_list(params)} of fit. Leave them out, "
+            f"or pass an estimator to fit."
+        )
+
+
 def _may_take_weights(estimator):
     """Tell whether ``fit`` has sample_weight, or takes any and checks it itself."""
     parameters = signature(estimator.fit).parameters.values()
@@ -265,6 +278,8 @@ def _takes_groups(estimator):
 
     Those that only hand it on, as CoherentClassifier does, know what is inside.
     """
+    if isinstance(estimator, BaseSearchCV):  # takes them in **params, for its splitter
+        return isinstance(estimator.cv, GroupsConsumerMixin)
     if "groups" not in signature(estimator.fit).parameters:
         return False
     hands_on = getattr(estimator, "hands_groups_on", False)
@@ -285,7 +300,7 @@ def route_fit(estimator, sample_weight, params, groups=None):
         Other parameters, by name.
     groups : array-like or None, default=None
         Groups of the samples: for the splitter, and for an estimator whose ``fit`` has
-        such a parameter.
+        such a parameter, or a search whose splitter asks for them.
 
     Returns
     -------

@@ -357,7 +357,16 @@ def _weight_below(bounds, weight, values):
 
 
 def search_thresholds(
-    score, scores, Y, hierarchy, *, strategy, shrinkage, start=None, n_tried=20
+    score,
+    scores,
+    Y,
+    hierarchy,
+    *,
+    strategy,
+    shrinkage,
+    weight=None,
+    start=None,
+    n_tried=20,
 ):
     """Return the threshold of every label by trying some for every group in turn.
 
@@ -377,6 +386,8 @@ def search_thresholds(
     shrinkage : float
         Number of positives with which a group's own threshold weighs as much as the
         coarser one.
+    weight : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples for the shrinkage, see :func:`f1_thresholds`.
     start : float, default=None
         The best threshold that all labels share, if it is known.
     n_tried : int, default=20
@@ -386,7 +397,7 @@ def search_thresholds(
     -------
     ndarray of shape (n_labels,)
     """
-    positive = (Y == 1).sum(axis=0)
+    positive = (Y == 1).sum(axis=0) if weight is None else weight @ (Y == 1)
     thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD if start is None else start)
     for level, much in _levels_of(strategy, shrinkage):
         if level == "global" and start is not None:

@@ -17,6 +17,7 @@ from skhmc.model_selection import (
 
 __all__ = [
     "classes_out_of_fold",
+    "count_once",
     "is_number_of_folds",
     "out_of_fold",
     "positive_proba",
@@ -169,6 +170,30 @@ def _proba_of_test(estimator, X, y, Y, train, test, params):
         estimator = clone(estimator).fit(X_train, y_train, **params)
         proba[:, left] = positive_proba(estimator, X_test, len(left))
     return proba
+
+
+def count_once(rows, weight=None):
+    """Return the weights of rows, of which those of one sample share its weight.
+
+    Repeated folds make no new samples: what is drawn to a coarser group by numbers of
+    samples would be drawn too little.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        The sample of every row.
+    weight : ndarray of shape (len(rows), ...) or None, default=None
+        Weights of the rows; None is 1.
+
+    Returns
+    -------
+    ndarray or None
+        ``weight`` itself, where no sample is there twice.
+    """
+    times = np.bincount(rows)[rows]
+    if (times == 1).all():
+        return weight
+    return 1 / times if weight is None else (weight.T / times).T
 
 
 def _only_value(Y):

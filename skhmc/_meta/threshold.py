@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -34,6 +35,7 @@ from skhmc._meta.delegation import (
     output_order,
     read_for_inner,
     refuse_other_labels,
+    refuse_params,
     route_fit,
     with_columns,
 )
@@ -45,7 +47,7 @@ from skhmc._meta.out_of_fold import out_of_fold, positive_proba, split_rows
 from skhmc._meta.promises import Promise
 from skhmc._meta.tuning import CLOSINGS, GOALS, TOP_DOWN, Tuned, Tuner, Unseen
 from skhmc._scoring.answers import Answer, AnswersMixin
-from skhmc._scoring.outputs import Blocks
+from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._utils.warnings import read_before, warn_user
 
 __all__ = ["HierarchicalThresholdClassifier"]
@@ -169,6 +171,9 @@ class HierarchicalThresholdClassifier(
         set is as probable as independent decisions about its labels make it. With 1
         the weight is right for samples of which nothing is known. "tuned" takes the
         best of five values by ``metric``, with ``cv``.
+    proba_format : {"array", "list"}, default="array"
+        Form of the output of ``predict_proba``. "list" is the form of
+        MultiOutputClassifier.
 
     Attributes
     ----------
@@ -337,6 +342,7 @@ class HierarchicalThresholdClassifier(
         "min_recall": [Interval(Real, 0, 1, closed="neither"), None],
         "confidence": [Interval(Real, 0, 1, closed="neither")],
         "dependence": [Interval(Real, 0, 1, closed="both"), StrOptions({"tuned"})],
+        "proba_format": [StrOptions({"array", "list"})],
     }
 
     # groups are for the splitter, and for an estimator that asks for them
@@ -359,6 +365,7 @@ class HierarchicalThresholdClassifier(
         min_recall: float | None = None,
         confidence: float = 0.9,
         dependence: float | str = 0.5,
+        proba_format: str = "array",
     ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
@@ -374,6 +381,7 @@ class HierarchicalThresholdClassifier(
         self.min_recall = min_recall
         self.confidence = confidence
         self.dependence = dependence
+        self.proba_format = proba_format
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -421,6 +429,8 @@ class HierarchicalThresholdClassifier(
         given = y
         X, y, targets = read_for_inner(self, X, y, fitted=fitted)
         sample_weight = match_weight(sample_weight, given, targets)
+        if self._is_prefit() or isinstance(self.estimator, FrozenEstimator):
+            refuse_params(self.estimator, params)
         with read_before():
             routed = route_fit(self, sample_weight, params, groups)
             units = self._units(groups, targets)
@@ -649,7 +659,10 @@ class HierarchicalThresholdClassifier(
         if not np.isnan(Y).any():  # of which any metric may be asked
             Y = Y.astype(int)
         sizes = [len(Y)] if sizes is None else sizes
-        unseen = Unseen(proba, Y, targets.hierarchy, weight, units[rows], sizes)
+        samples = np.arange(len(units))[rows]
+        unseen = Unseen(
+            proba, Y, targets.hierarchy, weight, samples, units[rows], sizes
+        )
         if self.strategy == "set":
             sets, members = self._seen(targets, sample_weight)
             own = of_units(members, units)[units[rows]]
@@ -673,7 +686,7 @@ class HierarchicalThresholdClassifier(
         if self.thresholds_ is None:
             self._refuse_after_classes()
             return self.estimator_.predict(X)
-        return self._above(self.predict_proba(X)).astype(int)
+        return self._above(self._proba(X)).astype(int)
 
     def _above(self, proba):
         """Return which labels are above their thresholds, as coherent sets."""
@@ -686,8 +699,15 @@ class HierarchicalThresholdClassifier(
         how = self.thresholds_, self.hierarchy_, self.closing_
         return self._tuner.label_sets(scores, *how)
 
+    def _proba(self, X):
+        """Return probabilities of labels, or of classes after a 1-D y, as an array."""
+        check_is_fitted(self, "classes_")
+        if self.thresholds_ is None:
+            return self.estimator_.predict_proba(X)
+        return positive_proba(self.estimator_, X, len(self.label_names_))
+
     def _proba_blocks(self, X):
-        proba = self.predict_proba(X)
+        proba = self._proba(X)
         return Blocks([proba], len(proba))
 
     def _answer_blocks(self, X):
@@ -695,7 +715,7 @@ class HierarchicalThresholdClassifier(
         if self._one_class:
             answer = self._answer_of_names(X)
         else:
-            proba = self.predict_proba(X)
+            proba = self._proba(X)
             answer = Answer(lambda: self._above(proba), lambda: proba)
         return Blocks([answer], _num_samples(X))
 
@@ -708,17 +728,17 @@ class HierarchicalThresholdClassifier(
             positions = [self.hierarchy_.position(label) for label in predicted]
             return labels.sets(np.array(positions, dtype=np.intp))
 
-        return Answer(chosen, lambda: labels.proba(self.predict_proba(X)))
+        return Answer(chosen, lambda: labels.proba(self._proba(X)))
 
     def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
         """Return the estimator's label probabilities (n_samples, n_labels).
 
-        After a 1-D ``y``, returns the probabilities of ``classes_``.
+        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
+        MultiOutputClassifier does. After a 1-D ``y``, returns the probabilities of
+        ``classes_``.
         """
-        check_is_fitted(self, "classes_")
-        if self.thresholds_ is None:
-            return self.estimator_.predict_proba(X)
-        return positive_proba(self.estimator_, X, len(self.label_names_))
+        self._validate_params()  # proba_format may change after fit
+        return format_proba(self, self._proba_blocks(X))
 
     @available_if(inner_has("decision_function"))
     def decision_function(self, X: Any) -> np.ndarray:

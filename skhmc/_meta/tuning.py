@@ -22,6 +22,7 @@ from skhmc._meta.f1_thresholds import (
     search_thresholds,
 )
 from skhmc._meta.label_sets import LabelSets
+from skhmc._meta.out_of_fold import count_once
 from skhmc._meta.promises import promised_thresholds
 from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import warn_user
@@ -66,6 +67,7 @@ class Unseen:
     Y: np.ndarray  # (n_samples, n_labels): 0, 1 or NaN
     hierarchy: Hierarchy
     weight: np.ndarray | None  # (n_samples,), not scaled
+    samples: np.ndarray  # (n_samples,), int: those of repeated folds more than once
     units: np.ndarray  # (n_samples,), int: equal ones depend on each other
     sizes: list[int]  # of the folds that they come from, in turn
 
@@ -76,8 +78,14 @@ class Unseen:
             proba=self.proba[rows],
             Y=self.Y[rows],
             weight=None if self.weight is None else self.weight[rows],
+            samples=self.samples[rows],
             units=self.units[rows],
         )
+
+    @property
+    def counts(self):
+        """What every row counts, None for 1: its weight, or a part of it."""
+        return count_once(self.samples, self.weight)
 
     def folds(self):
         """Yield the samples of every fold."""
@@ -138,12 +146,16 @@ class Tuner:
         average = None
         if not callable(self.metric):
             average = GOALS[self.metric].f1_average
-            if GOALS[self.metric].whole_sets:
-                options["start"] = exact_match_threshold(scores, Y, unseen.weight)
+        if callable(self.metric):  # which knows of no weights
+            options["weight"] = count_once(unseen.samples)
+        else:
+            options["weight"] = unseen.counts
+        if not callable(self.metric) and GOALS[self.metric].whole_sets:
+            options["start"] = exact_match_threshold(scores, Y, unseen.counts)
         if average is None:
             thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
         else:  # of F1 the best thresholds are found exactly
-            options |= {"average": average, "weight": unseen.weight}
+            options["average"] = average
             thresholds = f1_thresholds(scores, Y, hierarchy, **options)
         return Tuned(thresholds, closing, measure(thresholds))
 
@@ -234,7 +246,7 @@ class Tuner:
         predicted = predicted.astype(int)
         if not callable(self.metric):
             goal = GOALS[self.metric]
-            return goal.measure(Y, predicted, hierarchy, unseen.weight)
+            return goal.measure(Y, predicted, hierarchy, unseen.counts)
         value = self.metric(Y, predicted, **metric_options(self.metric, hierarchy))
         if not isinstance(value, Real) or not np.isfinite(value):
             raise ValueError(

@@ -9,10 +9,22 @@ from scipy.special import logit
 
 from skhmc._utils.levels import copy_rows
 
-__all__ = ["DEFAULT_THRESHOLD", "Blocks", "above", "format_proba", "sigmoid", "to_csr"]
+__all__ = [
+    "ALMOST_1",
+    "DEFAULT_THRESHOLD",
+    "TINY",
+    "Blocks",
+    "above",
+    "format_proba",
+    "sigmoid",
+    "to_csr",
+]
 
 
 DEFAULT_THRESHOLD = 0.5
+# the least and the greatest probability between 0 and 1
+TINY = np.finfo(np.float64).tiny
+ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 CHUNK = 2**15  # numbers that stay in a fast cache
 
 

@@ -3,6 +3,7 @@
 from skhmc.model_selection._group_splitters import (
     MultilabelStratifiedGroupKFold,
     MultilabelStratifiedGroupShuffleSplit,
+    RepeatedMultilabelStratifiedGroupKFold,
 )
 from skhmc.model_selection._splitters import (
     MultilabelStratifiedKFold,
@@ -16,6 +17,7 @@ __all__ = [
     "MultilabelStratifiedGroupShuffleSplit",
     "MultilabelStratifiedKFold",
     "MultilabelStratifiedShuffleSplit",
+    "RepeatedMultilabelStratifiedGroupKFold",
     "RepeatedMultilabelStratifiedKFold",
     "multilabel_train_test_split",
 ]

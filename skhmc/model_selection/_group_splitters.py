@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import BaseShuffleSplit, ShuffleSplit
-from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.model_selection._split import GroupsConsumerMixin, _RepeatedSplits
 from sklearn.utils import check_random_state
 
+from skhmc._data.containers import unwrap
 from skhmc._data.groups import read_groups, refuse_few_groups
 from skhmc._data.stratify import missing_in_folds, missing_in_train_test
 from skhmc._data.stratify_groups import stratify_groups
@@ -20,18 +21,27 @@ from skhmc.model_selection._splitters import (
     read_positives,
 )
 
-__all__ = ["MultilabelStratifiedGroupKFold", "MultilabelStratifiedGroupShuffleSplit"]
+__all__ = [
+    "MultilabelStratifiedGroupKFold",
+    "MultilabelStratifiedGroupShuffleSplit",
+    "RepeatedMultilabelStratifiedGroupKFold",
+]
 
 
-def _read_with_groups(splitter, X, y, groups):
-    """Return X, the positives of y as a bool csr_matrix, and the Groups."""
-    name = type(splitter).__name__
+def _require_groups(splitter, groups):
+    """Raise where groups are None, with the name of the splitter that does without."""
     if groups is None:
+        name = type(splitter).__name__
         raise ValueError(
             f"{name} needs groups, got None: pass one value per sample, as in "
             f"split(X, Y, groups) or GridSearchCV(...).fit(X, Y, groups=groups). "
             f"Without groups take {name.replace('Group', '')}."
         )
+
+
+def _read_with_groups(splitter, X, y, groups):
+    """Return X, the positives of y as a bool csr_matrix, and the Groups."""
+    _require_groups(splitter, groups)
     X, Y = read_positives(splitter, X, y, None)
     return X, Y, read_groups(groups, Y.shape[0])
 
@@ -60,6 +70,7 @@ class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKF
     See Also
     --------
     MultilabelStratifiedKFold : Folds of samples that do not belong together.
+    RepeatedMultilabelStratifiedGroupKFold : Several times such folds.
     MultilabelStratifiedGroupShuffleSplit : Random train and test parts of groups.
     sklearn.model_selection.StratifiedGroupKFold : For one label per sample.
 
@@ -135,6 +146,93 @@ class MultilabelStratifiedGroupKFold(GroupsConsumerMixin, MultilabelStratifiedKF
         part = stratify_groups(Y, groups, shares, missing_in_folds, rng)[groups.codes]
         for fold in range(self.n_splits):
             yield np.flatnonzero(part != fold), np.flatnonzero(part == fold)
+
+
+class RepeatedMultilabelStratifiedGroupKFold(GroupsConsumerMixin, _RepeatedSplits):
+    """K folds of groups, several times, each time with the groups in another order.
+
+    The folds of :class:`MultilabelStratifiedGroupKFold` with ``shuffle=True``. Where
+    few groups can be placed well in one way only, repetitions may be alike.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2 and at most as many as there are groups.
+    n_repeats : int, default=10
+        Number of times that groups are dealt out to folds.
+    random_state : int, RandomState or None, default=None
+        Seed that makes splits repeatable.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
+        Hierarchy by which Y is closed upward, so that the share of ancestors counts,
+        too. Needed only where Y is not closed.
+
+    See Also
+    --------
+    MultilabelStratifiedGroupKFold : Folds, and how groups are placed.
+    RepeatedMultilabelStratifiedKFold : For samples that do not belong together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhmc.model_selection import RepeatedMultilabelStratifiedGroupKFold
+    >>> Y = np.array([[1, 0], [1, 0], [1, 1], [1, 1], [0, 1], [0, 1]])
+    >>> patients = ["a", "a", "b", "c", "d", "d"]
+    >>> cv = RepeatedMultilabelStratifiedGroupKFold(
+    ...     n_splits=2, n_repeats=2, random_state=0
+    ... )
+    >>> for train, test in cv.split(Y, Y, groups=patients):
+    ...     print(sorted({patients[i] for i in test}), Y[test].sum(axis=0))
+    ['a', 'b'] [3 1]
+    ['c', 'd'] [1 3]
+    ['b', 'd'] [1 3]
+    ['a', 'c'] [3 1]
+    """
+
+    def __init__(
+        self,
+        *,
+        n_splits: int = 5,
+        n_repeats: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        hierarchy: Any = None,
+    ) -> None:
+        super().__init__(
+            MultilabelStratifiedGroupKFold,
+            n_repeats=n_repeats,
+            random_state=random_state,
+            n_splits=n_splits,
+            hierarchy=hierarchy,
+        )
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows of the training and the test part of every fold, repeatedly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples, of which only the number matters.
+        y : array-like, sparse matrix or DataFrame of shape (n_samples, n_labels)
+            Labels in any form that the estimators of this package take.
+        groups : array-like of shape (n_samples,)
+            Group of every sample: any values, of which equal ones are one group.
+
+        Yields
+        ------
+        train : ndarray of int
+            Rows of the training part.
+        test : ndarray of int
+            Rows of the test part.
+
+        Raises
+        ------
+        ValueError
+            Where ``groups`` is None or lacks values, or there are fewer groups than
+            folds.
+        """
+        _require_groups(self, groups)
+        yield from super().split(X, unwrap(y), groups)  # every repetition reads y
 
 
 class MultilabelStratifiedGroupShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):

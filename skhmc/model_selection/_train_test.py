@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _num_samples
 
+from skhmc.model_selection._group_splitters import (
+    MultilabelStratifiedGroupShuffleSplit,
+)
 from skhmc.model_selection._splitters import MultilabelStratifiedShuffleSplit
 
 __all__ = ["multilabel_train_test_split"]
@@ -21,6 +25,7 @@ def multilabel_train_test_split(
     shuffle: bool = True,
     stratify: Any = None,
     hierarchy: Any = None,
+    groups: Any = None,
 ) -> list[Any]:
     """Split arrays into a train and a test part, each with its share of every label.
 
@@ -33,6 +38,7 @@ def multilabel_train_test_split(
         Arrays to split, all with the same number of rows.
     test_size : float or int, default=None
         Share or number of test samples. None is what ``train_size`` leaves, or 0.25.
+        With ``groups``, sizes are shares or numbers of groups.
     train_size : float or int, default=None
         Share or number of training samples. None is what ``test_size`` leaves.
     random_state : int, RandomState or None, default=None
@@ -46,6 +52,8 @@ def multilabel_train_test_split(
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         Hierarchy by which ``stratify`` is closed upward, so that the share of ancestors
         counts, too. Needed only where ``stratify`` is not closed.
+    groups : array-like of shape (n_samples,), default=None
+        Group of every sample, such as its patient. No group is in both parts.
 
     Returns
     -------
@@ -55,11 +63,12 @@ def multilabel_train_test_split(
     Raises
     ------
     ValueError
-        When lengths differ or sizes are wrong.
+        When lengths differ or sizes are wrong, or groups are missing.
 
     See Also
     --------
     MultilabelStratifiedShuffleSplit : How the samples are placed.
+    MultilabelStratifiedGroupShuffleSplit : How groups are placed.
 
     Examples
     --------
@@ -71,24 +80,42 @@ def multilabel_train_test_split(
     ... )
     >>> Y_train.sum(axis=0), Y_test.sum(axis=0)
     (array([6, 6]), array([2, 2]))
+    >>> patients = np.repeat(["a", "b", "c", "d"], 3)
+    >>> train, test = multilabel_train_test_split(
+    ...     patients, stratify=Y, groups=patients, random_state=0
+    ... )
+    >>> np.unique(train).tolist(), np.unique(test).tolist()
+    (['a', 'b', 'd'], ['c'])
     """
     options: dict[str, Any] = {
         "test_size": test_size,
         "train_size": train_size,
         "random_state": random_state,
     }
-    if stratify is None:
+    if groups is None and stratify is None:
         return train_test_split(*arrays, shuffle=shuffle, **options)
     if not shuffle:
+        name = "groups" if stratify is None else "stratify"
         raise ValueError(
-            "shuffle=False keeps the order of the samples, and stratify chooses among "
-            "them. Leave one of the two out."
+            f"shuffle=False keeps the order of the samples, and {name} chooses among "
+            f"them. Leave one of the two out."
         )
     if not arrays:
         raise ValueError("Expected at least one array to split, got none.")
     arrays = indexable(*arrays)
     if test_size is None and train_size is None:
         options["test_size"] = 0.25
-    splitter = MultilabelStratifiedShuffleSplit(1, **options, hierarchy=hierarchy)
-    rows = next(splitter.split(arrays[0], stratify))
+    rows = next(_splits(arrays[0], stratify, hierarchy, groups, options))
     return [_safe_indexing(array, part) for array in arrays for part in rows]
+
+
+def _splits(X, stratify, hierarchy, groups, options):
+    """Return an iterator over one split of samples, or of groups."""
+    if groups is None:
+        splitter = MultilabelStratifiedShuffleSplit(1, **options, hierarchy=hierarchy)
+        return splitter.split(X, stratify)
+    if stratify is None:  # one label that all samples have
+        stratify = np.ones((_num_samples(X), 1), dtype=int)
+        hierarchy = None
+    splitter = MultilabelStratifiedGroupShuffleSplit(1, **options, hierarchy=hierarchy)
+    return splitter.split(X, stratify, groups)

@@ -14,7 +14,7 @@ GROUPS = {
     "Calibration": ("method", "per"),
     "Prototypes": ("level", "center"),
     "Features": (),
-    "Tuned thresholds": ("strategy", "metric", "shrinkage"),
+    "Tuned thresholds": ("strategy", "metric", "shrinkage", "dependence"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
     "Network": (

@@ -12,7 +12,12 @@ from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition, model_of, n_
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, load
 from benchmarks.figures import leaf_accuracy
 from benchmarks.speed_parts.common import peak_gb, quiet
-from skhmc.metrics import au_prc_score, hierarchical_violation_rate
+from skhmc.metrics import (
+    au_prc_score,
+    exact_match_score,
+    hierarchical_f1_score,
+    hierarchical_violation_rate,
+)
 
 __all__ = [
     "Job",
@@ -120,6 +125,8 @@ def _scores(data, proba, raw, final):
     Y, scored = data.Y[data.held_out], {"hierarchy": data.hierarchy}
     scored["exclude"] = data.not_scored
     figures = {"au_prc": None if proba is None else au_prc_score(Y, proba, **scored)}
+    figures["exact_match"] = exact_match_score(Y, final, data.hierarchy, close=False)
+    figures["hierarchical_f1"] = hierarchical_f1_score(Y, final, data.hierarchy)
     for end, labels in (("_raw", raw), ("", final)):
         figures["hvr" + end] = hierarchical_violation_rate(labels, data.hierarchy)
         if data.single_path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skhmc._meta.label_sets import conditionals
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
 from skhmc._scoring.top_k import top_k
 from skhmc.coherence import close_upward, max_constraint, min_constraint
@@ -23,8 +24,10 @@ __all__ = [
     "apply_thresholds",
     "at_most",
     "constrain",
+    "exact_match_threshold",
     "f1_thresholds",
     "group_labels",
+    "search_one",
     "search_thresholds",
 ]
 
@@ -43,8 +46,8 @@ def constrain(scores, hierarchy, closing):
         Any scores.
     hierarchy : Hierarchy
         Its labels are the columns of ``scores``.
-    closing : {"up", "down"}
-        Whether to raise or to lower.
+    closing : {"up", "down", "top_down"}
+        Whether to raise ("up") or to lower.
 
     Returns
     -------
@@ -66,15 +69,17 @@ def apply_thresholds(scores, thresholds, hierarchy, closing):
         The threshold of every label.
     hierarchy : Hierarchy
         Its labels are the columns of ``scores``.
-    closing : {"up", "down"}
+    closing : {"up", "down", "top_down"}
         Whether ancestors of labels above their threshold are added, or labels taken
-        away that have an ancestor below.
+        away that have an ancestor below. "top_down" takes away, too, and compares the
+        probabilities that labels have given their parents.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels), bool
     """
-    above = scores > thresholds
+    compared = conditionals(scores, hierarchy) if closing == "top_down" else scores
+    above = compared > thresholds
     if closing == "up":
         return close_upward(above, hierarchy)
     return min_constraint(above, hierarchy)
@@ -307,11 +312,61 @@ def f1_thresholds(scores, Y, hierarchy, *, strategy, average, shrinkage, weight=
     return thresholds
 
 
+def exact_match_threshold(scores, Y, weight=None):
+    """Return the threshold of all labels that makes most label sets right.
+
+    That of a sample is right from its highest score of a negative label up to its
+    lowest score of a positive one, so that it is enough to count such ranges.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        Scores from 0 to 1 as :func:`constrain` returns them.
+    Y : ndarray of shape (n_samples, n_labels)
+        True labels: 0, 1 or NaN, which may be predicted or not.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+
+    Returns
+    -------
+    float
+        Of equally good thresholds the one nearest to 0.5.
+    """
+    first = np.where(Y == 0, scores, 0.0).max(axis=1)
+    last = np.where(Y == 1, scores, 1.0).min(axis=1)
+    right = first < last
+    weight = np.ones(len(Y)) if weight is None else weight
+    # a threshold is tried halfway to where the number of right ones changes next
+    bounds = np.unique(np.concatenate([[0.0, 1.0], first[right], last[right]]))
+    tried = np.append((bounds[:-1] + bounds[1:]) / 2, DEFAULT_THRESHOLD)
+    order = np.argsort(np.abs(tried - DEFAULT_THRESHOLD), kind="stable")
+    tried = tried[order]
+    total = _weight_below(first[right], weight[right], tried)
+    total -= _weight_below(last[right], weight[right], tried)
+    return tried[(total >= total.max() - CLOSE_TO).argmax()]
+
+
+def _weight_below(bounds, weight, values):
+    """Return the weight of bounds that are no greater than every value."""
+    order = np.argsort(bounds)
+    total = np.append(0.0, np.cumsum(weight[order]))
+    return total[np.searchsorted(bounds[order], values, side="right")]
+
+
 # -- any metric ------------------------------------------------------------------------
 
 
 def search_thresholds(
-    score, scores, Y, hierarchy, *, strategy, shrinkage, weight=None, n_tried=20
+    score,
+    scores,
+    Y,
+    hierarchy,
+    *,
+    strategy,
+    shrinkage,
+    weight=None,
+    start=None,
+    n_tried=20,
 ):
     """Return the threshold of every label by trying some for every group in turn.
 
@@ -333,6 +388,8 @@ def search_thresholds(
         coarser one.
     weight : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples for the shrinkage, see :func:`f1_thresholds`.
+    start : float, default=None
+        The best threshold that all labels share, if it is known.
     n_tried : int, default=20
         Number of thresholds tried per group.
 
@@ -341,8 +398,10 @@ def search_thresholds(
     ndarray of shape (n_labels,)
     """
     positive = (Y == 1).sum(axis=0) if weight is None else weight @ (Y == 1)
-    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD)
+    thresholds = np.full(Y.shape[1], DEFAULT_THRESHOLD if start is None else start)
     for level, much in _levels_of(strategy, shrinkage):
+        if level == "global" and start is not None:
+            continue
         groups = group_labels(hierarchy, level)
         best_thresholds = thresholds.copy()
         best = score(best_thresholds)
@@ -356,6 +415,28 @@ def search_thresholds(
                     best_thresholds = tried
         thresholds = _shrunk(best_thresholds, thresholds, groups, positive, much)
     return thresholds
+
+
+def search_one(score, n_labels, n_tried=19):
+    """Return the best of some thresholds that all labels share (n_labels,).
+
+    Parameters
+    ----------
+    score : callable
+        Function ``score(thresholds) -> float`` of the thresholds of all labels; greater
+        is better. Of equally good ones the one nearest to 0.5 is taken.
+    n_labels : int
+        Number of labels.
+    n_tried : int, default=19
+        Number of thresholds, evenly spread between 0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    tried = np.arange(1, n_tried + 1) / (n_tried + 1)
+    tried = tried[np.argsort(np.abs(tried - DEFAULT_THRESHOLD), kind="stable")]
+    return max((np.full(n_labels, value) for value in tried), key=score)
 
 
 def _quantiles(scores, n_tried):

@@ -41,10 +41,11 @@ from skhmc._meta.delegation import (
 )
 from skhmc._meta.f1_thresholds import constrain
 from skhmc._meta.given_thresholds import is_tuned, read_thresholds
+from skhmc._meta.label_sets import LabelSets, of_units, seen_sets
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import out_of_fold, positive_proba, split_rows
 from skhmc._meta.promises import Promise
-from skhmc._meta.tuning import CLOSINGS, GOALS, Tuned, Tuner, Unseen
+from skhmc._meta.tuning import CLOSINGS, GOALS, TOP_DOWN, Tuned, Tuner, Unseen
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._utils.warnings import read_before, warn_user
@@ -100,7 +101,9 @@ class HierarchicalThresholdClassifier(
     labels, one per level of the hierarchy, or one per label. It takes the thresholds
     with the best score, or the lowest ones that keep a required precision. You can also
     give thresholds. Predictions are coherent with the hierarchy for all thresholds and
-    probabilities.
+    probabilities. Two strategies do without thresholds of probabilities: "set" predicts
+    the most probable label set of those seen in training, which is right as a whole
+    more often; "top_down" goes down from the roots.
 
     Parameters
     ----------
@@ -113,15 +116,18 @@ class HierarchicalThresholdClassifier(
         Label hierarchy. None uses the hierarchy of ``estimator``; if it has none,
         labels are flat. If both have one, that of ``estimator`` is put in the order of
         this one, by name.
-    strategy : {"global", "level", "label"}, default="global"
+    strategy : {"global", "level", "label", "top_down", "set"}, default="global"
         Groups of labels that share a threshold: all labels ("global"), those of one
-        depth ("level"), or each label by itself ("label").
+        depth ("level"), or each label by itself ("label"). "top_down" has one threshold
+        for all labels, of the probability of a label if its parents are there. "set"
+        predicts the most probable label set of those that training samples have. It
+        needs no threshold, and ``estimator`` is fitted once.
     metric : str or callable, default="hierarchical_f1"
         Score that is maximised: a name such as "hierarchical_f1", "f1_micro" (the same
-        here, because all label sets have their ancestors) or "f1_macro"; or a callable
-        ``metric(Y_true, Y_pred) -> float``. A callable is called for 20 thresholds of
-        every group of labels, with ``hierarchy`` if it has this parameter. It is slow
-        with ``strategy="label"``.
+        here, because all label sets have their ancestors), "f1_macro" or "exact_match";
+        or a callable ``metric(Y_true, Y_pred) -> float``. A callable is called for 20
+        thresholds of every group of labels, with ``hierarchy`` if it has this
+        parameter. It is slow with ``strategy="label"``.
     cv : int, splitter, iterable, "prefit" or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or another way to split. "prefit" uses ``estimator`` without fitting
@@ -139,11 +145,12 @@ class HierarchicalThresholdClassifier(
         Series has thresholds by name of label; labels without one get 0.5. An array has
         one per label in the order of Y's columns or, with ``strategy="level"``, one per
         level, from the roots. With given thresholds nothing is split, and label sets
-        are closed upward.
+        are closed upward (not with "top_down"). Not for ``strategy="set"``.
     max_labels : int, default=None
         Largest number of labels that are predicted for a sample. They are the most
-        probable ones above their thresholds, and include their ancestors. May change
-        after ``fit``.
+        probable ones above their thresholds, and include their ancestors. With
+        ``strategy="set"``, larger sets are left out; if none is left, nothing is
+        predicted. May change after ``fit``.
     min_precision : float, default=None
         Mean precision that is promised for new samples, with the ``confidence``. The
         precision of a sample is the share of right labels among its predicted ones;
@@ -158,6 +165,12 @@ class HierarchicalThresholdClassifier(
     confidence : float, default=0.9
         Probability that the promise of ``min_precision`` or ``min_recall`` is true, for
         all groups of ``strategy`` together, over random draws of the samples.
+    dependence : float or "tuned", default=0.5
+        Weight, between 0 and 1, of the dependence of labels in training samples: that
+        some come together or exclude each other. Used by ``strategy="set"``. With 0 a
+        set is as probable as independent decisions about its labels make it. With 1
+        the weight is right for samples of which nothing is known. "tuned" takes the
+        best of five values by ``metric``, with ``cv``.
     proba_format : {"array", "list"}, default="array"
         Form of the output of ``predict_proba``. "list" is the form of
         MultiOutputClassifier.
@@ -165,16 +178,24 @@ class HierarchicalThresholdClassifier(
     Attributes
     ----------
     thresholds_ : ndarray of shape (n_labels,)
-        Probabilities above which labels are predicted. None after a 1-D ``y``.
+        Probabilities above which labels are predicted; with "top_down", probabilities
+        of labels if their parents are there. NaN with "set". None after a 1-D ``y``.
     thresholds_per_fold_ : ndarray of shape (n_folds, n_labels)
         Thresholds that are best in the test part of each fold alone. Their spread shows
         how reliable they are. NaN if ``metric`` has no value there. None if thresholds
         are not tuned.
-    closing_ : {"up", "down"}
+    closing_ : {"up", "down", "top_down"}
         Way in which predictions are made coherent. None after a 1-D ``y``.
     best_score_ : float
         Value of ``metric`` for the thresholds in cross-validation. None after a 1-D
-        ``y``, and with given ``thresholds``.
+        ``y``, with given ``thresholds``, and if ``strategy="set"`` tunes nothing.
+    label_sets_ : csr_matrix of shape (n_sets, n_labels)
+        Label sets that can be predicted with ``strategy="set"``, the most frequent
+        first. None with other strategies.
+    label_set_weights_ : ndarray of shape (n_sets,)
+        Numbers of the training samples with these sets, or their weight.
+    dependence_ : float
+        The value of ``dependence`` that is used with ``strategy="set"``.
     estimator_ : estimator
         The fitted classifier.
     hierarchy_ : Hierarchy
@@ -232,6 +253,30 @@ class HierarchicalThresholdClassifier(
     ``max_labels`` changes after ``fit``. No label has a lower threshold than its
     parents.
 
+    ``strategy="set"`` and ``"top_down"`` decide about labels from the roots down. The
+    probability of a label, if all its parents are there, is :math:`q_l = p_l / \min_a
+    p_a` over its parents a, and :math:`p_l` for a root. "top_down" predicts a label
+    with all its parents if :math:`q_l` is above the threshold. The best one of 19 is
+    taken. A label set S, with the labels D(S) whose parents are all in S, has the
+    probability
+
+    .. math:: P(S) = \prod_{l \in S} q_l \prod_{l \in D(S) \setminus S} (1 - q_l).
+
+    These probabilities sum to 1 over all sets that hold their ancestors. On a tree,
+    those of the sets with a label sum to its probability. A label with several parents
+    has less, because all of them are there less often than the rarest one. With the
+    share :math:`f_S` of training samples that have the set, and the probability
+    :math:`P_0(S)` that it has by the frequencies of labels alone, "set" predicts the S
+    with the greatest
+
+    .. math:: \log P(S) + \delta \log \frac{f_S}{P_0(S)},
+
+    where :math:`\delta` is ``dependence``. Of equal sets it takes the most frequent
+    one, then the smallest one. The sets are those of samples without NaN in Y (after
+    closing) and without weights of 0. Conditional probabilities are kept between
+    :math:`10^{-6}` and :math:`1 - 10^{-6}`. If ``dependence`` is tuned, what a sample
+    and its group add to :math:`f_S` is left out of its own prediction.
+
     After a 1-D ``y`` (one class per sample) nothing is tuned. ``predict`` is that of
     ``estimator``, the most probable class. NaN in Y (unknown) does not count in tuning.
     Whether ``estimator`` can be fitted with NaN depends on it.
@@ -269,12 +314,23 @@ class HierarchicalThresholdClassifier(
     >>> sure.max_labels = 3
     >>> int(sure.predict(data.data).sum(axis=1).max())
     3
+
+    Label sets that are right as a whole, on other samples:
+
+    >>> data = make_hidden_hierarchy(400, cluster_std=1.0, random_state=0)
+    >>> train, test = slice(250), slice(250, None)
+    >>> for options in ({"thresholds": 0.5}, {"strategy": "set"}):
+    ...     clf = HierarchicalThresholdClassifier(forest, data.hierarchy, **options)
+    ...     clf = clf.fit(data.data[train], data.target[train])
+    ...     print(round(clf.score(data.data[test], data.target[test]), 2))
+    0.01
+    0.19
     """
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
-        "strategy": [StrOptions({"global", "level", "label"})],
+        "strategy": [StrOptions({"global", "level", "label", TOP_DOWN, "set"})],
         "metric": [StrOptions(set(GOALS)), callable],
         "cv": ["cv_object", StrOptions({"prefit"})],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
@@ -285,6 +341,7 @@ class HierarchicalThresholdClassifier(
         "min_precision": [Interval(Real, 0, 1, closed="neither"), None],
         "min_recall": [Interval(Real, 0, 1, closed="neither"), None],
         "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "dependence": [Interval(Real, 0, 1, closed="both"), StrOptions({"tuned"})],
         "proba_format": [StrOptions({"array", "list"})],
     }
 
@@ -307,6 +364,7 @@ class HierarchicalThresholdClassifier(
         min_precision: float | None = None,
         min_recall: float | None = None,
         confidence: float = 0.9,
+        dependence: float | str = 0.5,
         proba_format: str = "array",
     ) -> None:
         self.estimator = estimator
@@ -322,6 +380,7 @@ class HierarchicalThresholdClassifier(
         self.min_precision = min_precision
         self.min_recall = min_recall
         self.confidence = confidence
+        self.dependence = dependence
         self.proba_format = proba_format
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -382,7 +441,7 @@ class HierarchicalThresholdClassifier(
         params = routed.estimator.fit
         given = self._read_given(targets)
         splits = None
-        if given is None:
+        if given is None and self._searches:
             splits = self._split(X, y, targets, routed.splitter.split)
         inner = self._with_columns(y, targets)
         self.estimator_, unseen = self._fit_estimator(inner, X, y, splits, params)
@@ -395,7 +454,11 @@ class HierarchicalThresholdClassifier(
                 given = _reordered(given, before, targets.hierarchy)
             self._warn_without_levels(targets.hierarchy)
             if given is not None:
-                tuned = Tuned(given, CLOSINGS[0])
+                closing = TOP_DOWN if self.strategy == TOP_DOWN else CLOSINGS[0]
+                tuned = Tuned(given, closing)
+            elif not self._searches:
+                sets, _ = self._seen(targets, sample_weight)
+                tuned = Tuned.of_sets(sets, float(self.dependence))
             elif unseen is None:
                 rows, proba = out_of_fold(
                     inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
@@ -409,12 +472,20 @@ class HierarchicalThresholdClassifier(
         self.thresholds_per_fold_ = tuned.per_fold
         self.closing_ = tuned.closing
         self.best_score_ = tuned.score
+        self.label_sets_ = tuned.sets.sets if tuned.sets else None
+        self.label_set_weights_ = tuned.sets.weight if tuned.sets else None
+        self.dependence_ = tuned.dependence
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
         self.classes_ = targets.output_classes
         return self
 
     # -- what was asked for ------------------------------------------------------------
+
+    @property
+    def _searches(self):
+        """Whether something is to be found on samples that were not seen."""
+        return self.strategy != "set" or self.dependence == "tuned"
 
     @property
     def _promise(self):
@@ -436,6 +507,11 @@ class HierarchicalThresholdClassifier(
                 f"other one None."
             )
         promise = self._promise
+        if self.strategy == "set" and not is_tuned(self.thresholds):
+            raise ValueError(
+                f"strategy='set' has no thresholds, got thresholds="
+                f"{self.thresholds!r}. Leave one of the two out."
+            )
         if promise is None:
             return
         asked = f"min_{promise.goal}={promise.at_least!r}"
@@ -443,6 +519,12 @@ class HierarchicalThresholdClassifier(
             raise ValueError(
                 f"{asked} finds thresholds, but thresholds={self.thresholds!r} gives "
                 f"them. Leave one of the two out."
+            )
+        if self.strategy in (TOP_DOWN, "set"):
+            raise ValueError(
+                f"{asked} is promised by thresholds of probabilities, which strategy="
+                f"{self.strategy!r} does not have. Set strategy='global', 'level' or "
+                f"'label'."
             )
         if self.max_labels is not None and promise.goal == "recall":
             raise ValueError(
@@ -475,6 +557,21 @@ class HierarchicalThresholdClassifier(
         if is_tuned(self.thresholds):
             return None
         return read_thresholds(self.thresholds, targets.hierarchy, self.strategy)
+
+    def _seen(self, targets, sample_weight):
+        """Return the label sets that are known whole, and what samples add to them."""
+        weight, weightless = _read_weight(sample_weight, *targets.Y.shape)
+        if weightless is not None:  # they count as unknown
+            weight = np.where(weightless.any(axis=1), 0, weight)
+        sets, members = seen_sets(targets.Y, targets.hierarchy, weight)
+        if not len(sets.weight):
+            raise ValueError(
+                f"strategy='set' predicts label sets of training samples, but none of "
+                f"{members.shape[0]} samples has a known value, with a weight above "
+                f"0, for every label. Pass some complete rows, or set strategy="
+                f"'global'."
+            )
+        return sets, members
 
     def _units(self, groups, targets):
         """Return the numbers of samples, or of groups: what is independent."""
@@ -566,6 +663,10 @@ class HierarchicalThresholdClassifier(
         unseen = Unseen(
             proba, Y, targets.hierarchy, weight, samples, units[rows], sizes
         )
+        if self.strategy == "set":
+            sets, members = self._seen(targets, sample_weight)
+            own = of_units(members, units)[units[rows]]
+            return self._tuner.weigh_dependence(unseen, sets, own)
         if promise is None:
             return self._tuner.tune(unseen)
         return self._tuner.keep(promise, unseen)
@@ -591,6 +692,10 @@ class HierarchicalThresholdClassifier(
         """Return which labels are above their thresholds, as coherent sets."""
         self._validate_params()  # max_labels may change after fit
         scores = constrain(proba, self.hierarchy_, self.closing_)
+        if self.label_sets_ is not None:
+            sets = LabelSets(self.label_sets_, self.label_set_weights_, self.hierarchy_)
+            how = self.dependence_, self.max_labels
+            return sets.indicators(sets.most_probable(scores, *how))
         how = self.thresholds_, self.hierarchy_, self.closing_
         return self._tuner.label_sets(scores, *how)
 

@@ -15,10 +15,13 @@ from skhmc._meta.f1_thresholds import (
     apply_thresholds,
     at_most,
     constrain,
+    exact_match_threshold,
     f1_thresholds,
     group_labels,
+    search_one,
     search_thresholds,
 )
+from skhmc._meta.label_sets import LabelSets
 from skhmc._meta.out_of_fold import count_once
 from skhmc._meta.promises import promised_thresholds
 from skhmc._utils.messages import name_list
@@ -26,21 +29,34 @@ from skhmc._utils.warnings import warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics import METRICS, metric_names
 
-__all__ = ["CLOSINGS", "GOALS", "Tuned", "Tuner", "Unseen"]
+__all__ = ["CLOSINGS", "GOALS", "TOP_DOWN", "Tuned", "Tuner", "Unseen"]
 
 
 GOALS = {name: METRICS[name] for name in metric_names("tuning")}
 CLOSINGS = ("up", "down")
+TOP_DOWN = "top_down"  # a strategy, and its way to close
+DEPENDENCES = (0.5, 0.25, 0.75, 0.0, 1.0)  # that are tried, the default first
 
 
 @dataclass
 class Tuned:
-    """Thresholds of all labels, how predictions are closed, and the score reached."""
+    """Thresholds of all labels, how predictions are closed, and the score reached.
+
+    Or the label sets that may be predicted, and what their dependence counts.
+    """
 
     thresholds: np.ndarray | None = None
     closing: str | None = None
     score: float | None = None
     per_fold: np.ndarray | None = None
+    sets: LabelSets | None = None
+    dependence: float | None = None
+
+    @classmethod
+    def of_sets(cls, sets, dependence, score=None):
+        """Return what predicts label sets, which have no thresholds."""
+        none = np.full(sets.hierarchy.n_labels, np.nan)
+        return cls(none, CLOSINGS[0], score, sets=sets, dependence=dependence)
 
 
 @dataclass
@@ -91,6 +107,8 @@ class Tuner:
         """Return the best thresholds, closing label sets in the better way."""
         # without an edge both ways to close are the same
         closings = CLOSINGS if len(unseen.hierarchy.edges) else CLOSINGS[:1]
+        if self.strategy == TOP_DOWN:
+            closings = (TOP_DOWN,)
         found = [self._tune_closing(closing, unseen) for closing in closings]
         best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
         if len(unseen.sizes) == 1:
@@ -121,6 +139,9 @@ class Tuner:
         def measure(thresholds):
             return self._measure(scores, thresholds, closing, unseen)
 
+        if closing == TOP_DOWN:
+            thresholds = search_one(measure, hierarchy.n_labels)
+            return Tuned(thresholds, closing, measure(thresholds))
         options = {"strategy": self.strategy, "shrinkage": self.shrinkage}
         average = None
         if not callable(self.metric):
@@ -129,12 +150,41 @@ class Tuner:
             options["weight"] = count_once(unseen.samples)
         else:
             options["weight"] = unseen.counts
+        if not callable(self.metric) and GOALS[self.metric].whole_sets:
+            options["start"] = exact_match_threshold(scores, Y, unseen.counts)
         if average is None:
             thresholds = search_thresholds(measure, scores, Y, hierarchy, **options)
         else:  # of F1 the best thresholds are found exactly
             options["average"] = average
             thresholds = f1_thresholds(scores, Y, hierarchy, **options)
         return Tuned(thresholds, closing, measure(thresholds))
+
+    def weigh_dependence(self, unseen, sets, own):
+        """Return how much the dependence of labels in known sets should count.
+
+        Parameters
+        ----------
+        unseen : Unseen
+            Samples.
+        sets : LabelSets
+            What may be predicted.
+        own : csr_matrix of shape (n_samples, n_sets)
+            What every sample, and those that depend on it, added to the weight of sets:
+            it is left out, or each would find its own set there.
+
+        Returns
+        -------
+        Tuned
+        """
+        closing = CLOSINGS[0]
+        scores = constrain(unseen.proba, unseen.hierarchy, closing)
+        score = {}
+        for dependence in DEPENDENCES:
+            options = {"max_labels": self.max_labels, "own": own}
+            numbers = sets.most_probable(scores, dependence, **options)
+            score[dependence] = self._judge(sets.indicators(numbers), unseen)
+        best = max(score, key=score.get)  # of equal ones the first
+        return Tuned.of_sets(sets, best, score[best])
 
     def keep(self, promise, unseen):
         """Return thresholds that keep a promise, for label sets closed upward."""
@@ -186,9 +236,14 @@ class Tuner:
 
     def _measure(self, scores, thresholds, closing, unseen):
         """Return the metric of the label sets that thresholds give."""
+        found = self.label_sets(scores, thresholds, unseen.hierarchy, closing)
+        return self._judge(found, unseen)
+
+    def _judge(self, predicted, unseen):
+        """Return the metric of label sets."""
         hierarchy = unseen.hierarchy
         Y = unseen.Y
-        predicted = self.label_sets(scores, thresholds, hierarchy, closing).astype(int)
+        predicted = predicted.astype(int)
         if not callable(self.metric):
             goal = GOALS[self.metric]
             return goal.measure(Y, predicted, hierarchy, unseen.counts)

@@ -6,6 +6,7 @@
 from skhmc.metrics._calibration import ReliabilityBins as ReliabilityBins
 from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._calibration import reliability_bins as reliability_bins
+from skhmc.metrics._exact_match import exact_match_score
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_fbeta_score,
@@ -33,6 +34,7 @@ __all__ = [
     "HierarchicalViolationRate",
     "au_prc_score",
     "au_prc_scorer",
+    "exact_match_score",
     "expected_calibration_error",
     "get_scorer",
     "get_scorer_names",

@@ -27,6 +27,7 @@ __all__ = [
     "hierarchical_fbeta_score",
     "hierarchical_precision_score",
     "hierarchical_recall_score",
+    "label_sets",
 ]
 
 AVERAGES = ("micro", "samples", "macro")
@@ -126,7 +127,7 @@ def hierarchical_fbeta_score(
         raise ValueError(f"beta must be a number that is not negative, got {beta!r}.")
     if not (zero_division in (0, 1) or np.isnan(zero_division)):
         raise ValueError(f"zero_division must be 0, 1 or NaN, got {zero_division!r}.")
-    true, predicted, n_known = _label_sets(y_true, y_pred, hierarchy, exclude, close)
+    true, predicted, n_known = label_sets(y_true, y_pred, hierarchy, exclude, close)
     weights = metric_weights(sample_weight, true.shape[0])
     both = _sums(predicted.multiply(true), weights, average)
     n_true = _sums(true, weights, average)
@@ -151,7 +152,7 @@ def hierarchical_fbeta_score(
     return float(share @ np.nan_to_num(ratio) / total)
 
 
-def _label_sets(
+def label_sets(
     y_true: Any,
     y_pred: Any,
     hierarchy: Any,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skhmc.metrics._calibration import expected_calibration_error
+from skhmc.metrics._exact_match import exact_match_score
 from skhmc.metrics._hierarchical import (
     hierarchical_f1_score,
     hierarchical_precision_score,
@@ -55,6 +56,9 @@ class Metric:
     f1_average : {"micro", "macro"} or None
         The average of F1 that the metric is where all label sets are closed, if it is
         one: then the best thresholds can be found exactly.
+    whole_sets : bool
+        Whether it is the share of label sets that are right as a whole: then the best
+        threshold of all labels can be found exactly.
     """
 
     function: Callable[..., Any]
@@ -64,6 +68,7 @@ class Metric:
     greater_is_better: bool = True
     scorer: HierarchicalScorer | None = None
     f1_average: str | None = None
+    whole_sets: bool = False
 
     def measure(
         self, y_true: Any, response: Any, hierarchy: Any, sample_weight: Any = None
@@ -97,6 +102,9 @@ METRICS: dict[str, Metric] = {
         "predict_proba",
         ("scorer",),
         greater_is_better=False,
+    ),
+    "exact_match": Metric(
+        exact_match_score, "predict", ("scorer", "tuning"), whole_sets=True
     ),
     "hierarchical_f1": Metric(
         hierarchical_f1_score,

@@ -1,12 +1,14 @@
 """Fast instances of every estimator: a new one joins the tests by a row per table."""
 
 from sklearn.model_selection import KFold
+from sklearn.naive_bayes import BernoulliNB
 from sklearn.tree import DecisionTreeClassifier
 
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
     HierarchicalCalibratedClassifier,
+    HierarchicalVotingClassifier,
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
@@ -101,6 +103,15 @@ AROUND = [
                 strategy="per_label",
             ),
             cv=KFold(2),
+        ),
+    ),
+    (
+        "voting",
+        HierarchicalVotingClassifier(
+            [
+                ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+                ("bayes", BernoulliNB()),
+            ]
         ),
     ),
 ]

@@ -10,6 +10,7 @@ from skhmc import (
     HierarchicalCalibratedClassifier,
     HierarchicalVotingClassifier,
     HyperbolicHMC,
+    KernelHMC,
     MaxConstraintClassifier,
 )
 
@@ -115,3 +116,6 @@ AROUND = [
         ),
     ),
 ]
+# (id, instance): estimators that are no networks and have none inside. They join the
+# contract tests of those around others, the tests of weights and the common checks.
+KERNELS = [("kernel", KernelHMC(gamma=0.1, ridge=0.01))]

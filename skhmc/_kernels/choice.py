@@ -1,0 +1,136 @@
+"""Which bandwidth and ridge: those that predict rows best which were left out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from skhmc._kernels.calibration import fit_sigmoids, score_odds
+
+__all__ = ["Choice", "choose"]
+
+# What "auto" chooses from; chosen on validation rows (benchmarks.tune kernel).
+BANDWIDTHS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)  # gamma times the total variance of X
+RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # over the kernel's mean spread
+MAX_ROWS = 1000  # that are looked at; one decomposition takes their number cubed
+MAX_LABELS = 200  # the most frequent ones
+FREE = 1e-10
+NEARLY = 1e-9  # losses that differ less are one, and the first is taken
+TINY = np.finfo(np.float64).tiny
+
+
+@dataclass
+class Choice:
+    """What was chosen, and all that was tried.
+
+    Attributes
+    ----------
+    gamma, ridge : float or None
+    tried : list of dict
+        ``gamma``, ``ridge`` and ``loss`` of every pair.
+    """
+
+    gamma: float | None
+    ridge: float
+    tried: list
+
+
+def choose(problem, kernel_of, gammas, ridges, levels):
+    """Return the Choice of least loss.
+
+    The loss is the log loss of scores of left-out rows, made probabilities by sigmoids
+    that are fitted to them.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of all rows; some are looked at, see ``MAX_ROWS``, and some labels.
+    kernel_of : callable
+        The Kernel of a gamma.
+    gammas : list of float or None
+    ridges : list of float or None
+        None takes ``RIDGES`` times the mean diagonal of the centred kernel.
+    levels : ndarray of shape (n_labels,)
+        Level of every label.
+
+    Returns
+    -------
+    Choice
+    """
+    rows = _some(problem.target.shape[0], MAX_ROWS)
+    labels = _most_frequent(problem)
+    X = problem.X[rows]
+    target = problem.target[rows][:, labels]
+    weight = problem.weight[rows]
+    if weight.shape[1] > 1:
+        weight = weight[:, labels]
+    spread = _Spread(target, weight)
+    tried = []
+    for gamma in gammas:
+        spread.decompose(kernel_of(gamma)(X, X))
+        scale = spread.mean_diagonal or 1.0
+        given = [scale * ridge for ridge in RIDGES] if ridges is None else ridges
+        for ridge in given:
+            odds = score_odds(spread.left_out(ridge))
+            maps = fit_sigmoids(odds, target, weight, levels[labels])
+            loss = _log_loss(maps(odds), target, weight)
+            tried.append({"gamma": gamma, "ridge": ridge, "loss": loss})
+    least = min(pair["loss"] for pair in tried)
+    best = next(pair for pair in tried if pair["loss"] <= least + NEARLY)
+    return Choice(best["gamma"], best["ridge"], tried)
+
+
+def _some(n, most):
+    """Return at most so many positions, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def _most_frequent(problem):
+    """Return the labels with most cells of their rarer value, in their order."""
+    positive = (problem.weight * problem.target).sum(axis=0)
+    negative = (problem.weight * (1 - problem.target)).sum(axis=0)
+    rarer = np.minimum(positive, negative).round(6)  # equal ones stay in their order
+    return np.sort(np.argsort(-rarer, kind="stable")[:MAX_LABELS])
+
+
+def _log_loss(proba, target, weight):
+    proba = np.clip(proba, TINY, 1 - 1e-16)
+    loss = -(target * np.log(proba) + (1 - target) * np.log1p(-proba))
+    weight = np.broadcast_to(weight, loss.shape)
+    return float((weight * loss).sum() / weight.sum())
+
+
+class _Spread:
+    """Scores of left-out rows for any ridge, from one decomposition of the kernel.
+
+    Unknown values count as their label's mean, and rows weigh their mean over the
+    labels: here, where parameters are compared, this is near enough.
+    """
+
+    def __init__(self, target, weight):
+        sums = weight.sum(axis=0)
+        mean = (weight * target).sum(axis=0) / np.maximum(sums, TINY)
+        self.target = np.where(weight > 0, target, mean)
+        self.weight = weight.mean(axis=1)
+        self.share = self.weight / self.weight.sum()
+
+    def decompose(self, K):
+        """Take a kernel matrix: its part that is not constant."""
+        root = np.sqrt(self.weight)
+        means = K @ self.share
+        K = K - means - means[:, None] + self.share @ means
+        self.mean_diagonal = max(float(self.share @ K.diagonal()), 0.0)
+        K *= root
+        K *= root[:, None]
+        values, self.vectors = scipy.linalg.eigh(K, overwrite_a=True)
+        self.values = np.maximum(values, 0)
+        self.mean = self.share @ self.target
+        self.parts = self.vectors.T @ (root[:, None] * (self.target - self.mean))
+
+    def left_out(self, ridge):
+        """Return scores (n_samples, n_labels) of every row without this row."""
+        kept = self.values / (self.values + ridge * len(self.weight))
+        root = np.sqrt(self.weight)[:, None]
+        fitted = self.vectors @ (kept[:, None] * self.parts) / root + self.mean
+        free = 1 - self.vectors**2 @ kept - self.share
+        return self.target - (self.target - fitted) / np.maximum(free, FREE)[:, None]

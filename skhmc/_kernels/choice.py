@@ -61,9 +61,9 @@ def choose(problem, kernel_of, gammas, ridges, levels):
     labels = _most_frequent(problem)
     X = problem.X[rows]
     target = problem.target[rows][:, labels]
-    weight = problem.weight[rows]
+    weight, count = problem.weight[rows], problem.rows[rows]
     if weight.shape[1] > 1:
-        weight = weight[:, labels]
+        weight, count = weight[:, labels], count[:, labels]
     spread = _Spread(target, weight)
     tried = []
     for gamma in gammas:
@@ -72,8 +72,8 @@ def choose(problem, kernel_of, gammas, ridges, levels):
         given = [scale * ridge for ridge in RIDGES] if ridges is None else ridges
         for ridge in given:
             odds = score_odds(spread.left_out(ridge))
-            maps = fit_sigmoids(odds, target, weight, levels[labels])
-            loss = _log_loss(maps(odds), target, weight)
+            maps = fit_sigmoids(odds, target, count, levels[labels])
+            loss = _log_loss(maps(odds), target, count)
             tried.append({"gamma": gamma, "ridge": ridge, "loss": loss})
     least = min(pair["loss"] for pair in tried)
     best = next(pair for pair in tried if pair["loss"] <= least + NEARLY)
@@ -87,8 +87,8 @@ def _some(n, most):
 
 def _most_frequent(problem):
     """Return the labels with most cells of their rarer value, in their order."""
-    positive = (problem.weight * problem.target).sum(axis=0)
-    negative = (problem.weight * (1 - problem.target)).sum(axis=0)
+    positive = (problem.rows * problem.target).sum(axis=0)
+    negative = (problem.rows * (1 - problem.target)).sum(axis=0)
     rarer = np.minimum(positive, negative).round(6)  # equal ones stay in their order
     return np.sort(np.argsort(-rarer, kind="stable")[:MAX_LABELS])
 

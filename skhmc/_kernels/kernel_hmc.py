@@ -135,9 +135,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     .. math:: \frac1n \sum_i w_i (y_i - f(x_i) - b)^2 + \lambda \lVert f \rVert^2 .
 
-    The n rows are the distinct ones: equal rows are one row with the mean of their
-    labels and the sum of their weights. Weights have a mean of 1. So a row of weight 2
-    is a row twice, exactly, and the scale of weights does not matter.
+    Weights of whole numbers count rows: 2 is a row twice, exactly. Other weights are
+    scaled to a mean of 1, so that their scale does not matter. Equal rows are solved as
+    one row with the mean of their labels and the sum of their weights.
 
     Without row i, at the same :math:`n \lambda`, the score of row i would be
     :math:`y_i - (y_i - f(x_i) - b) / (1 - h_i)`, where the leverage :math:`h_i` comes
@@ -322,6 +322,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             Y, levels = _one_hot(targets)
             names = targets.classes
         self._find_learnt(Y, weight, names, priors=targets.classes is None)
+        if weight is not None:
+            weight = weight * _rows_per_weight(sample_weight)
         place, left_out = self._fit_learnt(X, Y, weight, levels)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
@@ -431,6 +433,13 @@ def _dense(Y):
     """Return indicators as an array of float64, in C order."""
     Y = Y.toarray() if sp.issparse(Y) else Y
     return np.ascontiguousarray(Y, dtype=np.float64)
+
+
+def _rows_per_weight(sample_weight):
+    """Return how many rows weights of a mean of 1 stand for: whole numbers count."""
+    given = np.asarray(sample_weight, dtype=np.float64)
+    whole = given.max() < 2**53 and (given == np.round(given)).all()
+    return given.mean() if whole else 1.0
 
 
 def _one_hot(targets):

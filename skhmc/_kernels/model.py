@@ -92,7 +92,7 @@ def fit_model(problem, kernel, ridge, levels, landmarks=None):
     solution = solve_labels(system, problem.target, problem.weight, ridge)
     del system
     odds = score_odds(solution.left_out)
-    maps = fit_sigmoids(odds, problem.target, problem.weight, levels)
+    maps = fit_sigmoids(odds, problem.target, problem.rows, levels)
     model = KernelModel(features, solution.coef, solution.intercept, maps)
     return model, solution.left_out
 

@@ -26,6 +26,8 @@ class Problem:
         Share of positives; 0 where nothing is known.
     weight : ndarray of shape (n_distinct, 1 or n_labels)
         Weights, of a label with a mean of 1 over the rows where it is known.
+    count : ndarray of shape (1 or n_labels,)
+        Given rows per weight, of a label.
     place : ndarray of shape (n_rows,), int
         Where every given row stands in X; -1 for those left out.
     """
@@ -33,7 +35,13 @@ class Problem:
     X: np.ndarray | sp.csr_matrix
     target: np.ndarray
     weight: np.ndarray
+    count: np.ndarray
     place: np.ndarray
+
+    @property
+    def rows(self):
+        """Given rows that a cell stands for (n_distinct, 1 or n_labels)."""
+        return self.weight * self.count
 
 
 def merge_rows(X, Y, weight):
@@ -61,18 +69,20 @@ def merge_rows(X, Y, weight):
     add = sp.csr_matrix((np.ones(len(used)), (place, np.arange(len(used)))), shape)
     total = add @ weights[used]
     target = (add @ (weights[used] * Y[used])) / np.maximum(total, TINY)
-    total = _mean_1(total)
+    n_known = (total > 0).sum(axis=0)
+    count = total.sum(axis=0) / n_known
+    total = _mean_1(total, n_known)
     if total.shape[1] > 1 and (total == total[:, :1]).all():
-        total = total[:, :1]
+        total, count = total[:, :1], count[:1]
     whole = np.full(len(Y), -1)
     whole[used] = place
-    return Problem(X[used][first], target, total, whole)
+    return Problem(X[used][first], target, total, count, whole)
 
 
-def _mean_1(weight):
+def _mean_1(weight, n_known):
     """Return weights whose mean over the rows of some weight is 1, label by label."""
     weight = weight / weight.max(axis=0)
-    return weight * ((weight > 0).sum(axis=0) / weight.sum(axis=0))
+    return weight * (n_known / weight.sum(axis=0))
 
 
 def _distinct(X):

@@ -25,6 +25,7 @@ from benchmarks.tuning import (
     ranking_scale,
     thresholds,
     timing,
+    voting,
 )
 
 __all__ = ["COMPARISONS", "main", "measure", "show"]
@@ -46,6 +47,7 @@ COMPARISONS = {
         timing.SparseInput(),
         timing.Splitters(),
         thresholds.Thresholds(),
+        voting.Voting(),
         networks.WideInput(),
     )
 }

@@ -90,13 +90,15 @@ def unseen_proba(member, X, targets, splits, params):
     """
     member = clone(member)
     Y = targets.Y
+    y = Y if targets.classes is None else targets.classes[targets.codes]
     with read_before():
         if splits is None:
             weight = params.get("sample_weight")
-            return np.arange(Y.shape[0]), member.leave_one_out_proba(X, Y, weight)
+            member.set_params(proba_format="array")
+            return np.arange(Y.shape[0]), member.leave_one_out_proba(X, y, weight)
         if targets.classes is None:
             return out_of_fold(member, X, Y, Y, splits, params=params)
-        classes, y = targets.classes, targets.classes[targets.codes]
+        classes = targets.classes
         return classes_out_of_fold(member, X, y, classes, splits, params=params)
 
 

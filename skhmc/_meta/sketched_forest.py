@@ -1,10 +1,10 @@
 """A forest of extremely randomised trees that costs little with many labels.
 
 A tree of scikit-learn sums over all labels at every split that it tries: with 4,000
-labels, 100 trees take minutes. Here every tree is grown to a sketch of the labels, a few
-random sums of their columns. These keep the variances by which splits are chosen, but
-for noise, and every tree has sums of its own, so that the noise goes in the mean. The
-leaves then hold means of the labels themselves.
+labels, 100 trees take minutes. Here every tree is grown to a sketch of the labels, a
+few random sums of their columns. These keep the variances by which splits are chosen,
+but for noise, and every tree has sums of its own, so that the noise goes in the mean.
+The leaves then hold means of the labels themselves.
 """
 
 from numbers import Integral, Real
@@ -26,7 +26,7 @@ MAX_TRIED = 300  # features at a split: of very wide data a share would be many
 
 
 class SketchedForest(ClassifierMixin, BaseEstimator):
-    """Extremely randomised trees, each grown to random sums of the labels.
+    r"""Extremely randomised trees, each grown to random sums of the labels.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
     ----------
     estimators_ : list of ExtraTreeRegressor
         The trees.
-    classes_ : ndarray of shape (n_labels, 2)
-        ``[0, 1]`` per label.
+    classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
+        ``[0, 1]`` per label; the classes of a 1-D y.
     n_features_in_, feature_names_in_
         Number and names of the features.
 
@@ -57,9 +57,9 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
     The probability of label l is
 
     .. math::
-        P_l(x) = \\frac{\\sum_i k(x, x_i) w_{il} y_{il}}{\\sum_i k(x, x_i) w_{il}}, \\quad
-        k(x, x_i) = \\frac{1}{T} \\sum_t \\frac{[x, x_i \\text{ in one leaf of } t]}
-        {\\text{weight of the leaf}}
+        P_l(x) = \frac{\sum_i k(x, x_i) w_{il} y_{il}}{\sum_i k(x, x_i) w_{il}}, \quad
+        k(x, x_i) = \frac{1}{T} \sum_t \frac{[x, x_i \text{ in one leaf of } t]}
+        {\text{weight of the leaf}}
 
     over rows i that know l. Where no row of the leaves knows it, this is its share.
 
@@ -105,8 +105,8 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
-        Y : ndarray or csr_matrix of shape (n_samples, n_labels)
-            Indicators 0, 1 or NaN (unknown).
+        Y : array-like or csr_matrix of shape (n_samples, n_labels)
+            Indicators 0, 1 or NaN (unknown); or classes (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
             Weights.
@@ -116,7 +116,7 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
         self
         """
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32)
-        Y = sp.csr_matrix(Y, dtype=np.float64)
+        Y = self._read(Y)
         n_samples, n_labels = Y.shape
         if sample_weight is None:
             sample_weight = np.ones(n_samples)
@@ -132,8 +132,16 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
         self.estimators_ = self._grow(X, self._filled(Y), row_weight, random)
         self._set_leaves(self._leaves(X), row_weight)
         self._set_sums(Y, weight / row_weight[:, None], row_weight)
-        self.classes_ = np.tile([0, 1], (n_labels, 1))
         return self
+
+    def _read(self, Y):
+        """Set the classes, and return Y as a csr_matrix of 0, 1 and NaN."""
+        if not sp.issparse(Y) and np.ndim(Y) == 1:
+            self.classes_, codes = np.unique(np.asarray(Y), return_inverse=True)
+            places = codes, np.arange(len(codes) + 1)
+            return sp.csr_matrix((np.ones(len(codes)), *places))
+        self.classes_ = np.tile([0, 1], (Y.shape[1], 1))
+        return sp.csr_matrix(Y, dtype=np.float64)
 
     def _filled(self, Y):
         """Return the labels with their share where they are unknown."""
@@ -145,7 +153,7 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
 
     def _grow(self, X, Y, weight, random):
         n_features, n_labels = X.shape[1], Y.shape[1]
-        tried = min(np.ceil(self.max_features * n_features), MAX_TRIED)
+        tried = min(max(1, int(self.max_features * n_features)), MAX_TRIED)
         if sp.issparse(X):
             X = X.tocsc()
         targets = Y.toarray() if n_labels <= self.n_components else None
@@ -156,7 +164,7 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
                 targets = Y @ signs
             tree = ExtraTreeRegressor(
                 min_samples_leaf=self.min_samples_leaf,
-                max_features=int(tried),
+                max_features=tried,
                 random_state=random.randint(np.iinfo(np.int32).max),
             )
             trees.append(tree.fit(X, targets, sample_weight=weight))
@@ -203,7 +211,7 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
         self._positive = positive
 
     def predict_proba(self, X):
-        """Return probabilities (n_samples, n_labels)."""
+        """Return probabilities (n_samples, n_labels), or those of classes."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=False)
         n_samples, n_labels = X.shape[0], len(self.classes_)
@@ -230,13 +238,14 @@ class SketchedForest(ClassifierMixin, BaseEstimator):
         return np.where(told, proba / np.where(told, known, 1), self._priors)
 
     def predict(self, X):
-        """Return the labels more probable than not (n_samples, n_labels), int."""
+        """Return labels more probable than not (n_samples, n_labels), or classes."""
+        if self.classes_.ndim == 1:
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
         return (self.predict_proba(X) > 0.5).astype(np.int64)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
         tags.classifier_tags.multi_label = True
         return tags

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 from sklearn import get_config
 from sklearn.base import (
     ClassifierMixin,
@@ -49,25 +47,22 @@ from skhmc._meta.mixtures import AVERAGES, Classes, Labels, simplex_weights
 from skhmc._meta.out_of_fold import is_number_of_folds, read_cv, split_rows
 from skhmc._meta.recommended import asking, recommended
 from skhmc._networks.hcal import HCALClassifier
-from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
-from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc._scoring.answers import check_can_stop
+from skhmc._scoring.outputs import Blocks
+from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 from skhmc._utils.messages import name_list
 from skhmc.coherence import RULES, RuleNames, is_single_path, stopping_points
 from skhmc.paths import PathSpace
 
 __all__ = ["HierarchicalVotingClassifier"]
 
-# the least and the greatest probability between 0 and 1
-TINY = np.finfo(np.float64).tiny
-ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 SPLITTER = "cv__splitter"  # among names of members, which hold no "__"
 DROPPED = "drop"
 MAX_CELLS = 2**24  # scores of unseen rows that weights are found by, of every member
 
 
 class HierarchicalVotingClassifier(
-    AnswersMixin, ClassifierMixin, MetaEstimatorMixin, _BaseComposition
+    ProbaOutputsMixin, ClassifierMixin, MetaEstimatorMixin, _BaseComposition
 ):
     r"""Means of the probabilities of several classifiers, coherent with a hierarchy.
 
@@ -384,13 +379,35 @@ class HierarchicalVotingClassifier(
             The fitted classifier.
         """
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
-        members = None if self.estimators is None else self._check_members()
         require_y(self, y)
+        members = None if self.estimators is None else self._check_members()
+        X, targets, weight, given_weight = self._read(members, X, y, sample_weight)
+        self._space = _paths(targets)
+        members, weights = self._voters(members, X, targets)
+        routed, split = self._route(members, given_weight, groups, params)
+        ready = [prepared(member, targets.hierarchy) for _, member in members]
+        self.estimators_ = Parallel(n_jobs=self.n_jobs)(
+            delayed(fit_member)(member, X, targets, routed[name])
+            for (name, _), member in zip(members, ready, strict=True)
+        )
+        names = [name for name, _ in members]
+        if self._finds_weights:
+            weights = self._found_weights(names, X, targets, weight, routed, split)
+        self.weights_ = weights
+        all_names = [name for name, _ in self.estimators or members]
+        fitted = dict(zip(names, self.estimators_, strict=True))
+        self.named_estimators_ = Bunch(**dict.fromkeys(all_names, DROPPED) | fitted)
+        self.hierarchy_ = targets.hierarchy
+        self.label_names_ = targets.label_names
+        self.classes_ = targets.output_classes
+        return self
+
+    def _read(self, members, X, y, sample_weight):
+        """Return X, the labels, and the weights: with a mean of 1, and as given."""
         given = y
         y, source = read_form(y, self._source(members))
         X, y = indexable(X, y)
-        read_as = Bunch(hierarchy=source)
-        targets, weight = read_fit_labels(read_as, X, y, sample_weight)
+        targets, weight = read_fit_labels(Bunch(hierarchy=source), X, y, sample_weight)
         if source is None:
             judge_flat(targets.hierarchy)
         if self.coherence is not None:
@@ -401,36 +418,19 @@ class HierarchicalVotingClassifier(
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
             check_finite_sum(sample_weight)
-        space = _paths(targets)
+        return X, targets, weight, sample_weight
+
+    def _voters(self, members, X, targets):
+        """Return names and classifiers of members, and how much each counts."""
         if members is None:
-            single_path = space is not None or targets.classes is not None
-            members, weights = recommended(X, targets.Y, single_path, self.random_state)
+            single_path = self._space is not None or targets.classes is not None
+            voters = recommended(X, targets.Y, single_path, self.random_state)
+            members, weights = voters
         else:
             weights = np.full(len(members), 1 / len(members))
         if not isinstance(self.weights, str):
             weights = self._read_weights(members)
-        routed, split = self._route(members, sample_weight, groups, params)
-        ready = [prepared(member, targets.hierarchy) for _, member in members]
-        fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(member, X, targets, routed[name])
-            for (name, _), member in zip(members, ready, strict=True)
-        )
-        if self._finds_weights:
-            weights = self._found_weights(
-                members, fitted, X, targets, weight, routed, split
-            )
-        self.estimators_ = fitted
-        self.weights_ = weights
-        self._space = space
-        self.named_estimators_ = Bunch(
-            **dict.fromkeys([name for name, _ in self.estimators or ()], DROPPED)
-        )
-        for (name, _), member in zip(members, fitted, strict=True):
-            self.named_estimators_[name] = member
-        self.hierarchy_ = targets.hierarchy
-        self.label_names_ = targets.label_names
-        self.classes_ = targets.output_classes
-        return self
+        return members, weights
 
     def _source(self, members):
         """Return the hierarchy, or that of the first member that has one."""
@@ -472,135 +472,47 @@ class HierarchicalVotingClassifier(
                 routed[name]["groups"] = groups
         return routed, {} if groups is None else {"groups": groups}
 
-    def _found_weights(self, members, fitted, X, targets, weight, routed, split):
+    def _found_weights(self, names, X, targets, weight, routed, split):
         """Return weights by the log loss of samples that members have not seen."""
         y = targets.Y if targets.classes is None else targets.classes[targets.codes]
         splits = None
         grouped = split.get("groups") is not None
-        by_folds = [grouped or not scores_all_but_one(member) for member in fitted]
+        by_folds = [grouped or not scores_all_but_one(m) for m in self.estimators_]
         if any(by_folds):
             splits = split_rows(self.cv, X, y, split)
         unseen = Parallel(n_jobs=self.n_jobs)(
             delayed(unseen_proba)(
                 member, X, targets, splits if folds else None, routed[name]
             )
-            for (name, _), member, folds in zip(members, fitted, by_folds, strict=True)
+            for name, member, folds in zip(
+                names, self.estimators_, by_folds, strict=True
+            )
         )
         return weights_of_unseen(unseen, targets, weight, self.average)
 
     # -- predictions -------------------------------------------------------------------
 
-    @property
-    def _mean(self):
-        return (Classes if self._one_class else Labels)(self.average)
-
-    def _proba(self, X, coherence):
-        """Return probabilities of labels under a rule, or those of classes."""
+    def _raw_proba_blocks(self, X):
         check_is_fitted(self, "classes_")
-        self._validate_params()  # some may change after fit
+        n_samples = _num_samples(X)
         if self.classes_.shape == (1,):
-            return np.ones((_num_samples(X), 1))
+            return Blocks([np.ones((n_samples, 1))], n_samples)
+        mean = (Classes if self._one_class else Labels)(self.average)
         counted = [k for k, weight in enumerate(self.weights_) if weight > 0]
         probas = (proba_of(self.estimators_[k], X, self.classes_) for k in counted)
-        proba = self._mean.mean(probas, self.weights_[counted])
-        if coherence is None or self._one_class:
-            return proba
-        return RULES[coherence].apply(proba, self.hierarchy_)
+        return Blocks([mean.mean(probas, self.weights_[counted])], n_samples)
 
-    def _off_0_and_1(self, proba):
-        """Keep coherent probabilities of labels off 0 and 1, as CoherentClassifier."""
-        if self._one_class or self.coherence is None:
-            return proba
-        return np.clip(proba, TINY, ALMOST_1)
-
-    def _proba_blocks(self, X):
-        proba = self._off_0_and_1(self._proba(X, self.coherence))
-        return Blocks([proba], len(proba))
-
-    def _answer_blocks(self, X):
-        proba = self._proba(X, self.coherence)
-        if self._one_class:
-            codes = partial(proba.argmax, axis=1)
-            labels = self._class_labels()
-            answer = self._answer_of_classes(labels, codes, lambda: proba)
-        else:
-            chosen = partial(self._chosen, proba, self.coherence)
-            answer = Answer(chosen, partial(self._off_0_and_1, proba))
-        return Blocks([answer], len(proba))
-
-    def _chosen(self, proba, coherence):
-        """Return the predicted labels (n_samples, n_labels), bool."""
-        if self.threshold is None and coherence is not None and self._space is not None:
-            best = self._space.outcome_proba(proba).argmax(axis=1)
-            return self._space.members[best][:, : proba.shape[1]].toarray()
-        threshold = self.threshold
-        return proba > (DEFAULT_THRESHOLD if threshold is None else threshold)
+    def _above(self, proba):
+        if self._space is None or self.threshold is not None or self.coherence is None:
+            return super()._above(proba)
+        best = self._space.outcome_proba(proba).argmax(axis=1)
+        return self._space.members[best][:, : proba.shape[1]].toarray()
 
     def _indicators(self, X, coherence):
-        proba = self._proba(X, coherence)
-        if self._one_class:
-            return self.classes_[proba.argmax(axis=1)]
-        return self._chosen(proba, coherence).astype(np.int64)
-
-    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return predicted indicators (n_samples, n_labels), int.
-
-        Predictions are coherent with ``hierarchy_``, unless ``coherence=None``. After a
-        1-D y, returns the most probable class of every sample (n_samples,). With a
-        ``threshold``, returns the deepest label above it on the way to this class.
-        """
-        self._check_ready()
-        if self._stops:
-            return self._predict_stops(X)
-        return self._indicators(X, self.coherence)
-
-    def predict_proba(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """Return label probabilities (n_samples, n_labels).
-
-        With ``proba_format="list"``, returns a list of arrays (n_samples, 2), as
-        MultiOutputClassifier does. After a 1-D y, returns the probabilities of
-        ``classes_``.
-        """
-        return format_proba(self, self._proba_blocks(X))
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return coherent log-odds (n_samples, n_labels); positive: likelier than not.
-
-        After a 1-D y, returns the log-probabilities of ``classes_``. For two classes,
-        returns the log-odds of the second one, (n_samples,).
-        """
-        return self._log_odds(self._proba(X, self.coherence))
-
-    def raw_decision_function(self, X: Any) -> np.ndarray:
-        """Return the log-odds (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is no such step. The result is that of
-        ``decision_function``.
-        """
-        return self._log_odds(self._proba(X, None))
-
-    def _log_odds(self, proba):
-        if not self._one_class:
-            return logit(np.clip(proba, TINY, ALMOST_1))  # finite
-        log_p = np.log(np.maximum(proba, TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
-
-    def raw_predict_proba(self, X: Any) -> np.ndarray:
-        """Return the mean (n_samples, n_labels) before the coherence step.
-
-        After a 1-D y there is no such step. The result is that of ``predict_proba``.
-        """
-        return self._proba(X, None)
-
-    def predict_raw(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return indicators (n_samples, n_labels) before coherence, if there is any."""
-        return self._indicators(X, None)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of samples whose known labels are all predicted right."""
-        return subset_accuracy(self, X, y, sample_weight)
+        if coherence is not None or self._one_class:
+            return super()._indicators(X, coherence)
+        blocks = self._labels_proba_blocks(X, None)
+        return blocks.map(super()._above).array(np.int64)
 
     # -- what scikit-learn asks --------------------------------------------------------
 

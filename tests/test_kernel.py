@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics import average_precision_score, log_loss
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import KernelHMC
@@ -348,19 +349,38 @@ def test_constant_labels_have_their_prior():
 # -- what is chosen --------------------------------------------------------------------
 
 
-def test_the_least_loss_of_left_out_rows_is_chosen():
+def test_the_best_rank_of_left_out_rows_is_chosen():
     hierarchy, X, Y = task("many")
     clf = KernelHMC(hierarchy).fit(X, Y)
     tried = pd.DataFrame(clf.choice_)
-    best = tried.loc[tried.loss.idxmin()]
+    tried = tried.sort_values("log_loss")
+    best = tried.loc[tried.au_prc.idxmax()]
     assert (clf.gamma_, clf.ridge_) == (best.gamma, best.ridge)
     assert len(tried) == len(choice.BANDWIDTHS) * len(choice.RIDGES)
     np.testing.assert_allclose(
-        tried.gamma.unique() * X.var(axis=0).sum(), choice.BANDWIDTHS
+        np.sort(tried.gamma.unique()) * X.var(axis=0).sum(), choice.BANDWIDTHS
     )
     given = KernelHMC(hierarchy, gamma=clf.gamma_, ridge=clf.ridge_).fit(X, Y)
     assert given.choice_ == []
     np.testing.assert_array_equal(given.predict_proba(X), clf.predict_proba(X))
+
+
+def test_ranks_and_losses_are_those_of_scikit_learn_where_targets_are_0_and_1():
+    rng = np.random.default_rng(0)
+    proba = rng.random((30, 3)).round(1)  # with ties
+    target = (rng.random((30, 3)) < proba).astype(float)
+    weight = rng.uniform(0.5, 2, (30, 3))
+    flat = target.ravel(), proba.ravel(), weight.ravel()
+    expected = average_precision_score(*flat[:2], sample_weight=flat[2])
+    assert choice.au_prc(proba, target, weight) == pytest.approx(expected)
+    proba = proba.clip(0.1, 0.9)
+    expected = log_loss(target.ravel(), proba.ravel(), sample_weight=flat[2])
+    assert choice.log_loss(proba, target, weight) == pytest.approx(expected)
+    # a share is as many rows of either value
+    twice = np.repeat(proba, 2, axis=0)
+    both = np.tile([[0.0], [1.0]], (30, 3))
+    shares = choice.au_prc(proba, np.full((30, 3), 0.5), np.full((30, 1), 2.0))
+    assert shares == pytest.approx(choice.au_prc(twice, both, np.ones((60, 1))))
 
 
 def test_scores_that_are_compared_are_those_of_the_fit():

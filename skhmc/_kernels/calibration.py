@@ -15,7 +15,7 @@ __all__ = ["Sigmoids", "fit_sigmoids", "score_odds"]
 
 SHRINKAGE = 10  # the k of the mixture, as in HierarchicalCalibratedClassifier
 ENOUGH = 5  # cells of the rarer value without which a label has the map of its level
-SMOOTH = 0.03  # how far from 0 and 1 scores begin to bend
+SMOOTH = 0.1  # how far from 0 and 1 scores begin to bend
 CELLS = 2**16  # scores that are worked on at a time
 MAX_STEPS = 60
 DECREMENT = 1e-12  # of the mean loss, below which Newton's method ends
@@ -26,7 +26,7 @@ def score_odds(scores):
     r"""Return the log-odds that scores stand for, also where these leave [0, 1].
 
     Scores of least squares are shares, near enough, but they may be below 0 or above 1.
-    With :math:`\epsilon` = 0.03 and :math:`\mathrm{s}(x) = \epsilon \log(1 +
+    With :math:`\epsilon` = 0.1 and :math:`\mathrm{s}(x) = \epsilon \log(1 +
     e^{x / \epsilon})`, the share is :math:`u = \mathrm{s}(x) - \mathrm{s}(x - 1)`: it
     rises with x, is x where that is well inside, and never leaves (0, 1). What is
     returned is :math:`\log u - \log(1 - u)`.

@@ -15,7 +15,8 @@ RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # over the kernel's mean spread
 MAX_ROWS = 1000  # that are looked at; one decomposition takes their number cubed
 MAX_LABELS = 200  # the most frequent ones
 FREE = 1e-10
-NEARLY = 1e-9  # losses that differ less are one, and the first is taken
+NEARLY = 1e-6  # scores that differ less are one, and the log loss decides
+DIGITS = 10  # of probabilities that are ranked: what rounding adds is no order
 TINY = np.finfo(np.float64).tiny
 
 
@@ -27,7 +28,7 @@ class Choice:
     ----------
     gamma, ridge : float or None
     tried : list of dict
-        ``gamma``, ``ridge`` and ``loss`` of every pair.
+        ``gamma``, ``ridge``, ``au_prc`` and ``log_loss`` of every pair.
     """
 
     gamma: float | None
@@ -36,10 +37,11 @@ class Choice:
 
 
 def choose(problem, kernel_of, gammas, ridges, levels):
-    """Return the Choice of least loss.
+    """Return the Choice by which left-out rows are ranked best.
 
-    The loss is the log loss of scores of left-out rows, made probabilities by sigmoids
-    that are fitted to them.
+    Their scores are made probabilities by sigmoids that are fitted to them. What counts
+    is the area under the precision-recall curve over all cells and, where that is the
+    same, the log loss.
 
     Parameters
     ----------
@@ -72,11 +74,18 @@ def choose(problem, kernel_of, gammas, ridges, levels):
         given = [scale * ridge for ridge in RIDGES] if ridges is None else ridges
         for ridge in given:
             odds = score_odds(spread.left_out(ridge))
-            maps = fit_sigmoids(odds, target, count, levels[labels])
-            loss = _log_loss(maps(odds), target, count)
-            tried.append({"gamma": gamma, "ridge": ridge, "loss": loss})
-    least = min(pair["loss"] for pair in tried)
-    best = next(pair for pair in tried if pair["loss"] <= least + NEARLY)
+            proba = fit_sigmoids(odds, target, count, levels[labels])(odds)
+            tried.append(
+                {
+                    "gamma": gamma,
+                    "ridge": ridge,
+                    "au_prc": au_prc(proba, target, count),
+                    "log_loss": log_loss(proba, target, count),
+                }
+            )
+    most = max(pair["au_prc"] for pair in tried)
+    best = [pair for pair in tried if pair["au_prc"] > most - NEARLY]
+    best = min(best, key=lambda pair: pair["log_loss"])
     return Choice(best["gamma"], best["ridge"], tried)
 
 
@@ -93,7 +102,20 @@ def _most_frequent(problem):
     return np.sort(np.argsort(-rarer, kind="stable")[:MAX_LABELS])
 
 
-def _log_loss(proba, target, weight):
+def au_prc(proba, target, weight):
+    """Return the average precision over all cells, whose targets may be shares."""
+    weight = np.broadcast_to(weight, proba.shape).ravel()
+    ranks = np.round(proba, DIGITS).ravel()
+    order = np.argsort(-ranks, kind="stable")
+    ranks, weight = ranks[order], weight[order]
+    ends = np.append(np.flatnonzero(np.diff(ranks)), len(ranks) - 1)
+    true = np.cumsum(weight * target.ravel()[order])[ends]
+    said = np.maximum(np.cumsum(weight)[ends], TINY)
+    return float(np.diff(true, prepend=0) @ (true / said) / true[-1])
+
+
+def log_loss(proba, target, weight):
+    """Return the mean log loss of cells, whose targets may be shares."""
     proba = np.clip(proba, TINY, 1 - 1e-16)
     loss = -(target * np.log(proba) + (1 - target) * np.log1p(-proba))
     weight = np.broadcast_to(weight, loss.shape)

@@ -98,8 +98,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     n_components_ : int or None
         Number of rows of the Nyström approximation. None if the fit is exact.
     choice_ : list of dict
-        ``gamma``, ``ridge`` and ``loss`` (log loss of left-out rows) of all pairs that
-        "auto" compared. Empty if nothing was to be chosen.
+        ``gamma``, ``ridge``, ``au_prc`` and ``log_loss`` (of left-out rows) of all
+        pairs that "auto" compared. Empty if nothing was to be chosen.
     hierarchy_ : Hierarchy
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
@@ -142,10 +142,11 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     Without row i, at the same :math:`n \lambda`, the score of row i would be
     :math:`y_i - (y_i - f(x_i) - b) / (1 - h_i)`, where the leverage :math:`h_i` comes
     from the same matrix for all labels. "auto" takes the pair of bandwidth and ridge
-    for which these scores, calibrated, have the least log loss. It looks at 1000 rows
-    at most, evenly spaced in an order of their values, and at the 200 most frequent
-    labels. A bandwidth costs one decomposition of these rows' kernel matrix, a ridge a
-    multiplication. The fit then costs one Cholesky decomposition.
+    for which these scores, calibrated, have the greatest AU(PRC) over all rows and
+    labels. It looks at 1000 rows at most, evenly spaced in an order of their values,
+    and at the 200 most frequent labels. A bandwidth costs one decomposition of these
+    rows' kernel matrix, a ridge a multiplication. The fit then costs one Cholesky
+    decomposition.
 
     Scores s may leave [0, 1]. A smooth cut brings them into it; a sigmoid
     :math:`\sigma(a \, \mathrm{logit}(s) + b)` with :math:`a \ge 0` per label, fitted
@@ -334,6 +335,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         X = check_X(self, X, dtype=np.float64, reset=reset, allow_nd=False)
         if isinstance(X, FileRows):
             X = X.read(slice(None))
+        if sp.issparse(X) and not X.has_canonical_format:  # sums are of one order
+            X = X.copy()
+            X.sum_duplicates()
         return X
 
     def _find_learnt(self, Y, weight, names, priors):

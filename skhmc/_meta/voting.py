@@ -149,7 +149,15 @@ class HierarchicalVotingClassifier(
     where probabilities stay :math:`10^{-5}` away from 0 and 1 in a logit. The mean of
     coherent probabilities is coherent.
 
-    **Recommended members** (RULE)
+    **Recommended members**, by the shape of the data. Numeric features: two parts
+    network (:class:`HCALClassifier`), one part forest, one part kernel
+    (:class:`KernelHMC`). Fewer rows than twice the features, or more than half of the
+    features with two values at most: one part network, one forest, two kernel. Sparse
+    X, or more than 3000 features: network and kernel. Single paths, X that is not 2-D,
+    or more than :math:`2^{28}` cells of Y: the network alone. The forest has 200
+    extremely randomised trees, each grown to random sums of the labels, so that they
+    cost little with many labels. The page :doc:`/voting` has the figures that this was
+    chosen by.
 
     **weights="cv"** minimises the log loss of the mean over all known labels of samples
     that members were not fitted to, with weights of at least 0 and the sum 1. The
@@ -165,6 +173,11 @@ class HierarchicalVotingClassifier(
     References
     ----------
     Breiman, "Stacked Regressions", Machine Learning, 1996.
+
+    Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning, 2006.
+
+    Joly, Geurts and Wehenkel, "Random forests with random projections of the output
+    space for high dimensional multi-label classification", ECML PKDD 2014.
 
     Examples
     --------
@@ -182,8 +195,8 @@ class HierarchicalVotingClassifier(
     ... )
     >>> clf.fit(X[digits.train], Y[digits.train]).weights_.round(2)
     array([0.67, 0.33])
-    >>> clf.predict_labels(X[digits.test][:1])
-    [['even']]
+    >>> clf.predict_labels(X[digits.test][:1], most_specific=True)
+    [['digit 0']]
     """
 
     _parameter_constraints: dict = {

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import wilcoxon
 
-from benchmarks.accuracy_parts.rows import OURS, ROWS
+from benchmarks.accuracy_parts.rows import BLEND, OURS, ROWS
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, SINGLE_PATH
 from benchmarks.accuracy_parts.tables import (
     CLUS_ROWS,
@@ -112,6 +112,13 @@ def summary(cells):
             f"- HVR of {OURS}: {number(min(raw.values()))} to "
             f"{number(max(raw.values()))} before the coherence step, at most "
             f"{number(max(final.values()))} after it, over {len(final)} data sets."
+        )
+    found = compare(over_seeds(cells, BLEND), ours)
+    if found is not None:
+        lines.append(
+            f"- AU(PRC) of HierarchicalVotingClassifier without members over that of "
+            f"{OURS}: {found['mean']:+.3f} on average ({_by_paths(found)}); higher on "
+            f"{found['wins']} of {found['n']} data sets."
         )
     lines += [line for name in SINGLE_PATH for line in _said_of_paths(cells, name)]
     return "\n".join(lines or ["Nothing is measured yet."]) + "\n"

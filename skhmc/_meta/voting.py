@@ -430,6 +430,8 @@ class HierarchicalVotingClassifier(
         sample_weight = match_weight(sample_weight, given, targets)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
+            if not sample_weight.ndim:  # one number for all
+                sample_weight = np.full(targets.Y.shape[0], sample_weight)
             check_finite_sum(sample_weight)
         return X, targets, weight, sample_weight
 

@@ -16,7 +16,9 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skhmc import (
     CoherentClassifier,
@@ -398,3 +400,22 @@ def test_names_of_members_are_checked_as_scikit_learn_does():
         vote([("a", trees()), ("a", trees())]).fit(X, Y)
     with pytest.raises(ValueError, match="must not contain __"):
         vote([("a__b", trees())]).fit(X, Y)
+
+
+# -- scikit-learn ----------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")  # one class, by design
+@parametrize_with_checks(
+    [
+        HierarchicalVotingClassifier(
+            [
+                ("tree", DecisionTreeClassifier(random_state=0)),
+                ("linear", LogisticRegression()),
+            ]
+        )
+    ]
+)
+def test_common_checks(estimator, check):
+    check(estimator)

@@ -1,5 +1,7 @@
 """HierarchicalVotingClassifier: any classifiers, their mean, and its weights."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +38,7 @@ from skhmc._meta.recommended import (
     SPARSE,
     parts_for,
 )
+from skhmc._meta.sketched_forest import SketchedForest
 from skhmc.coherence import close_upward, is_single_path, score_violations
 from skhmc.paths import PathSpace
 from tests.fake_estimators import FakeHMC
@@ -325,7 +328,11 @@ def short(**options):
 
 
 def test_recommended_members_vote_and_have_the_given_seed(monkeypatch):
-    monkeypatch.setattr("skhmc._meta.recommended.HCALClassifier", short)
+    where = "skhmc._meta.recommended."
+    monkeypatch.setattr(f"{where}HCALClassifier", short)
+    monkeypatch.setattr(
+        f"{where}SketchedForest", partial(SketchedForest, n_estimators=5)
+    )
     X, Y = task(n_samples=40)
     clf = HierarchicalVotingClassifier(None, TREE, random_state=7).fit(X, Y)
     members = clf.named_estimators_

@@ -100,6 +100,7 @@ def simplex_weights(probas, Y, average, weight=None):
         method="SLSQP",
         bounds=[(0, 1)] * n_members,
         constraints={"type": "eq", "fun": lambda a: a.sum() - 1},
+        options={"ftol": 1e-10},  # losses of rare labels differ by little
     ).x
     found = np.clip(found, 0, 1) / np.clip(found, 0, 1).sum()
     trust = n_used / (n_used + PRIOR_SAMPLES)

@@ -58,7 +58,7 @@ __all__ = ["HierarchicalVotingClassifier"]
 
 SPLITTER = "cv__splitter"  # among names of members, which hold no "__"
 DROPPED = "drop"
-MAX_CELLS = 2**24  # scores of unseen rows that weights are found by, of every member
+MAX_CELLS = 2**22  # scores of unseen rows that weights are found by, of every member
 
 
 class HierarchicalVotingClassifier(
@@ -163,7 +163,7 @@ class HierarchicalVotingClassifier(
     that members were not fitted to, with weights of at least 0 and the sum 1. The
     problem is convex. Weights found on n samples count :math:`n / (n + 100)`, equal
     weights the rest. A member with a method ``leave_one_out_proba`` is not fitted in
-    folds, unless ``groups`` are given. Where samples times labels are more than 16
+    folds, unless ``groups`` are given. Where samples times labels are more than 4
     million, a part of the samples is drawn for this.
 
     **Unknown labels** (NaN in Y) and weights with a column per label are handed to the

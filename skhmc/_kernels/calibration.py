@@ -22,17 +22,17 @@ DECREMENT = 1e-12  # of the mean loss, below which Newton's method ends
 TINY = np.finfo(np.float64).tiny
 
 
-def score_odds(scores):
+def score_odds(scores, smooth=SMOOTH):
     r"""Return the log-odds that scores stand for, also where these leave [0, 1].
 
     Scores of least squares are shares, near enough, but they may be below 0 or above 1.
-    With :math:`\epsilon` = 0.1 and :math:`\mathrm{s}(x) = \epsilon \log(1 +
+    With :math:`\epsilon` (``smooth``) and :math:`\mathrm{s}(x) = \epsilon \log(1 +
     e^{x / \epsilon})`, the share is :math:`u = \mathrm{s}(x) - \mathrm{s}(x - 1)`: it
     rises with x, is x where that is well inside, and never leaves (0, 1). What is
     returned is :math:`\log u - \log(1 - u)`.
     """
-    x = np.asarray(scores, dtype=np.float64) / SMOOTH
-    top = 1 / SMOOTH
+    x = np.asarray(scores, dtype=np.float64) / smooth
+    top = 1 / smooth
     # 1 - u is u of 1 - x; each is exact where it is small, and so is its logarithm
     return _log_share(x, top) - _log_share(top - x, top)
 

@@ -28,7 +28,8 @@ class Choice:
     ----------
     gamma, ridge : float or None
     tried : list of dict
-        ``gamma``, ``ridge``, ``au_prc`` and ``log_loss`` of every pair.
+        ``gamma``, ``ridge``, ``au_prc``, ``log_loss`` and ``squared_error`` (of the
+        scores themselves) of every pair.
     """
 
     gamma: float | None
@@ -73,7 +74,8 @@ def choose(problem, kernel_of, gammas, ridges, levels):
         scale = spread.mean_diagonal or 1.0
         given = [scale * ridge for ridge in RIDGES] if ridges is None else ridges
         for ridge in given:
-            odds = score_odds(spread.left_out(ridge))
+            scores = spread.left_out(ridge)
+            odds = score_odds(scores)
             proba = fit_sigmoids(odds, target, count, levels[labels])(odds)
             tried.append(
                 {
@@ -81,6 +83,7 @@ def choose(problem, kernel_of, gammas, ridges, levels):
                     "ridge": ridge,
                     "au_prc": au_prc(proba, target, count),
                     "log_loss": log_loss(proba, target, count),
+                    "squared_error": _mean((scores - target) ** 2, count),
                 }
             )
     most = max(pair["au_prc"] for pair in tried)
@@ -118,8 +121,12 @@ def log_loss(proba, target, weight):
     """Return the mean log loss of cells, whose targets may be shares."""
     proba = np.clip(proba, TINY, 1 - 1e-16)
     loss = -(target * np.log(proba) + (1 - target) * np.log1p(-proba))
-    weight = np.broadcast_to(weight, loss.shape)
-    return float((weight * loss).sum() / weight.sum())
+    return _mean(loss, weight)
+
+
+def _mean(values, weight):
+    weight = np.broadcast_to(weight, values.shape)
+    return float((weight * values).sum() / weight.sum())
 
 
 class _Spread:

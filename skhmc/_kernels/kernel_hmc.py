@@ -98,8 +98,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     n_components_ : int or None
         Number of rows of the Nyström approximation. None if the fit is exact.
     choice_ : list of dict
-        ``gamma``, ``ridge``, ``au_prc`` and ``log_loss`` (of left-out rows) of all
-        pairs that "auto" compared. Empty if nothing was to be chosen.
+        ``gamma``, ``ridge``, and ``au_prc``, ``log_loss`` and ``squared_error`` of
+        left-out rows, for all pairs that "auto" compared. Empty if nothing was to be
+        chosen.
     hierarchy_ : Hierarchy
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object

@@ -112,6 +112,8 @@ class Nystroem:
         values, vectors = scipy.linalg.eigh(kernel(landmarks, landmarks))
         kept = values > RANK * max(values[-1], 0)
         self.turn = vectors[:, kept] / np.sqrt(values[kept])
+        if not kept.any():  # the kernel is 0: so is one feature
+            self.turn = np.zeros((len(values), 1))
 
     def __call__(self, X):
         """Return the features of rows (n_samples, n_kept)."""

@@ -19,6 +19,7 @@ __all__ = ["DualSystem", "PrimalSystem", "Solution", "solve_labels"]
 
 MAX_PATTERNS = 50  # of weights that get a factorisation of their own
 TOLERANCE = 1e-8  # of conjugate gradients: the residual, relative to the right side
+ROUNDING = 1e-14
 MAX_STEPS = 500
 NO_DOUBT = 1e-10  # a row with 1 - h below it decides its score alone
 
@@ -260,7 +261,9 @@ def _conjugate_gradients(system, target, weight, penalty):
         return project(root * system.multiply(root * V)) + penalty * V
 
     residual = project(root * target)
-    least = TOLERANCE**2 * (residual**2).sum(axis=0)
+    # what is left of a target that is all but constant is rounding, and nothing to fit
+    rounding = ROUNDING**2 * (weight * target**2).sum(axis=0)
+    least = np.maximum(TOLERANCE**2 * (residual**2).sum(axis=0), rounding)
     beta = np.zeros(target.shape)
     direction = residual
     size = (residual**2).sum(axis=0)

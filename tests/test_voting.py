@@ -388,7 +388,7 @@ def test_members_follow_from_the_shape_of_the_data(X, n_labels, single_path, par
         ({"weights": [1, -1]}, "at least 0, got"),
         ({"weights": [1, np.nan]}, "finite numbers"),
         ({"weights": [1, "a"]}, "finite numbers"),
-        ({"weights": [0, 0]}, "a sum above 0"),
+        ({"weights": [0, 0]}, "a finite sum above 0"),
         (
             {"members": [("a", FrozenEstimator(trees()))], "weights": "cv"},
             "member 'a' is frozen",

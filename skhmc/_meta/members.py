@@ -1,9 +1,13 @@
-"""The classifiers that vote: made ready for the labels, fitted, and asked."""
+"""The classifiers that vote: checked, made ready for the labels, fitted, and asked."""
+
+from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._meta.coherent import CoherentClassifier
 from skhmc._meta.delegation import hierarchy_parameters, is_frozen, with_columns
@@ -13,9 +17,110 @@ from skhmc._meta.out_of_fold import (
     positive_proba,
     proba_of_classes,
 )
+from skhmc._utils.messages import name_list
 from skhmc._utils.warnings import read_before
 
-__all__ = ["fit_member", "prepared", "proba_of", "scores_all_but_one", "unseen_proba"]
+__all__ = [
+    "DROPPED",
+    "check_members",
+    "fit_member",
+    "given_weights",
+    "is_dropped",
+    "prepared",
+    "proba_of",
+    "scores_all_but_one",
+    "unseen_proba",
+    "without_dropped",
+]
+
+DROPPED = "drop"
+
+
+# -- what the user gave ----------------------------------------------------------------
+
+
+def is_dropped(member):
+    """Tell whether a place in the list of members is empty."""
+    return isinstance(member, str) and member == DROPPED
+
+
+def without_dropped(estimators):
+    """Return the names and classifiers that are there."""
+    return [(name, member) for name, member in estimators if not is_dropped(member)]
+
+
+def check_members(estimators):
+    """Raise unless these are names and classifiers that can vote."""
+    if not all(map(_is_named, estimators)):
+        raise InvalidParameterError(
+            f"Expected estimators as a list of (name, classifier), got "
+            f"{estimators!r:.200}. Give every classifier a name: [('trees', trees)]."
+        )
+    members = without_dropped(estimators)
+    if not members:
+        raise InvalidParameterError(
+            f"Expected estimators with at least one classifier that is not 'drop', got "
+            f"{estimators!r}. None takes the recommended ones."
+        )
+    for name, member in members:
+        if not hasattr(member, "fit") or not hasattr(member, "predict_proba"):
+            raise InvalidParameterError(
+                f"Expected classifiers with predict_proba, got {member!r:.80} without "
+                f"as member {name!r}. Choose its parameters so that it has "
+                f"probabilities, or calibrate it: "
+                f"CalibratedClassifierCV({type(member).__name__}(...))."
+            )
+
+
+def _is_named(pair):
+    is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
+    return is_pair and isinstance(pair[0], str)
+
+
+def given_weights(weights, estimators):
+    """Return weights of the members that are not dropped, with the sum 1.
+
+    Parameters
+    ----------
+    weights : dict or array-like of shape (n_estimators,)
+        Numbers of at least 0, by name or in the order of the list. By name, those that
+        are dropped need none.
+    estimators : list of (str, estimator)
+    """
+    places = [name for name, _ in estimators]
+    names = [name for name, _ in without_dropped(estimators)]
+    if not isinstance(weights, Mapping):
+        if len(weights) != len(places):
+            raise InvalidParameterError(
+                f"Expected weights with {len(places)} numbers, one for each of "
+                f"{name_list(places)}, got {len(weights)}."
+            )
+        by_name = dict(zip(places, weights, strict=True))
+    else:
+        by_name = weights
+        unknown = [name for name in weights if name not in places]
+        missing = [name for name in names if name not in weights]
+        if unknown or missing:
+            raise InvalidParameterError(
+                f"Expected weights with a number for each of {name_list(names)}, got "
+                f"{dict(weights)!r}: it lacks {name_list(missing) or 'none'} and has "
+                f"{name_list(unknown) or 'none'} beside."
+            )
+    numbers = [by_name[name] for name in names]
+    if not all(isinstance(x, Real) and 0 <= x < np.inf for x in numbers):
+        raise InvalidParameterError(
+            f"Expected weights as finite numbers of at least 0, got {weights!r}."
+        )
+    total = float(sum(numbers))
+    if not 0 < total < np.inf:
+        raise InvalidParameterError(
+            f"Expected weights with a finite sum above 0, got {weights!r} for the "
+            f"members {name_list(names)}."
+        )
+    return np.array(numbers, dtype=np.float64) / total
+
+
+# -- fit -------------------------------------------------------------------------------
 
 
 def prepared(member, hierarchy):

@@ -37,11 +37,16 @@ from skhmc._meta.delegation import (
     takes_groups,
 )
 from skhmc._meta.members import (
+    DROPPED,
+    check_members,
     fit_member,
+    given_weights,
+    is_dropped,
     prepared,
     proba_of,
     scores_all_but_one,
     unseen_proba,
+    without_dropped,
 )
 from skhmc._meta.mixtures import AVERAGES, Classes, Labels, simplex_weights
 from skhmc._meta.out_of_fold import is_number_of_folds, read_cv, split_rows
@@ -57,7 +62,6 @@ from skhmc.paths import PathSpace
 __all__ = ["HierarchicalVotingClassifier"]
 
 SPLITTER = "cv__splitter"  # among names of members, which hold no "__"
-DROPPED = "drop"
 MAX_CELLS = 2**22  # scores of unseen rows that weights are found by, of every member
 
 
@@ -274,87 +278,21 @@ class HierarchicalVotingClassifier(
         return self
 
     def _check_members(self):
-        """Raise unless the members that were given can vote."""
-        pairs = self.estimators
-        well_formed = all(
-            isinstance(pair, (list, tuple))
-            and len(pair) == 2
-            and isinstance(pair[0], str)
-            for pair in pairs
-        )
-        if not well_formed:
+        """Return names and classifiers of the given members that are not dropped."""
+        check_members(self.estimators)
+        self._validate_names([name for name, _ in self.estimators])
+        members = without_dropped(self.estimators)
+        frozen = [name for name, member in members if is_frozen(member)]
+        if frozen and self._finds_weights:
             raise InvalidParameterError(
-                f"Expected estimators as a list of (name, classifier), got "
-                f"{pairs!r:.200}. Give every classifier a name: [('trees', trees)]."
+                f"weights='cv' fits every member without a part of the samples, but "
+                f"member {frozen[0]!r} is frozen. Use weights='auto', or numbers."
             )
-        self._validate_names([name for name, _ in pairs])
-        members = [(name, member) for name, member in pairs if not is_dropped(member)]
-        if not members:
-            raise InvalidParameterError(
-                f"Expected estimators with at least one classifier that is not "
-                f"'drop', got {list(pairs)!r}. None takes the recommended ones."
-            )
-        for name, member in members:
-            if not hasattr(member, "fit") or not hasattr(member, "predict_proba"):
-                raise InvalidParameterError(
-                    f"Expected classifiers with predict_proba, got "
-                    f"{member!r:.80} without as member {name!r}. Choose its parameters "
-                    f"so that it has probabilities, or calibrate it: "
-                    f"CalibratedClassifierCV({type(member).__name__}(...))."
-                )
-            if is_frozen(member) and self._finds_weights:
-                raise InvalidParameterError(
-                    f"weights='cv' fits every member without a part of the samples, "
-                    f"but member {name!r} is frozen. Use weights='auto', or numbers."
-                )
         return members
 
     @property
     def _finds_weights(self):
         return isinstance(self.weights, str) and self.weights == "cv"
-
-    def _read_weights(self, members):
-        """Return weights that were given, one per member, with the sum 1."""
-        weights = self.weights
-        names = [name for name, _ in members]
-        if isinstance(weights, Mapping):
-            known = [name for name, _ in self.estimators or members]
-            unknown = [name for name in weights if name not in known]
-            missing = [name for name in names if name not in weights]
-            if unknown or missing:
-                raise InvalidParameterError(
-                    f"Expected weights with a number for each of {name_list(names)}, "
-                    f"got {dict(weights)!r}: it lacks {name_list(missing) or 'none'} "
-                    f"and has {name_list(unknown) or 'none'} beside."
-                )
-            given = [weights[name] for name in names]
-        else:
-            given = list(weights)
-            n_given = len(self.estimators or members)
-            if len(given) != n_given:
-                raise InvalidParameterError(
-                    f"Expected weights with {n_given} numbers, one for each of "
-                    f"{name_list([n for n, _ in self.estimators or members])}, got "
-                    f"{len(given)}."
-                )
-            if self.estimators is not None:
-                pairs = zip(given, self.estimators, strict=True)
-                given = [weight for weight, (_, m) in pairs if not is_dropped(m)]
-        try:
-            numbers = np.array(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            numbers = np.array([np.nan])
-        if numbers.ndim != 1 or not (np.isfinite(numbers) & (numbers >= 0)).all():
-            raise InvalidParameterError(
-                f"Expected weights as finite numbers of at least 0, got {weights!r}."
-            )
-        total = numbers.sum()
-        if not 0 < total < np.inf:
-            raise InvalidParameterError(
-                f"Expected weights with a sum above 0 and finite, got {weights!r} for "
-                f"the members {name_list(names)}."
-            )
-        return numbers / total
 
     # -- fit ---------------------------------------------------------------------------
 
@@ -444,7 +382,8 @@ class HierarchicalVotingClassifier(
         else:
             weights = np.full(len(members), 1 / len(members))
         if not isinstance(self.weights, str):
-            weights = self._read_weights(members)
+            places = members if self.estimators is None else self.estimators
+            weights = given_weights(self.weights, places)
         return members, weights
 
     def _source(self, members):
@@ -576,11 +515,6 @@ class HierarchicalVotingClassifier(
         tags.input_tags.allow_nan = all(t.input_tags.allow_nan for t in inner)
         tags.non_deterministic = any(t.non_deterministic for t in inner)
         return tags
-
-
-def is_dropped(member):
-    """Tell whether a place in the list of members is empty."""
-    return isinstance(member, str) and member == DROPPED
 
 
 def _asking():

@@ -116,9 +116,9 @@ def summary(cells):
     found = compare(over_seeds(cells, BLEND), ours)
     if found is not None:
         lines.append(
-            f"- AU(PRC) of HierarchicalVotingClassifier without members over that of "
-            f"{OURS}: {found['mean']:+.3f} on average ({_by_paths(found)}); higher on "
-            f"{found['wins']} of {found['n']} data sets."
+            f"- AU(PRC) of the {BLEND} over that of {OURS}: {found['mean']:+.3f} on "
+            f"average ({_by_paths(found)}); higher on {found['wins']} of {found['n']} "
+            f"data sets."
         )
     lines += [line for name in SINGLE_PATH for line in _said_of_paths(cells, name)]
     return "\n".join(lines or ["Nothing is measured yet."]) + "\n"

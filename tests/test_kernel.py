@@ -451,10 +451,31 @@ def test_nystroem_of_all_directions_is_exact_and_repeatable():
     assert all_rows.n_components_ is None
 
 
+@pytest.mark.parametrize("kernel", ["linear", "cosine"])
+def test_short_rows_need_no_matrix_of_all_pairs(kernel):
+    hierarchy, X, Y = task("many")
+    found = KernelHMC(hierarchy, kernel=kernel, ridge=0.01).fit(X, Y)
+    assert found._model.coef.shape == (5, 6)
+    pairs = Kernel(kernel)  # as a callable, which is solved by all pairs
+    plain = KernelHMC(hierarchy, kernel=pairs, ridge=0.01).fit(X, Y)
+    assert plain._model.coef.shape == (60, 6)
+    expected = plain.decision_function(X)
+    np.testing.assert_allclose(found.decision_function(X), expected, atol=1e-7)
+
+
+def test_scores_beyond_what_a_float_can_hold_are_refused():
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, kernel="linear").fit(X * 1e-6, Y)
+    with pytest.raises(ValueError, match=r"greatest value of X is 1e\+307. Scale"):
+        clf.predict_proba(np.full((1, 5), 1e307))
+
+
 def test_many_rows_are_approximated(monkeypatch):
     hierarchy, X, Y = task("many")
     monkeypatch.setattr(kernel_hmc, "MOST_EXACT", 59)
     monkeypatch.setattr(kernel_hmc, "N_LANDMARKS", 20)
+    linear = KernelHMC(hierarchy, kernel="linear", ridge=0.01).fit(X, Y)
+    assert linear.n_components_ is None  # its rows are short
     assert KernelHMC(hierarchy, **GIVEN).fit(X, Y).n_components_ == 20
     assert (
         KernelHMC(hierarchy, **GIVEN, n_components=None).fit(X, Y).n_components_ is None
@@ -485,7 +506,7 @@ def test_memory_is_looked_at_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: 50_000)
     with pytest.raises(InvalidParameterError, match="60 distinct rows.*74.9 kB.*50 kB"):
         KernelHMC(hierarchy, **GIVEN).fit(X, Y)
-    with pytest.raises(InvalidParameterError, match="from 30 landmarks.*smaller"):
+    with pytest.raises(InvalidParameterError, match="30 features of 60 .*smaller"):
         KernelHMC(hierarchy, n_components=30).fit(X, Y)
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: None)
     KernelHMC(hierarchy, **GIVEN).fit(X, Y)

@@ -44,6 +44,15 @@ class Kernel:
             X, Z = normalize(X), normalize(Z)
         return np.asarray(safe_sparse_dot(X, Z.T, dense_output=True))
 
+    def has_features(self, X):
+        """Tell whether rows themselves, being short, are features of this kernel."""
+        few = not sp.issparse(X) and X.shape[1] <= X.shape[0]
+        return few and not callable(self.kind) and self.kind != "rbf"
+
+    def features(self, X):
+        """Return features whose inner products are the kernel, where it has such."""
+        return normalize(X) if self.kind == "cosine" else X
+
     def _rbf(self, X, Z):
         X, Z = self._centered(X), self._centered(Z)
         K = np.asarray(safe_sparse_dot(X, Z.T, dense_output=True))

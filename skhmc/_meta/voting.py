@@ -116,7 +116,7 @@ class HierarchicalVotingClassifier(
     ----------
     estimators_ : list of estimator
         The fitted members, without those that are dropped. Members that know of no
-        hierarchy are in a :class:`CoherentClassifier`.
+        hierarchy are in a :class:`skhmc.CoherentClassifier`.
     named_estimators_ : Bunch
         The same by name, with "drop" for those that are dropped.
     weights_ : ndarray of shape (n_members,)
@@ -138,8 +138,8 @@ class HierarchicalVotingClassifier(
 
     See Also
     --------
-    CoherentClassifier : One classifier of scikit-learn made coherent.
-    sklearn.ensemble.VotingClassifier : The same for one label per sample.
+    skhmc.CoherentClassifier : One classifier of scikit-learn made coherent.
+    skhmc.KernelHMC : A member whose scores of unseen samples cost no folds.
 
     Notes
     -----
@@ -154,14 +154,14 @@ class HierarchicalVotingClassifier(
     coherent probabilities is coherent.
 
     **Recommended members**, by the shape of the data. Numeric features: two parts
-    network (:class:`HCALClassifier`), one part forest, one part kernel
-    (:class:`KernelHMC`). Fewer rows than twice the features, or more than half of the
-    features with two values at most: one part network, one forest, two kernel. Sparse
-    X, or more than 3000 features: network and kernel. Single paths, X that is not 2-D,
-    or more than :math:`2^{28}` cells of Y: the network alone. The forest has 200
-    extremely randomised trees, each grown to random sums of the labels, so that they
-    cost little with many labels. The page :doc:`/voting` has the figures that this was
-    chosen by.
+    network (:class:`skhmc.HCALClassifier`), one part forest, one part kernel
+    (:class:`skhmc.KernelHMC`). Fewer rows than twice the features, or more than half of
+    the features with two values at most: one part network, one forest, two kernel.
+    Sparse X, or more than 3000 features: network and kernel. Single paths, X that is
+    not 2-D, or more than :math:`2^{28}` cells of Y: the network alone. The forest has
+    200 extremely randomised trees, each grown to random sums of the labels, so that
+    they cost little with many labels. The page "Several classifiers vote" of the user
+    guide has the figures by which this was chosen.
 
     **weights="cv"** minimises the log loss of the mean over all known labels of samples
     that members were not fitted to, with weights of at least 0 and the sum 1. The

@@ -18,7 +18,14 @@ import argparse
 from functools import cache
 from pathlib import Path
 
-from benchmarks.accuracy_parts import figure, margins, results, series, tables
+from benchmarks.accuracy_parts import (
+    blend,
+    figure,
+    margins,
+    results,
+    series,
+    tables,
+)
 from benchmarks.accuracy_parts.jobs import definitions, fit_and_score, in_order, jobs_of
 from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition
 from benchmarks.accuracy_parts.series import Series
@@ -54,6 +61,7 @@ def page(path=RESULTS):
         "means": [tables.mean_table(cells)],
         "figure": image,
         "margins": [margins.margin_table(cells)],
+        "blend": [blend.blend_said(cells), blend.blend_table(cells)],
         "au_prc": tables.au_prc_tables(cells),
         "hvr": [tables.hvr_table(cells)],
         "single_path": tables.path_tables(cells),

@@ -26,6 +26,7 @@ from benchmarks.tuning import (
     ranking_scale,
     thresholds,
     timing,
+    voting,
 )
 
 __all__ = ["COMPARISONS", "main", "measure", "show"]
@@ -49,6 +50,7 @@ COMPARISONS = {
         timing.SparseInput(),
         timing.Splitters(),
         thresholds.Thresholds(),
+        voting.Voting(),
         networks.WideInput(),
     )
 }

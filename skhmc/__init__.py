@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
     from skhmc._meta.coherent import CoherentClassifier
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
+    from skhmc._meta.voting import HierarchicalVotingClassifier
     from skhmc._networks.hcal import HCALClassifier
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
@@ -24,6 +25,7 @@ _ON_DEMAND = {
     "HCALClassifier": "skhmc._networks.hcal",
     "HierarchicalCalibratedClassifier": "skhmc._meta.calibrated",
     "HierarchicalThresholdClassifier": "skhmc._meta.threshold",
+    "HierarchicalVotingClassifier": "skhmc._meta.voting",
     "HierarchyWarning": "skhmc._utils.warnings",
     "HyperbolicHMC": "skhmc._networks.hyperbolic",
     "KernelHMC": "skhmc._kernels.kernel_hmc",
@@ -49,6 +51,7 @@ __all__ = [
     "HCALClassifier",
     "HierarchicalCalibratedClassifier",
     "HierarchicalThresholdClassifier",
+    "HierarchicalVotingClassifier",
     "Hierarchy",
     "HierarchyWarning",
     "HyperbolicHMC",

@@ -139,6 +139,37 @@ class PathSpace:
             scores += (members @ log_p.T).T * weight
         return scores - _log_sum_exp(scores)
 
+    def outcome_proba(self, proba: np.ndarray) -> np.ndarray:
+        """Return what probabilities of labels say of the outcomes.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_samples, n_labels)
+            Coherent probabilities of the labels of ``hierarchy``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outcomes)
+            That of a leaf; for a stop under a label, what this has more than its
+            children together, at least 0.
+
+        Examples
+        --------
+        >>> tree = Hierarchy.from_edges([(0, 1), (0, 2)])
+        >>> space = PathSpace(tree, stops=[0])
+        >>> space.outcome_proba(np.array([[1.0, 0.5, 0.25]]))
+        array([[0.5 , 0.25, 0.25]])
+        """
+        n_labels = self.hierarchy.n_labels
+        parents, children = self.hierarchy.edges.T
+        shape = (n_labels, n_labels)
+        ones = np.ones(len(parents), proba.dtype)
+        below = sp.csr_matrix((ones, (children, parents)), shape)
+        rest = proba - np.asarray(proba @ below)
+        nothing = 1 - proba[:, self.hierarchy.roots].sum(axis=1, keepdims=True)
+        rest = np.maximum(np.hstack([rest, nothing]), 0)  # -1, no label, is the last
+        return rest[:, self.ends]
+
 
 def _log_sum_exp(x: np.ndarray) -> np.ndarray:
     top = x.max(axis=1, keepdims=True)  # taken out, so that no exp overflows

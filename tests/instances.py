@@ -1,6 +1,7 @@
 """Fast instances of every estimator: a new one joins the tests by a row per table."""
 
 from sklearn.model_selection import KFold
+from sklearn.naive_bayes import BernoulliNB
 from sklearn.tree import DecisionTreeClassifier
 
 from skhmc import (
@@ -8,6 +9,7 @@ from skhmc import (
     HCALClassifier,
     HierarchicalCalibratedClassifier,
     HierarchicalThresholdClassifier,
+    HierarchicalVotingClassifier,
     HyperbolicHMC,
     KernelHMC,
     MaxConstraintClassifier,
@@ -113,6 +115,15 @@ AROUND = [
                 strategy="per_label",
             ),
             cv=KFold(2),
+        ),
+    ),
+    (
+        "voting",
+        HierarchicalVotingClassifier(
+            [
+                ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+                ("bayes", BernoulliNB()),
+            ]
         ),
     ),
 ]

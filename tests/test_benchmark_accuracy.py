@@ -14,6 +14,7 @@ import scipy.sparse as sp
 import skhmc
 from benchmarks import accuracy, peers
 from benchmarks.accuracy_parts import (
+    blend,
     figure,
     jobs,
     margins,
@@ -160,13 +161,20 @@ def test_constants_are_part_of_the_definition_of_rows_that_have_them(name, monke
     def fingerprints():
         return {row: rows.definition(row, "wide table")[1] for row in having | others}
 
-    networks = {OURS, "HyperbolicHMC", "MaxConstraintClassifier"}
+    kinds = {row: row for row in (OURS, "HyperbolicHMC", "MaxConstraintClassifier")}
+    kinds[rows.BLEND] = "HierarchicalVotingClassifier"
+    networks = set(kinds)
     others = {"logistic regression", "random forest"}
-    having = {row for row in networks if name in rows.DEPENDS_ON[getattr(skhmc, row)]}
+    having = {
+        row
+        for row, kind in kinds.items()
+        if name in rows.DEPENDS_ON[getattr(skhmc, kind)]
+    }
     assert having
     others |= networks - having
     before = fingerprints()
-    monkeypatch.setattr(rows.CONSTANTS[name], 0.75)
+    value = {"network": 5} if name in rows.OF_MEMBERS[:2] else 0.75
+    monkeypatch.setattr(rows.CONSTANTS[name], value)
     after = fingerprints()
     assert {row for row, own in after.items() if own != before[row]} == having
 
@@ -442,6 +450,34 @@ def test_the_table_of_margins_starts_with_what_is_published():
     assert margins.summary({}) == "Nothing is measured yet.\n"
 
 
+def test_the_blend_beside_the_best_other_row_by_hand():
+    runs = [
+        *(made("enron", rows.BLEND, k, 0.80 + 0.01 * k) for k in range(3)),
+        *(made("enron", OURS, k, 0.70 + 0.01 * k) for k in range(3)),
+        *(made("enron", FLAT, k, 0.60) for k in range(3)),
+        *(made("diatoms", rows.BLEND, k, (0.70, 0.71, 0.75)[k]) for k in range(3)),
+        *(made("diatoms", OURS, k, 0.74) for k in range(4)),
+        made("seq_GO", rows.BLEND, 0, 0.4),
+        made("seq_GO", OURS, 0, 0.5),
+        made("seq_FUN", rows.BLEND, 0, 0.1),
+        *(made("eisen_FUN", rows.BLEND, k, 0.3 + 0.001 * k) for k in range(2)),
+        *(made("eisen_FUN", OURS, k, 0.5) for k in range(2)),
+    ]
+    cells = tables.gather(runs)
+    found = lines_of(blend.blend_table(cells))
+    assert found["enron"] == ["0.8100", OURS, "0.7100", "+0.1000", "3", "first"]
+    assert found["diatoms"] == ["0.7200", OURS, "0.7400", "-0.0200", "3", "not worse"]
+    assert found["seq_GO"][-1] == "behind, too few seeds for a test"
+    assert found["eisen_FUN"][-1] == "behind"
+    assert found["seq_FUN"] == ["–"] * 6
+    said = blend.blend_said(cells)
+    assert "First of all rows on 1 of the 4 data sets" in said
+    assert "not worse by a paired t-test on 1 more" in said
+    assert blend.blend_said({}) == "Nothing is measured yet.\n"
+    said = margins.summary(cells)
+    assert f"recommended blend (1 to 3 seeds) over that of {OURS}: -0.055" in said
+
+
 def test_the_summary_has_whole_paths_beside_the_best_of_hiclass():
     names = [f"HiClass per {x}, random forest" for x in ("node", "parent")]
     runs = [single(names[0], 0, 0.75), single(names[1], 0, 0.7)]
@@ -463,7 +499,7 @@ def test_the_documentation_has_the_tables_of_the_results():
     assert text == accuracy.page()
     page = accuracy.PAGE.with_name("accuracy.rst").read_text()
     names = [x.split()[-1] for x in text.splitlines() if x.startswith(".. begin ")]
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         begin, end = f".. begin {name}", f".. end {name}"
         include = f".. include:: {accuracy.PAGE.name}\n"

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import wilcoxon
 
-from benchmarks.accuracy_parts.rows import OURS, ROWS
+from benchmarks.accuracy_parts.rows import BLEND, OURS, ROWS
 from benchmarks.accuracy_parts.sets import KINDS, PUBLISHED, SINGLE_PATH
 from benchmarks.accuracy_parts.tables import (
     CLUS_ROWS,
@@ -115,8 +115,23 @@ def summary(cells):
             f"{'at most ' if highest else ''}{number(highest)} after it, over "
             f"{len(final)} data sets."
         )
+    found = compare(over_seeds(cells, BLEND), ours)
+    if found is not None:
+        lines.append(
+            f"- AU(PRC) of the {BLEND} ({_n_seeds(cells, BLEND)}) over that of {OURS}: "
+            f"{found['mean']:+.3f} on average ({_by_paths(found)}); higher on "
+            f"{found['wins']} of {found['n']} data sets."
+        )
     lines += [line for name in SINGLE_PATH for line in _said_of_paths(cells, name)]
     return "\n".join(lines or ["Nothing is measured yet."]) + "\n"
+
+
+def _n_seeds(cells, row):
+    """Return with how many seeds a row is fitted, in words."""
+    numbers = sorted({len(runs) for (name, _), runs in cells.items() if name == row})
+    if numbers == [1]:
+        return "one seed"
+    return f"{' to '.join(map(str, sorted({numbers[0], numbers[-1]})))} seeds"
 
 
 def _by_paths(found):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -40,12 +41,15 @@ from benchmarks.peers import (
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
+    HierarchicalVotingClassifier,
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
+from skhmc._meta.recommended import recommended
 from skhmc.coherence import max_constraint
 
 __all__ = [
+    "BLEND",
     "OURS",
     "PARTS",
     "PUBLISHED_MECHANISMS",
@@ -62,8 +66,10 @@ __all__ = [
 ]
 
 OURS = "HCALClassifier"
+BLEND = "recommended blend"
 SEEDS = {  # fits per data set
     OURS: 10,
+    BLEND: 3,
     "HCAL, published mechanisms": 3,
     "HyperbolicHMC": 3,
     "MaxConstraintClassifier": 3,
@@ -98,9 +104,14 @@ CONSTANTS = {
     "COARSE_WEIGHT": "skhmc.paths.COARSE_WEIGHT",
     "DROPOUT": "skhmc._networks.parameters.DROPOUT",
     "FEW_FEATURES": "skhmc._networks.parameters.FEW_FEATURES",
+    "FEW_OR_NOMINAL": "skhmc._meta.recommended.FEW_OR_NOMINAL",
     "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
     "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
+    "NUMERIC": "skhmc._meta.recommended.NUMERIC",
     "POINTS_FACTOR": "skhmc._networks.hyperbolic.POINTS_FACTOR",
+    "ROWS_PER_FEATURE": "skhmc._meta.recommended.ROWS_PER_FEATURE",
+    "SINGLE_PATHS": "skhmc._meta.recommended.SINGLE_PATHS",
+    "SPARSE": "skhmc._meta.recommended.SPARSE",
     "WEIGHT_DECAY": "skhmc._networks.parameters.WEIGHT_DECAY",
     "WIDE_DROPOUT": "skhmc._networks.parameters.WIDE_DROPOUT",
 }
@@ -115,14 +126,24 @@ OF_NETWORKS = (
     "WEIGHT_DECAY",
     "WIDE_DROPOUT",
 )
+OF_HCAL = (
+    *OF_NETWORKS,
+    "CHUNK",
+    "COARSE_WEIGHT",
+    "MAX_HEAD_WEIGHTS",
+    "MAX_LABELS_WITH_HEAD",
+)
+# parts of the mean by the shape of the data, and what tells shapes apart
+OF_MEMBERS = (
+    "FEW_OR_NOMINAL",
+    "NUMERIC",
+    "ROWS_PER_FEATURE",
+    "SINGLE_PATHS",
+    "SPARSE",
+)
 DEPENDS_ON = {
-    HCALClassifier: (
-        *OF_NETWORKS,
-        "CHUNK",
-        "COARSE_WEIGHT",
-        "MAX_HEAD_WEIGHTS",
-        "MAX_LABELS_WITH_HEAD",
-    ),
+    HCALClassifier: OF_HCAL,
+    HierarchicalVotingClassifier: (*OF_HCAL, *OF_MEMBERS),
     HyperbolicHMC: (*OF_NETWORKS, "POINTS_FACTOR"),
     MaxConstraintClassifier: OF_NETWORKS,
 }
@@ -230,6 +251,11 @@ def flat(estimator, head, form, hierarchy, seed, kind):
     )
 
 
+def blend(hierarchy, seed, kind):
+    """Return the members that skhmc recommends, with one seed."""
+    return HierarchicalVotingClassifier(None, hierarchy, random_state=seed)
+
+
 def forest(hierarchy, seed, kind):
     """Return a forest that knows of all labels at once."""
     trees = RandomForestClassifier(min_samples_leaf=5, n_jobs=1, random_state=seed)
@@ -256,6 +282,7 @@ def hiclass(policy, classifier, hierarchy, seed, kind):
 PUBLISHED_MECHANISMS = {**HCALClassifier.PUBLISHED, "max_iter": 30}  # as many steps
 ROWS = {
     OURS: Row(network(HCALClassifier)),
+    BLEND: Row(blend),
     "HCAL, published mechanisms": Row(network(HCALClassifier, **PUBLISHED_MECHANISMS)),
     "HyperbolicHMC": Row(network(HyperbolicHMC)),
     "MaxConstraintClassifier": Row(network(MaxConstraintClassifier)),
@@ -325,12 +352,26 @@ def definition(row, kind, rows=ROWS):
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] not in NOT_OF_A_ROW
     }
+    if isinstance(model[-1], HierarchicalVotingClassifier):
+        found |= of_members()
     found |= {name: constant(name) for name in constants_of(model[-1])}
     if kind != "wide table":  # nothing depends on it
         names = [name for name in found if name.lower().endswith("wide_dropout")]
         found = {name: value for name, value in found.items() if name not in names}
     found |= {"also": list(rows[row].also)} if rows[row].also else {}
     return named(found)
+
+
+def of_members():
+    """Return the parameters of the members that skhmc recommends."""
+    X, Y = np.random.default_rng(0).normal(size=(9, 2)), np.zeros((9, 2))
+    members, _ = recommended(X, Y, single_path=False, random_state=None)
+    return {
+        f"{name}__{parameter}": plain(value)
+        for name, member in members
+        for parameter, value in member.get_params(deep=False).items()
+        if parameter not in NOT_OF_A_ROW
+    }
 
 
 def constants_of(clf):

@@ -22,14 +22,18 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = [
     "has_hierarchy",
+    "hierarchy_parameters",
     "inner_has",
     "is_frozen",
+    "known_hierarchy",
+    "may_take_weights",
     "metric_options",
     "output_order",
     "read_for_inner",
     "refuse_other_labels",
     "refuse_params",
     "route_fit",
+    "takes_groups",
     "with_columns",
 ]
 
@@ -102,7 +106,20 @@ def has_hierarchy(estimator):
     return any(True for _ in _hierarchies(estimator))
 
 
-def _known_hierarchy(estimator, fitted):
+def hierarchy_parameters(estimator):
+    """Return the names of the parameters that hold, or may hold, its labels' hierarchy.
+
+    None of a frozen classifier, or of one that knows of no hierarchies.
+    """
+    return [
+        f"{prefix}hierarchy"
+        for prefix, part in _parts(estimator)
+        if not isinstance(part, FrozenEstimator)
+        and "hierarchy" in part.get_params(deep=False)
+    ]
+
+
+def known_hierarchy(estimator, fitted):
     """Return the hierarchy that a classifier has for its labels, or None."""
     if fitted:
         hierarchy = find(estimator, "hierarchy_")
@@ -218,7 +235,7 @@ def read_for_inner(estimator, X, y, *, fitted):
     require_y(estimator, y)
     source = estimator.hierarchy
     if source is None:
-        source = _known_hierarchy(estimator.estimator, fitted)
+        source = known_hierarchy(estimator.estimator, fitted)
     y, source = read_form(y, source)
     X, y = indexable(X, y)
     targets = read_targets(y, source)
@@ -267,13 +284,13 @@ def refuse_params(estimator, params):
         )
 
 
-def _may_take_weights(estimator):
+def may_take_weights(estimator):
     """Tell whether ``fit`` has sample_weight, or takes any and checks it itself."""
     parameters = signature(estimator.fit).parameters.values()
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _takes_groups(estimator):
+def takes_groups(estimator):
     """Tell whether ``fit`` of an estimator has ``groups`` and knows what to do with it.
 
     Those that only hand it on, as CoherentClassifier does, know what is inside.
@@ -283,7 +300,7 @@ def _takes_groups(estimator):
     if "groups" not in signature(estimator.fit).parameters:
         return False
     hands_on = getattr(estimator, "hands_groups_on", False)
-    return not hands_on or _takes_groups(estimator.estimator)
+    return not hands_on or takes_groups(estimator.estimator)
 
 
 def route_fit(estimator, sample_weight, params, groups=None):
@@ -319,7 +336,7 @@ def route_fit(estimator, sample_weight, params, groups=None):
             params = {**params, "groups": groups}
         return process_routing(estimator, "fit", **params)
     inner = estimator.estimator
-    if sample_weight is not None and not _may_take_weights(inner):
+    if sample_weight is not None and not may_take_weights(inner):
         raise ValueError(
             f"sample_weight was given, but {type(inner).__name__}.fit takes none. "
             f"Leave it out, or route it: sklearn.set_config("
@@ -334,7 +351,7 @@ def route_fit(estimator, sample_weight, params, groups=None):
 def _share_groups(estimator, params, groups):
     """Return the parameters of ``split`` and of ``fit`` with groups where they go."""
     inner = estimator.estimator
-    takes = _takes_groups(inner)
+    takes = takes_groups(inner)
     splits = hasattr(estimator, "cv")
     if not takes and not splits:
         raise ValueError(

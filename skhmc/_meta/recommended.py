@@ -1,0 +1,107 @@
+"""Which classifiers vote when the user names none, and how much each one counts.
+
+Members and parts were chosen on validation rows by ``benchmarks.tune voting``.
+"""
+
+from inspect import signature
+from numbers import Integral
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.utils import check_random_state
+
+from skhmc._kernels.kernel_hmc import KernelHMC
+from skhmc._meta.sketched_forest import SketchedForest
+from skhmc._networks.hcal import HCALClassifier
+
+__all__ = ["asking", "recommended"]
+
+NETWORK, FOREST, KERNEL = "network", "forest", "kernel"
+NUMERIC = {NETWORK: 2, FOREST: 1, KERNEL: 1}
+FEW_OR_NOMINAL = {NETWORK: 1, FOREST: 1, KERNEL: 2}
+SPARSE = {NETWORK: 1, KERNEL: 1}
+SINGLE_PATHS = {NETWORK: 1}
+ROWS_PER_FEATURE = 2  # with fewer, rows are few
+MAX_WIDTH = 3000  # dense features up to which the forest takes no longer than a network
+# rows up to which the kernel is exact: it takes 1.6 GB, and less time than a network
+MOST_EXACT = 10_000
+N_COMPONENTS = 2000
+# cells of Y beyond which only a network, which learns by batches, is sure to have the
+# memory
+MAX_CELLS = 2**28
+ROWS_LOOKED_AT = 1000
+
+
+def recommended(X, Y, single_path, random_state):
+    """Return names and classifiers, and the weight of each.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, ...)
+        Samples.
+    Y : ndarray or csr_matrix of shape (n_samples, n_labels)
+        Labels.
+    single_path : bool
+        Whether every sample has one label per level.
+    random_state : int, RandomState or None
+        Seeds the classifiers: an int is the seed of each.
+
+    Returns
+    -------
+    list of (str, estimator), ndarray
+    """
+    if random_state is not None and not isinstance(random_state, Integral):
+        random_state = check_random_state(random_state).randint(2**31 - 1)
+    parts = parts_for(X, Y, single_path)
+    kernel = "cosine" if sp.issparse(X) else "rbf"
+    exact = Y.shape[0] <= MOST_EXACT
+    known = {
+        NETWORK: HCALClassifier(random_state=random_state),
+        FOREST: SketchedForest(random_state=random_state),
+        KERNEL: KernelHMC(
+            kernel=kernel,
+            n_components="auto" if exact else N_COMPONENTS,
+            random_state=random_state,
+        ),
+    }
+    weights = np.array(list(parts.values()), dtype=np.float64)
+    return [(name, asking(known[name])) for name in parts], weights / weights.sum()
+
+
+def parts_for(X, Y, single_path):
+    """Return the names of members, and how many parts of the mean each one is."""
+    shape = np.shape(X)
+    if single_path:
+        return SINGLE_PATHS
+    if len(shape) != 2 or Y.shape[0] * Y.shape[1] > MAX_CELLS:
+        return {NETWORK: 1}
+    if sp.issparse(X) or shape[1] > MAX_WIDTH:
+        return SPARSE
+    if shape[0] < ROWS_PER_FEATURE * shape[1] or is_nominal(X):
+        return FEW_OR_NOMINAL
+    return NUMERIC
+
+
+def is_nominal(X):
+    """Tell whether more than half of the features have two values at most.
+
+    As indicators of nominal values and of words have. Of many rows some are looked at.
+    """
+    rows = np.linspace(0, np.shape(X)[0] - 1, ROWS_LOOKED_AT).astype(np.intp)
+    X = np.sort(np.asarray(_rows_of(X, np.unique(rows))), axis=0)
+    n_values = 1 + (X[1:] != X[:-1]).sum(axis=0)
+    return bool((n_values <= 2).mean() > 0.5)
+
+
+def _rows_of(X, rows):
+    return X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
+
+
+def asking(member):
+    """Return a member that asks for weights and groups, where this is said."""
+    if get_config()["enable_metadata_routing"]:
+        names = ("sample_weight", "groups")
+        taken = [name for name in names if name in signature(member.fit).parameters]
+        member.set_fit_request(**dict.fromkeys(taken, True))
+    return member

@@ -29,10 +29,11 @@ from skhmc._data.weights import (
     match_weight,
     warn_constant,
 )
-from skhmc._linear.clusters import add_nodes
 from skhmc._linear.binary import LOSSES, fit_binary
 from skhmc._linear.choice import choose_C_and_slope
-from skhmc._linear.search import Search
+from skhmc._linear.chunks import Chunks
+from skhmc._linear.clusters import add_nodes
+from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
     counted_rows,
     fit_siblings,
@@ -40,12 +41,14 @@ from skhmc._linear.siblings import (
     is_constant,
 )
 from skhmc._scoring.answers import check_among, check_can_stop, check_k
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, sigmoid
+from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, sigmoid, to_csr
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 
 __all__ = ["LabelTreeClassifier"]
 
 CELLS_PER_BLOCK = 2**22  # margins that are made at a time
+ROWS_PER_SEARCH = 2**14
+WORTH_SEARCHING = 2**21  # margins
 N_PARTS = 20  # of the work: what is told about, or done in another process
 TINY = np.finfo(np.float32).tiny
 ALMOST_1 = 1 - np.finfo(np.float32).epsneg
@@ -267,6 +270,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
         problems = nodes.problems(X, positive, unknown, weight)
         self._learn(problems, group_siblings(nodes.hierarchy), rng)
+        self._chunks = None
         self._nodes = nodes.hierarchy
         self.n_nodes_ = nodes.hierarchy.n_labels
         self.hierarchy_ = targets.hierarchy
@@ -326,24 +330,28 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         return self._bias[: self.hierarchy_.n_labels]
 
+    def _as_read(self, X):
+        """Return X as the classifiers take it."""
+        X = X.astype(np.float32, copy=False)
+        return normalize(X) if self.normalize else X
+
     def _margins(self, X, order="C"):
         """Return the margins of all labels and nodes (n_samples, n_nodes)."""
-        X = X.astype(np.float32, copy=False)
-        if self.normalize:
-            X = normalize(X)
+        X = self._as_read(X)
         margins = X @ self._weights
         if sp.issparse(margins):
             margins = margins.toarray(order=order)
         margins += self._bias
         return margins
 
-    def _blocks(self, X, change):
-        """Return Blocks of what a function makes of some samples."""
+    def _blocks(self, X, change, step=None):
+        """Return Blocks of what a function makes of ``step`` samples at a time."""
         check_is_fitted(self, "classes_")
         self._validate_params()  # some may change after fit
         X = self._check_X(X, reset=False)
         n_samples = X.shape[0]
-        step = max(1, CELLS_PER_BLOCK // self.n_nodes_)
+        if step is None:
+            step = max(1, CELLS_PER_BLOCK // self.n_nodes_)
         starts = range(0, n_samples, step)
         return Blocks((change(X[k : k + step]) for k in starts), n_samples)
 
@@ -382,16 +390,29 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return np.maximum(proba, TINY)
 
     def _search(self, X):
-        """Return what ``Search`` asks for: probabilities of some labels of some rows.
+        """Return a Search among the labels of some samples."""
+        X = self._as_read(X)
+        if self._chunks is None:  # when first asked for; not part of a pickle
+            groups = group_siblings(self._nodes)
+            chunks = Chunks(self._weights, self._bias, groups)
+            self._chunks = chunks, Families(self._nodes, groups)
+        chunks, families = self._chunks
+        margins = chunks.scorer(X)
 
-        All margins are made, which takes less time than to pick the labels' features.
+        def conditional(group, rows):
+            return self._conditional(margins(group, rows))
+
+        return Search(families, conditional, X.shape[0])
+
+    def _is_worth_searching(self, X):
+        """Tell whether a search takes less time than all probabilities.
+
+        It has to look at every feature of a dense X, and begins with some work.
         """
-        margins = np.ascontiguousarray(self._margins(X))
+        return sp.issparse(X) and X.shape[0] * self.n_nodes_ > WORTH_SEARCHING
 
-        def conditional(rows, labels):
-            return self._conditional(margins[rows, labels])
-
-        return Search(self._nodes, conditional, X.shape[0])
+    def __getstate__(self):
+        return super().__getstate__() | {"_chunks": None}
 
     def _indicators(self, X, coherence):
         if not self.sparse_output or self._one_class or coherence is None:
@@ -400,11 +421,15 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_labels = self.hierarchy_.n_labels
 
         def chosen(X):
+            if not self._is_worth_searching(X):
+                proba = self._labels_proba_blocks(X, coherence).array()
+                return to_csr(proba > threshold)
             least = np.full(X.shape[0], threshold)
-            found = self._search(X).above(least, strict=True).among(n_labels)
+            found = self._search(X).above(least, strict=True)
+            found = found.where(found.labels < n_labels)
             return found.indicators((X.shape[0], n_labels))
 
-        return self._blocks(X, chosen).indicators(sparse=True)
+        return self._blocks(X, chosen, ROWS_PER_SEARCH).indicators(sparse=True)
 
     def predict_top_k(
         self,
@@ -447,10 +472,11 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             sample.
         """
         self._check_ready()
-        if self._one_class:
+        _check_beam(beam)
+        worth = beam is not None or self._is_worth_searching(X)
+        if self._one_class or not worth:
             return super().predict_top_k(X, k, among=among, names=names)
         check_among(among)
-        _check_beam(beam)
         hierarchy = self.hierarchy_
         what = "leaves" if among == "leaves" else "labels"
         wanted = np.zeros(self.n_nodes_, bool)
@@ -459,12 +485,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         depth = hierarchy.depth
 
         def best(X):
-            found = self._search(X).best(k, wanted, beam)
+            found = self._search(sp.csr_matrix(X)).best(k, wanted, beam)
             proba = self._off_0_and_1(found.proba)
             labels, proba = found._replace(proba=proba).first(k, depth, X.shape[0])
             return np.stack([labels, proba.astype(np.float64)])
 
-        labels, proba = self._blocks(X, best).array(axis=1)
+        labels, proba = self._blocks(X, best, ROWS_PER_SEARCH).array(axis=1)
         labels = labels.astype(np.intp)
         proba = proba.astype(np.float32)
         if not names:

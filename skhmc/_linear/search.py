@@ -1,5 +1,6 @@
 """The most probable labels, found from the roots down."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import scipy.sparse as sp
 
 from skhmc._utils.levels import ranges
 
-__all__ = ["Found", "Search"]
+__all__ = ["Families", "Found", "Search"]
 
 
 class Found(NamedTuple):
@@ -39,6 +40,55 @@ class Found(NamedTuple):
         return sp.csr_matrix((ones, (self.rows, self.labels)), shape)
 
 
+class Pairs(NamedTuple):
+    """Siblings whose parents a sample has, and the least probability of these."""
+
+    rows: np.ndarray
+    groups: np.ndarray
+    proba: np.ndarray
+
+    def where(self, chosen):
+        """Return the pairs of a mask."""
+        return Pairs(self.rows[chosen], self.groups[chosen], self.proba[chosen])
+
+
+class Families:
+    """Labels with the same parents, and what is above and below them.
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+        All labels.
+    groups : list of Siblings
+        All of them, those of roots first.
+    """
+
+    def __init__(self, hierarchy, groups):
+        self.children = [group.children for group in groups]
+        self.n_parents = np.array([len(group.parents) for group in groups])
+        self.depth = np.array([hierarchy.depth[group.children[0]] for group in groups])
+        self.n_levels = len(hierarchy.levels)
+        parents = np.concatenate([group.parents for group in groups])
+        number = np.repeat(np.arange(len(groups)), self.n_parents)
+        # the groups below every label: those of one label stand side by side
+        order = np.argsort(parents, kind="stable")
+        self._below = number[order]
+        self._starts = np.searchsorted(
+            parents[order], np.arange(hierarchy.n_labels + 1)
+        )
+
+    def below(self, found):
+        """Return the Pairs of all groups below the labels of Found."""
+        starts = self._starts[found.labels]
+        stops = self._starts[found.labels + 1]
+        n_groups = stops - starts
+        return Pairs(
+            np.repeat(found.rows, n_groups),
+            self._below[ranges(starts, stops)],
+            np.repeat(found.proba, n_groups),
+        )
+
+
 class Search:
     """Walks down a hierarchy, and only below labels that are probable enough.
 
@@ -47,22 +97,19 @@ class Search:
 
     Parameters
     ----------
-    hierarchy : Hierarchy
+    families : Families
         All labels.
     conditional : callable
-        Of rows and labels (n_cells,), returns how probable each label is given all its
-        parents, at most 1.
+        Of the number of a group and rows (n_rows,), returns how probable its labels are
+        given their parents (n_rows, n_children), at most 1.
     n_samples : int
         Number of rows.
     """
 
-    def __init__(self, hierarchy, conditional, n_samples):
+    def __init__(self, families, conditional, n_samples):
+        self._families = families
         self._conditional = conditional
         self._n_samples = n_samples
-        self._levels = hierarchy.levels
-        self._depth = hierarchy.depth
-        self._children = hierarchy.children
-        self._n_parents = np.diff(hierarchy.parents.indptr)
 
     def above(self, least, strict=False):
         """Return all labels that are probable enough.
@@ -79,10 +126,14 @@ class Search:
         Found
         """
         reaches = np.greater if strict else np.greater_equal
-        return self._walk(lambda level: reaches(level.proba, least[level.rows]))
+
+        def choose(rows, proba):
+            return reaches(proba, least[rows, None])
+
+        return self._walk(choose)
 
     def beam(self, width):
-        """Return labels met by a walk below the ``width`` most probable ones of a depth.
+        """Return what a walk below the ``width`` most probable labels of a depth finds.
 
         Parameters
         ----------
@@ -94,13 +145,19 @@ class Search:
         Found
         """
 
-        def choose(level):
+        def best_siblings(rows, proba):
+            if proba.shape[1] <= width:
+                return np.ones(proba.shape, bool)
+            kth = np.partition(proba, -width, axis=1)[:, [-width]]
+            return proba >= kth
+
+        def best(level):
             order = np.lexsort((level.labels, -level.proba, level.rows))
             rows = level.rows[order]
             place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-            return order[place < width]
+            return level.where(order[place < width])
 
-        return self._walk(choose)
+        return self._walk(best_siblings, best)
 
     def best(self, k, wanted, beam=None):
         """Return at least the k most probable labels of every sample.
@@ -115,8 +172,8 @@ class Search:
         wanted : ndarray of shape (n_labels,), bool
             Which labels to return.
         beam : int or None
-            Number of labels of a depth in the first walk, after which nothing comes
-            where it found k labels. None goes on.
+            Number of labels of a depth in the first walk. There is then no second one,
+            but for samples of which the first found too few labels.
 
         Returns
         -------
@@ -125,78 +182,85 @@ class Search:
         found = self.beam(max(k, beam or 0))
         found = found.where(wanted[found.labels])
         least = self._kth(found, k)
-        if beam is not None:
-            enough = least > 0
-            if enough.all():
-                return found
-            least = np.where(enough, np.inf, least)  # the others alone are looked for
-            found = found.where(enough[found.rows])
-        more = self.above(least)
-        more = more.where(wanted[more.labels])
         if beam is None:
-            return more
-        return Found(*map(np.concatenate, zip(found, more, strict=True)))
+            more = self.above(least)
+            return more.where(wanted[more.labels])
+        enough = least > 0
+        if enough.all():
+            return found
+        more = self.above(np.where(enough, np.inf, 0))
+        parts = found.where(enough[found.rows]), more.where(wanted[more.labels])
+        return Found(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _kth(self, found, k):
-        """Return the k-th highest probability of every sample; 0 where fewer are found."""
+        """Return every sample's k-th highest probability; 0 if fewer were found."""
         order = np.lexsort((-found.proba, found.rows))
         rows = found.rows[order]
         start = np.searchsorted(rows, np.arange(self._n_samples + 1))
         enough = np.diff(start) >= k
-        least = np.zeros(self._n_samples, found.proba.dtype)
+        least = np.zeros(self._n_samples, np.float32)
         least[enough] = found.proba[order[start[:-1][enough] + k - 1]]
         return least
 
-    def _walk(self, choose):
+    def _walk(self, choose, choose_again=None):
         """Return all labels that are chosen on the way down.
 
-        ``choose`` returns a mask, or places, of the cells of a level below which to go
-        on.
+        ``choose`` returns which of the labels of some siblings are to be gone on from,
+        and ``choose_again`` which of all those of a depth.
         """
-        rows = np.repeat(np.arange(self._n_samples), len(self._levels[0]))
-        labels = np.tile(self._levels[0], self._n_samples)
-        level = Found(rows, labels, self._conditional(rows, labels))
-        found = [level.where(choose(level))]
-        waiting: list[list[Found]] = [[] for _ in self._levels]
-        for depth in range(1, len(self._levels)):
-            self._hand_down(found[-1], waiting)
-            if not waiting[depth]:
-                found.append(level.where(slice(0)))
+        families = self._families
+        waiting: list[list[Pairs]] = [[] for _ in range(families.n_levels)]
+        everyone = np.arange(self._n_samples)
+        roots = np.zeros(self._n_samples, np.intp)
+        waiting[0].append(Pairs(everyone, roots, np.ones(self._n_samples, np.float32)))
+        found = []
+        for depth, parts in enumerate(waiting):
+            if not parts:
                 continue
-            level = self._meet(waiting[depth])
-            waiting[depth] = []
-            proba = level.proba * self._conditional(level.rows, level.labels)
-            level = level._replace(proba=proba)
-            found.append(level.where(choose(level)))
+            level = self._score(self._meet(parts), choose)
+            if choose_again is not None:
+                level = choose_again(level)
+            found.append(level)
+            below = families.below(level)
+            depths = families.depth[below.groups]
+            for k in range(depth + 1, families.n_levels):
+                here = depths == k
+                if here.any():
+                    waiting[k].append(below.where(here))
         return Found(*map(np.concatenate, zip(*found, strict=True)))
 
-    def _hand_down(self, level, waiting):
-        """Put every child of the labels of a level where its own level waits."""
-        starts = self._children.indptr[level.labels]
-        stops = self._children.indptr[level.labels + 1]
-        n_children = stops - starts
-        children = Found(
-            np.repeat(level.rows, n_children),
-            self._children.indices[ranges(starts, stops)],
-            np.repeat(level.proba, n_children),
-        )
-        depth = self._depth[children.labels]
-        for k in np.unique(depth).tolist():
-            waiting[k].append(children.where(depth == k))
-
     def _meet(self, parts):
-        """Return the labels all of whose parents came, with the least probable one's."""
-        level = Found(*map(np.concatenate, zip(*parts, strict=True)))
-        n_parents = self._n_parents[level.labels]
-        if (n_parents == 1).all():
-            return level
-        n_labels = len(self._n_parents)
-        cells = level.rows * n_labels + level.labels
-        order = np.argsort(cells, kind="stable")
-        cells, first, n_came = np.unique(
-            cells[order], return_index=True, return_counts=True
+        """Return the groups all of whose parents came, with the least of these."""
+        pairs = Pairs(*map(np.concatenate, zip(*parts, strict=True)))
+        n_parents = self._families.n_parents[pairs.groups]
+        if (n_parents <= 1).all():
+            return pairs
+        key = pairs.groups * self._n_samples + pairs.rows
+        order = np.argsort(key, kind="stable")
+        key, first, n_came = np.unique(
+            key[order], return_index=True, return_counts=True
         )
-        rows, labels = np.divmod(cells, n_labels)
-        least = np.minimum.reduceat(level.proba[order], first)
-        met = Found(rows, labels, least)
-        return met.where(n_came == self._n_parents[labels])
+        groups, rows = np.divmod(key, self._n_samples)
+        least = np.minimum.reduceat(pairs.proba[order], first)
+        met = Pairs(rows, groups, least)
+        n_parents = self._families.n_parents[groups]
+        return met.where(n_came == np.maximum(n_parents, 1))
+
+    def _score(self, pairs, choose):
+        """Return the chosen labels of some groups."""
+        order = np.argsort(pairs.groups, kind="stable")
+        pairs = pairs.where(order)
+        starts = np.flatnonzero(np.diff(pairs.groups, prepend=-1))
+        bounds = np.append(starts, len(order)).tolist()
+        found = [Found(np.empty(0, np.intp), np.empty(0, np.intp), _NONE)]
+        for start, stop in pairwise(bounds):
+            group = pairs.groups[start]
+            rows = pairs.rows[start:stop]
+            proba = self._conditional(group, rows) * pairs.proba[start:stop, None]
+            row, child = np.nonzero(choose(rows, proba))
+            labels = self._families.children[group][child]
+            found.append(Found(rows[row], labels, proba[row, child]))
+        return Found(*map(np.concatenate, zip(*found, strict=True)))
+
+
+_NONE = np.empty(0, np.float32)

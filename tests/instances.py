@@ -8,6 +8,7 @@ from skhmc import (
     HCALClassifier,
     HierarchicalCalibratedClassifier,
     HyperbolicHMC,
+    KernelHMC,
     MaxConstraintClassifier,
 )
 
@@ -104,3 +105,6 @@ AROUND = [
         ),
     ),
 ]
+# (id, instance): estimators that are no networks and have none inside. They join the
+# contract tests of those around others, the tests of weights and the common checks.
+KERNELS = [("kernel", KernelHMC(gamma=0.1, ridge=0.01))]

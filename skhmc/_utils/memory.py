@@ -16,7 +16,7 @@ FREE = re.compile(r"^(?:MemAvailable|SwapFree):\s*(\d+) kB$", re.MULTILINE)
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
-def free_memory():
+def free_memory() -> int | None:
     """Return the bytes of memory that are free, or None where nobody knows."""
     limits = []
     with suppress(OSError):
@@ -29,7 +29,7 @@ def free_memory():
     return min(limits, default=None)
 
 
-def bytes_as_text(n_bytes):
+def bytes_as_text(n_bytes: float) -> str:
     """Return a number of bytes for people: 12.5 GB."""
     power = 0
     while n_bytes >= 1000 ** (power + 1) and power < len(UNITS) - 1:

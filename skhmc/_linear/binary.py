@@ -25,7 +25,7 @@ UNUSED = 0.1  # a parameter of regression
 
 
 def fit_binary(X, y, sample_weight, *, loss, C, tol, max_iter, seed):
-    """Return weights and the bias of a linear classifier.
+    """Return weights and the bias of a linear classifier, and how long it took.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def fit_binary(X, y, sample_weight, *, loss, C, tol, max_iter, seed):
     -------
     weights : ndarray of shape (n_features,), float64
     bias : float
+    n_iter : int
+        How often the solver walked over the samples.
     """
     if train_wrap is None:  # pragma: no cover
         return fit_public(X, y, sample_weight, loss, C, tol, max_iter, seed)
@@ -69,7 +71,7 @@ def fit_binary(X, y, sample_weight, *, loss, C, tol, max_iter, seed):
         sample_weight,
     )
     weights = np.ravel(found[0])
-    return weights[:-1], weights[-1] * BIAS
+    return weights[:-1], weights[-1] * BIAS, int(np.max(found[1]))
 
 
 def fit_public(X, y, sample_weight, loss, C, tol, max_iter, seed):
@@ -87,4 +89,4 @@ def fit_public(X, y, sample_weight, loss, C, tol, max_iter, seed):
     else:
         model = LogisticRegression(solver="liblinear", **options)
     model.fit(X, y, sample_weight=sample_weight)
-    return model.coef_.ravel(), model.intercept_[0]
+    return model.coef_.ravel(), model.intercept_[0], int(np.max(model.n_iter_))

@@ -17,7 +17,7 @@ SHARE_OF_WORK = 0.05  # of all classifiers' rows, for every value of C
 MIN_WORK = 50_000  # rows, of all labels that are tried
 
 
-def choose_C_and_slope(problems, fit, C, loss, total_work, rng):
+def choose_C_and_slope(problems, fit, C, slope, loss, total_work, rng):
     """Return the smallest C of about the least log loss, and the slope it needs.
 
     Some labels are fitted to three quarters of their rows. One slope serves all
@@ -28,9 +28,11 @@ def choose_C_and_slope(problems, fit, C, loss, total_work, rng):
     problems : iterable of tuple
         ``(X, y, sample_weight)`` of labels, in the order in which they are tried.
     fit : callable
-        Of X, y, sample weights and C, returns weights and bias.
+        Of X, y, sample weights and C, returns weights, bias and number of walks.
     C : float or "auto"
         What to try: one value, or all of ``GRID``.
+    slope : float or "auto"
+        The slope, where it is known.
     loss : str
         Loss of the classifiers.
     total_work : int
@@ -43,7 +45,10 @@ def choose_C_and_slope(problems, fit, C, loss, total_work, rng):
     C : float
     slope : float
     """
+    if C != "auto" and slope != "auto":
+        return C, slope
     grid = GRID if C == "auto" else (C,)
+    bounds = SLOPES if slope == "auto" else (slope, slope)
     budget = max(SHARE_OF_WORK * total_work, MIN_WORK)
     margins = {value: [] for value in grid}
     truths = []
@@ -56,17 +61,18 @@ def choose_C_and_slope(problems, fit, C, loss, total_work, rng):
         truths.append(y[held_out])
         weights.append(weight[held_out])
         for value in grid:
-            coef, bias = fit(X[rest], y[rest], weight[rest], C=value)
+            coef, bias, _ = fit(X[rest], y[rest], weight[rest], C=value)
             margins[value].append(X[held_out] @ coef + bias)
         budget -= len(y)
         if budget < 0:
             break
     if not truths:
-        return DEFAULT_C if C == "auto" else C, DEFAULT_SLOPE[loss]
+        slope = DEFAULT_SLOPE[loss] if slope == "auto" else slope
+        return DEFAULT_C if C == "auto" else C, slope
     truth = np.concatenate(truths)
     weight = np.concatenate(weights)
     found = [
-        (*_best_slope(np.concatenate(margins[value]), truth, weight), value)
+        (*_best_slope(np.concatenate(margins[value]), truth, weight, bounds), value)
         for value in grid
     ]
     enough = ENOUGH * min(loss for loss, _, _ in found)
@@ -86,12 +92,15 @@ def _held_out(y, rng):
     return held_out
 
 
-def _best_slope(margins, truth, weight):
+def _best_slope(margins, truth, weight, bounds):
     """Return the least log loss of sigmoids of margins, and the slope that has it."""
     wrong = np.where(truth == 1, -margins, margins)
 
     def log_loss(slope):
         return weight @ np.logaddexp(0, slope * wrong)
 
-    best = minimize_scalar(log_loss, bounds=SLOPES, method="bounded")
+    least, greatest = bounds
+    if least == greatest:
+        return log_loss(least), least
+    best = minimize_scalar(log_loss, bounds=bounds, method="bounded")
     return best.fun, best.x

@@ -2,8 +2,8 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import normalize
 
+from skhmc._linear.lengths import of_length_1
 from skhmc._linear.siblings import Problems, group_siblings
 from skhmc.hierarchy import Hierarchy
 
@@ -142,7 +142,7 @@ def _all_pairs(parents, children):
 
 def _centroids(X, positive):
     """Return the direction of the mean sample of every label (n_labels, n_features)."""
-    return normalize(sp.csr_matrix(positive.T, dtype=np.float32) @ normalize(X))
+    return of_length_1(sp.csr_matrix(positive.T, dtype=np.float32) @ of_length_1(X))
 
 
 def balanced_parts(points, n_parts, rng):

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.preprocessing import normalize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -33,6 +33,7 @@ from skhmc._linear.binary import LOSSES, fit_binary
 from skhmc._linear.choice import choose_C_and_slope
 from skhmc._linear.chunks import Chunks
 from skhmc._linear.clusters import add_nodes
+from skhmc._linear.lengths import of_length_1
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
     counted_rows,
@@ -43,6 +44,7 @@ from skhmc._linear.siblings import (
 from skhmc._scoring.answers import check_among, check_can_stop, check_k
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, sigmoid, to_csr
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
+from skhmc._utils.warnings import warn_user
 
 __all__ = ["LabelTreeClassifier"]
 
@@ -73,8 +75,11 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         regression.
     C : float or "auto", default="auto"
         Weight of the losses beside that of the squared weights. Larger values fit the
-        training data more closely. "auto" is the value of 0.1, 0.3, 1, 3 and 10 with
-        the least log loss on held-out rows of some labels.
+        training data more closely. "auto" is the smallest value of 0.1, 0.3, 1, 3 and
+        10 whose log loss on held-out rows of some labels is nearly the least.
+    slope : float or "auto", default="auto"
+        What margins are multiplied by before the sigmoid that makes them probabilities.
+        "auto" is the number with the least log loss on held-out rows of some labels.
     normalize : bool, default=True
         Whether samples are scaled to length 1. This suits texts. For tables, scale the
         features instead, as by StandardScaler.
@@ -90,6 +95,10 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         longer.
     max_iter : int, default=100
         How often the solver walks over the samples of a label at most.
+    coherence : {"product"} or None, default="product"
+        What probabilities are. "product" makes them coherent, as the Notes have it.
+        None leaves those that the classifiers say: of a label, given its parents. May
+        change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5. After a 1-D y, None
         predicts the most probable class. With a number, the prediction goes from the
@@ -122,7 +131,9 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     C_ : float
         C, with "auto" replaced.
     slope_ : float
-        Slope of the sigmoid that makes margins probabilities.
+        The slope, with "auto" replaced.
+    n_iter_ : int
+        Largest number of walks over samples that a classifier took.
     n_nodes_ : int
         Number of labels and of learnt inner nodes.
     n_features_in_ : int
@@ -181,11 +192,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "loss": [StrOptions(set(LOSSES))],
         "C": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "slope": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "normalize": ["boolean"],
         "max_children": [Interval(Integral, 2, None, closed="left")],
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "coherence": [StrOptions({"product"}), None],
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
         "sparse_output": ["boolean"],
@@ -193,8 +206,6 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-    # its probabilities are products along the hierarchy: nothing else makes sense
-    coherence = "product"
 
     def __init__(
         self,
@@ -202,11 +213,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         *,
         loss: str = "squared_hinge",
         C: float | str = "auto",
+        slope: float | str = "auto",
         normalize: bool = True,
         max_children: int = 100,
         weight_threshold: float = 0.05,
         tol: float = 0.1,
         max_iter: int = 100,
+        coherence: str | None = "product",
         threshold: float | None = None,
         proba_format: str = "array",
         sparse_output: bool = False,
@@ -217,11 +230,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.hierarchy = hierarchy
         self.loss = loss
         self.C = C
+        self.slope = slope
         self.normalize = normalize
         self.max_children = max_children
         self.weight_threshold = weight_threshold
         self.tol = tol
         self.max_iter = max_iter
+        self.coherence = coherence
         self.threshold = threshold
         self.proba_format = proba_format
         self.sparse_output = sparse_output
@@ -265,7 +280,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         _warn_constant(targets, weight)
         positive, unknown = _indicators_of(targets.Y)
         if self.normalize:
-            X = normalize(X)
+            X = of_length_1(X)
         rng = check_random_state(self.random_state)
         nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
         problems = nodes.problems(X, positive, unknown, weight)
@@ -292,6 +307,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             _in_random_order(problems, groups, rng),
             fit,
             self.C,
+            self.slope,
             self.loss,
             costs.sum(),
             rng,
@@ -310,13 +326,32 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         for found in Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs):
             columns += found
             progress.step()
+        self.n_iter_ = self._walks(columns)
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(columns, n_features)
 
+    def _walks(self, columns):
+        """Return how often a solver walked over samples at most; warn if too often."""
+        walks = np.array([column.n_iter for column in columns])
+        n_unfinished = int((walks >= self.max_iter).sum())
+        if n_unfinished:
+            warn_user(
+                f"{n_unfinished} of {len(walks)} classifiers were not as exact as "
+                f"tol={self.tol!r} after max_iter={self.max_iter!r} walks over their "
+                f"samples. Set a larger max_iter, a larger tol or a smaller C, or "
+                f"scale the features.",
+                ConvergenceWarning,
+            )
+        return int(walks.max())
+
     def _check_X(self, X, reset):
-        return validate_data(
+        X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
         )
+        if sp.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # it may be the user's
+            X.sum_duplicates()
+        return X
 
     # -- predictions -------------------------------------------------------------------
 
@@ -332,8 +367,17 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _as_read(self, X):
         """Return X as the classifiers take it."""
-        X = X.astype(np.float32, copy=False)
-        return normalize(X) if self.normalize else X
+        if self.normalize:
+            X = of_length_1(X)
+        with np.errstate(over="ignore"):
+            X = X.astype(np.float32, copy=False)
+        values = X.data if sp.issparse(X) else X
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "Got values in X that are beyond 1e38. Scale the features, as by "
+                "StandardScaler, or set normalize=True."
+            )
+        return X
 
     def _margins(self, X, order="C"):
         """Return the margins of all labels and nodes (n_samples, n_nodes)."""
@@ -385,9 +429,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return ends / ends.sum(axis=1, keepdims=True)
 
     def _off_0_and_1(self, proba):
-        if self._one_class:
+        if self._one_class or self.coherence is None:
             return proba
         return np.maximum(proba, TINY)
+
+    def _log_odds(self, proba):
+        return super()._log_odds(proba).astype(np.float32)
 
     def _search(self, X):
         """Return a Search among the labels of some samples."""
@@ -415,13 +462,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return super().__getstate__() | {"_chunks": None}
 
     def _indicators(self, X, coherence):
-        if not self.sparse_output or self._one_class or coherence is None:
+        if not self.sparse_output or self._one_class:
             return super()._indicators(X, coherence)
         threshold = DEFAULT_THRESHOLD if self.threshold is None else self.threshold
         n_labels = self.hierarchy_.n_labels
 
         def chosen(X):
-            if not self._is_worth_searching(X):
+            if coherence is None or not self._is_worth_searching(X):
                 proba = self._labels_proba_blocks(X, coherence).array()
                 return to_csr(proba > threshold)
             least = np.full(X.shape[0], threshold)
@@ -474,7 +521,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self._check_ready()
         _check_beam(beam)
         worth = beam is not None or self._is_worth_searching(X)
-        if self._one_class or not worth:
+        if self._one_class or self.coherence is None or not worth:
             return super().predict_top_k(X, k, among=among, names=names)
         check_among(among)
         hierarchy = self.hierarchy_
@@ -539,17 +586,16 @@ def _indicators_of(Y):
         unknown = np.isnan(Y)
         positive = sp.csc_matrix(Y == 1)
         return positive, sp.csc_matrix(unknown) if unknown.any() else None
-    positive = sp.csc_matrix(_where(Y, Y.data == 1))
-    positive.sort_indices()
     nan = np.isnan(Y.data)
-    return positive, sp.csc_matrix(_where(Y, nan)) if nan.any() else None
+    return _where(Y, Y.data == 1), _where(Y, nan) if nan.any() else None
 
 
 def _where(Y, chosen):
-    """Return a csr_matrix of bool with some of the entries of another."""
-    matrix = sp.csr_matrix((chosen, Y.indices, Y.indptr), Y.shape)
-    matrix.eliminate_zeros()
-    return matrix
+    """Return a csc_matrix of bool, sorted, with some entries of a csr_matrix."""
+    entries = np.flatnonzero(chosen)
+    rows = np.searchsorted(Y.indptr, entries, side="right") - 1
+    ones = np.ones(len(entries), bool)
+    return sp.csc_matrix((ones, (rows, Y.indices[entries])), Y.shape)
 
 
 def _put_together(columns, n_features):

@@ -34,6 +34,7 @@ class Column(NamedTuple):
     features: np.ndarray  # (n_weights,), int32, sorted
     weights: np.ndarray  # (n_weights,), float32
     bias: float
+    n_iter: int  # walks of the solver, 0 where there is nothing to learn
 
 
 def group_siblings(hierarchy):
@@ -151,7 +152,7 @@ def fit_siblings(problems, groups, fit, slope, weight_threshold):
     groups : list of Siblings
         Which labels to fit.
     fit : callable
-        Of X, y and sample weights, returns weights and bias.
+        Of X, y and sample weights, returns weights, bias and number of walks.
     slope : float
         Of the sigmoid that makes margins probabilities.
     weight_threshold : float
@@ -168,13 +169,13 @@ def fit_siblings(problems, groups, fit, slope, weight_threshold):
                 rate = smoothed_rates(weight @ y, weight.sum())
                 none = np.empty(0, np.int32)
                 bias = logit(rate) / slope
-                found.append(Column(label, none, none.astype(np.float32), bias))
+                found.append(Column(label, none, none.astype(np.float32), bias, 0))
                 continue
             X, features = read()
-            weights, bias = fit(*counted_rows(X, y, weight))
+            weights, bias, n_iter = fit(*counted_rows(X, y, weight))
             kept = np.abs(weights) > weight_threshold
             weights = weights[kept].astype(np.float32)
-            found.append(Column(label, features[kept], weights, bias))
+            found.append(Column(label, features[kept], weights, bias, n_iter))
     return found
 
 

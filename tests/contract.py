@@ -21,7 +21,9 @@ KINDS = ("many", "paths")
 NETWORKS = [pytest.param(instance, id=name) for name, instance in FAST]
 every_estimator = pytest.mark.parametrize("estimator", NETWORKS)
 # What does not depend on training holds of estimators around others, too.
-OUTER = [pytest.param(instance, id=name) for name, instance in AROUND + KERNELS + LABEL_TREES]
+OUTER = [
+    pytest.param(instance, id=name) for name, instance in AROUND + KERNELS + LABEL_TREES
+]
 every_classifier = pytest.mark.parametrize("estimator", NETWORKS + OUTER)
 # Where all estimators run the same code, one of them shows what it does.
 one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])

@@ -34,6 +34,7 @@ from skhmc._linear.choice import choose_C_and_slope
 from skhmc._linear.chunks import Chunks
 from skhmc._linear.clusters import add_nodes
 from skhmc._linear.lengths import of_length_1
+from skhmc._linear.memory import check_memory, plan_memory
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
     counted_rows,
@@ -44,6 +45,8 @@ from skhmc._linear.siblings import (
 from skhmc._scoring.answers import check_among, check_can_stop, check_k
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, sigmoid, to_csr
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
+from skhmc._utils.levels import ranges
+from skhmc._utils.memory import bytes_as_text
 from skhmc._utils.warnings import warn_user
 
 __all__ = ["LabelTreeClassifier"]
@@ -312,9 +315,11 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             costs.sum(),
             rng,
         )
+        fit = partial(fit, C=self.C_)
+        self._plan_memory(problems, groups, fit, rng)
         parts = _parts(costs, N_PARTS)
         options = {
-            "fit": partial(fit, C=self.C_),
+            "fit": fit,
             "slope": self.slope_,
             "weight_threshold": self.weight_threshold,
         }
@@ -322,17 +327,29 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             delayed(fit_siblings)(problems, groups[part], **options) for part in parts
         )
         progress = _Progress(self, costs, parts)
-        columns = []
-        for found in Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs):
-            columns += found
+        found = []
+        for columns in Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs):
+            found.append(columns)
             progress.step()
-        self.n_iter_ = self._walks(columns)
+        self.n_iter_ = self._walks(np.concatenate([part.n_iter for part in found]))
         n_features = problems.X.shape[1]
-        self._weights, self._bias = _put_together(columns, n_features)
+        self._weights, self._bias = _put_together(found, n_features)
 
-    def _walks(self, columns):
+    def _plan_memory(self, problems, groups, fit, rng):
+        """Say how much memory the fit takes, and raise if there is not as much."""
+        threshold = self.weight_threshold
+        plan = plan_memory(
+            problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
+        )
+        if self.verbose:
+            print(
+                f"[{type(self).__name__}] fit takes about "
+                f"{bytes_as_text(sum(plan))} of memory beside X and y."
+            )
+        check_memory(plan, problems.positive.shape[1], threshold)
+
+    def _walks(self, walks):
         """Return how often a solver walked over samples at most; warn if too often."""
-        walks = np.array([column.n_iter for column in columns])
         n_unfinished = int((walks >= self.max_iter).sum())
         if n_unfinished:
             warn_user(
@@ -598,17 +615,28 @@ def _where(Y, chosen):
     return sp.csc_matrix((ones, (rows, Y.indices[entries])), Y.shape)
 
 
-def _put_together(columns, n_features):
+def _put_together(parts, n_features):
     """Return weights (n_features, n_nodes) as a csr_matrix, and biases (n_nodes,)."""
-    columns = sorted(columns, key=lambda column: column.label)
-    sizes = [len(column.features) for column in columns]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    weights = np.concatenate([column.weights for column in columns])
-    features = np.concatenate([column.features for column in columns])
-    shape = n_features, len(columns)
-    by_label = sp.csc_matrix((weights, features, starts), shape)
-    bias = np.array([column.bias for column in columns], dtype=np.float32)
-    return by_label.tocsr(), bias
+    n_labels = sum(len(part.labels) for part in parts)
+    bias = np.empty(n_labels, np.float32)
+    counts = np.zeros(n_features, np.int64)
+    for part in parts:
+        bias[part.labels] = part.bias
+        counts += np.bincount(part.features, minlength=n_features)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    labels = np.empty(starts[-1], np.int32)
+    weights = np.empty(starts[-1], np.float32)
+    free = starts[:-1].copy()  # the next place of every feature
+    for part in parts:
+        for some, by_feature in part.by_feature(n_features):
+            counts = np.diff(by_feature.indptr)
+            places = ranges(free, free + counts)
+            labels[places] = some[by_feature.indices]
+            weights[places] = by_feature.data
+            free += counts
+    whole = sp.csr_matrix((weights, labels, starts), (n_features, n_labels))
+    whole.sort_indices()
+    return whole, bias
 
 
 def _children_steps(hierarchy):

@@ -1,6 +1,7 @@
 """Labels with the same parents: they are told apart on the rows of these."""
 
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import logit
 from skhmc._data.weights import smoothed_rates
 
 __all__ = [
-    "Column",
+    "Columns",
     "Problems",
     "Siblings",
     "counted_rows",
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 
+WEIGHTS_PER_PIECE = 2**18
+
+
 class Siblings(NamedTuple):
     """Labels that have the same parents."""
 
@@ -27,14 +31,35 @@ class Siblings(NamedTuple):
     children: np.ndarray  # (n_children,)
 
 
-class Column(NamedTuple):
-    """The classifier of a label: its weights that are not nearly 0."""
+class Columns(NamedTuple):
+    """The classifiers of some labels: their weights that are not nearly 0, in a row."""
 
-    label: int
-    features: np.ndarray  # (n_weights,), int32, sorted
-    weights: np.ndarray  # (n_weights,), float32
-    bias: float
-    n_iter: int  # walks of the solver, 0 where there is nothing to learn
+    labels: np.ndarray  # (n_labels,)
+    n_weights: np.ndarray  # (n_labels,)
+    bias: np.ndarray  # (n_labels,), float32
+    n_iter: np.ndarray  # (n_labels,), walks of the solver; 0 where it had none to make
+    features: np.ndarray  # (n_weights.sum(),), int32, sorted for each label
+    weights: np.ndarray  # (n_weights.sum(),), float32
+
+    def by_feature(self, n_features):
+        """Yield some labels, and their weights as a csr_matrix (n_features, n_labels).
+
+        Piece by piece, so that numbers of weights are never as large as all of them.
+        """
+        starts = np.concatenate([[0], np.cumsum(self.n_weights)])
+        step = max(n_features, WEIGHTS_PER_PIECE)
+        wanted = np.arange(0, starts[-1] + step, step)
+        ends = np.searchsorted(starts, wanted)
+        cuts = np.unique(np.minimum(ends, len(self.labels)))
+        for first, last in pairwise(cuts.tolist()):
+            here = slice(starts[first], starts[last])
+            parts = (
+                self.weights[here],
+                self.features[here],
+                starts[first : last + 1] - starts[first],
+            )
+            matrix = sp.csc_matrix(parts, (n_features, last - first))
+            yield self.labels[first:last], matrix.tocsr()
 
 
 def group_siblings(hierarchy):
@@ -84,14 +109,16 @@ class Problems:
         self.unknown = unknown
         self.sample_weight = sample_weight
 
-    def of(self, group):
+    def of(self, group, labels=None):
         """Yield ``(label, read, y, weight)`` of every label of some Siblings.
 
-        ``read()`` returns the rows of X, and the features that they have.
+        ``read()`` returns the rows of X, and the features that they have. ``labels``
+        are those of the group that are wanted, by default all.
         """
         rows = self._rows_with_all(group.parents)
         read = lru_cache(partial(self._read, rows))
-        for label in group.children.tolist():
+        labels = group.children if labels is None else labels
+        for label in labels.tolist():
             y = np.zeros(len(rows))
             y[np.searchsorted(rows, _column(self.positive, label))] = 1
             yield label, read, y, self._weight(rows, label)
@@ -122,14 +149,21 @@ class Problems:
         if not sp.issparse(X):
             features = np.arange(X.shape[1], dtype=np.int32)
             return np.ascontiguousarray(X, dtype=np.float64), features
-        features, columns = np.unique(X.indices, return_inverse=True)
-        parts = (
-            X.data.astype(np.float64),
-            columns.astype(np.int32),
-            X.indptr.astype(np.int32),
-        )
-        shape = X.shape[0], len(features)
-        return sp.csr_matrix(parts, shape), features.astype(np.int32)
+        features, columns = _numbered(X.indices, X.shape[1])
+        parts = (X.data.astype(np.float64), columns, X.indptr.astype(np.int32))
+        return sp.csr_matrix(parts, (X.shape[0], len(features))), features
+
+
+def _numbered(indices, n):
+    """Return which of n numbers there are, sorted, and the place of each in these."""
+    if len(indices) < n:
+        there, place = np.unique(indices, return_inverse=True)
+    else:  # takes less memory than to sort them
+        flags = np.zeros(n, bool)
+        flags[indices] = True
+        there = np.flatnonzero(flags)
+        place = (np.cumsum(flags, dtype=np.int32) - 1)[indices]
+    return there.astype(np.int32), place.astype(np.int32, copy=False)
 
 
 def _column(matrix, k):
@@ -160,23 +194,34 @@ def fit_siblings(problems, groups, fit, slope, weight_threshold):
 
     Returns
     -------
-    list of Column
+    Columns
     """
-    found = []
+    bias, n_iter = [], []
+    features, weights = [], []
     for group in groups:
-        for label, read, y, weight in problems.of(group):
+        for _, read, y, weight in problems.of(group):
             if is_constant(y, weight):  # its share is all that can be learnt
                 rate = smoothed_rates(weight @ y, weight.sum())
-                none = np.empty(0, np.int32)
-                bias = logit(rate) / slope
-                found.append(Column(label, none, none.astype(np.float32), bias, 0))
+                bias.append(logit(rate) / slope)
+                n_iter.append(0)
+                features.append(np.empty(0, np.int32))
+                weights.append(np.empty(0, np.float32))
                 continue
-            X, features = read()
-            weights, bias, n_iter = fit(*counted_rows(X, y, weight))
-            kept = np.abs(weights) > weight_threshold
-            weights = weights[kept].astype(np.float32)
-            found.append(Column(label, features[kept], weights, bias, n_iter))
-    return found
+            X, seen = read()
+            found, b, walks = fit(*counted_rows(X, y, weight))
+            kept = np.abs(found) > weight_threshold
+            bias.append(b)
+            n_iter.append(walks)
+            features.append(seen[kept])
+            weights.append(found[kept].astype(np.float32))
+    return Columns(
+        labels=np.concatenate([group.children for group in groups]),
+        n_weights=np.array([len(part) for part in weights]),
+        bias=np.array(bias, np.float32),
+        n_iter=np.array(n_iter),
+        features=np.concatenate(features),
+        weights=np.concatenate(weights),
+    )
 
 
 def counted_rows(X, y, weight):

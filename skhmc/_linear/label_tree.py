@@ -458,13 +458,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         X = self._as_read(X)
         if self._chunks is None:  # when first asked for; not part of a pickle
             groups = group_siblings(self._nodes)
-            chunks = Chunks(self._weights, self._bias, groups)
-            self._chunks = chunks, Families(self._nodes, groups)
+            families = Families(self._nodes, groups)
+            self._chunks = Chunks(self._weights, self._bias, families), families
         chunks, families = self._chunks
-        margins = chunks.scorer(X)
 
-        def conditional(group, rows):
-            return self._conditional(margins(group, rows))
+        def conditional(rows, groups):
+            return self._conditional(chunks.margins(X, rows, groups))
 
         return Search(families, conditional, X.shape[0])
 

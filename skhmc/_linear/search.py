@@ -1,6 +1,5 @@
 """The most probable labels, found from the roots down."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,33 @@ import scipy.sparse as sp
 from skhmc._utils.levels import ranges
 
 __all__ = ["Families", "Found", "Search"]
+
+WIDTH = 5  # labels of a depth below which the first walk goes on
+
+
+def kth_highest(rows, proba, k, n_samples):
+    """Return every sample's k-th highest probability; 0 if there are fewer.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_cells,)
+        Sample of every probability.
+    proba : ndarray of shape (n_cells,), float32
+        Probabilities, none negative.
+    k : int
+        At least 1.
+    n_samples : int
+        Number of samples.
+    """
+    # floats that are not negative are in the order of their bits
+    bits = np.ascontiguousarray(proba, np.float32).view(np.int32).astype(np.int64)
+    keys = np.sort((rows.astype(np.int64) + 1 << 32) - bits)
+    starts = np.searchsorted(keys, np.arange(n_samples + 1) << 32, side="right")
+    enough = np.diff(starts) >= k
+    kth = np.zeros(n_samples, np.int32)
+    above = np.arange(1, n_samples + 1)[enough] << 32
+    kth[enough] = above - keys[starts[:-1][enough] + k - 1]
+    return kth.view(np.float32)
 
 
 class Found(NamedTuple):
@@ -61,10 +87,23 @@ class Families:
         All labels.
     groups : list of Siblings
         All of them, those of roots first.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_labels,)
+        All labels; those of a group stand side by side.
+    first : ndarray of shape (n_groups,)
+        Where those of each group begin.
+    n_children : ndarray of shape (n_groups,)
+        How many there are.
+    has_children : ndarray of shape (``hierarchy.n_labels``,), bool
+        Which labels have children.
     """
 
     def __init__(self, hierarchy, groups):
-        self.children = [group.children for group in groups]
+        self.labels = np.concatenate([group.children for group in groups])
+        self.n_children = np.array([len(group.children) for group in groups])
+        self.first = np.cumsum(self.n_children) - self.n_children
         self.n_parents = np.array([len(group.parents) for group in groups])
         self.depth = np.array([hierarchy.depth[group.children[0]] for group in groups])
         self.n_levels = len(hierarchy.levels)
@@ -76,6 +115,12 @@ class Families:
         self._starts = np.searchsorted(
             parents[order], np.arange(hierarchy.n_labels + 1)
         )
+        self.has_children = np.diff(self._starts) > 0
+
+    def members(self, groups):
+        """Return the labels of some groups, group by group."""
+        first = self.first[groups]
+        return self.labels[ranges(first, first + self.n_children[groups])]
 
     def below(self, found):
         """Return the Pairs of all groups below the labels of Found."""
@@ -100,8 +145,8 @@ class Search:
     families : Families
         All labels.
     conditional : callable
-        Of the number of a group and rows (n_rows,), returns how probable its labels are
-        given their parents (n_rows, n_children), at most 1.
+        Of rows and the numbers of groups (n_pairs,), these sorted, returns how probable
+        the groups' labels are given their parents, pair by pair, in a row.
     n_samples : int
         Number of rows.
     """
@@ -117,7 +162,8 @@ class Search:
         Parameters
         ----------
         least : ndarray of shape (n_samples,)
-            Least probability of a label of every sample.
+            Least probability of a label of every sample. A sample of which no label
+            can be so probable is not looked at.
         strict : bool, default=False
             Whether labels have to be more probable than that.
 
@@ -126,44 +172,22 @@ class Search:
         Found
         """
         reaches = np.greater if strict else np.greater_equal
+        found = []
 
-        def choose(rows, proba):
-            return reaches(proba, least[rows, None])
+        def choose(cells):
+            found.append(cells.where(reaches(cells.proba, least[cells.rows])))
+            return found[-1]
 
-        return self._walk(choose)
-
-    def beam(self, width):
-        """Return what a walk below the ``width`` most probable labels of a depth finds.
-
-        Parameters
-        ----------
-        width : int
-            Number of labels of a sample and a depth.
-
-        Returns
-        -------
-        Found
-        """
-
-        def best_siblings(rows, proba):
-            if proba.shape[1] <= width:
-                return np.ones(proba.shape, bool)
-            kth = np.partition(proba, -width, axis=1)[:, [-width]]
-            return proba >= kth
-
-        def best(level):
-            order = np.lexsort((level.labels, -level.proba, level.rows))
-            rows = level.rows[order]
-            place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-            return level.where(order[place < width])
-
-        return self._walk(best_siblings, best)
+        self._walk(np.flatnonzero(least <= 1), choose)
+        return together(found)
 
     def best(self, k, wanted, beam=None):
         """Return at least the k most probable labels of every sample.
 
-        A first walk, below few labels, finds k labels. The least of them bounds the
-        second walk, which finds every label that is as probable.
+        A first walk goes on below the most probable labels of every depth. Its k-th
+        highest probability is at most that of the labels to be found. So a second walk
+        finds all these, for samples of which the first walk left out a label that is as
+        probable as this.
 
         Parameters
         ----------
@@ -172,71 +196,87 @@ class Search:
         wanted : ndarray of shape (n_labels,), bool
             Which labels to return.
         beam : int or None
-            Number of labels of a depth in the first walk. There is then no second one,
-            but for samples of which the first found too few labels.
+            Number of labels of a depth below which the first walk goes on. There is
+            then no second one, but for samples of which too few labels were found.
 
         Returns
         -------
         Found
         """
-        found = self.beam(max(k, beam or 0))
-        found = found.where(wanted[found.labels])
-        least = self._kth(found, k)
-        if beam is None:
-            more = self.above(least)
-            return more.where(wanted[more.labels])
-        enough = least > 0
-        if enough.all():
+        found, least, left_out = self._first_walk(k, wanted, beam or WIDTH)
+        again = left_out >= least if beam is None else least <= 0
+        if not again.any():
             return found
-        more = self.above(np.where(enough, np.inf, 0))
-        parts = found.where(enough[found.rows]), more.where(wanted[more.labels])
-        return Found(*map(np.concatenate, zip(*parts, strict=True)))
+        more = self.above(np.where(again, least, np.inf))
+        parts = found.where(~again[found.rows]), more.where(wanted[more.labels])
+        return together(parts)
 
-    def _kth(self, found, k):
-        """Return every sample's k-th highest probability; 0 if fewer were found."""
-        order = np.lexsort((-found.proba, found.rows))
-        rows = found.rows[order]
-        start = np.searchsorted(rows, np.arange(self._n_samples + 1))
-        enough = np.diff(start) >= k
-        least = np.zeros(self._n_samples, np.float32)
-        least[enough] = found.proba[order[start[:-1][enough] + k - 1]]
-        return least
+    def _first_walk(self, k, wanted, width):
+        """Walk below the ``width`` most probable labels of every depth.
 
-    def _walk(self, choose, choose_again=None):
-        """Return all labels that are chosen on the way down.
+        Returns
+        -------
+        found : Found
+            At least the k most probable of the wanted labels that were met.
+        least : ndarray of shape (n_samples,), float32
+            The k-th highest of their probabilities, 0 where they are fewer.
+        left_out : ndarray of shape (n_samples,), float32
+            The highest probability of a label below which the walk did not go on,
+            though there may be something to find; negative where there is none.
+        """
+        n_samples = self._n_samples
+        has_children = self._families.has_children
+        found = _NOTHING
+        least = np.zeros(n_samples, np.float32)
+        left_out = np.full(n_samples, -1, np.float32)
 
-        ``choose`` returns which of the labels of some siblings are to be gone on from,
-        and ``choose_again`` which of all those of a depth.
+        def choose(cells):
+            nonlocal found, least
+            found = together([found, cells.where(wanted[cells.labels])])
+            least = kth_highest(found.rows, found.proba, k, n_samples)
+            found = found.where(found.proba >= least[found.rows])
+            enough = cells.proba >= least[cells.rows]
+            inner = cells.where(enough & has_children[cells.labels])
+            kth = kth_highest(inner.rows, inner.proba, width, n_samples)
+            chosen = inner.proba >= kth[inner.rows]
+            rest = inner.where(~chosen)
+            np.maximum.at(left_out, rest.rows, rest.proba)
+            return inner.where(chosen)
+
+        self._walk(np.arange(n_samples), choose)
+        return found, least, left_out
+
+    def _walk(self, rows, choose):
+        """Walk down from the roots.
+
+        ``choose`` is told the labels of every depth whose parents were chosen, and
+        returns those below which to go on.
         """
         families = self._families
         waiting: list[list[Pairs]] = [[] for _ in range(families.n_levels)]
-        everyone = np.arange(self._n_samples)
-        roots = np.zeros(self._n_samples, np.intp)
-        waiting[0].append(Pairs(everyone, roots, np.ones(self._n_samples, np.float32)))
-        found = []
+        roots = np.zeros(len(rows), np.intp)
+        waiting[0].append(Pairs(rows, roots, np.ones(len(rows), np.float32)))
         for depth, parts in enumerate(waiting):
             if not parts:
                 continue
-            level = self._score(self._meet(parts), choose)
-            if choose_again is not None:
-                level = choose_again(level)
-            found.append(level)
-            below = families.below(level)
+            below = families.below(choose(self._score(self._meet(parts))))
             depths = families.depth[below.groups]
             for k in range(depth + 1, families.n_levels):
                 here = depths == k
                 if here.any():
                     waiting[k].append(below.where(here))
-        return Found(*map(np.concatenate, zip(*found, strict=True)))
 
     def _meet(self, parts):
-        """Return the groups all of whose parents came, with the least of these."""
+        """Return the groups all of whose parents came, with the least of these.
+
+        They are sorted by their number, then by sample.
+        """
         pairs = Pairs(*map(np.concatenate, zip(*parts, strict=True)))
-        n_parents = self._families.n_parents[pairs.groups]
-        if (n_parents <= 1).all():
-            return pairs
         key = pairs.groups * self._n_samples + pairs.rows
         order = np.argsort(key, kind="stable")
+        n_parents = self._families.n_parents[pairs.groups]
+        if (n_parents <= 1).all():
+            return pairs.where(order)
         key, first, n_came = np.unique(
             key[order], return_index=True, return_counts=True
         )
@@ -246,21 +286,18 @@ class Search:
         n_parents = self._families.n_parents[groups]
         return met.where(n_came == np.maximum(n_parents, 1))
 
-    def _score(self, pairs, choose):
-        """Return the chosen labels of some groups."""
-        order = np.argsort(pairs.groups, kind="stable")
-        pairs = pairs.where(order)
-        starts = np.flatnonzero(np.diff(pairs.groups, prepend=-1))
-        bounds = np.append(starts, len(order)).tolist()
-        found = [Found(np.empty(0, np.intp), np.empty(0, np.intp), _NONE)]
-        for start, stop in pairwise(bounds):
-            group = pairs.groups[start]
-            rows = pairs.rows[start:stop]
-            proba = self._conditional(group, rows) * pairs.proba[start:stop, None]
-            row, child = np.nonzero(choose(rows, proba))
-            labels = self._families.children[group][child]
-            found.append(Found(rows[row], labels, proba[row, child]))
-        return Found(*map(np.concatenate, zip(*found, strict=True)))
+    def _score(self, pairs):
+        """Return all labels of some groups, which are sorted."""
+        n_children = self._families.n_children[pairs.groups]
+        proba = self._conditional(pairs.rows, pairs.groups)
+        proba *= np.repeat(pairs.proba, n_children)
+        rows = np.repeat(pairs.rows, n_children)
+        return Found(rows, self._families.members(pairs.groups), proba)
 
 
-_NONE = np.empty(0, np.float32)
+def together(parts):
+    """Return the cells of several Found."""
+    return Found(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+_NOTHING = Found(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))

@@ -6,6 +6,8 @@ it solves them. So this calls the solver behind it, which is not public. Where i
 be called as expected, the public estimators are used: they give the same weights.
 """
 
+from threading import Lock
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +24,9 @@ __all__ = ["LOSSES", "fit_binary"]
 LOSSES = {"squared_hinge": 1, "log_loss": 7}
 BIAS = 1.0  # of one more feature, which all rows have
 UNUSED = 0.1  # a parameter of regression
+# the solver draws random numbers from one generator of the process, which it seeds: two
+# threads at a time would take them from each other
+ONE_AT_A_TIME = Lock()
 
 
 def fit_binary(X, y, sample_weight, *, loss, C, tol, max_iter, seed):
@@ -55,21 +60,22 @@ def fit_binary(X, y, sample_weight, *, loss, C, tol, max_iter, seed):
     """
     if train_wrap is None:  # pragma: no cover
         return fit_public(X, y, sample_weight, loss, C, tol, max_iter, seed)
-    set_verbosity_wrap(0)  # of the process: others may have set it
-    found = train_wrap(
-        X,
-        y,
-        sp.issparse(X),
-        LOSSES[loss],
-        tol,
-        BIAS,
-        C,
-        np.ones(2),
-        max_iter,
-        seed,
-        UNUSED,
-        sample_weight,
-    )
+    with ONE_AT_A_TIME:
+        set_verbosity_wrap(0)  # of the process: others may have set it
+        found = train_wrap(
+            X,
+            y,
+            sp.issparse(X),
+            LOSSES[loss],
+            tol,
+            BIAS,
+            C,
+            np.ones(2),
+            max_iter,
+            seed,
+            UNUSED,
+            sample_weight,
+        )
     weights = np.ravel(found[0])
     return weights[:-1], weights[-1] * BIAS, int(np.max(found[1]))
 

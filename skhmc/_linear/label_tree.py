@@ -96,7 +96,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     tol : float, default=0.1
         When the solver stops, as in :class:`sklearn.svm.LinearSVC`. Smaller values take
         longer.
-    max_iter : int, default=100
+    max_iter : int, default=1000
         How often the solver walks over the samples of a label at most.
     coherence : {"product"} or None, default="product"
         What probabilities are. "product" makes them coherent, as the Notes have it.
@@ -221,7 +221,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         max_children: int = 100,
         weight_threshold: float = 0.05,
         tol: float = 0.1,
-        max_iter: int = 100,
+        max_iter: int = 1000,
         coherence: str | None = "product",
         threshold: float | None = None,
         proba_format: str = "array",

@@ -9,7 +9,7 @@ from skhmc._utils.levels import ranges
 
 __all__ = ["Families", "Found", "Search"]
 
-WIDTH = 5  # labels of a depth below which the first walk goes on
+WIDTH = 8  # labels of a depth below which the first walk goes on
 
 
 def kth_highest(rows, proba, k, n_samples):

@@ -10,7 +10,7 @@ FEW = 12
 
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
-    "Estimator": ("estimator", "cv", "refit", "n_jobs"),
+    "Estimator": ("estimator", "cv", "refit"),
     "Tuned thresholds": ("strategy", "metric", "shrinkage"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
@@ -38,6 +38,14 @@ GROUPS = {
         "similarity",
         "ranking_sample",
     ),
+    "Linear classifiers": (
+        "loss",
+        "C",
+        "slope",
+        "normalize",
+        "max_children",
+        "weight_threshold",
+    ),
     "Predictions": (
         "coherence",
         "threshold",
@@ -56,13 +64,13 @@ GROUPS = {
         "warm_start",
         "callbacks",
     ),
-    "Early stopping": (
+    "When to stop": (
         "early_stopping",
         "validation_fraction",
         "n_iter_no_change",
         "tol",
     ),
-    "Computation": ("precision", "device", "random_state", "verbose"),
+    "Computation": ("precision", "device", "n_jobs", "random_state", "verbose"),
 }
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 

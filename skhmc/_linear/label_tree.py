@@ -186,9 +186,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     >>> texts = ["cats purr", "dogs bark", "cats and dogs", "guitars twang"]
     >>> labels = [["cat"], ["dog"], ["cat", "dog"], ["music"]]
     >>> hierarchy = {"cat": ["animal"], "dog": ["animal"], "music": []}
-    >>> clf = make_pipeline(TfidfVectorizer(), LabelTreeClassifier(hierarchy, C=10))
-    >>> proba = clf.fit(texts, labels).predict_proba(["do cats bark?"])
-    >>> dict(zip(clf[-1].label_names_.tolist(), proba[0].round(2).tolist()))
+    >>> clf = LabelTreeClassifier(hierarchy, C=10, random_state=0)
+    >>> clf = make_pipeline(TfidfVectorizer(), clf).fit(texts, labels)
+    >>> clf[-1].label_names_.tolist()
+    ['animal', 'cat', 'dog', 'music']
+    >>> clf.predict_proba(["do cats bark?"]).round(1)
+    array([[1. , 0.3, 0.7, 0. ]], dtype=float32)
     """
 
     _parameter_constraints: dict = {
@@ -374,11 +377,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     @property
     def coef_(self) -> sp.csc_matrix:
+        """Weights (n_features, n_labels) of every label's classifier."""
         check_is_fitted(self, "classes_")
         return sp.csc_matrix(self._weights)[:, : self.hierarchy_.n_labels]
 
     @property
     def intercept_(self) -> np.ndarray:
+        """Biases (n_labels,) of the classifiers."""
         check_is_fitted(self, "classes_")
         return self._bias[: self.hierarchy_.n_labels]
 

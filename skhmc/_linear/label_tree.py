@@ -52,9 +52,11 @@ from skhmc._utils.warnings import warn_user
 __all__ = ["LabelTreeClassifier"]
 
 CELLS_PER_BLOCK = 2**22  # margins that are made at a time
-ROWS_PER_SEARCH = 2**14
+ROWS_PER_SEARCH = 2**13
 WORTH_SEARCHING = 2**21  # margins
+LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable than less
 N_PARTS = 20  # of the work: what is told about, or done in another process
+GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
 ALMOST_1 = 1 - np.finfo(np.float32).epsneg
 
@@ -285,8 +287,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         weight = _read_weight(sample_weight, y, targets)
         _warn_constant(targets, weight)
         positive, unknown = _indicators_of(targets.Y)
-        if self.normalize:
-            X = of_length_1(X)
+        X = self._scaled(X)
         rng = check_random_state(self.random_state)
         nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
         problems = nodes.problems(X, positive, unknown, weight)
@@ -389,15 +390,19 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _as_read(self, X):
         """Return X as the classifiers take it."""
+        return self._scaled(X).astype(np.float32, copy=False)
+
+    def _scaled(self, X):
+        """Return X as it is, or with rows of length 1."""
         if self.normalize:
-            X = of_length_1(X)
-        with np.errstate(over="ignore"):
-            X = X.astype(np.float32, copy=False)
+            return of_length_1(X)
         values = X.data if sp.issparse(X) else X
-        if not np.isfinite(values).all():
+        greatest = max(values.max(initial=0), -values.min(initial=0))
+        if greatest > GREATEST:
             raise ValueError(
-                "Got values in X that are beyond 1e38. Scale the features, as by "
-                "StandardScaler, or set normalize=True."
+                f"Got values up to {greatest:.0e} in X, expected at most "
+                f"{GREATEST:.0e}. Scale the features, as by StandardScaler, or set "
+                f"normalize=True."
             )
         return X
 
@@ -487,11 +492,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             return super()._indicators(X, coherence)
         threshold = DEFAULT_THRESHOLD if self.threshold is None else self.threshold
         n_labels = self.hierarchy_.n_labels
+        worth = threshold >= LEAST_SEARCHED
 
         def chosen(X):
-            if coherence is None or not self._is_worth_searching(X):
-                proba = self._labels_proba_blocks(X, coherence).array()
-                return to_csr(proba > threshold)
+            if coherence is None or not worth or not self._is_worth_searching(X):
+                proba = self._labels_proba_blocks(X, coherence)
+                parts = [to_csr(block > threshold) for block in proba.blocks]
+                return sp.vstack(parts, format="csr")
             least = np.full(X.shape[0], threshold)
             found = self._search(X).above(least, strict=True)
             found = found.where(found.labels < n_labels)

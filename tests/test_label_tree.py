@@ -111,6 +111,15 @@ def test_weights_that_are_not_larger_than_the_threshold_are_dropped():
     assert 0 < some.nnz < whole.nnz and abs(some.data).min() > 0.3
 
 
+def test_the_scale_of_features_does_not_drop_weights():
+    hierarchy, X, Y = problem()
+    options = GIVEN | {"normalize": False, "C": 0.1}
+    plain = LabelTreeClassifier(hierarchy, **options).fit(X, Y)
+    options["C"] /= 1e6
+    small = LabelTreeClassifier(hierarchy, **options).fit(1e3 * X, Y)
+    assert 0.8 < small.coef_.nnz / plain.coef_.nnz < 1.25
+
+
 def test_unknown_labels_and_weights_of_zero_are_not_looked_at():
     hierarchy, X, Y = task("many")
     leaf = hierarchy.position("cow")

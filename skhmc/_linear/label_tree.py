@@ -33,7 +33,7 @@ from skhmc._linear.binary import LOSSES, fit_binary
 from skhmc._linear.choice import choose_C_and_slope
 from skhmc._linear.chunks import Chunks
 from skhmc._linear.clusters import add_nodes
-from skhmc._linear.lengths import of_length_1
+from skhmc._linear.lengths import mean_length, of_length_1
 from skhmc._linear.memory import check_memory, plan_memory
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
@@ -94,7 +94,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         values fit and predict faster, larger ones are often more precise.
     weight_threshold : float, default=0.05
         Weights that are not larger than this are dropped. This is what makes the model
-        small. 0 keeps all weights.
+        small. 0 keeps all weights. With ``normalize=False``, the number is divided by
+        the root mean square of the samples' lengths.
     tol : float, default=0.1
         When the solver stops, as in :class:`sklearn.svm.LinearSVC`. Smaller values take
         longer.
@@ -320,12 +321,15 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             rng,
         )
         fit = partial(fit, C=self.C_)
-        self._plan_memory(problems, groups, fit, rng)
+        threshold = self.weight_threshold
+        if not self.normalize:
+            threshold /= mean_length(problems.X) or 1
+        self._plan_memory(problems, groups, fit, threshold, rng)
         parts = _parts(costs, N_PARTS)
         options = {
             "fit": fit,
             "slope": self.slope_,
-            "weight_threshold": self.weight_threshold,
+            "weight_threshold": threshold,
         }
         jobs = (
             delayed(fit_siblings)(problems, groups[part], **options) for part in parts
@@ -339,9 +343,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(found, n_features)
 
-    def _plan_memory(self, problems, groups, fit, rng):
+    def _plan_memory(self, problems, groups, fit, threshold, rng):
         """Say how much memory the fit takes, and raise if there is not as much."""
-        threshold = self.weight_threshold
         plan = plan_memory(
             problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
         )
@@ -350,7 +353,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
                 f"[{type(self).__name__}] fit takes about "
                 f"{bytes_as_text(sum(plan))} of memory beside X and y."
             )
-        check_memory(plan, problems.positive.shape[1], threshold)
+        check_memory(plan, problems.positive.shape[1], self.weight_threshold)
 
     def _walks(self, walks):
         """Return how often a solver walked over samples at most; warn if too often."""

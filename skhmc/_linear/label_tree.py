@@ -147,6 +147,19 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Names of the features, if X had names.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if there is not enough memory. With ``normalize=False``, if X has
+        values above 1e15.
+
+    Warns
+    -----
+    UserWarning
+        In ``fit``, of labels with only one value, of which nothing can be learnt.
+    sklearn.exceptions.ConvergenceWarning
+        In ``fit``, if ``max_iter`` was too small for ``tol`` for some classifiers.
+
     See Also
     --------
     HCALClassifier : Network for up to some thousand labels.
@@ -260,16 +273,17 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Samples. Features should have like scales, and rows like lengths, as those
-            of TfidfVectorizer have. A CSR matrix is never made dense.
+            Samples. With ``normalize=False``, features should have like scales. A CSR
+            matrix is never made dense.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1. Missing ancestors are added, with a warning. Or lists of
             label names; or most specific labels (n_samples,). Where a label is NaN
             (unknown), its classifier does not see the sample.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of samples, or of every label of theirs. A weight of 2 is the same
-            as having the sample twice.
+            Weights of samples, or of every label of theirs (2-D y only). They multiply
+            C: a weight of 2 is the same as having the sample twice, where C and slope
+            are given.
 
         Returns
         -------

@@ -405,7 +405,7 @@ def test_predictions_of_a_search_are_those_of_all_probabilities(
             said = AnswersMixin.predict_top_k(clf, X[:30], k, among=among, names=True)
             assert names == said
     dense = clf.predict(X)
-    for threshold in (None, 0.2):
+    for threshold in (None, 0.01, 0.2):
         clf.set_params(threshold=threshold, sparse_output=False)
         dense = clf.predict(X)
         sparse = clf.set_params(sparse_output=True).predict(X)

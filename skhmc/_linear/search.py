@@ -10,7 +10,7 @@ from skhmc._utils.levels import ranges
 __all__ = ["Families", "Found", "Search"]
 
 CELLS_AT_A_TIME = 2**22
-CELLS_OF_PROBA_1 = 100  # labels that are looked at to find those of probability 1
+CELLS_OF_PROBA_1 = 5  # labels that are looked at to find those of probability 1
 WIDTH = 8  # labels of a depth below which the first walk goes on
 
 

@@ -10,10 +10,12 @@ FEW = 5
 
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
-    "Estimator": ("estimator", "min_positives", "cv", "refit", "n_jobs"),
+    "Estimator": ("estimator", "estimators", "min_positives", "cv", "refit"),
+    "Votes": ("weights", "average"),
     "Calibration": ("method", "per"),
     "Prototypes": ("level", "center"),
     "Features": (),
+    "Kernel": ("kernel", "ridge", "n_components"),
     "Tuned thresholds": ("strategy", "metric", "shrinkage", "dependence"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
@@ -41,6 +43,14 @@ GROUPS = {
         "similarity",
         "ranking_sample",
     ),
+    "Linear classifiers": (
+        "loss",
+        "C",
+        "slope",
+        "normalize",
+        "max_children",
+        "weight_threshold",
+    ),
     "Predictions": (
         "coherence",
         "threshold",
@@ -59,13 +69,13 @@ GROUPS = {
         "warm_start",
         "callbacks",
     ),
-    "Early stopping": (
+    "When to stop": (
         "early_stopping",
         "validation_fraction",
         "n_iter_no_change",
         "tol",
     ),
-    "Computation": ("precision", "device", "random_state", "verbose"),
+    "Computation": ("precision", "device", "n_jobs", "random_state", "verbose"),
 }
 # What a word means in one estimator alone, by its name.
 OWN_GROUPS = {
@@ -78,6 +88,7 @@ OWN_GROUPS = {
         "gamma": "Features",
         "cv": "Features",
     },
+    "KernelHMC": {"gamma": "Kernel"},
 }
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 

@@ -44,8 +44,10 @@ NAMES = {
         f"sklearn.{name}": (role, "modules/generated/$.html#$")
         for name, role in (
             ("base.BaseEstimator", "class"),
+            ("exceptions.ConvergenceWarning", "exception"),
             ("frozen.FrozenEstimator", "class"),
             ("kernel_ridge.KernelRidge", "class"),
+            ("linear_model.LogisticRegression", "class"),
             ("model_selection.GroupShuffleSplit", "class"),
             ("model_selection.RepeatedStratifiedKFold", "class"),
             ("model_selection.StratifiedGroupKFold", "class"),
@@ -59,6 +61,7 @@ NAMES = {
             ("preprocessing.MultiLabelBinarizer", "class"),
             ("preprocessing.OneHotEncoder", "class"),
             ("preprocessing.StandardScaler", "class"),
+            ("svm.LinearSVC", "class"),
         )
     },
     "skorch": {"skorch.NeuralNet": ("class", "net.html#skorch.net.NeuralNet")},

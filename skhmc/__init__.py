@@ -7,6 +7,7 @@ from skhmc.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
     from skhmc._kernels.kernel_hmc import KernelHMC
+    from skhmc._linear.label_tree import LabelTreeClassifier
     from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
     from skhmc._meta.coherent import CoherentClassifier
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
@@ -29,6 +30,7 @@ _ON_DEMAND = {
     "HierarchyWarning": "skhmc._utils.warnings",
     "HyperbolicHMC": "skhmc._networks.hyperbolic",
     "KernelHMC": "skhmc._kernels.kernel_hmc",
+    "LabelTreeClassifier": "skhmc._linear.label_tree",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
 
@@ -56,6 +58,7 @@ __all__ = [
     "HierarchyWarning",
     "HyperbolicHMC",
     "KernelHMC",
+    "LabelTreeClassifier",
     "MaxConstraintClassifier",
     "__version__",
 ]

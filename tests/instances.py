@@ -12,6 +12,7 @@ from skhmc import (
     HierarchicalVotingClassifier,
     HyperbolicHMC,
     KernelHMC,
+    LabelTreeClassifier,
     MaxConstraintClassifier,
 )
 
@@ -130,3 +131,17 @@ AROUND = [
 # (id, instance): estimators that are no networks and have none inside. They join the
 # contract tests of those around others, the tests of weights and the common checks.
 KERNELS = [("kernel", KernelHMC(gamma=0.1, ridge=0.01))]
+# (id, instance): as these. Nothing is held out, and solvers go on until they are exact.
+LABEL_TREES = [
+    (
+        "label_tree",
+        LabelTreeClassifier(
+            C=1.0,
+            slope=2.0,
+            weight_threshold=0.0,
+            tol=1e-9,
+            max_iter=100_000,
+            random_state=0,
+        ),
+    )
+]

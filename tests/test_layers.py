@@ -35,6 +35,7 @@ LAYERS = {
     "model_selection": (4, LEARNING),
     "preprocessing": (4, LEARNING),
     "_kernels": (5, LEARNING),
+    "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),

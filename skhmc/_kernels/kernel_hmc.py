@@ -73,8 +73,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Number of rows that the kernel is approximated with (Nyström). None is exact:
         memory for two matrices of n x n numbers, 6.4 GB for 20,000 rows. "auto" is None
         up to 20,000 distinct rows, and 2000 beyond. Rows of "linear" and "cosine" that
-        are dense, and no longer than there are rows, need no approximation and no such
-        matrices.
+        are dense, with at most half as many features as rows, need no approximation
+        and no such matrices.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
@@ -335,8 +335,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, reset):
         X = check_X(self, X, dtype=np.float64, reset=reset, allow_nd=False)
-        if isinstance(X, FileRows):
-            X = X.read(slice(None))
+        if isinstance(X, FileRows) and reset:
+            X = X.read(slice(None))  # predictions read block by block
         if sp.issparse(X) and not X.has_canonical_format:  # sums are of one order
             X = X.copy()
             X.sum_duplicates()
@@ -400,9 +400,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             variance = total_variance(X)  # raises where X is too large
         center = None
         gammas = [None]
+        if self.kernel in ("linear", "rbf") and not sp.issparse(X):
+            center = X.mean(axis=0)
         if self.kernel == "rbf":
-            if not sp.issparse(X):
-                center = X.mean(axis=0)
             gammas = [float(self.gamma)] if self.gamma != "auto" else None
             if gammas is None:
                 gammas = [factor / (variance or 1.0) for factor in BANDWIDTHS]

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from skhmc._data.X import FileRows
 from skhmc._kernels.calibration import Sigmoids, fit_sigmoids, score_odds
 from skhmc._kernels.kernels import Nystroem
 from skhmc._kernels.ridge import DualSystem, PrimalSystem, solve_labels
 
 __all__ = ["Features", "KernelModel", "fit_model"]
 
-CELLS = 2**22  # kernel values at a time
+CELLS = 2**22  # kernel values, or scores, at a time
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,17 @@ class KernelModel:
 
     def scores(self, X):
         """Yield scores of rows (n_samples, n_labels), block by block."""
-        step = max(1, CELLS // max(1, self.features.width))
+        step = max(1, CELLS // max(self.features.width, len(self.intercept)))
         for start in range(0, X.shape[0], step):
+            rows = X[start : start + step]
+            if isinstance(rows, FileRows):
+                rows = rows.read(slice(None))
             with np.errstate(over="ignore", invalid="ignore"):  # said below
-                rows = self.features(X[start : start + step])
-                scores = np.asarray(rows @ self.coef) + self.intercept
+                scores = np.asarray(self.features(rows) @ self.coef) + self.intercept
             if not np.isfinite(scores).all():
                 raise ValueError(
                     f"Scores are beyond what a float can hold: the greatest value of X "
-                    f"is {abs(X).max():.3g}. Scale the features as those of the fit."
+                    f"is {abs(rows).max():.3g}. Scale the features as those of the fit."
                 )
             yield scores
 
@@ -109,4 +112,4 @@ def _system(X, kernel, landmarks):
     if kernel.has_features(X):
         features = Features(kernel.features, None, X.shape[1])
         return features, PrimalSystem(features(X))
-    return Features(kernel, X, X.shape[0]), DualSystem(kernel(X, X))
+    return Features(kernel, X, X.shape[0]), DualSystem(kernel.square(X))

@@ -277,8 +277,34 @@ def test_leave_one_out_proba_is_that_of_a_refit_per_row(weighted):
         other = clone(clf).set_params(ridge=0.01 / share)
         other.fit(X[rest], Y[rest], sample_weight=weight[rest])
         raw = scores(other, X[[row]])
-        expected = clf._model.proba(raw)  # by the maps of all rows
-        np.testing.assert_allclose(found[[row]], expected, atol=1e-8)
+        assert found[row] == pytest.approx(mapped(clf, X, Y, weight, row, raw[0]))
+
+
+def mapped(clf, X, Y, weight, row, raw):
+    """Return the probabilities of a row's scores, by maps of rows of other folds."""
+    _, place, left_out = clf._learn(X, Y, weight)
+    others = np.flatnonzero((place - place[row]) % 10)
+    maps = fit_sigmoids(
+        score_odds(left_out.scores[place[others]]),
+        Y[others],
+        weight[others, None] / (1 if (weight == 1).all() else weight.mean()),
+        clf.hierarchy_.depth,
+    )
+    return maps(score_odds(raw[None]))[0]
+
+
+def test_calibration_of_a_left_out_row_has_not_seen_its_label():
+    """Otherwise even noise is ranked better than by chance."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 10))
+    Y = (rng.random((150, 30)) < 0.1).astype(int)
+    clf = KernelHMC(**GIVEN)
+    found = clf.leave_one_out_proba(X, Y)
+    _, place, left_out = clf._learn(X, Y, None)
+    seen = clf._model.proba(left_out.scores)[place]
+    chance = Y.mean()
+    assert average_precision_score(Y.ravel(), found.ravel()) < chance + 0.015
+    assert average_precision_score(Y.ravel(), seen.ravel()) > chance + 0.025
 
 
 def test_leave_one_out_proba_fits_and_is_coherent_in_the_order_of_Y():

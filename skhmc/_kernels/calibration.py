@@ -174,7 +174,8 @@ def _fit(cells, groups, labels):
     # Platt's targets instead of 1 and 0: they keep what is separable finite
     high = (positive + 1) / (positive + 2)
     low = 1 / (total - positive + 2)
-    mean = (positive * high + (total - positive) * low) / np.maximum(total, TINY)
+    mean = np.full(n_groups, 0.5)  # where nothing is known
+    np.divide(positive * high + (total - positive) * low, total, mean, where=total > 0)
     level = logit(np.clip(mean, TINY, 1 - 1e-16))
     best = np.stack([np.zeros(n_groups), level])  # at first no score matters
     active = np.zeros(n_groups, bool)

@@ -271,8 +271,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         """Fit all labels, and return the probabilities of rows that were left out.
 
         They are what ``cross_val_predict`` with one fold per row would return, but for
-        two things: bandwidth, ridge and calibration are those of all rows, and of equal
-        rows all are left out. It takes no longer than ``fit``.
+        three things. Bandwidth and ridge are those of all rows. The calibration of a
+        row is fitted to the scores of other rows, nine tenths of all, each left out
+        alone. Of equal rows all are left out. It takes little longer than ``fit``.
 
         Parameters
         ----------
@@ -297,7 +298,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         if left_out is None:
             proba[:] = self._filled(len(place), None)
         else:
-            seen = self._filled(len(left_out), self._model.proba(left_out))
+            seen = left_out.proba()
+            seen = self._filled(len(seen), seen)
             proba[fitted] = seen[place[fitted]]
             if not fitted.all():
                 proba[~fitted] = self._raw_blocks_of(X[~fitted]).array()
@@ -306,7 +308,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return format_proba(self, made.map(self._off_0_and_1))
 
     def _learn(self, X, y, sample_weight):
-        """Read, choose, solve; return X, the place of its rows, and left-out scores."""
+        """Read, choose, solve; return X, the place of its rows, and their LeftOut."""
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         require_y(self, y)
         X = self._check_X(X, reset=True)
@@ -351,7 +353,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self._learnt = np.flatnonzero(~constant)
 
     def _fit_learnt(self, X, Y, weight, levels):
-        """Choose parameters and solve; return places of rows and left-out scores."""
+        """Choose parameters and solve; return the places of rows, and their LeftOut."""
         self._model = self.gamma_ = self.ridge_ = self.n_components_ = None
         self.choice_ = []
         learnt = self._learnt

@@ -14,6 +14,7 @@ GROUPS = {
     "Calibration": ("method", "per"),
     "Prototypes": ("level", "center"),
     "Features": (),
+    "Kernel": ("kernel", "ridge", "n_components"),
     "Tuned thresholds": ("strategy", "metric", "shrinkage"),
     "Given thresholds": ("thresholds", "max_labels"),
     "Promised thresholds": ("min_precision", "min_recall", "confidence"),
@@ -78,6 +79,7 @@ OWN_GROUPS = {
         "gamma": "Features",
         "cv": "Features",
     },
+    "KernelHMC": {"gamma": "Kernel"},
 }
 ENTRY = re.compile(r"    \*\*(\w+)\*\* : ")
 

@@ -16,7 +16,8 @@ RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # over the kernel's mean spread
 MAX_ROWS = 1000  # that are looked at; one decomposition takes their number cubed
 MAX_LABELS = 200  # the most frequent ones
 FEW = 20  # rows with a value of labels, below which more of them are looked at
-FREE = 1e-10
+FREE = 1e-10  # 1 - leverage below it: a row decides its score alone
+ROUNDING = 1e-13  # of the greatest value of a kernel, below which others are none
 NEARLY = 1e-6  # scores that differ less are one, and the log loss decides
 DIGITS = 10  # of probabilities that are ranked: what rounding adds is no order
 TINY = np.finfo(np.float64).tiny
@@ -154,6 +155,12 @@ class _Spread:
 
     Unknown values count as their label's mean, and rows weigh their mean over the
     labels: here, where parameters are compared, this is near enough.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_samples, n_labels)
+    weight : ndarray of shape (n_samples, 1 or n_labels)
+        Every row has some.
     """
 
     def __init__(self, target, weight):
@@ -165,10 +172,13 @@ class _Spread:
 
     def decompose(self, K):
         """Take a kernel matrix: its part that is not constant."""
+        greatest = np.abs(K).max()
         root = np.sqrt(self.weight)
         means = K @ self.share
         K = K - means - means[:, None] + self.share @ means
-        self.mean_diagonal = max(float(self.share @ K.diagonal()), 0.0)
+        self.mean_diagonal = float(self.share @ K.diagonal())
+        if self.mean_diagonal < ROUNDING * greatest:
+            self.mean_diagonal = 0.0
         K *= root
         K *= root[:, None]
         values, self.vectors = scipy.linalg.eigh(K, overwrite_a=True)

@@ -117,7 +117,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     ------
     ValueError
         In ``fit``, if there is not enough memory, if a callable kernel returns another
-        shape than expected or is not positive semi-definite, or for
+        shape than expected, or is seen not to be symmetric or positive semi-definite,
+        if ``ridge`` is so small that the equations cannot be solved, if a sparse X is
+        so far from 0 that its rows cannot be told apart, or for
         ``coherence="isotonic"`` if a label has several parents.
 
     Warns
@@ -145,10 +147,11 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     :math:`y_i - (y_i - f(x_i) - b) / (1 - h_i)`, where the leverage :math:`h_i` comes
     from the same matrix for all labels. "auto" takes the pair of bandwidth and ridge
     for which these scores, calibrated, have the greatest AU(PRC) over all rows and
-    labels. It looks at 1000 rows at most, evenly spaced in an order of their values,
-    and at the 200 most frequent labels. A bandwidth costs one decomposition of these
-    rows' kernel matrix, a ridge a multiplication. The fit then costs one Cholesky
-    decomposition.
+    labels. It looks at 1000 rows, evenly spaced in an order of their values, and at the
+    200 most frequent labels. Where fewer than 20 of these rows are positive, or
+    negative, others that are join them, 500 at most. Unknown values count as the mean
+    of their label there. A bandwidth costs one decomposition of these rows' kernel
+    matrix, a ridge a multiplication. The fit then costs one Cholesky decomposition.
 
     Scores s may leave [0, 1]. A smooth cut brings them into it; a sigmoid
     :math:`\sigma(a \, \mathrm{logit}(s) + b)` with :math:`a \ge 0` per label, fitted
@@ -161,9 +164,10 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     were alone with them, and the same holds for weights (n_samples, n_labels). Labels
     that are known in the same rows share a decomposition. Where there are more than 50
     such patterns, labels with a pattern of their own are fitted by conjugate gradients,
-    to a relative residual of 1e-8. Their leverages are then computed as if all other
-    rows had the mean of their weights. This changes their calibration alone. The page
-    "KernelHMC" of the user guide says by how much.
+    to a relative residual of 1e-8 (or, where this takes more than 500 steps, by a
+    decomposition of their own). Their leverages are then computed as if all other rows
+    had the mean of their weights. This changes their calibration and the scores of
+    left-out rows alone. The page "KernelHMC" of the user guide says by how much.
 
     After a 1-D y, the classes are the labels, and their calibrated probabilities are
     divided by their sum.

@@ -83,7 +83,8 @@ class Kernel:
         K += self._centered_squares(X)[:, None]
         K += self._centered_squares(Z)
         np.maximum(K, 0, out=K)
-        K *= -self.gamma
+        with np.errstate(over="ignore"):  # beyond all numbers: the kernel is 0
+            K *= -self.gamma
         return np.exp(K, out=K)
 
     def _centered_products(self, X, Z):

@@ -215,6 +215,12 @@ def test_equal_rows_are_one(form):
     np.testing.assert_allclose(found.rows[order], [[4, 1], [2, 2], [1, 0]])
 
 
+def test_sparse_rows_are_told_apart_beside_a_large_feature():
+    X = np.array([[1e18, 1, 0], [1e18, 2, 0], [0, 0, 1], [1e18, 1, 0]])
+    place = merge_rows(sp.csr_matrix(X), np.ones((4, 1)), None).place
+    assert place[0] == place[3] and len(set(place[:3])) == 3
+
+
 def test_sparse_rows_give_the_fit_of_dense_ones():
     hierarchy, X, Y = task("many")
     X = np.where(np.abs(X) > 0.7, X, 0)

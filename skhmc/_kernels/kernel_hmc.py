@@ -470,7 +470,7 @@ def _one_hot(targets):
 
 def _check_memory(n_rows, n_basis, n_labels, has_matrix):
     """Raise where a kernel matrix, or features, need more memory than there is."""
-    matrices = 2 * n_basis**2 if has_matrix else 3 * n_rows * n_basis + n_basis**2
+    matrices = 2 * n_basis**2 if has_matrix else 4 * n_rows * n_basis + n_basis**2
     needed = 8 * (matrices + 6 * n_rows * n_labels)
     there = free_memory()
     if there is None or needed <= there:

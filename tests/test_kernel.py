@@ -670,6 +670,22 @@ def test_constant_features_predict_the_shares():
     )
 
 
+@pytest.mark.parametrize("gamma", [1e-308, 1e-17])
+def test_a_bandwidth_by_which_all_rows_are_alike_predicts_the_shares(gamma):
+    hierarchy, X, Y = task("many")
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    clf = KernelHMC(hierarchy, gamma=gamma).fit(X, Y, weight)
+    found = clf.predict_proba(X + 0.1)
+    np.testing.assert_allclose(found, np.tile(found[:1], (60, 1)), atol=1e-9)
+    np.testing.assert_allclose(found[0], weight @ Y / weight.sum(), atol=0.05)
+
+
+def test_a_bandwidth_by_which_no_rows_are_alike_tells_none_from_others():
+    hierarchy, X, Y = task("many")
+    found = KernelHMC(hierarchy, gamma=1e308).fit(X, Y).predict_proba(X + 0.1)
+    np.testing.assert_array_equal(found, np.tile(found[:1], (60, 1)))
+
+
 def test_features_beyond_what_a_float_can_square_are_refused():
     hierarchy, X, Y = task("many")
     with pytest.raises(ValueError, match="greatest value.*StandardScaler"):

@@ -182,7 +182,7 @@ class _Spread:
         K *= root
         K *= root[:, None]
         values, self.vectors = scipy.linalg.eigh(K, overwrite_a=True)
-        check_semi_definite(values)
+        check_semi_definite(values, greatest)
         self.values = np.maximum(values, 0)
         self.mean = self.share @ self.target
         self.parts = self.vectors.T @ (root[:, None] * (self.target - self.mean))

@@ -156,9 +156,13 @@ def _products(X, Z):
     return K
 
 
-def check_semi_definite(values):
-    """Raise where eigenvalues of a kernel matrix, in rising order, are negative."""
-    if values[0] < -ROUNDING * np.abs(values).max():
+def check_semi_definite(values, greatest=0.0):
+    """Raise where eigenvalues of a kernel matrix, in rising order, are negative.
+
+    ``greatest`` is the size of numbers that have been subtracted from the kernel, and
+    left rounding in its matrix.
+    """
+    if values[0] < -ROUNDING * max(np.abs(values).max(), greatest):
         raise ValueError(
             f"The kernel is not positive semi-definite: its matrix has the eigenvalues "
             f"{values[0]:.3g} to {values[-1]:.3g}. Expected none below 0, as of an "

@@ -169,9 +169,9 @@ def _invert(A):
 def _not_solved(why):
     return ValueError(
         f"The equations of the kernel matrix with ridge on its diagonal cannot be "
-        f"solved: {why}. Expected a kernel that is symmetric and positive "
-        f"semi-definite, a ridge that is not tiny beside it, and no weight that is all "
-        f"there is: check these, or make ridge larger."
+        f"solved: {why}. Expected a kernel that is symmetric, positive semi-definite "
+        f"and not all but constant, a ridge that is not tiny beside it, and no weight "
+        f"that is all there is: check these, or make ridge larger."
     )
 
 
@@ -255,7 +255,7 @@ def _solve_alone(system, target, weight, ridge):
     The fit is exact but for the tolerance of conjugate gradients. For its leverage,
     the other rows of a label weigh as they do in the mean of all labels, times the
     label's share: with h the leverage of the mean weights, and r the ratio of the row's
-    weight to that, 1 - leverage is (1 - h) / (1 + (r - 1) h).
+    weight to that, 1 - leverage is (1 - h) / (1 - h + r h).
     """
     n_known = (weight > 0).sum(axis=0)
     penalty = ridge * n_known
@@ -267,7 +267,8 @@ def _solve_alone(system, target, weight, ridge):
     *_, free = system.solve(np.zeros((len(mean), 0)), mean, penalty)
     share = n_known / np.count_nonzero(mean)
     ratio = weight / np.maximum(np.outer(mean, share), np.finfo(float).tiny)
-    free = free[:, None] / (1 + (ratio - 1) * (1 - free)[:, None])
+    free = np.maximum(free, NO_DOUBT**2)[:, None]  # 1 - h
+    free = free / (free + ratio * (1 - free))
     left_out = target - (target - fitted) / np.maximum(free, NO_DOUBT)
     left_out = np.where(weight > 0, left_out, fitted)
     return Solution(system.coef(dual), intercept, left_out), solved

@@ -14,9 +14,10 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import KernelHMC
+from skhmc._data.X import FileRows
 from skhmc._kernels import choice, kernel_hmc, ridge
 from skhmc._kernels.calibration import fit_sigmoids, score_odds
-from skhmc._kernels.kernels import Kernel, total_variance
+from skhmc._kernels.kernels import Kernel, total_variance, unit_rows
 from skhmc._kernels.ridge import DualSystem, PrimalSystem, solve_labels
 from skhmc._kernels.rows import merge_rows
 from skhmc.coherence import close_upward, score_violations
@@ -25,6 +26,7 @@ from tests.hierarchies import random_hierarchy
 from tests.test_file_rows import on_disk
 
 GIVEN = {"gamma": 0.2, "ridge": 0.01}
+read = FileRows.read
 
 
 def scores(clf, X):
@@ -75,6 +77,38 @@ def test_left_out_scores_are_those_of_as_many_fits():
         np.testing.assert_allclose(left_out[row], expected, atol=1e-8)
 
 
+@pytest.mark.parametrize("value", [1e-10, 1e-4])
+def test_left_out_scores_are_exact_at_any_ridge(value):
+    """Where rows fit themselves, 1 - h and the residual are both next to 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 40)) * 1e3
+    Y = (rng.random((20, 2)) < 0.5).astype(float)
+    kernel = Kernel("linear", center=X.mean(axis=0))
+    left_out = solve_labels(DualSystem(kernel(X, X)), Y, np.ones((20, 1)), value)
+    for row in range(0, 20, 3):
+        rest = np.delete(np.arange(20), row)
+        kernel = Kernel("linear", center=X[rest].mean(axis=0))
+        mean = Y[rest].mean(axis=0)
+        A = kernel(X[rest], X[rest]) + 20 * value * np.eye(19) + 1e6
+        expected = kernel(X[[row]], X[rest]) @ np.linalg.solve(A, Y[rest] - mean) + mean
+        np.testing.assert_allclose(left_out.left_out[[row]], expected, atol=1e-9)
+
+
+def test_features_in_which_rows_fit_themselves_are_refused():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20, 20))
+    Y = (rng.random((20, 2)) < 0.5).astype(float)
+    with pytest.raises(ValueError, match="a row decides its own score.*make ridge lar"):
+        solve_labels(PrimalSystem(features), Y, np.ones((20, 1)), 1e-10)
+
+
+def test_equations_that_are_not_solved_are_refused():
+    K, Y, weight = kernel_problem()
+    K[np.triu_indices(30, 1)] += 0.1  # of which the factorisation sees one half
+    with pytest.raises(ValueError, match="a row's equation is off.*symmetric"):
+        solve_labels(DualSystem(K), Y, weight, 0.01)
+
+
 def test_features_of_the_same_kernel_say_the_same():
     K, Y, weight = kernel_problem()
     weight[3] = 0  # a row that is only predicted
@@ -112,6 +146,20 @@ def test_conjugate_gradients_find_the_same_fit(kind, monkeypatch):
     np.testing.assert_allclose(
         near.left_out[unknown], exact.left_out[unknown], atol=1e-6
     )
+
+
+def test_labels_that_do_not_converge_are_factorised(monkeypatch):
+    _, Y, _ = kernel_problem(20, 3)
+    rng = np.random.default_rng(1)
+    weight = (rng.random(Y.shape) < 0.8).astype(float)
+    X = rng.normal(size=(20, 40)) * 1e4  # rows fit themselves: 1 - h is next to 0
+    K = X @ X.T
+    exact = solve_labels(DualSystem(K), Y, weight, 1e-9)
+    monkeypatch.setattr(ridge, "MAX_PATTERNS", 0)
+    monkeypatch.setattr(ridge, "MAX_STEPS", 5)
+    found = solve_labels(DualSystem(K), Y, weight, 1e-9)
+    np.testing.assert_array_equal(found.coef, exact.coef)
+    np.testing.assert_array_equal(found.left_out, exact.left_out)
 
 
 def test_leverages_of_many_patterns_are_exact_where_all_rows_weigh_alike(monkeypatch):
@@ -170,6 +218,12 @@ def test_equal_rows_are_one(form):
     np.testing.assert_allclose(found.rows[order], [[4, 1], [2, 2], [1, 0]])
 
 
+def test_sparse_rows_are_told_apart_beside_a_large_feature():
+    X = np.array([[1e18, 1, 0], [1e18, 2, 0], [0, 0, 1], [1e18, 1, 0]])
+    place = merge_rows(sp.csr_matrix(X), np.ones((4, 1)), None).place
+    assert place[0] == place[3] and len(set(place[:3])) == 3
+
+
 def test_sparse_rows_give_the_fit_of_dense_ones():
     hierarchy, X, Y = task("many")
     X = np.where(np.abs(X) > 0.7, X, 0)
@@ -181,6 +235,24 @@ def test_sparse_rows_give_the_fit_of_dense_ones():
         found = sparse.decision_function(sp.csr_matrix(X))
         np.testing.assert_allclose(found, expected, atol=1e-7)
         np.testing.assert_allclose(sparse.decision_function(X), expected, atol=1e-7)
+
+
+def test_sparse_rows_get_what_dense_ones_get_after_a_fit_to_dense_rows():
+    hierarchy, X, Y = task("many")
+    X = X + 30  # which is subtracted in the fit
+    wide = np.hstack([X, np.random.default_rng(0).normal(size=(60, 60))])
+    for rows in (X, wide):
+        for kernel in ("cosine", "linear", "rbf"):
+            clf = KernelHMC(hierarchy, kernel=kernel, ridge=0.01, gamma=0.1)
+            clf.fit(rows, Y)
+            found = clf.decision_function(sp.csr_matrix(rows))
+            np.testing.assert_allclose(found, clf.decision_function(rows), atol=1e-7)
+
+
+def test_products_of_sparse_rows_are_made_block_by_block(monkeypatch):
+    monkeypatch.setattr("skhmc._kernels.kernels.CELLS", 100)
+    X = sp.random(30, 8, 0.3, "csr", random_state=0)
+    np.testing.assert_allclose(Kernel("linear")(X, X), (X @ X.T).toarray())
 
 
 def test_a_sparse_X_is_never_made_dense(monkeypatch):
@@ -214,8 +286,34 @@ def test_leave_one_out_proba_is_that_of_a_refit_per_row(weighted):
         other = clone(clf).set_params(ridge=0.01 / share)
         other.fit(X[rest], Y[rest], sample_weight=weight[rest])
         raw = scores(other, X[[row]])
-        expected = clf._model.proba(raw)  # by the maps of all rows
-        np.testing.assert_allclose(found[[row]], expected, atol=1e-8)
+        assert found[row] == pytest.approx(mapped(clf, X, Y, weight, row, raw[0]))
+
+
+def mapped(clf, X, Y, weight, row, raw):
+    """Return the probabilities of a row's scores, by maps of rows of other folds."""
+    _, place, left_out = clf._learn(X, Y, weight)
+    others = np.flatnonzero((place - place[row]) % 10)
+    maps = fit_sigmoids(
+        score_odds(left_out.scores[place[others]]),
+        Y[others],
+        weight[others, None] / (1 if (weight == 1).all() else weight.mean()),
+        clf.hierarchy_.depth,
+    )
+    return maps(score_odds(raw[None]))[0]
+
+
+def test_calibration_of_a_left_out_row_has_not_seen_its_label():
+    """Otherwise even noise is ranked better than by chance."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 10))
+    Y = (rng.random((150, 30)) < 0.1).astype(int)
+    clf = KernelHMC(**GIVEN)
+    found = clf.leave_one_out_proba(X, Y)
+    _, place, left_out = clf._learn(X, Y, None)
+    seen = clf._model.proba(left_out.scores)[place]
+    chance = Y.mean()
+    assert average_precision_score(Y.ravel(), found.ravel()) < chance + 0.015
+    assert average_precision_score(Y.ravel(), seen.ravel()) > chance + 0.025
 
 
 def test_leave_one_out_proba_fits_and_is_coherent_in_the_order_of_Y():
@@ -397,6 +495,7 @@ def test_few_rows_and_labels_are_looked_at(monkeypatch):
     hierarchy, X, Y = task("many")
     monkeypatch.setattr(choice, "MAX_ROWS", 30)
     monkeypatch.setattr(choice, "MAX_LABELS", 2)
+    monkeypatch.setattr(choice, "FEW", 1)
     seen = []
     original = choice._Spread.__init__
     monkeypatch.setattr(
@@ -409,6 +508,28 @@ def test_few_rows_and_labels_are_looked_at(monkeypatch):
     )
     assert KernelHMC(hierarchy).fit(X, Y).score(X, Y) > 0.3
     assert seen == [(30, 2)]
+
+
+def test_rows_with_values_of_rare_labels_are_looked_at(monkeypatch):
+    monkeypatch.setattr(choice, "MAX_ROWS", 10)
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    for rare in range(0, 40, 5):
+        Y = (np.arange(40)[:, None] == rare).astype(int)
+        tried = pd.DataFrame(KernelHMC(gamma=0.5).fit(X, Y).choice_)
+        assert np.isfinite(tried).all(axis=None)
+
+
+def test_rows_that_say_nothing_of_frequent_labels_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(choice, "MAX_LABELS", 1)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    Y = (rng.random((40, 2)) < [0.5, 0.2]).astype(float)
+    Y[3:6, 0] = np.nan
+    found = KernelHMC(gamma=0.5).fit(X, Y)
+    known = np.delete(np.arange(40), [3, 4, 5])
+    alone = KernelHMC(gamma=0.5).fit(X[known], Y[known][:, :1])
+    for pair, expected in zip(found.choice_, alone.choice_, strict=True):
+        assert pair == pytest.approx(expected)
 
 
 # -- kernels ---------------------------------------------------------------------------
@@ -430,12 +551,41 @@ def test_a_callable_kernel_gets_matrices():
         (lambda A, B: A[:, 0], r"shape \(60,\) for 60 and 60 rows"),
         (lambda A, B: np.full((len(A), len(B)), np.nan), "returned NaN"),
         (lambda A, B: -(A @ B.T), "not positive definite"),
+        (lambda A, B: A @ B.T + 1j, "array of complex128, expected real numbers"),
+        (lambda A, B: A @ np.roll(B, 1, axis=1).T, "is not symmetric"),
     ],
 )
 def test_what_is_no_kernel_is_refused(kernel, message):
     hierarchy, X, Y = task("many")
     with pytest.raises(ValueError, match=message):
         KernelHMC(hierarchy, kernel=kernel, ridge=1e-3).fit(X, Y)
+
+
+@pytest.mark.parametrize("options", [{"n_components": 20, "ridge": 0.1}, {}])
+def test_kernels_with_negative_eigenvalues_are_refused(options):
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, kernel=lambda A, B: np.tanh(A @ B.T - 1), **options)
+    with pytest.raises(ValueError, match="not positive semi-definite.*eigenvalues -"):
+        clf.fit(X, Y)
+
+
+def test_a_callable_kernel_may_return_a_sparse_matrix():
+    hierarchy, X, Y = task("many")
+    found, expected = (
+        KernelHMC(hierarchy, kernel=kernel, ridge=0.01).fit(X, Y).predict_proba(X)
+        for kernel in (lambda A, B: sp.csr_matrix(A @ B.T), lambda A, B: A @ B.T)
+    )
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_rows_have_length_1_whatever_it_was(form):
+    X = np.array([[3.0, -4], [0, 0], [0, 2], [1, 1]])
+    expected = X / [[5], [1], [2], [2**0.5]]
+    for scale in (1, 1e200, 1e-200, 1e-16):
+        found = unit_rows(form(X * scale))
+        found = found.toarray() if sp.issparse(found) else found
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_nystroem_of_all_directions_is_exact_and_repeatable():
@@ -523,6 +673,22 @@ def test_constant_features_predict_the_shares():
     )
 
 
+@pytest.mark.parametrize("gamma", [1e-308, 1e-17])
+def test_a_bandwidth_by_which_all_rows_are_alike_predicts_the_shares(gamma):
+    hierarchy, X, Y = task("many")
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    clf = KernelHMC(hierarchy, gamma=gamma).fit(X, Y, weight)
+    found = clf.predict_proba(X + 0.1)
+    np.testing.assert_allclose(found, np.tile(found[:1], (60, 1)), atol=1e-9)
+    np.testing.assert_allclose(found[0], weight @ Y / weight.sum(), atol=0.05)
+
+
+def test_a_bandwidth_by_which_no_rows_are_alike_tells_none_from_others():
+    hierarchy, X, Y = task("many")
+    found = KernelHMC(hierarchy, gamma=1e308).fit(X, Y).predict_proba(X + 0.1)
+    np.testing.assert_array_equal(found, np.tile(found[:1], (60, 1)))
+
+
 def test_features_beyond_what_a_float_can_square_are_refused():
     hierarchy, X, Y = task("many")
     with pytest.raises(ValueError, match="greatest value.*StandardScaler"):
@@ -530,11 +696,23 @@ def test_features_beyond_what_a_float_can_square_are_refused():
     assert total_variance(sp.csr_matrix(X)) == pytest.approx(total_variance(X))
 
 
-def test_a_large_mean_of_features_costs_no_precision():
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_a_large_mean_of_features_costs_no_precision(kernel):
     hierarchy, X, Y = task("many")
-    moved = KernelHMC(hierarchy, **GIVEN).fit(X + 1e6, Y).decision_function(X + 1e6)
-    plain = KernelHMC(hierarchy, **GIVEN).fit(X, Y).decision_function(X)
-    np.testing.assert_allclose(moved, plain, atol=1e-6)
+    wide = np.hstack([X, np.random.default_rng(0).normal(size=(60, 60))])
+    for rows in (X, wide):
+        clf = KernelHMC(hierarchy, kernel=kernel, gamma=0.2)
+        moved = clf.fit(rows + 1e6, Y).decision_function(rows + 1e6)
+        plain = clf.fit(rows, Y).decision_function(rows)
+        np.testing.assert_allclose(moved, plain, atol=1e-6)
+
+
+def test_sparse_rows_that_cannot_be_told_apart_are_refused():
+    hierarchy, X, Y = task("many")
+    for kernel in ("linear", "rbf"):
+        clf = KernelHMC(hierarchy, kernel=kernel)
+        with pytest.raises(ValueError, match="too far from 0.*sum of the variances"):
+            clf.fit(sp.csr_matrix(X + 1e7), Y)
 
 
 def test_isotonic_needs_a_tree_and_a_fit_that_failed_leaves_nothing():
@@ -581,6 +759,19 @@ def test_blocks_of_rows_say_the_same(monkeypatch):
     ):
         np.testing.assert_allclose(getattr(clf, method)(X), expected, atol=1e-9)
     assert clf.predict_table(X[:9], k=2)["sample"].nunique() == 9
+
+
+def test_blocks_are_small_where_rows_are_short_and_labels_many(tmp_path, monkeypatch):
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, kernel="linear", ridge=0.01).fit(X, Y)
+    monkeypatch.setattr("skhmc._kernels.model.CELLS", 70)
+    whole = clf.predict_proba(X)
+    assert max(map(len, clf._model.scores(X))) == 70 // 6
+    # and what lies in a file is read as slowly
+    in_file, sizes = on_disk(tmp_path, X), []
+    monkeypatch.setattr(FileRows, "read", lambda *a: (sizes.append(1), read(*a))[1])
+    assert_same(clf.predict_proba(in_file), whole)
+    assert len(sizes) == 6
 
 
 def test_conjugate_gradients_leave_a_constant_label_alone():

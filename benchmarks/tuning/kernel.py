@@ -248,7 +248,7 @@ def maps(clf, X, Y, X_new, Y_new, mask):
     found = {"none": figures(scores, "max")}
     for title, (smooth, enough) in MAPS.items():
         fitted = fit_sigmoids(
-            score_odds(left_out[place], smooth),
+            score_odds(left_out.scores[place], smooth),
             Y[:, learnt].astype(np.float64),
             np.ones((len(Y), 1)),
             hierarchy.depth[learnt],
@@ -349,7 +349,7 @@ def pattern_run(name, share, most_labels):
             model, left_out = fit_model(problem, kernel, ridge_, levels)
         seconds = time.process_time() - start
         scores = np.vstack(list(model.scores(X_new)))
-        rows = left_out[problem.place]
+        rows = left_out.scores[problem.place]
         found[way] = {"seconds": seconds}, (scores, rows, model.proba(rows))
     exact = found["exact"][1]
     run = {"name": name, "share": share}

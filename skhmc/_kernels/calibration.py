@@ -135,7 +135,11 @@ class _Cells:
         return given, self.target[labels], np.broadcast_to(weight, given.shape)
 
     def derivatives(self, labels, slope, intercept, high, low):
-        """Return the loss of labels, and its first and second derivatives (6, ...)."""
+        """Return losses of labels and their derivatives (6, n_labels).
+
+        The first ones are those by intercept and slope, the second ones those by
+        intercept twice, by both, and by slope twice.
+        """
         sums = np.empty((6, len(labels)))
         at = 0
         for block in self.blocks(labels):
@@ -166,7 +170,9 @@ class _Cells:
 def _fit(cells, groups, labels):
     """Return slopes and intercepts (2, n_groups) of least loss, by Newton's method.
 
-    ``groups`` are those of all labels; fitted are the groups of ``labels``.
+    ``groups`` are those of all labels; fitted are the groups of ``labels``. All groups
+    go on at a time, until each is ``done``. ``best`` has the least loss so far, and
+    ``trial`` is a step further; a step that does not lower the loss is halved.
     """
     n_groups = int(groups.max()) + 1
     total = np.bincount(groups, cells.total, n_groups)
@@ -174,7 +180,8 @@ def _fit(cells, groups, labels):
     # Platt's targets instead of 1 and 0: they keep what is separable finite
     high = (positive + 1) / (positive + 2)
     low = 1 / (total - positive + 2)
-    mean = (positive * high + (total - positive) * low) / np.maximum(total, TINY)
+    mean = np.full(n_groups, 0.5)  # where nothing is known
+    np.divide(positive * high + (total - positive) * low, total, mean, where=total > 0)
     level = logit(np.clip(mean, TINY, 1 - 1e-16))
     best = np.stack([np.zeros(n_groups), level])  # at first no score matters
     active = np.zeros(n_groups, bool)
@@ -189,16 +196,19 @@ def _fit(cells, groups, labels):
             break
         g = groups[labels]
         sums = cells.derivatives(labels, *trial[:, g], high[g], low[g])
-        loss, d0, d1, h00, h01, h11 = (np.bincount(g, row, n_groups) for row in sums)
+        # derivatives by intercept (i) and slope (s) of every group
+        loss, d_i, d_s, h_ii, h_is, h_ss = (
+            np.bincount(g, row, n_groups) for row in sums
+        )
         better = active & (loss <= least)
         worse = active & ~better
         best[:, better], least[better] = trial[:, better], loss[better]
-        h00, h11 = (h + 1e-12 * (h00 + h11) + TINY for h in (h00, h11))
-        det = np.maximum(h00 * h11 - h01**2, TINY)
-        newton = np.stack([h01 * d0 - h00 * d1, h01 * d1 - h11 * d0]) / det
+        h_ii, h_ss = (h + 1e-12 * (h_ii + h_ss) + TINY for h in (h_ii, h_ss))
+        det = np.maximum(h_ii * h_ss - h_is**2, TINY)
+        newton = np.stack([h_is * d_i - h_ii * d_s, h_is * d_s - h_ss * d_i]) / det
         step[:, better] = newton[:, better]
-        step[:, worse] /= 2
-        decrement = -(step[0] * d1 + step[1] * d0)
+        step[:, worse] /= 2  # it went too far
+        decrement = -(step[0] * d_s + step[1] * d_i)  # what a step would gain, twice
         done = better & (decrement <= DECREMENT * total)
         best[:, done] += step[:, done]  # within rounding of the least
         active &= ~done

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 
 from skhmc._kernels.calibration import fit_sigmoids, score_odds
+from skhmc._kernels.kernels import check_semi_definite
 
 __all__ = ["Choice", "choose"]
 
@@ -14,7 +15,9 @@ BANDWIDTHS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)  # gamma times the total variance of
 RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # over the kernel's mean spread
 MAX_ROWS = 1000  # that are looked at; one decomposition takes their number cubed
 MAX_LABELS = 200  # the most frequent ones
-FREE = 1e-10
+FEW = 20  # rows with a value of labels, below which more of them are looked at
+FREE = 1e-10  # 1 - leverage below it: a row decides its score alone
+ROUNDING = 1e-13  # of the greatest value of a kernel, below which others are none
 NEARLY = 1e-6  # scores that differ less are one, and the log loss decides
 DIGITS = 10  # of probabilities that are ranked: what rounding adds is no order
 TINY = np.finfo(np.float64).tiny
@@ -60,8 +63,8 @@ def choose(problem, kernel_of, gammas, ridges, levels):
     -------
     Choice
     """
-    rows = _some(problem.target.shape[0], MAX_ROWS)
     labels = _most_frequent(problem)
+    rows = _looked_at(problem, labels)
     X = problem.X[rows]
     target = problem.target[rows][:, labels]
     weight, count = problem.weight[rows], problem.rows[rows]
@@ -70,7 +73,7 @@ def choose(problem, kernel_of, gammas, ridges, levels):
     spread = _Spread(target, weight)
     tried = []
     for gamma in gammas:
-        spread.decompose(kernel_of(gamma)(X, X))
+        spread.decompose(kernel_of(gamma).square(X))
         scale = spread.mean_diagonal or 1.0
         given = [scale * ridge for ridge in RIDGES] if ridges is None else ridges
         for ridge in given:
@@ -92,9 +95,27 @@ def choose(problem, kernel_of, gammas, ridges, levels):
     return Choice(best["gamma"], best["ridge"], tried)
 
 
-def _some(n, most):
-    """Return at most so many positions, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+def _some(rows, most):
+    """Return at most so many rows, evenly spaced."""
+    n = len(rows)
+    return rows[np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))]
+
+
+def _looked_at(problem, labels):
+    """Return rows, evenly spaced, in which these labels have both values.
+
+    Values that few of these rows have, or none, are those of labels that are very rare:
+    rows that have them are added.
+    """
+    target, count = problem.target[:, labels], problem.rows
+    if count.shape[1] > 1:
+        count = count[:, labels]
+    rows = _some(np.flatnonzero(count.any(axis=1)), MAX_ROWS)
+    for cells in (count * target, count * (1 - target)):
+        having = np.flatnonzero(cells.any(axis=1))
+        if np.isin(rows, having).sum() < FEW:
+            rows = np.union1d(rows, _some(having, MAX_ROWS // 2))
+    return rows
 
 
 def _most_frequent(problem):
@@ -134,6 +155,12 @@ class _Spread:
 
     Unknown values count as their label's mean, and rows weigh their mean over the
     labels: here, where parameters are compared, this is near enough.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_samples, n_labels)
+    weight : ndarray of shape (n_samples, 1 or n_labels)
+        Every row has some.
     """
 
     def __init__(self, target, weight):
@@ -145,13 +172,17 @@ class _Spread:
 
     def decompose(self, K):
         """Take a kernel matrix: its part that is not constant."""
+        greatest = np.abs(K).max()
         root = np.sqrt(self.weight)
         means = K @ self.share
         K = K - means - means[:, None] + self.share @ means
-        self.mean_diagonal = max(float(self.share @ K.diagonal()), 0.0)
+        self.mean_diagonal = float(self.share @ K.diagonal())
+        if self.mean_diagonal < ROUNDING * greatest:
+            self.mean_diagonal = 0.0
         K *= root
         K *= root[:, None]
         values, self.vectors = scipy.linalg.eigh(K, overwrite_a=True)
+        check_semi_definite(values, greatest)
         self.values = np.maximum(values, 0)
         self.mean = self.share @ self.target
         self.parts = self.vectors.T @ (root[:, None] * (self.target - self.mean))

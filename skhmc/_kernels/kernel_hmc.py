@@ -73,8 +73,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Number of rows that the kernel is approximated with (Nyström). None is exact:
         memory for two matrices of n x n numbers, 6.4 GB for 20,000 rows. "auto" is None
         up to 20,000 distinct rows, and 2000 beyond. Rows of "linear" and "cosine" that
-        are dense, and no longer than there are rows, need no approximation and no such
-        matrices.
+        are dense, with at most half as many features as rows, need no approximation
+        and no such matrices.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,
@@ -117,7 +117,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     ------
     ValueError
         In ``fit``, if there is not enough memory, if a callable kernel returns another
-        shape than expected or is not positive semi-definite, or for
+        shape than expected, or is seen not to be symmetric or positive semi-definite,
+        if ``ridge`` is so small that the equations cannot be solved, if a sparse X is
+        so far from 0 that its rows cannot be told apart, or for
         ``coherence="isotonic"`` if a label has several parents.
 
     Warns
@@ -145,10 +147,11 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     :math:`y_i - (y_i - f(x_i) - b) / (1 - h_i)`, where the leverage :math:`h_i` comes
     from the same matrix for all labels. "auto" takes the pair of bandwidth and ridge
     for which these scores, calibrated, have the greatest AU(PRC) over all rows and
-    labels. It looks at 1000 rows at most, evenly spaced in an order of their values,
-    and at the 200 most frequent labels. A bandwidth costs one decomposition of these
-    rows' kernel matrix, a ridge a multiplication. The fit then costs one Cholesky
-    decomposition.
+    labels. It looks at 1000 rows, evenly spaced in an order of their values, and at the
+    200 most frequent labels. Where fewer than 20 of these rows are positive, or
+    negative, others that are join them, 500 at most. Unknown values count as the mean
+    of their label there. A bandwidth costs one decomposition of these rows' kernel
+    matrix, a ridge a multiplication. The fit then costs one Cholesky decomposition.
 
     Scores s may leave [0, 1]. A smooth cut brings them into it; a sigmoid
     :math:`\sigma(a \, \mathrm{logit}(s) + b)` with :math:`a \ge 0` per label, fitted
@@ -161,9 +164,10 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     were alone with them, and the same holds for weights (n_samples, n_labels). Labels
     that are known in the same rows share a decomposition. Where there are more than 50
     such patterns, labels with a pattern of their own are fitted by conjugate gradients,
-    to a relative residual of 1e-8. Their leverages are then computed as if all other
-    rows had the mean of their weights. This changes their calibration alone. The page
-    "KernelHMC" of the user guide says by how much.
+    to a relative residual of 1e-8 (or, where this takes more than 500 steps, by a
+    decomposition of their own). Their leverages are then computed as if all other rows
+    had the mean of their weights. This changes their calibration and the scores of
+    left-out rows alone. The page "KernelHMC" of the user guide says by how much.
 
     After a 1-D y, the classes are the labels, and their calibrated probabilities are
     divided by their sum.
@@ -271,8 +275,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         """Fit all labels, and return the probabilities of rows that were left out.
 
         They are what ``cross_val_predict`` with one fold per row would return, but for
-        two things: bandwidth, ridge and calibration are those of all rows, and of equal
-        rows all are left out. It takes no longer than ``fit``.
+        three things. Bandwidth and ridge are those of all rows. The calibration of a
+        row is fitted to the scores of other rows, nine tenths of all, each left out
+        alone. Of equal rows all are left out. It takes little longer than ``fit``.
 
         Parameters
         ----------
@@ -297,7 +302,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         if left_out is None:
             proba[:] = self._filled(len(place), None)
         else:
-            seen = self._filled(len(left_out), self._model.proba(left_out))
+            seen = left_out.proba()
+            seen = self._filled(len(seen), seen)
             proba[fitted] = seen[place[fitted]]
             if not fitted.all():
                 proba[~fitted] = self._raw_blocks_of(X[~fitted]).array()
@@ -306,7 +312,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return format_proba(self, made.map(self._off_0_and_1))
 
     def _learn(self, X, y, sample_weight):
-        """Read, choose, solve; return X, the place of its rows, and left-out scores."""
+        """Read, choose, solve; return X, the place of its rows, and their LeftOut."""
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         require_y(self, y)
         X = self._check_X(X, reset=True)
@@ -335,8 +341,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, reset):
         X = check_X(self, X, dtype=np.float64, reset=reset, allow_nd=False)
-        if isinstance(X, FileRows):
-            X = X.read(slice(None))
+        if isinstance(X, FileRows) and reset:
+            X = X.read(slice(None))  # predictions read block by block
         if sp.issparse(X) and not X.has_canonical_format:  # sums are of one order
             X = X.copy()
             X.sum_duplicates()
@@ -351,7 +357,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self._learnt = np.flatnonzero(~constant)
 
     def _fit_learnt(self, X, Y, weight, levels):
-        """Choose parameters and solve; return places of rows and left-out scores."""
+        """Choose parameters and solve; return the places of rows, and their LeftOut."""
         self._model = self.gamma_ = self.ridge_ = self.n_components_ = None
         self.choice_ = []
         learnt = self._learnt
@@ -400,9 +406,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             variance = total_variance(X)  # raises where X is too large
         center = None
         gammas = [None]
+        if self.kernel in ("linear", "rbf") and not sp.issparse(X):
+            center = X.mean(axis=0)
         if self.kernel == "rbf":
-            if not sp.issparse(X):
-                center = X.mean(axis=0)
             gammas = [float(self.gamma)] if self.gamma != "auto" else None
             if gammas is None:
                 gammas = [factor / (variance or 1.0) for factor in BANDWIDTHS]
@@ -464,7 +470,7 @@ def _one_hot(targets):
 
 def _check_memory(n_rows, n_basis, n_labels, has_matrix):
     """Raise where a kernel matrix, or features, need more memory than there is."""
-    matrices = 2 * n_basis**2 if has_matrix else 3 * n_rows * n_basis + n_basis**2
+    matrices = 2 * n_basis**2 if has_matrix else 4 * n_rows * n_basis + n_basis**2
     needed = 8 * (matrices + 6 * n_rows * n_labels)
     there = free_memory()
     if there is None or needed <= there:

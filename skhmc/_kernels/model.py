@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from skhmc._data.X import FileRows
 from skhmc._kernels.calibration import Sigmoids, fit_sigmoids, score_odds
 from skhmc._kernels.kernels import Nystroem
 from skhmc._kernels.ridge import DualSystem, PrimalSystem, solve_labels
 
-__all__ = ["Features", "KernelModel", "fit_model"]
+__all__ = ["Features", "KernelModel", "LeftOut", "fit_model"]
 
-CELLS = 2**22  # kernel values at a time
+CELLS = 2**22  # kernel values, or scores, at a time
+FOLDS = 10  # parts of the rows whose probabilities are left out together
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,59 @@ class KernelModel:
 
     def scores(self, X):
         """Yield scores of rows (n_samples, n_labels), block by block."""
-        step = max(1, CELLS // max(1, self.features.width))
+        step = max(1, CELLS // max(self.features.width, len(self.intercept)))
         for start in range(0, X.shape[0], step):
+            rows = X[start : start + step]
+            if isinstance(rows, FileRows):
+                rows = rows.read(slice(None))
             with np.errstate(over="ignore", invalid="ignore"):  # said below
-                rows = self.features(X[start : start + step])
-                scores = np.asarray(rows @ self.coef) + self.intercept
+                scores = np.asarray(self.features(rows) @ self.coef) + self.intercept
             if not np.isfinite(scores).all():
                 raise ValueError(
                     f"Scores are beyond what a float can hold: the greatest value of X "
-                    f"is {abs(X).max():.3g}. Scale the features as those of the fit."
+                    f"is {abs(rows).max():.3g}. Scale the features as those of the fit."
                 )
             yield scores
 
     def proba(self, scores):
         """Return probabilities of scores (n_samples, n_labels)."""
         return self.maps(score_odds(scores))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What every row gets from a fit without this row.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_distinct, n_labels)
+    target : ndarray of shape (n_distinct, n_labels)
+    rows : ndarray of shape (n_distinct, 1 or n_labels)
+        Given rows that a cell stands for.
+    levels : ndarray of shape (n_labels,)
+    """
+
+    scores: np.ndarray
+    target: np.ndarray
+    rows: np.ndarray
+    levels: np.ndarray
+
+    def maps(self, some=slice(None)):
+        """Return the Sigmoids of least loss over some rows."""
+        odds = score_odds(self.scores[some])
+        return fit_sigmoids(odds, self.target[some], self.rows[some], self.levels)
+
+    def proba(self):
+        """Return probabilities by maps that have not seen the row, nor its fold."""
+        n = len(self.scores)
+        if n == 1:
+            return self.maps()(score_odds(self.scores))
+        fold = np.arange(n) % FOLDS  # rows are in an order of their values
+        proba = np.empty(self.scores.shape)
+        for part in range(min(n, FOLDS)):
+            here = fold == part
+            proba[here] = self.maps(~here)(score_odds(self.scores[here]))
+        return proba
 
 
 def fit_model(problem, kernel, ridge, levels, landmarks=None):
@@ -89,16 +129,14 @@ def fit_model(problem, kernel, ridge, levels, landmarks=None):
     Returns
     -------
     model : KernelModel
-    left_out : ndarray of shape (n_distinct, n_labels)
-        Scores of every row without this row.
+    left_out : LeftOut
     """
     features, system = _system(problem.X, kernel, landmarks)
     solution = solve_labels(system, problem.target, problem.weight, ridge)
     del system
-    odds = score_odds(solution.left_out)
-    maps = fit_sigmoids(odds, problem.target, problem.rows, levels)
-    model = KernelModel(features, solution.coef, solution.intercept, maps)
-    return model, solution.left_out
+    left_out = LeftOut(solution.left_out, problem.target, problem.rows, levels)
+    maps = left_out.maps()
+    return KernelModel(features, solution.coef, solution.intercept, maps), left_out
 
 
 def _system(X, kernel, landmarks):
@@ -109,4 +147,4 @@ def _system(X, kernel, landmarks):
     if kernel.has_features(X):
         features = Features(kernel.features, None, X.shape[1])
         return features, PrimalSystem(features(X))
-    return Features(kernel, X, X.shape[0]), DualSystem(kernel(X, X))
+    return Features(kernel, X, X.shape[0]), DualSystem(kernel.square(X))

@@ -22,6 +22,7 @@ TOLERANCE = 1e-8  # of conjugate gradients: the residual, relative to the right 
 ROUNDING = 1e-14
 MAX_STEPS = 500
 NO_DOUBT = 1e-10  # a row with 1 - h below it decides its score alone
+ENOUGH = 1e-4  # how far off the equations a solution may be
 
 
 @dataclass
@@ -73,7 +74,11 @@ class DualSystem:
         some = np.flatnonzero(weight)
         rest = np.flatnonzero(weight == 0)
         root = np.sqrt(weight[some])
-        A = np.multiply(self.K if not len(rest) else self.K[np.ix_(some, some)], root)
+        A = self.K[np.ix_(some, some)] if len(rest) else self.K.copy()
+        # what is constant in a kernel is the intercept's: it changes nothing, and a
+        # kernel of centred rows has no direction in which A is ridge alone
+        A += self.K.diagonal().mean()
+        A *= root
         A *= root[:, None]
         A.flat[:: len(A) + 1] += penalty
         inverse = _invert(A)
@@ -83,13 +88,28 @@ class DualSystem:
         beta = _multiply(inverse, root[:, None] * y) - u[:, None] * intercept
         dual = np.zeros(target.shape)
         dual[some] = root[:, None] * beta
+        # 1 - h and the residual have the factor penalty in common: without it their
+        # ratio is exact, also where both are next to 0
+        spread = inverse.diagonal()
+        part = np.maximum(spread - u**2 / (u @ root), NO_DOUBT * spread)
         free = np.ones(len(weight))
-        free[some] = penalty * (inverse.diagonal() - u**2 / (u @ root))
+        free[some] = penalty * part
         left_out = np.empty(target.shape)
-        residual = penalty * beta / root[:, None]
-        left_out[some] = y - residual / np.maximum(free[some], NO_DOUBT)[:, None]
+        left_out[some] = y - beta / (root * part)[:, None]
         left_out[rest] = self.K[rest] @ dual + intercept
+        self._check(dual, intercept, target, weight, penalty)
         return dual, intercept, left_out, free
+
+    def _check(self, dual, intercept, target, weight, penalty):
+        """Raise where the solution, put into the equations, does not solve them.
+
+        A kernel that is not symmetric shows here, too: the inverse is that of one half.
+        """
+        few = slice(8)  # labels: they share the matrix, and so what is wrong with it
+        residual = target[:, few] - self.K @ dual[:, few] - intercept[few]
+        off = penalty * dual[:, few] - weight[:, None] * residual
+        if np.abs(off).max(initial=0) > ENOUGH * weight.max():
+            raise _not_solved("a row's equation is off by more than 0.0001")
 
 
 class PrimalSystem:
@@ -127,6 +147,8 @@ class PrimalSystem:
         moved = _multiply(inverse, features.T)
         spread = np.einsum("ij,ji->i", features, moved)
         free = 1 - weight * (1 / total + spread)
+        if np.count_nonzero(weight) > 1 and free.min() < NO_DOUBT:
+            raise _not_solved("a row decides its own score, whatever the others say")
         left_out = target - residual / np.maximum(free, NO_DOUBT)[:, None]
         return coef, intercept, left_out, free
 
@@ -139,14 +161,18 @@ def _invert(A):
             A.T, lower=True, overwrite_a=True, check_finite=False
         )
     except scipy.linalg.LinAlgError as error:
-        raise ValueError(
-            f"The kernel matrix with ridge on its diagonal is not positive definite "
-            f"({error}). Expected a kernel that is symmetric and positive "
-            f"semi-definite, and a ridge that is not tiny beside it: check the kernel, "
-            f"or make ridge larger."
-        ) from error
+        raise _not_solved("it is not positive definite") from error
     inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     return inverse
+
+
+def _not_solved(why):
+    return ValueError(
+        f"The equations of the kernel matrix with ridge on its diagonal cannot be "
+        f"solved: {why}. Expected a kernel that is symmetric, positive semi-definite "
+        f"and not all but constant, a ridge that is not tiny beside it, and no weight "
+        f"that is all there is: check these, or make ridge larger."
+    )
 
 
 def _multiply(inverse, B):
@@ -162,7 +188,8 @@ def solve_labels(system, target, weight, ridge):
 
     Labels of the same weights share a factorisation. Where there are more than 50 kinds
     of weights, those of single labels are solved by conjugate gradients, and their
-    leverages follow from those of the mean weights.
+    leverages follow from those of the mean weights. Labels for which these do not
+    converge, as with a tiny ridge, have a factorisation after all.
 
     Parameters
     ----------
@@ -180,13 +207,14 @@ def solve_labels(system, target, weight, ridge):
     if weight.shape[1] == 1:
         return _solve_alike(system, target, weight[:, 0], ridge)
     groups, alone = _patterns(weight)
-    parts = [
-        (labels, _solve_alike(system, target[:, labels], weight[:, labels[0]], ridge))
-        for labels in groups
-    ]
+    parts = []
     if len(alone):
-        found = _solve_alone(system, target[:, alone], weight[:, alone], ridge)
-        parts.append((alone, found))
+        part, solved = _solve_alone(system, target[:, alone], weight[:, alone], ridge)
+        parts.append((alone, part))
+        groups += [[label] for label in alone[~solved]]  # later parts overwrite
+    for labels in groups:
+        given = target[:, labels], weight[:, labels[0]]
+        parts.append((labels, _solve_alike(system, *given, ridge)))
     n_labels = target.shape[1]
     whole = Solution(
         np.empty((len(parts[0][1].coef), n_labels)),
@@ -222,15 +250,16 @@ def _solve_alike(system, target, weight, ridge):
 
 
 def _solve_alone(system, target, weight, ridge):
-    """Solve labels that each have weights of their own.
+    """Solve labels that each have weights of their own; tell which are solved.
 
     The fit is exact but for the tolerance of conjugate gradients. For its leverage,
     the other rows of a label weigh as they do in the mean of all labels, times the
     label's share: with h the leverage of the mean weights, and r the ratio of the row's
-    weight to that, 1 - leverage is (1 - h) / (1 + (r - 1) h).
+    weight to that, 1 - leverage is (1 - h) / (1 - h + r h).
     """
     n_known = (weight > 0).sum(axis=0)
-    dual, intercept = _conjugate_gradients(system, target, weight, ridge * n_known)
+    penalty = ridge * n_known
+    dual, intercept, solved = _conjugate_gradients(system, target, weight, penalty)
     fitted = system.multiply(dual) + intercept
     mean = weight.mean(axis=1)
     mean *= np.count_nonzero(mean) / mean.sum()
@@ -238,14 +267,15 @@ def _solve_alone(system, target, weight, ridge):
     *_, free = system.solve(np.zeros((len(mean), 0)), mean, penalty)
     share = n_known / np.count_nonzero(mean)
     ratio = weight / np.maximum(np.outer(mean, share), np.finfo(float).tiny)
-    free = free[:, None] / (1 + (ratio - 1) * (1 - free)[:, None])
+    free = np.maximum(free, NO_DOUBT**2)[:, None]  # 1 - h
+    free = free / (free + ratio * (1 - free))
     left_out = target - (target - fitted) / np.maximum(free, NO_DOUBT)
     left_out = np.where(weight > 0, left_out, fitted)
-    return Solution(system.coef(dual), intercept, left_out)
+    return Solution(system.coef(dual), intercept, left_out), solved
 
 
 def _conjugate_gradients(system, target, weight, penalty):
-    r"""Return coefficients of rows (n_samples, n_labels), and intercepts.
+    r"""Return coefficients of rows, intercepts, and for which labels these converged.
 
     With S the roots of a label's weights, and P the projection that takes out the
     direction of S, solves :math:`(P S K S P + n \lambda) \beta = P S y` of all labels
@@ -282,4 +312,4 @@ def _conjugate_gradients(system, target, weight, penalty):
     fitted = system.multiply(dual)
     total = weight.sum(axis=0)
     intercept = np.einsum("ij,ij->j", weight, target - fitted) / total
-    return dual, intercept
+    return dual, intercept, size <= least

@@ -102,11 +102,15 @@ def _distinct(X):
 
 def _distinct_sparse(X):
     """As ``_distinct``, by two random sums of every row."""
-    n_features = X.shape[1]
-    keys = X @ np.random.default_rng(0).normal(size=(n_features, 2))
-    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    place = place.ravel()
-    differ = X - X[first[place]]
-    if differ.count_nonzero():  # sums that are equal by chance: nothing is merged
-        return np.arange(X.shape[0]), np.arange(X.shape[0])
-    return first, place
+    factors = np.random.default_rng(0).normal(size=(X.shape[1], 2))
+    greatest = abs(X).max(axis=0).toarray().ravel()
+    # where one feature is so large that the sums round others away, all are scaled
+    for scale in (1.0, np.maximum(greatest, TINY)[:, None]):
+        keys = X @ (factors / scale)
+        _, first, place = np.unique(
+            keys, axis=0, return_index=True, return_inverse=True
+        )
+        place = place.ravel()
+        if not (X - X[first[place]]).count_nonzero():
+            return first, place
+    return np.arange(X.shape[0]), np.arange(X.shape[0])  # nothing is merged

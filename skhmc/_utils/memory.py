@@ -6,11 +6,18 @@ from pathlib import Path
 
 __all__ = ["bytes_as_text", "free_memory"]
 
-# what limits a container to less memory than the machine has
+# what limits a container to less memory than the machine has, and what it has taken:
+# files of a limit, of the use, and of what can be taken back from it, by version
 CGROUP = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
 )
+CGROUPS = Path("/sys/fs/cgroup")
 MEMINFO = "/proc/meminfo"  # of Linux
 FREE = re.compile(r"^(?:MemAvailable|SwapFree):\s*(\d+) kB$", re.MULTILINE)
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -23,9 +30,12 @@ def free_memory() -> int | None:
         free = FREE.findall(Path(MEMINFO).read_text())
         if free:
             limits.append(1024 * sum(map(int, free)))
-    for name in CGROUP:
+    for limit, use, numbers, cached in CGROUP:
         with suppress(OSError, ValueError):  # "max" is no number
-            limits.append(int(Path(name).read_text()))
+            left = int((CGROUPS / limit).read_text()) - int((CGROUPS / use).read_text())
+            stat = (CGROUPS / numbers).read_text()
+            again = re.search(rf"^{cached} (\d+)$", stat, re.MULTILINE)
+            limits.append(max(0, left + (int(again[1]) if again else 0)))
     return min(limits, default=None)
 
 

@@ -10,10 +10,11 @@ import scipy.sparse as sp
 import torch
 
 from skhmc import HCALClassifier
+from skhmc.coherence import max_constraint
 from skhmc.nn.functional import unit
 from skhmc.nn.modules import PrototypeNetwork
 
-__all__ = ["OnPaths", "StartAtParents", "shares_of", "shrink"]
+__all__ = ["OnPaths", "StartAtParents", "shares_of", "shrink", "to_prior"]
 
 
 def shares_of(hierarchy):
@@ -108,7 +109,7 @@ def _as_tensor(matrix):
 # -- after the fit ---------------------------------------------------------------------
 
 
-def shrink(proba, hierarchy, n_positive, strength):
+def shrink(proba, hierarchy, n_positive, n_samples, strength):
     """Return probabilities that are the nearer to the parent's the rarer a label is.
 
     .. math:: p_l \\leftarrow p_l^{1 - w} \\, (r_l \\, p_p)^w, \\qquad
@@ -125,6 +126,7 @@ def shrink(proba, hierarchy, n_positive, strength):
     proba : ndarray of shape (n_samples, n_labels)
     hierarchy : Hierarchy
     n_positive : ndarray of shape (n_labels,)
+    n_samples : int
     strength : float
     """
     logs = np.log(np.maximum(proba, 1e-12))
@@ -137,3 +139,16 @@ def shrink(proba, hierarchy, n_positive, strength):
             logs[:, label] *= 1 - weight
             logs[:, label] += weight * given.mean(axis=1)
     return np.exp(logs)
+
+
+def to_prior(proba, hierarchy, n_positive, n_samples, strength):
+    """Return probabilities that are the nearer to the prior the rarer a label is.
+
+    What :func:`shrink` would do if every label were below the root alone: the control
+    that tells what the parents add. No label ranks samples otherwise than before, but
+    where the result has to be made coherent.
+    """
+    n = np.maximum(np.asarray(n_positive, float), 0.5)
+    weight = strength / (n + strength)
+    shrunk = np.maximum(proba, 1e-12) ** (1 - weight) * (n / n_samples) ** weight
+    return max_constraint(shrunk, hierarchy)

@@ -14,18 +14,26 @@ from threadpoolctl import threadpool_limits
 from benchmarks import recipe
 from benchmarks.accuracy_parts import rows
 from benchmarks.accuracy_parts.results import named
-from benchmarks.accuracy_parts.rows import OURS
+from benchmarks.accuracy_parts.rows import OURS, Row, network
 from benchmarks.accuracy_parts.sets import KINDS as ALL_KINDS
 from benchmarks.speed_parts.common import quiet
 from benchmarks.value_parts.conditions import CONDITIONS
+from benchmarks.value_parts.ideas import OnPaths, StartAtParents, shrink, to_prior
+from skhmc import HCALClassifier
+from skhmc.coherence import close_upward
 from skhmc.metrics import au_prc_score
 
 __all__ = [
+    "AFTER",
+    "ALL_ROWS",
     "BANDS",
+    "IDEAS",
     "KINDS",
     "MEASURES",
     "ROWS",
     "SEEDS",
+    "SETS",
+    "SHRUNK",
     "Job",
     "definitions",
     "figures_of",
@@ -43,6 +51,23 @@ ROWS = {
     name: rows.ROWS[name]
     for name in (OURS, "MaxConstraintClassifier", "flat MLP + closing", "HyperbolicHMC")
 }
+IDEAS = {  # measured under the condition "all"
+    "equal task weights": Row(network(HCALClassifier, task_weighting="equal")),
+    "no perturbation": Row(network(HCALClassifier, perturbation=0.0)),
+    "balanced labels": Row(network(HCALClassifier, class_weight="balanced")),
+    "start at the parents": Row(network(StartAtParents)),
+    "sums over paths": Row(network(OnPaths)),
+    "sums over paths, decay 1": Row(network(OnPaths, optimizer__weight_decay=1.0)),
+}
+ALL_ROWS = ROWS | IDEAS
+AFTER = {  # what is done to coherent probabilities after the fit
+    "shrunk to the parents, 1": (shrink, 1),
+    "shrunk to the parents, 3": (shrink, 3),
+    "shrunk to the parents, 10": (shrink, 10),
+    "shrunk to the priors, 1": (to_prior, 1),
+    "shrunk to the priors, 3": (to_prior, 3),
+}
+SHRUNK = (OURS, "MaxConstraintClassifier")
 BANDS = {"1-10": (1, 10), "11-50": (11, 50), "> 50": (51, np.inf)}  # positives to fit
 MEASURES = ("micro", "macro", *BANDS)
 
@@ -77,7 +102,8 @@ def jobs_of(data_sets=None, estimators=None, conditions=None, seeds=None):
         for seed in range(seeds or SEEDS)
         for condition in conditions or CONDITIONS
         for data_set in data_sets or SETS
-        for estimator in estimators or ROWS
+        for estimator in estimators or ALL_ROWS
+        if estimator in ROWS or (condition == "all" and data_set in SMALL)
     ]
     # two seeds of the small sets come before anything else
     late = len(SMALL) // 2
@@ -92,7 +118,7 @@ def definitions(jobs):
 
 
 def _definition(job, kind):
-    details, _ = rows.definition(job.estimator, kind, ROWS)
+    details, _ = rows.definition(job.estimator, kind, ALL_ROWS)
     return named(details | {"condition": CONDITIONS[job.condition].said})
 
 
@@ -130,7 +156,7 @@ def fitted(job):
     data = load(job.data_set)
     given = _given(job, data)
     kind = KINDS[job.data_set]
-    model = rows.model_of(job.estimator, kind, given.hierarchy, job.seed, ROWS)
+    model = rows.model_of(job.estimator, kind, given.hierarchy, job.seed, ALL_ROWS)
     torch.set_num_threads(1)
     torch.manual_seed(job.seed)
     start, cpu = time.perf_counter(), time.process_time()
@@ -144,7 +170,7 @@ def fitted(job):
         X = data.X[data.held_out]
         for step in model[:-1]:
             X = step.transform(X)
-        closed = ROWS[job.estimator].read(model[-1], X, given.hierarchy)[0]
+        closed = ALL_ROWS[job.estimator].read(model[-1], X, given.hierarchy)[0]
         raw = raw_of(model[-1], X)
     return {"closed": closed, "raw": raw}, costs
 
@@ -168,8 +194,11 @@ def raw_of(clf, X):
 def figures_of(job, said, costs):
     """Return the figures of a fit, by how its probabilities are made coherent."""
     data = load(job.data_set)
+    given = _given(job, data)
     Y = data.Y[data.held_out]
-    n_positive = data.Y[_given(job, data).rows].sum(axis=0)  # before any is hidden
+    n_positive = data.Y[given.rows].sum(axis=0)  # before any is hidden
+    if job.estimator in SHRUNK:
+        said = said | after_the_fit(said["closed"], given)
     judged = data.scored & Y.any(axis=0)
     bands = {
         name: np.flatnonzero(judged & (n_positive >= low) & (n_positive <= high))
@@ -187,6 +216,17 @@ def figures_of(job, said, costs):
         scores[name] = {key: rounded(value) for key, value in found.items()}
     n_labels = {name: len(labels) for name, labels in bands.items()}
     return {"scores": scores, "n_labels": n_labels} | costs
+
+
+def after_the_fit(proba, given):
+    """Return probabilities after every step of ``AFTER``, by what a fit was given."""
+    hierarchy = given.hierarchy
+    n_positive = close_upward(given.Y, hierarchy).sum(axis=0)
+    counts = n_positive, len(given.rows)
+    return {
+        name: step(np.asarray(proba, float), hierarchy, *counts, strength)
+        for name, (step, strength) in AFTER.items()
+    }
 
 
 def mean_or_none(values):

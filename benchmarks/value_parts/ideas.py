@@ -103,7 +103,8 @@ def _as_tensor(matrix):
     coo = matrix.tocoo()
     cells = torch.from_numpy(np.vstack([coo.row, coo.col]).astype(np.int64))
     values = torch.from_numpy(coo.data.astype(np.float32))
-    return torch.sparse_coo_tensor(cells, values, matrix.shape).coalesce()
+    made = torch.sparse_coo_tensor(cells, values, matrix.shape, check_invariants=True)
+    return made.coalesce()
 
 
 # -- after the fit ---------------------------------------------------------------------

@@ -83,7 +83,8 @@ def page(path=RESULTS):
         "pairs": [tables.pair_table(runs)],
         "costs": [tables.cost_table(runs)],
         "closing": [tables.closing_table(runs)],
-        "ideas": [tables.after_table(runs), tables.idea_table(runs)],
+        "after": [tables.after_table(runs), tables.against_table(runs)],
+        "ideas": [tables.idea_table(runs)],
         "sets": [tables.of_condition(runs, name) for name in CONDITIONS],
     }
     note = ".. Printed by python -m benchmarks.hierarchy_value; edit nothing here.\n"

@@ -19,6 +19,7 @@ from benchmarks.value_parts.jobs import (
 
 __all__ = [
     "after_table",
+    "against_table",
     "choice",
     "closing_table",
     "cost_table",
@@ -229,6 +230,18 @@ def after_table(runs):
                 lines.append([row, said, step, *gains])
     title = "After the fit: differences from the same fits without the step"
     return table(title, ["", "given", "step", *HEADS.values()], lines)
+
+
+def against_table(runs):
+    """Return by how much our row, after a step, is above the plain one without."""
+    closed, lines = gather(runs), []
+    for condition, (said, _) in CONDITIONS.items():
+        plain = of_row(closed, PLAIN, condition)
+        for step in AFTER:
+            after = of_row(gather(runs, step), OURS, condition)
+            lines.append([said, step, *gains_said(after, plain)])
+    title = f"{OURS} after a step: differences from {PLAIN} without one"
+    return table(title, ["given", "step", *HEADS.values()], lines)
 
 
 def idea_table(runs):

@@ -149,14 +149,15 @@ def said_of_runs(runs, places):
 
 
 def mean_table(runs):
-    """Return means over the data sets that all rows have, by condition."""
+    """Return means over data sets, those that all rows with a fit have, by condition."""
     cells, lines = gather(runs), []
     for condition, (said, _) in CONDITIONS.items():
         of_rows = [of_row(cells, row, condition) for row in ROWS]
-        sets = [name for name in SETS if all(name in found for found in of_rows)]
+        there = [found for found in of_rows if found]
+        sets = [name for name in SETS if all(name in found for found in there)]
         means = [
             [
-                mean_or_none(of_seeds(found[n], measure) for n in sets)
+                mean_or_none(of_seeds(found.get(n, {}), measure) for n in sets)
                 for measure in MEASURES
             ]
             for found in of_rows

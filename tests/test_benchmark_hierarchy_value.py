@@ -51,6 +51,22 @@ def test_all_planned_fits_are_of_rows_and_sets_that_there_are():
     assert {job.data_set for job in first} <= set(jobs.SMALL)
 
 
+def test_fits_are_not_repeated(tmp_path, capsys):
+    path, made = tmp_path / "fits.json", []
+
+    def fit(job):
+        made.append(job)
+        scores = dict.fromkeys(jobs.MEASURES, 0.5)
+        return {"scores": {"closed": scores}, "cpu_seconds": 1.0}
+
+    planned = jobs.jobs_of(["enron"], list(jobs.ROWS), ["few"], 1)
+    hierarchy_value.work(planned[:2], path, fit)
+    hierarchy_value.work(planned, path, fit)
+    assert made == planned and len(planned) == len(jobs.ROWS)
+    assert capsys.readouterr().out.splitlines()[3] == "2 of 4 fits are done already."
+    assert len(hierarchy_value.known_runs(path)) == 4
+
+
 # -- conditions ------------------------------------------------------------------------
 
 

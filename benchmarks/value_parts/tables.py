@@ -149,7 +149,7 @@ def said_of_runs(runs, places):
 
 
 def mean_table(runs):
-    """Return means over data sets, those that all rows with a fit have, by condition."""
+    """Return means over the data sets that all rows with a fit have, by condition."""
     cells, lines = gather(runs), []
     for condition, (said, _) in CONDITIONS.items():
         of_rows = [of_row(cells, row, condition) for row in ROWS]

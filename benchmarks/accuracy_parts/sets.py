@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
+from benchmarks.digit_shapes import load_digit_shapes
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.recipe import split, table_steps
 from skhmc.datasets import fetch_clus
@@ -26,7 +27,7 @@ GROUPS = {  # of the Clus collection
 CLUS = tuple(name for names in GROUPS.values() for name in names)
 SINGLE_PATH = ("diatoms", "imclef07a", "anuran", "clinc150", "grocery32")
 KINDS = dict.fromkeys((*CLUS, "anuran"), "table")
-KINDS |= {"clinc150": "sparse", "grocery32": "images"}
+KINDS |= {"clinc150": "sparse", "grocery32": "images", "digit_shapes": "images"}
 KINDS["enron"] = "wide table"  # more features than rows to fit
 
 # AU(PRC), as Giunchiglia and Lukasiewicz print them ("Coherent Hierarchical Multi-Label
@@ -73,6 +74,8 @@ def load(name, part="test"):
     """
     if name in CLUS:
         data = fetch_clus(name, download_if_missing=False)
+    elif name == "digit_shapes":
+        data = load_digit_shapes()
     else:
         data = load_npz_set(name)
     X = data.data

@@ -1,0 +1,1 @@
+"""Parts of benchmarks.hierarchy_value: conditions, rows, fits and tables."""

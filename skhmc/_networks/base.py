@@ -42,6 +42,7 @@ from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
@@ -163,7 +164,10 @@ class NetworkHMC(
         before = former.hierarchy if former else None
         as_before = former is not None and same_source(self.hierarchy, before)
         if as_before:
-            targets = read_targets(y, self.hierarchy_, classes=classes)
+            # the order of columns without names is that of a Hierarchy, as in fit
+            ordered = isinstance(self.hierarchy, Hierarchy)
+            source = self.hierarchy if ordered else self.hierarchy_
+            targets = read_targets(y, source, classes=classes)
         else:
             targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
         check_consistent_length(X, targets.Y)

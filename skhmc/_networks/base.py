@@ -124,8 +124,10 @@ class NetworkHMC(
         The first call decides the labels: the columns of ``y``, or the labels of
         ``hierarchy``. "auto" then chooses values that work for any later part. So you
         must set label_loss="softmax" yourself, unless y is 1-D. Later parts may have
-        the columns of a DataFrame in another order. A label with a sigmoid and no
-        positive so far has its prior as its probability, without a warning.
+        the columns of a DataFrame in another order. Columns without names stand in the
+        order of a ``Hierarchy``, else in that of ``label_names_``. A label with a
+        sigmoid and no positive so far has its prior as its probability, without a
+        warning.
 
         Parameters
         ----------

@@ -60,10 +60,11 @@ class GrowingMixin(BaseEstimator):
 
         What is predicted of the labels so far stays as it is, bit for bit. A new label
         is predicted from its parent: it is less probable by as much as it is rarer in
-        ``y``. Without a positive in ``y``, or without ``y``, it is hardly ever
-        predicted. Training goes on with all labels, by ``partial_fit``, or by ``fit``
-        with ``warm_start=True``. Both also take new labels in themselves, when the
-        parameter ``hierarchy`` has them.
+        ``y``. A new root has its frequency in ``y``. Without a positive in ``y``, or
+        without ``y``, a new label is hardly ever predicted. Where one path is chosen,
+        or one class after a 1-D y, that is never a new one. Training goes on with all
+        labels, by ``partial_fit``, or by ``fit`` with ``warm_start=True``. Both also
+        take new labels in themselves, when the parameter ``hierarchy`` has them.
 
         Parameters
         ----------
@@ -89,7 +90,9 @@ class GrowingMixin(BaseEstimator):
         Raises
         ------
         ValueError
-            If a label is not in the hierarchy any more, or has other parents there.
+            If a label is not in the hierarchy any more, or has other parents there. Or
+            if the network cannot take the new ones in, such as labels with several
+            parents where labels are single paths.
 
         Examples
         --------
@@ -171,20 +174,18 @@ class GrowingMixin(BaseEstimator):
         before = self.hierarchy_
         lost = what_else_changed(hierarchy, before)
         new = new_labels(hierarchy, before)
-        asked = not same_source(self.hierarchy, former.hierarchy)
-        same_shape = self._one_class == (targets.classes is not None)
+        if not lost:
+            asked = not same_source(self.hierarchy, former.hierarchy)
+            untrained = new_labels(hierarchy, former.form.hierarchy_of_Y)
+            # new ones that the parameter names, or that grow took in
+            if asked if new else untrained:
+                return self._grown_targets(targets)
         said = lost
-        if lost:
-            pass
-        elif new and asked:
-            return self._grown_targets(targets)
-        elif new:
+        if new and not lost:
             said = (
                 f"; only the new one has {name_list(new)}. To take labels in, set the "
                 f"parameter hierarchy to one that has them"
             )
-        elif new_labels(hierarchy, former.form.hierarchy_of_Y) and same_shape:
-            return self._grown_targets(targets)  # those that grow took in
         classes = self.classes_ if self._one_class else None
         if not np.array_equal(classes, targets.classes):
             said += f"; its classes were {classes}, and are {targets.classes}"

@@ -33,15 +33,15 @@ from tests.contract import (
 from tests.contract import task as make
 
 # Networks and data: those that score labels by sigmoids do so with any.
-CASES = pytest.mark.parametrize(
-    "estimator, kind",
-    [
-        pytest.param(*param.values, kind, id=f"{param.id}-{kind}")
-        for param in NETWORKS
-        for kind in ("many", "paths")
-        if kind == "many" or param is NETWORKS[0]
-    ],
-)
+ALL_CASES = [
+    pytest.param(*param.values, kind, id=f"{param.id}-{kind}")
+    for param in NETWORKS
+    for kind in ("many", "paths")
+    if kind == "many" or param is NETWORKS[0]
+]
+CASES = pytest.mark.parametrize("estimator, kind", ALL_CASES)
+# the form of paths, and counts of pairs of labels: what has an order of its own
+ORDERED = pytest.mark.parametrize("estimator, kind", ALL_CASES[1:3])
 STILL = {"learning_rate_init": 1e-30, "schedule": "constant"}
 STILL |= {"optimizer__weight_decay": 0.0}
 SAYS = ("predict_proba", "decision_function", "raw_decision_function", "predict")
@@ -186,15 +186,85 @@ def test_growing_in_two_steps_is_growing_at_once(estimator):
     assert twice.n_iter_ == once.n_iter_ == 4
 
 
+@every_estimator
+def test_the_order_alone_may_be_new(estimator):
+    before, _, X, frame, _ = task("many")
+    turned = before.subset(before.labels[::-1])
+    Y = frame[list(turned.labels)]
+    clf = build(estimator, before, max_iter=1).fit(X, frame)
+    said = {method: named(clf, X, method) for method in SAYS}
+    on = named(copy_of(clf).partial_fit(X, frame), X)
+    for hierarchy, y in ((turned, None), (before, Y)):
+        grown = copy_of(clf).grow(hierarchy, y)
+        assert grown.label_names_.tolist() == list(turned.labels)
+        for method in SAYS:
+            found = named(grown, X, method)[frame.columns]
+            assert_same(found.to_numpy(), said[method].to_numpy())
+        # an array has the order of the Hierarchy
+        grown.partial_fit(X, Y.to_numpy() if y is None else frame.to_numpy())
+        assert_same(named(grown, X)[frame.columns].to_numpy(), on.to_numpy())
+    assert copy_of(clf).grow(turned).grow(before).label_names_.tolist() == [*frame]
+
+
+@one_estimator
+def test_arrays_have_the_order_of_a_hierarchy_in_every_call(estimator):
+    before, after, X, frame, whole = task("many")
+    turned = after.subset(after.labels[::-1])
+    y = whole[list(turned.labels)].to_numpy()
+    clf = build(estimator, before, max_iter=1).fit(X, frame)
+    clf.set_params(hierarchy=after).partial_fit(X, whole)
+    other = copy_of(clf).set_params(hierarchy=turned)
+    for _ in range(2):
+        clf.partial_fit(X, whole)
+        other.partial_fit(X, y)
+    assert_same(other.predict_proba(X), clf.predict_proba(X))
+
+
+@one_estimator
+def test_columns_that_no_hierarchy_names_stay(estimator):
+    before, _, X, frame, _ = task("many")
+    edges = [(before.labels[p], before.labels[c]) for p, c in before.edges]
+    car = frame.assign(car=(X[:, 0] > 0) * 1)
+    clf = build(estimator, edges, max_iter=1).fit(X, car).grow([*edges, ("cat", "kit")])
+    assert clf.label_names_.tolist() == [*car, "kit"]
+    clf.grow([*edges, ("cat", "kit"), ("car", "bus")])
+    assert clf.label_names_.tolist() == [*car, "kit", "bus"]
+    numbers = build(estimator, [(0, 1)], max_iter=1).fit(
+        X, frame.to_numpy()[:, [0, 2, 4]]
+    )
+    assert numbers.grow([(0, 1), (1, 3)]).label_names_.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="only the former has 'kit', 'bus'."):
+        clf.grow([*edges, ("car", "van")])
+
+
+def test_a_pickle_holds_the_network_once():
+    before, after, X, frame, _ = task("many")
+    clf = build(NETWORKS[0].values[0], before, hidden_layer_sizes=200).fit(X, frame)
+    size = len(pickle.dumps(clf))
+    assert len(pickle.dumps(clf.grow(after))) < 1.2 * size
+
+
+@pytest.mark.parametrize("rule", ["max", None])
+def test_new_labels_of_paths_are_predicted_where_none_is_chosen(rule):
+    before, after, X, frame, whole = task("paths")
+    whole["c/1"] = whole["c"]
+    clf = build(NETWORKS[0].values[0], before, coherence=rule).fit(X, frame)
+    clf.grow(after, whole)
+    found = named(clf, X, "predict")["c/1"].to_numpy()
+    probable = named(clf, X)["c/1"].to_numpy() > 0.5
+    assert probable.any() and np.array_equal(found, probable & (rule is not None))
+
+
 # -- training that goes on -------------------------------------------------------------
 
 
 @every_deterministic
 def test_new_labels_are_learnt_and_old_ones_are_not_forgotten(estimator):
     before, after, X, frame, whole = task("many")
-    clf = build(estimator, before, max_iter=30).fit(X, frame)
+    options = {"max_iter": 20, "learning_rate_init": 0.03}
+    clf = build(estimator, before, **options).fit(X, frame)
     parts = copy_of(clf).set_params(hierarchy=after)
-    for _ in range(20):
+    for _ in range(8):
         parts.partial_fit(X, whole)
     warm = clf.set_params(hierarchy=after, warm_start=True).fit(X, whole)
     for grown in (parts, warm):
@@ -204,7 +274,7 @@ def test_new_labels_are_learnt_and_old_ones_are_not_forgotten(estimator):
         assert score_violations(p.to_numpy(), grown.hierarchy_).nnz == 0
 
 
-@CASES
+@ORDERED
 def test_columns_may_stand_in_any_order(estimator, kind):
     before, after, X, frame, whole = task(kind)
     order = np.random.default_rng(0).permutation(after.n_labels)
@@ -288,6 +358,21 @@ def test_a_label_without_a_positive_waits_for_one(estimator):
     assert np.ptp(named(warm, X, "raw_decision_function")["tabby"]) > 0.01
 
 
+@every_estimator
+def test_a_new_label_is_not_above_a_parent_that_was_not_known_either(estimator):
+    before, _, X, frame, whole = task("many")
+    none = frame.assign(bird=0, parrot=0)
+    after = Hierarchy.from_edges(
+        [(before.labels[p], before.labels[c]) for p, c in before.edges]
+        + [("bird", "chick")]
+    )
+    whole = whole[list(before.labels)].assign(chick=whole["bird"])
+    clf = build(estimator, before, **STILL).partial_fit(X, none)
+    clf.set_params(hierarchy=after).partial_fit(X, whole)
+    raw = named(clf, X, "raw_decision_function")
+    np.testing.assert_allclose(raw["chick"], raw["bird"], atol=1e-5)
+
+
 @one_estimator
 def test_a_label_that_all_rows_of_its_parent_have_is_its_parent(estimator):
     before, after, X, frame, whole = task("many")
@@ -369,10 +454,9 @@ def deepest(table):
     return y
 
 
-@CASES
+@ORDERED
 def test_new_classes_of_a_1d_y(estimator, kind):
     before, after, X, frame, whole = task(kind)
-
     y, more = deepest(frame), deepest(whole)
     clf = build(estimator, before, max_iter=2).fit(X, y)
     classes, proba = clf.classes_.tolist(), clf.predict_proba(X)
@@ -404,7 +488,7 @@ def test_where_paths_ended_they_may_end_still():
     before, after, X, frame, whole = task("paths")
     ends = np.array(before.labels)[before.leaves]
     y = np.resize(ends, len(X))
-    clf = build(NETWORKS[0].values[0], before, max_iter=30).fit(X, y)
+    clf = build(NETWORKS[0].values[0], before, max_iter=10).fit(X, y)
     assert clf.leaf_prediction_ == "mandatory"
     new = np.where((y == "c") & (X[:, 0] > 0), "c/1", y)
     clf.set_params(hierarchy=after).partial_fit(X, new)
@@ -541,6 +625,7 @@ def test_what_an_optimizer_knows_of_a_new_row_is_what_it_knows_of_its_source(kin
             assert found == [value, value]
             continue
         expected = torch.cat(old)[GROWTH.source]
+        expected[3] = torch.cat(old).mean(0)  # what starts from none: a typical one
         assert torch.equal(torch.cat(found), expected)
         assert torch.equal(follower.state[rest][key], former.state[rest][key])
 

@@ -42,6 +42,7 @@ from skhmc._scoring.answers import Answer, AnswersMixin, check_can_stop
 from skhmc._scoring.label_form import ManyPaths, OneClass
 from skhmc._scoring.outputs import Blocks, format_proba
 from skhmc._scoring.subset_accuracy import subset_accuracy
+from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
 
@@ -123,8 +124,10 @@ class NetworkHMC(
         The first call decides the labels: the columns of ``y``, or the labels of
         ``hierarchy``. "auto" then chooses values that work for any later part. So you
         must set label_loss="softmax" yourself, unless y is 1-D. Later parts may have
-        the columns of a DataFrame in another order. A label with a sigmoid and no
-        positive so far has its prior as its probability, without a warning.
+        the columns of a DataFrame in another order. Columns without names stand in the
+        order of a ``Hierarchy``, else in that of ``label_names_``. A label with a
+        sigmoid and no positive so far has its prior as its probability, without a
+        warning.
 
         Parameters
         ----------
@@ -163,7 +166,10 @@ class NetworkHMC(
         before = former.hierarchy if former else None
         as_before = former is not None and same_source(self.hierarchy, before)
         if as_before:
-            targets = read_targets(y, self.hierarchy_, classes=classes)
+            # the order of columns without names is that of a Hierarchy, as in fit
+            ordered = isinstance(self.hierarchy, Hierarchy)
+            source = self.hierarchy if ordered else self.hierarchy_
+            targets = read_targets(y, source, classes=classes)
         else:
             targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
         check_consistent_length(X, targets.Y)

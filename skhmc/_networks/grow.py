@@ -13,11 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from skhmc._data.targets import Targets, add_classes, check_same_shape, read_targets
 from skhmc._data.weights import read_sample_weight
 from skhmc._networks.growing import (
-    changes,
+    build_after,
     find_starts,
     match_labels,
     new_labels,
-    ordered,
     same_source,
     what_else_changed,
 )
@@ -61,10 +60,11 @@ class GrowingMixin(BaseEstimator):
 
         What is predicted of the labels so far stays as it is, bit for bit. A new label
         is predicted from its parent: it is less probable by as much as it is rarer in
-        ``y``. Without a positive in ``y``, or without ``y``, it is hardly ever
-        predicted. Training goes on with all labels, by ``partial_fit``, or by ``fit``
-        with ``warm_start=True``. Both also take new labels in themselves, when the
-        parameter ``hierarchy`` has them.
+        ``y``. A new root has its frequency in ``y``. Without a positive in ``y``, or
+        without ``y``, a new label is hardly ever predicted. Where one path is chosen,
+        or one class after a 1-D y, that is never a new one. Training goes on with all
+        labels, by ``partial_fit``, or by ``fit`` with ``warm_start=True``. Both also
+        take new labels in themselves, when the parameter ``hierarchy`` has them.
 
         Parameters
         ----------
@@ -90,7 +90,9 @@ class GrowingMixin(BaseEstimator):
         Raises
         ------
         ValueError
-            If a label is not in the hierarchy any more, or has other parents there.
+            If a label is not in the hierarchy any more, or has other parents there. Or
+            if the network cannot take the new ones in, such as labels with several
+            parents where labels are single paths.
 
         Examples
         --------
@@ -113,24 +115,23 @@ class GrowingMixin(BaseEstimator):
         targets = self._grown_targets(targets, all_named=True)
         form, _, _ = label_form(self._params, targets, former, True)
         self._check_coherence(form)
-        self._check_can_grow(targets.hierarchy)
-        # labels that the network has are old ones, whatever it has learnt of them
-        known = replace(former, waiting=np.zeros_like(former.waiting))
-        matched = match_labels(known, form, targets.classes)
-        kept = {"hierarchy": hierarchy, "_former": replace(former, hierarchy=hierarchy)}
-        if matched.places is None:  # nothing is new
-            return self._set(kept)
-        positive, known = form.count(targets.Y, weight)
-        counts = LabelCounts(positive, known, targets.Y.shape[0])
-        class_weight = None
-        if targets.classes is None:
-            given = class_weight_of(self.class_weight)
-            class_weight = weight_of_labels(form, given, counts)
-        starts = find_starts(matched.places, form, counts, class_weight)
+        places = self._places(form, targets.classes)
+        if places is None and targets.hierarchy == self.hierarchy_:
+            kept = replace(former, hierarchy=hierarchy)
+            return self._set({"hierarchy": hierarchy, "_former": kept})
+        if places is None:  # only the order is new
+            places = np.arange(form.hierarchy.n_labels)
+        else:
+            self._check_can_grow(targets.hierarchy)
+        starts = self._starts(places, form, targets, weight)
         grown = Grown(former.form, targets.hierarchy, _in_columns(starts, form, former))
-        fitted = kept | {
+        net = self.net_.scored_by(grown)
+        former = replace(former, hierarchy=hierarchy, net=net)
+        fitted = {
+            "hierarchy": hierarchy,
+            "_former": former,
             "_form": grown,
-            "net_": self.net_.scored_by(grown),
+            "net_": net,
             "hierarchy_": targets.hierarchy,
             "label_names_": targets.label_names,
             "classes_": targets.output_classes,
@@ -139,32 +140,53 @@ class GrowingMixin(BaseEstimator):
 
     def _no_targets(self, source):
         """Return Targets of no samples: all labels of a hierarchy, and all classes."""
-        hierarchy = ordered(Hierarchy.build(source), source, self.hierarchy_)
+        hierarchy = build_after(source, self.hierarchy_, self._former.hierarchy)
         classes = codes = None
-        if self.classes_.ndim == 1:
+        if self._one_class:
             classes = np.unique(list(hierarchy.labels))
             codes = np.zeros(0, np.intp)
         Y = sp.csr_matrix((0, hierarchy.n_labels), dtype=np.float32)
         return Targets(Y, hierarchy, classes, codes)
 
+    def _places(self, form, classes):
+        """Return where the network has every label of a form, -1 for new ones.
+
+        None is returned where none is new.
+        """
+        former = self._former
+        # labels that the network has are old ones, whatever it has learnt of them
+        none_waits = np.zeros_like(former.waiting)
+        return match_labels(replace(former, waiting=none_waits), form, classes).places
+
+    def _starts(self, places, form, targets, weight):
+        """Return what the labels of a form start from, as counted in targets."""
+        positive, known = form.count(targets.Y, weight)
+        counts = LabelCounts(positive, known, targets.Y.shape[0])
+        class_weight = None
+        if targets.classes is None:
+            given = class_weight_of(self.class_weight)
+            class_weight = weight_of_labels(form, given, counts)
+        return find_starts(places, form, counts, class_weight)
+
     def _follow(self, targets, former):
         """Return the targets of a warm start; raise where training cannot go on."""
         hierarchy = targets.hierarchy
         before = self.hierarchy_
-        classes = self.classes_ if self._one_class else None
-        said = lost = what_else_changed(hierarchy, before)
-        grows = changes(hierarchy, former.form.hierarchy_of_Y)
-        if not said and changes(hierarchy, before):
-            if not same_source(self.hierarchy, former.hierarchy):
+        lost = what_else_changed(hierarchy, before)
+        new = new_labels(hierarchy, before)
+        if not lost:
+            asked = not same_source(self.hierarchy, former.hierarchy)
+            untrained = new_labels(hierarchy, former.form.hierarchy_of_Y)
+            # new ones that the parameter names, or that grow took in
+            if asked if new else untrained:
                 return self._grown_targets(targets)
-            new = name_list(new_labels(hierarchy, before))
+        said = lost
+        if new and not lost:
             said = (
-                f"; only the new one has {new}. To take labels in, set the parameter "
-                f"hierarchy to one that has them"
+                f"; only the new one has {name_list(new)}. To take labels in, set the "
+                f"parameter hierarchy to one that has them"
             )
-        one_label = targets.classes is not None
-        if not said and grows and one_label == self._one_class:
-            return self._grown_targets(targets)
+        classes = self.classes_ if self._one_class else None
         if not np.array_equal(classes, targets.classes):
             said += f"; its classes were {classes}, and are {targets.classes}"
         if not said:

@@ -16,11 +16,11 @@ from skhmc.nn.growth import Growth
 
 __all__ = [
     "as_growth",
+    "build_after",
     "changes",
     "find_starts",
     "match_labels",
     "new_labels",
-    "ordered",
     "same_source",
     "what_else_changed",
 ]
@@ -74,20 +74,26 @@ def same_source(one, other):
     return one is other or (isinstance(one, kinds) and one == other)
 
 
-def ordered(hierarchy, source, former):
-    """Return a hierarchy with its own order if it has one, else former labels first.
+def build_after(source, former, former_source):
+    """Return the Hierarchy of a source that follows another one.
+
+    A Hierarchy keeps its order. Other sources have none: former labels come first. A
+    former label that only a column of Y named, since the former source did not, is a
+    root here, too.
 
     Parameters
     ----------
-    hierarchy : Hierarchy
-        Built from the source.
-    source : hierarchy-like
+    source, former_source : hierarchy-like
+        Of the parameter ``hierarchy``, now and before; None before is flat.
     former : Hierarchy
     """
+    hierarchy = Hierarchy.build(source)
     if hierarchy is source:
         return hierarchy
-    kept = [label for label in former.labels if label in hierarchy]
-    return hierarchy.subset([*kept, *new_labels(hierarchy, former)])
+    named = () if former_source is None else Hierarchy.build(former_source)
+    kept = [x for x in former.labels if x in hierarchy or x not in named]
+    edges = [[hierarchy.labels[k] for k in edge] for edge in hierarchy.edges.tolist()]
+    return Hierarchy([*kept, *new_labels(hierarchy, former)], edges)
 
 
 # -- labels of the network -------------------------------------------------------------

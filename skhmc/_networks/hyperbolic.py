@@ -361,11 +361,7 @@ class HyperbolicHMC(NetworkHMC):
         self._check_kept(problem)
         pairs = count_pairs(problem)
         if problem.partial and former is not None:
-            before = former.extra.pairs
-            if former.places is not None:
-                labels = former.form.hierarchy_of_Y.labels
-                before = before.grown(labels, problem.form.hierarchy_of_Y.labels)
-            pairs = pairs.plus(before)
+            pairs = pairs.plus(_pairs_of(former, problem.form))
         criterion = EmbeddingCriterion(
             self._tasks(problem),
             self._ranking(problem, pairs),
@@ -445,7 +441,7 @@ class HyperbolicHMC(NetworkHMC):
     def _check_can_grow(self, hierarchy):
         if self.mode != "cascade":
             return
-        new = new_labels(hierarchy, self.hierarchy_)
+        new = new_labels(hierarchy, self._former.form.hierarchy_of_Y)
         raise ValueError(
             f"mode='cascade' learns the labels' points before the classifier, and then "
             f"leaves them: new labels ({name_list(new)}) would have none. Start anew, "
@@ -454,10 +450,8 @@ class HyperbolicHMC(NetworkHMC):
 
     def _learnt_of_labels(self, former, form):
         points = _points_of(former.net, form, former.extra.geometry)
-        pairs = former.extra.pairs
+        pairs = _pairs_of(former, form)
         names = form.hierarchy_of_Y.labels
-        if former.form.hierarchy_of_Y.n_labels < len(names):
-            pairs = pairs.grown(former.form.hierarchy_of_Y.labels, names)
         options = {"threshold": self.parent_threshold, "radius": points.radius}
         if self.structure == "tree":
             distances = points.distance_less_radius
@@ -507,6 +501,14 @@ def _points_of(net, form, geometry):
     chosen = table[rows.to(table.device)]
     chosen[none] = 0
     return LabelPoints(chosen, geometry)
+
+
+def _pairs_of(former, form):
+    """Return the PairCounts that a former call left, of a form's labels."""
+    labels = former.form.hierarchy_of_Y.labels
+    now = form.hierarchy_of_Y.labels
+    pairs = former.extra.pairs
+    return pairs if labels == now else pairs.grown(labels, now)
 
 
 class LearntFrom(NamedTuple):

@@ -32,9 +32,10 @@ def transfer_state(former, before, follower, weights):
 def transfer_grown_state(former, before, follower, weights, growth, tables):
     """Do as :func:`transfer_state` to a network that has more labels than the former.
 
-    A new label is given what is known of the label that it starts from. Tables, or
-    other weights, of which an optimizer keeps anything else than numbers and tensors of
-    their shape, or a value per row, begin anew.
+    A new label is given what is known of the label that it starts from or, where it
+    starts from none, what is known of labels on average. Tables, or other weights, of
+    which an optimizer keeps anything else than numbers and tensors of their shape, or a
+    value per row, begin anew.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def _grown(known, olds, growth, sizes):
         by_row = all(x.shape == old.shape[:1] for x, old in pairs)
         if growth is None or not (whole or by_row):
             raise _OtherShape
-        return growth.rows(known, sizes)
+        typical = torch.cat(known).double().mean(0)  # for what starts from no label
+        return growth.start(known, [typical.expand(n, *typical.shape) for n in sizes])
     if type(first) is dict:
         if any(x.keys() != first.keys() for x in known):
             raise _OtherShape

@@ -151,10 +151,22 @@ class Problem:
         return smoothed_rates(*self.weighted_counts())
 
     def log_odds(self):
-        """Return where the logits of labels start; fixed ones stay there."""
+        """Return where the logits of labels start; fixed ones stay there.
+
+        New labels are counted in fewer rows than old ones: they start at most where
+        their parents do.
+        """
         positive, known, _ = self.counts
         prior = smoothed_rates(positive, known)
-        return logit(np.where(self.fixed, prior, self.frequencies()))
+        odds = logit(np.where(self.fixed, prior, self.frequencies()))
+        if self.starts is not None:
+            parents = self.form.hierarchy.parents
+            for label in np.flatnonzero(~self.starts.own & ~self.fixed):
+                above = parents.indices[
+                    parents.indptr[label] : parents.indptr[label + 1]
+                ]
+                odds[label] = odds[[label, *above]].min()  # parents come first
+        return odds
 
     def class_weight_tensors(self):
         """Return ``class_weight`` as a criterion takes it."""

@@ -128,7 +128,8 @@ class Grown:
     def predict(self, logits, rule, threshold, sparse=False):
         """Return indicators (n_samples, n_labels), bool, an array or csr_matrix."""
         old = self.form.predict(logits, rule, threshold, sparse)
-        if threshold is None and self.has_paths:  # the old labels were chosen among
+        chosen = self.has_paths and (rule is None or rule.needs_paths)
+        if threshold is None and chosen:  # the best of the old labels
             new = np.zeros((old.shape[0], len(self.new)), bool)
         else:
             if threshold is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
-from skhmc._scoring.top_k import top_k
+from skhmc._utils.top_k import top_k
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 
 __all__ = [

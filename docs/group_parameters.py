@@ -10,7 +10,7 @@ FEW = 5
 
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
-    "Estimator": ("estimator", "min_positives", "cv", "refit", "n_jobs"),
+    "Estimator": ("estimator", "min_positives", "cv", "refit"),
     "Calibration": ("method", "per"),
     "Prototypes": ("level", "center"),
     "Features": (),
@@ -41,6 +41,14 @@ GROUPS = {
         "similarity",
         "ranking_sample",
     ),
+    "Linear classifiers": (
+        "loss",
+        "C",
+        "slope",
+        "normalize",
+        "max_children",
+        "weight_threshold",
+    ),
     "Predictions": (
         "coherence",
         "threshold",
@@ -59,13 +67,13 @@ GROUPS = {
         "warm_start",
         "callbacks",
     ),
-    "Early stopping": (
+    "When to stop": (
         "early_stopping",
         "validation_fraction",
         "n_iter_no_change",
         "tol",
     ),
-    "Computation": ("precision", "device", "random_state", "verbose"),
+    "Computation": ("precision", "device", "n_jobs", "random_state", "verbose"),
 }
 # What a word means in one estimator alone, by its name.
 OWN_GROUPS = {

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from skhmc.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from skhmc._kernels.kernel_hmc import KernelHMC
+    from skhmc._linear.label_tree import LabelTreeClassifier
     from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
     from skhmc._meta.coherent import CoherentClassifier
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
@@ -25,6 +27,8 @@ _ON_DEMAND = {
     "HierarchicalThresholdClassifier": "skhmc._meta.threshold",
     "HierarchyWarning": "skhmc._utils.warnings",
     "HyperbolicHMC": "skhmc._networks.hyperbolic",
+    "KernelHMC": "skhmc._kernels.kernel_hmc",
+    "LabelTreeClassifier": "skhmc._linear.label_tree",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
 }
 
@@ -50,6 +54,8 @@ __all__ = [
     "Hierarchy",
     "HierarchyWarning",
     "HyperbolicHMC",
+    "KernelHMC",
+    "LabelTreeClassifier",
     "MaxConstraintClassifier",
     "__version__",
 ]

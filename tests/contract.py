@@ -12,7 +12,7 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from skhmc import Hierarchy
 from skhmc.coherence import close_upward
-from tests.instances import AROUND, DETERMINISTIC, FAST
+from tests.instances import AROUND, DETERMINISTIC, FAST, KERNELS, LABEL_TREES
 
 SIZES = (1, 2, 3, 5, 50)
 FEW_SIZES = (1, 5)
@@ -21,7 +21,9 @@ KINDS = ("many", "paths")
 NETWORKS = [pytest.param(instance, id=name) for name, instance in FAST]
 every_estimator = pytest.mark.parametrize("estimator", NETWORKS)
 # What does not depend on training holds of estimators around others, too.
-OUTER = [pytest.param(instance, id=name) for name, instance in AROUND]
+OUTER = [
+    pytest.param(instance, id=name) for name, instance in AROUND + KERNELS + LABEL_TREES
+]
 every_classifier = pytest.mark.parametrize("estimator", NETWORKS + OUTER)
 # Where all estimators run the same code, one of them shows what it does.
 one_estimator = pytest.mark.parametrize("estimator", NETWORKS[:1])
@@ -49,6 +51,17 @@ def every_size(smallest=1):
 
 every_deterministic = pytest.mark.parametrize(
     "estimator", [pytest.param(e, id=type(e).__name__) for e in DETERMINISTIC]
+)
+# Fits that have no randomness, of networks or not: weights are repeated rows.
+every_exact = pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(e, id=type(e).__name__)
+        for e in [
+            *DETERMINISTIC,
+            *(clone(e).set_params(ridge="auto") for _, e in KERNELS),
+        ]
+    ],
 )
 
 

@@ -8,6 +8,8 @@ from skhmc import (
     HCALClassifier,
     HierarchicalCalibratedClassifier,
     HyperbolicHMC,
+    KernelHMC,
+    LabelTreeClassifier,
     MaxConstraintClassifier,
 )
 
@@ -103,4 +105,21 @@ AROUND = [
             cv=KFold(2),
         ),
     ),
+]
+# (id, instance): estimators that are no networks and have none inside. They join the
+# contract tests of those around others, the tests of weights and the common checks.
+KERNELS = [("kernel", KernelHMC(gamma=0.1, ridge=0.01))]
+# (id, instance): as these. Nothing is held out, and solvers go on until they are exact.
+LABEL_TREES = [
+    (
+        "label_tree",
+        LabelTreeClassifier(
+            C=1.0,
+            slope=2.0,
+            weight_threshold=0.0,
+            tol=1e-9,
+            max_iter=100_000,
+            random_state=0,
+        ),
+    )
 ]

@@ -7,11 +7,11 @@ the networks as users have them.
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tests.instances import DEFAULT, DETERMINISTIC
+from tests.instances import DEFAULT, DETERMINISTIC, KERNELS, LABEL_TREES
 
 
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")  # one class, by design
-@parametrize_with_checks(DETERMINISTIC)
+@parametrize_with_checks([*DETERMINISTIC, *(e for _, e in KERNELS + LABEL_TREES)])
 def test_deterministic_instances(estimator, check):
     check(estimator)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.contract import KINDS, TREE, build, every_deterministic, task
+from tests.contract import KINDS, TREE, build, every_exact, task
 
 every_kind = pytest.mark.parametrize("kind", [*KINDS, "classes"])
 
@@ -19,7 +19,8 @@ def data(kind):
 
 def fit(estimator, kind, rows=slice(None), sample_weight=None):
     hierarchy, X, y = data(kind)
-    clf = build(estimator, hierarchy, max_iter=10)
+    few = {"max_iter": 10} if hasattr(estimator, "max_iter") else {}
+    clf = build(estimator, hierarchy, **few)
     return clf.fit(X[rows], y[rows], sample_weight=sample_weight).decision_function(X)
 
 
@@ -27,7 +28,7 @@ def assert_equivalent(one, other):
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
 
 
-@every_deterministic
+@every_exact
 @every_kind
 def test_weight_one_is_no_weight(estimator, kind):
     plain = fit(estimator, kind)
@@ -37,7 +38,7 @@ def test_weight_one_is_no_weight(estimator, kind):
         assert_equivalent(fit(estimator, kind, sample_weight=weight), plain)
 
 
-@every_deterministic
+@every_exact
 @every_kind
 def test_weight_two_is_a_row_twice_and_weight_zero_a_row_left_out(estimator, kind):
     weight = np.random.default_rng(0).integers(0, 3, 60)
@@ -52,7 +53,7 @@ def test_weight_two_is_a_row_twice_and_weight_zero_a_row_left_out(estimator, kin
         assert_equivalent(fit(estimator, kind, sample_weight=given), repeated)
 
 
-@every_deterministic
+@every_exact
 @every_kind
 def test_the_scale_of_weights_does_not_matter(estimator, kind):
     weight = np.random.default_rng(0).uniform(0.5, 2, 60)
@@ -63,7 +64,7 @@ def test_the_scale_of_weights_does_not_matter(estimator, kind):
     assert_equivalent(large, plain)
 
 
-@every_deterministic
+@every_exact
 @every_kind
 def test_the_order_of_rows_does_not_matter_in_one_batch(estimator, kind):
     order = np.random.default_rng(0).permutation(60)
@@ -73,7 +74,7 @@ def test_the_order_of_rows_does_not_matter_in_one_batch(estimator, kind):
         assert_equivalent(fit(estimator, kind, order, sample_weight=moved), plain)
 
 
-@every_deterministic
+@every_exact
 def test_weights_of_labels_weigh_each_label_by_itself(estimator):
     hierarchy, X, Y = task("many")
     weight = np.ones(Y.shape)
@@ -85,7 +86,7 @@ def test_weights_of_labels_weigh_each_label_by_itself(estimator):
     assert change[rare] > 0.05 and change.argmax() == rare
 
 
-@every_deterministic
+@every_exact
 def test_a_label_of_weight_zero_is_not_looked_at(estimator):
     hierarchy, X, Y = task("many")
     leaf = hierarchy.position("cow")

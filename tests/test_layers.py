@@ -34,6 +34,8 @@ LAYERS = {
     "metrics": (4, LEARNING),
     "model_selection": (4, LEARNING),
     "preprocessing": (4, LEARNING),
+    "_kernels": (5, LEARNING),
+    "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (5, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),

@@ -148,7 +148,7 @@ def test_parameters_are_grouped_and_none_is_lost():
     assert list(entries) == ["gamma", "tol"]
     grouped = GROUPS["write_groups"](entries, "Some")
     headings = [line.split()[-1] for line in grouped if ".. rubric::" in line]
-    assert headings == ["Loss", "stopping"]
+    assert headings == ["Loss", "stop"]
     assert [line for line in grouped if line in lines and line] == [
         x for x in lines if x
     ]

@@ -82,9 +82,7 @@ class Peer:
         if self.leaves_only:  # an inner label scores as the best leaf below it
             for _ in range(len(self.edges)):
                 before = scores.copy()
-                np.maximum.at(
-                    scores.T, self.edges[:, 0], before[:, self.edges[:, 1]].T
-                )
+                np.maximum.at(scores.T, self.edges[:, 0], before[:, self.edges[:, 1]].T)
                 if np.array_equal(before, scores):
                     break
         return scores
@@ -144,9 +142,7 @@ class NapkinXC(Peer):
         labels = sp.csr_matrix(data.Y[:, self.labels])
         starts = labels.indptr.tolist()
         columns = labels.indices.tolist()
-        self.rows = [
-            columns[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)
-        ]
+        self.rows = [columns[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
 
     def fit(self, data):
         from napkinxc.models import PLT

@@ -56,6 +56,24 @@ def check_can_stop(threshold, hierarchy):
     )
 
 
+def check_among(among):
+    """Raise unless ``among`` says which labels to choose from."""
+    if among not in AMONG:
+        raise ValueError(
+            f"Got among={among!r}, expected 'all', 'leaves' or None. To choose "
+            f"among labels of your own, see predict_label_proba."
+        )
+
+
+def check_k(k, n, what):
+    """Raise unless there are k of something."""
+    if not isinstance(k, Integral) or not 1 <= k <= n:
+        raise ValueError(
+            f"Got k={k!r}, expected an integer from 1 to {n}, the number of {what}. "
+            f"Ask for fewer."
+        )
+
+
 class _Cells(NamedTuple):
     """Samples, labels of theirs, and how probable these are, cell by cell."""
 
@@ -236,34 +254,35 @@ class AnswersMixin(DocLinkMixin):
             sample.
         """
         self._check_ready()
+        best, proba, of_classes = self._most_probable(X, k, among)
+        if not names:
+            return best, proba
+        return self._names_of(best, of_classes), proba.tolist()
+
+    def _most_probable(self, X, k, among):
+        """Return columns and probabilities (n_samples, k), and whether of classes."""
         blocks, columns, depth, what = self._candidates(X, among)
-        if not isinstance(k, Integral) or not 1 <= k <= len(depth):
-            raise ValueError(
-                f"Got k={k!r}, expected an integer from 1 to {len(depth)}, the number "
-                f"of {what}. Ask for fewer."
-            )
+        check_k(k, len(depth), what)
         parts = [top_k(block, k, depth) for block in blocks.blocks]
         best = np.concatenate([part[0] for part in parts])
         proba = np.concatenate([part[1] for part in parts])
         if columns is not None:
             best = columns[best]
-        if not names:
-            return best, proba
+        return best, proba, what == "classes"
+
+    def _names_of(self, best, of_classes):
+        """Return the names of columns (n_samples, k) as lists."""
         known = self.hierarchy_.labels
-        if what == "classes":
+        if of_classes:
             known = [plain(label) for label in self.classes_.tolist()]
-        return [[known[c] for c in row] for row in best.tolist()], proba.tolist()
+        return [[known[c] for c in row] for row in best.tolist()]
 
     def _candidates(self, X, among):
         """Return what to rank: Blocks, their columns, their depth, what they are.
 
         Columns are None where these are all that there are.
         """
-        if among not in AMONG:
-            raise ValueError(
-                f"Got among={among!r}, expected 'all', 'leaves' or None. To choose "
-                f"among labels of your own, see predict_label_proba."
-            )
+        check_among(among)
         if among is None and self._one_class:  # they have no order but their columns'
             depth = np.zeros(len(self.classes_), int)
             return self._proba_blocks(X), None, depth, "classes"

@@ -22,6 +22,7 @@ __all__ = [
     "depths",
     "frozen",
     "plan_steps",
+    "ranges",
     "sweep",
     "transposed",
 ]
@@ -67,7 +68,7 @@ def depths(edges: np.ndarray, n_labels: int) -> tuple[np.ndarray, list[int]]:
         # a label comes when the last of its parents has come: by its longest path
         depth[front] = level
         level += 1
-        child = edges[_ranges(starts[front], starts[front + 1]), 1]
+        child = edges[ranges(starts[front], starts[front + 1]), 1]
         child, met = np.unique(child, return_counts=True)
         waiting[child] -= met
         front = child[waiting[child] == 0]
@@ -111,7 +112,7 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
         n_above = n_found[parent]
         _check_pairs(stop + int(n_above.max(initial=0)), n_labels)
         _check_pairs(int(n_above.sum()), n_labels)
-        above = found[_ranges(starts[parent], starts[parent] + n_above)]
+        above = found[ranges(starts[parent], starts[parent] + n_above)]
         above = np.insert(above, np.cumsum(n_above), parent)  # after its own ancestors
         changes = np.flatnonzero(np.diff(child, prepend=-1))
         labels = child[changes]
@@ -126,7 +127,7 @@ def closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
         starts[labels] = stop + np.cumsum(count) - count
         n_found[labels] = count
         stop += len(above)
-    positions = found[_ranges(starts, starts + n_found)]
+    positions = found[ranges(starts, starts + n_found)]
     indptr = np.concatenate([[0], np.cumsum(n_found)])
     ancestors = sp.csr_matrix(
         (np.ones(stop, bool), positions, indptr), (n_labels, n_labels)
@@ -203,7 +204,7 @@ def _dense_closure(edges: np.ndarray, depth: np.ndarray) -> sp.csr_matrix:
     positions = np.empty(n_pairs, dtype=np.int32)
     starts = indptr[:-1].copy()
     for count, columns in zip(counts, found, strict=True):
-        positions[_ranges(starts, starts + count)] = columns
+        positions[ranges(starts, starts + count)] = columns
         starts += count
     ones = np.ones(n_pairs, bool)
     return sp.csr_matrix((ones, positions, indptr), (n_labels, n_labels))
@@ -247,7 +248,7 @@ def plan_steps(
     return tuple(steps)
 
 
-def _ranges(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+def ranges(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Return ``concatenate([arange(a, b) for a, b in zip(starts, stops)])``."""
     counts = stops - starts
     # what each range adds to the running number of its entries

@@ -1,0 +1,1 @@
+"""Kernel ridge regression on the labels of a hierarchy."""

@@ -1,0 +1,1 @@
+"""Linear classifiers along a hierarchy."""

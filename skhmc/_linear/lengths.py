@@ -1,0 +1,37 @@
+"""Rows of length 1."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+from sklearn.utils.sparsefuncs import min_max_axis
+
+__all__ = ["of_length_1"]
+
+GREAT = 1e12  # the squares of such numbers, and of their inverses, are exact enough
+
+
+def of_length_1(X):
+    """Return rows divided by their length, as an array of the same kind.
+
+    Rows of zeros stay what they are.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Rows, finite.
+
+    Returns
+    -------
+    ndarray or csr_matrix of shape (n_samples, n_features)
+    """
+    lowest, highest = min_max_axis(X, 1) if sp.issparse(X) else (X.min(1), X.max(1))
+    greatest = np.maximum(-lowest, highest)
+    greatest[greatest == 0] = 1
+    if greatest.max() > GREAT or greatest.min() < 1 / GREAT:
+        # their squares would be infinite, or 0
+        if sp.issparse(X):
+            data = X.data / np.repeat(greatest, np.diff(X.indptr))
+            X = sp.csr_matrix((data, X.indices, X.indptr), X.shape)
+        else:
+            X = X / greatest[:, None]
+    return normalize(X)

@@ -31,7 +31,6 @@ from benchmarks.command import (
     DOCS,
     RESULTS,
     command_line,
-    in_own_process,
     read_results,
     write_results,
 )
@@ -120,7 +119,7 @@ def measure(folder, program, python, threads, seed):
     if ran.returncode:
         raise SystemExit(f"{program} failed:\n{ran.stderr[-2000:]}")
     figures = json.loads((folder / "figures.json").read_text())
-    return figures | in_own_process(judge_quietly, folder)
+    return figures | judge_quietly(folder)
 
 
 def is_peer(program):
@@ -169,7 +168,7 @@ def run_set(name, options, results):
         return
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        in_own_process(sets.store, name, options.rows, folder)
+        sets.store(name, options.rows, folder)
         for program, seed in todo:
             python = options.peers if is_peer(program) else sys.executable
             run = {

@@ -264,6 +264,7 @@ def test_nothing_that_counts_is_nan(metric):
         (([["b"], ["c"], ["b"]], SCORES[:, :1]), {}, "does not have: 'c'"),
         (([["b"], [], ["b"]], SCORES[:, :1]), {}, "0 to 1 names.* CSR matrix"),
         ((TRUE, SCORES, SCORES), {}, "tuple of 3"),
+        (([0.1, 0.2], [0.3, 0.4]), {}, "neither an array nor lists of label names"),
     ],
 )
 def test_messages(scores, options, message):

@@ -771,6 +771,11 @@ def _positions(columns, hierarchy, given, by_name):
 
 def _named(names, hierarchy):
     """Return the positions (n_samples, k) of lists of label names."""
+    if not all(isinstance(row, (list, tuple)) for row in names):
+        raise ValueError(
+            "y_score is a tuple of two, read as (columns, proba), but its columns are "
+            "neither an array nor lists of label names. Pass scores as an array."
+        )
     widths = {len(row) for row in names}
     if len(widths) > 1:
         raise ValueError(

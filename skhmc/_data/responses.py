@@ -192,8 +192,7 @@ def match_labels(estimator, hierarchy, y, response):
         return hierarchy, None, response
     if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
         names = given  # the numbers that fit gave to columns
-    if response is None:
-        hierarchy, y = align(hierarchy, names=names, y_true=y)
-        return hierarchy, y, None
     with read_before():  # by the metric, in the end
+        if response is None:
+            return *align(hierarchy, names=names, y_true=y), None
         return align(hierarchy, names=names, y_true=y, y_pred=response)

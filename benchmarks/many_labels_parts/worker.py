@@ -177,7 +177,8 @@ class OneVsRest:
         self.never = np.asarray(data.Y.sum(axis=0)).ravel() == 0
 
     def fit(self, data):
-        self.clf.fit(data.X, data.Y)
+        # scikit-learn 1.9 takes some of more than 255 labels for others in uint8
+        self.clf.fit(data.X, data.Y.astype(np.int64))
 
     def all_scores(self, X):
         scores = self.clf.decision_function(X)

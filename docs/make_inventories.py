@@ -45,6 +45,7 @@ NAMES = {
         for name, role in (
             ("base.BaseEstimator", "class"),
             ("frozen.FrozenEstimator", "class"),
+            ("kernel_ridge.KernelRidge", "class"),
             ("model_selection.GroupShuffleSplit", "class"),
             ("model_selection.RepeatedStratifiedKFold", "class"),
             ("model_selection.StratifiedGroupKFold", "class"),
@@ -57,6 +58,7 @@ NAMES = {
             ("preprocessing.LabelBinarizer", "class"),
             ("preprocessing.MultiLabelBinarizer", "class"),
             ("preprocessing.OneHotEncoder", "class"),
+            ("preprocessing.StandardScaler", "class"),
         )
     },
     "skorch": {"skorch.NeuralNet": ("class", "net.html#skorch.net.NeuralNet")},

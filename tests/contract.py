@@ -33,14 +33,19 @@ def every_size(smallest=1):
     """Parametrize by estimators and numbers of labels: one at all, others at few.
 
     All give their outputs the shapes by the same functions, of skhmc/_scoring. The
-    largest number is left to ``make slow``.
+    largest number is left to ``make slow``, and what is no network at one label.
     """
+    alone = {name for name, _ in KERNELS}
     pairs = [
         pytest.param(
             *param.values,
             n_labels,
             id=f"{param.id}-{n_labels}",
-            marks=pytest.mark.slow if n_labels == max(SIZES) else (),
+            marks=(
+                pytest.mark.slow
+                if n_labels == max(SIZES) or (n_labels == 1 and param.id in alone)
+                else ()
+            ),
         )
         for param in NETWORKS + OUTER
         for n_labels in (SIZES if param is NETWORKS[0] else FEW_SIZES)

@@ -15,6 +15,7 @@ from benchmarks.tuning import (
     coherent,
     coherent_defaults,
     comparison,
+    kernel,
     networks,
     thresholds,
 )
@@ -97,6 +98,18 @@ def test_what_defaults_are_chosen_by_is_measured_on_every_set():
     assert found == list(
         itertools.product(asked.data_sets, coherent_defaults.STRATEGIES)
     )
+
+
+def test_what_kernels_are_chosen_by_is_measured_on_every_set():
+    runs = stored("kernel")["runs"]
+    assert [run["name"] for run in runs] == list(kernel.SETS)
+    for run in runs:  # the page says so
+        assert run["kernel"] > run["untuned"]
+        assert list(run["by"]) == list(kernel.CRITERIA)
+    better = [
+        run["closed"]["max"]["au_prc"] > run["maps"]["none"]["au_prc"] for run in runs
+    ]
+    assert sum(better) == 7
 
 
 def test_every_strategy_is_measured_on_every_set():

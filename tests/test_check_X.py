@@ -20,7 +20,9 @@ X = np.random.default_rng(0).integers(0, 2, (30, 5)) * 3.0
 
 
 class Reader(BaseEstimator):
-    """What check_X asks of an estimator."""
+    """What check_X asks of an estimator, one that takes an encoder."""
+
+    encoder = None
 
 
 def read(given, dtype="float32"):

@@ -22,6 +22,7 @@ from skhmc._kernels.rows import merge_rows
 from skhmc.coherence import close_upward, score_violations
 from tests.contract import assert_same, task
 from tests.hierarchies import random_hierarchy
+from tests.test_file_rows import on_disk
 
 GIVEN = {"gamma": 0.2, "ridge": 0.01}
 
@@ -312,7 +313,7 @@ def test_maps_are_platts_and_shrunk_to_those_of_levels():
     np.testing.assert_allclose(proba[:, 3], expit(line))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_probabilities_of_random_dags_are_coherent_and_keep_the_order(seed):
     rng = np.random.default_rng(seed)
     hierarchy = random_hierarchy(12, seed, max_parents=3)
@@ -450,10 +451,31 @@ def test_nystroem_of_all_directions_is_exact_and_repeatable():
     assert all_rows.n_components_ is None
 
 
+@pytest.mark.parametrize("kernel", ["linear", "cosine"])
+def test_short_rows_need_no_matrix_of_all_pairs(kernel):
+    hierarchy, X, Y = task("many")
+    found = KernelHMC(hierarchy, kernel=kernel, ridge=0.01).fit(X, Y)
+    assert found._model.coef.shape == (5, 6)
+    pairs = Kernel(kernel)  # as a callable, which is solved by all pairs
+    plain = KernelHMC(hierarchy, kernel=pairs, ridge=0.01).fit(X, Y)
+    assert plain._model.coef.shape == (60, 6)
+    expected = plain.decision_function(X)
+    np.testing.assert_allclose(found.decision_function(X), expected, atol=1e-7)
+
+
+def test_scores_beyond_what_a_float_can_hold_are_refused():
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, kernel="linear").fit(X * 1e-6, Y)
+    with pytest.raises(ValueError, match=r"greatest value of X is 1e\+307. Scale"):
+        clf.predict_proba(np.full((1, 5), 1e307))
+
+
 def test_many_rows_are_approximated(monkeypatch):
     hierarchy, X, Y = task("many")
     monkeypatch.setattr(kernel_hmc, "MOST_EXACT", 59)
     monkeypatch.setattr(kernel_hmc, "N_LANDMARKS", 20)
+    linear = KernelHMC(hierarchy, kernel="linear", ridge=0.01).fit(X, Y)
+    assert linear.n_components_ is None  # its rows are short
     assert KernelHMC(hierarchy, **GIVEN).fit(X, Y).n_components_ == 20
     assert (
         KernelHMC(hierarchy, **GIVEN, n_components=None).fit(X, Y).n_components_ is None
@@ -484,7 +506,7 @@ def test_memory_is_looked_at_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: 50_000)
     with pytest.raises(InvalidParameterError, match="60 distinct rows.*74.9 kB.*50 kB"):
         KernelHMC(hierarchy, **GIVEN).fit(X, Y)
-    with pytest.raises(InvalidParameterError, match="from 30 landmarks.*smaller"):
+    with pytest.raises(InvalidParameterError, match="30 features of 60 .*smaller"):
         KernelHMC(hierarchy, n_components=30).fit(X, Y)
     monkeypatch.setattr(kernel_hmc, "free_memory", lambda: None)
     KernelHMC(hierarchy, **GIVEN).fit(X, Y)
@@ -522,6 +544,24 @@ def test_isotonic_needs_a_tree_and_a_fit_that_failed_leaves_nothing():
     with pytest.raises(ValueError, match="parents"):
         clf.fit(X, Y)
     assert not hasattr(clf, "classes_")
+
+
+def test_X_may_lie_in_a_file_but_has_two_dimensions(tmp_path):
+    hierarchy, X, Y = task("many")
+    clf = KernelHMC(hierarchy, **GIVEN)
+    plain = clone(clf).fit(X, Y).predict_proba(X)
+    in_file = on_disk(tmp_path, X)
+    assert_same(clone(clf).fit(in_file, Y).predict_proba(in_file), plain)
+    with pytest.raises(ValueError, match=r"X.reshape\(len\(X\), -1\)"):
+        clf.fit(X[:, :, None], Y)
+
+
+def test_a_kernel_that_is_0_says_the_shares():
+    X = np.array([[0.0], [1e-301]] * 15)
+    Y = (np.arange(30)[:, None] % 3 == 0).astype(int)
+    clf = KernelHMC(kernel="linear", n_components=1, random_state=0, ridge=0.1)
+    proba = clf.fit(X, Y).predict_proba(X)
+    np.testing.assert_allclose(proba, 1 / 3, atol=0.1)
 
 
 def test_pickles_say_the_same():

@@ -111,6 +111,15 @@ def test_weights_that_are_not_larger_than_the_threshold_are_dropped():
     assert 0 < some.nnz < whole.nnz and abs(some.data).min() > 0.3
 
 
+def test_the_scale_of_features_does_not_drop_weights():
+    hierarchy, X, Y = problem()
+    options = GIVEN | {"normalize": False, "C": 0.1}
+    plain = LabelTreeClassifier(hierarchy, **options).fit(X, Y)
+    options["C"] /= 1e6
+    small = LabelTreeClassifier(hierarchy, **options).fit(1e3 * X, Y)
+    assert 0.8 < small.coef_.nnz / plain.coef_.nnz < 1.25
+
+
 def test_unknown_labels_and_weights_of_zero_are_not_looked_at():
     hierarchy, X, Y = task("many")
     leaf = hierarchy.position("cow")
@@ -337,6 +346,7 @@ def scored(hierarchy, q):
 @pytest.mark.parametrize("ties", [False, True])
 def test_search_finds_what_scoring_all_finds(seed, ties, monkeypatch):
     monkeypatch.setattr(search, "WIDTH", 1 + seed % 3)
+    monkeypatch.setattr(search, "CELLS_AT_A_TIME", 10 + 100 * seed)
     hierarchy = random_hierarchy(40, seed, 1 + seed % 3)
     rng = np.random.default_rng(seed)
     q = rng.random((15, 40), dtype=np.float32)
@@ -395,7 +405,7 @@ def test_predictions_of_a_search_are_those_of_all_probabilities(
             said = AnswersMixin.predict_top_k(clf, X[:30], k, among=among, names=True)
             assert names == said
     dense = clf.predict(X)
-    for threshold in (None, 0.2):
+    for threshold in (None, 0.01, 0.2):
         clf.set_params(threshold=threshold, sparse_output=False)
         dense = clf.predict(X)
         sparse = clf.set_params(sparse_output=True).predict(X)
@@ -467,8 +477,9 @@ def test_rows_of_zeros_and_of_great_numbers():
             other.predict_proba(scale * X), clf.predict_proba(X), rtol=1e-3
         )
     raw = clone(clf).set_params(normalize=False).fit(X, Y)
-    with pytest.raises(ValueError, match="beyond 1e38. Scale the features"):
-        raw.predict(1e200 * X)
+    for call in (raw.predict, lambda X: raw.fit(X, Y)):
+        with pytest.raises(ValueError, match="Got values up to 1e\\+200 in X"):
+            call(1e200 / X.max() * X)
 
 
 def test_jobs_threads_and_pickles_change_nothing(monkeypatch):

@@ -98,13 +98,13 @@ class Kernel(Comparison):
         return [
             table("AU(PRC) on validation rows, and seconds", HEADS, map(cells, runs)),
             table(
-                "AU(PRC), by what chooses bandwidth and ridge",
+                "AU(PRC) closed by max, by what chooses bandwidth and ridge",
                 ["data set", *CRITERIA.values()],
                 [[run["name"], *map(digits, run["by"].values())] for run in runs],
             ),
             *(
                 table(
-                    f"{title}, by the map of the scores",
+                    f"{title} closed by max, by the map of the scores",
                     ["data set", "none", *MAPS],
                     [[run["name"], *column(run["maps"], key)] for run in runs],
                 )

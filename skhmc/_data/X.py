@@ -157,9 +157,10 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
         return validate_data(estimator, X, reset=reset, **options)
     except ValueError as error:
         if "while dim <= 2 is required" in str(error):
-            raise ValueError(
-                f"{error}\nFor images or sequences give an encoder, which takes such X."
-            ) from error
+            advice = "For images or sequences give an encoder, which takes such X."
+            if not hasattr(estimator, "encoder"):
+                advice = "Make every sample one row: X.reshape(len(X), -1)."
+            raise ValueError(f"{error}\n{advice}") from error
         if "infinity" in str(error):
             raise ValueError(
                 f"{error}\nTurn infinite values into NaN and impute them in a "

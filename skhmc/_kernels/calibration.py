@@ -16,6 +16,7 @@ __all__ = ["Sigmoids", "fit_sigmoids", "score_odds"]
 SHRINKAGE = 10  # the k of the mixture, as in HierarchicalCalibratedClassifier
 ENOUGH = 5  # cells of the rarer value without which a label has the map of its level
 SMOOTH = 0.1  # how far from 0 and 1 scores begin to bend
+FAR = 1e200  # scores beyond are no different
 CELLS = 2**16  # scores that are worked on at a time
 MAX_STEPS = 60
 DECREMENT = 1e-12  # of the mean loss, below which Newton's method ends
@@ -31,7 +32,7 @@ def score_odds(scores, smooth=SMOOTH):
     rises with x, is x where that is well inside, and never leaves (0, 1). What is
     returned is :math:`\log u - \log(1 - u)`.
     """
-    x = np.asarray(scores, dtype=np.float64) / smooth
+    x = np.clip(scores, -FAR, FAR) / smooth
     top = 1 / smooth
     # 1 - u is u of 1 - x; each is exact where it is small, and so is its logarithm
     return _log_share(x, top) - _log_share(top - x, top)

@@ -44,6 +44,15 @@ class Kernel:
             X, Z = normalize(X), normalize(Z)
         return np.asarray(safe_sparse_dot(X, Z.T, dense_output=True))
 
+    def has_features(self, X):
+        """Tell whether rows themselves, being short, are features of this kernel."""
+        few = not sp.issparse(X) and X.shape[1] <= X.shape[0]
+        return few and not callable(self.kind) and self.kind != "rbf"
+
+    def features(self, X):
+        """Return features whose inner products are the kernel, where it has such."""
+        return normalize(X) if self.kind == "cosine" else X
+
     def _rbf(self, X, Z):
         X, Z = self._centered(X), self._centered(Z)
         K = np.asarray(safe_sparse_dot(X, Z.T, dense_output=True))
@@ -112,6 +121,8 @@ class Nystroem:
         values, vectors = scipy.linalg.eigh(kernel(landmarks, landmarks))
         kept = values > RANK * max(values[-1], 0)
         self.turn = vectors[:, kept] / np.sqrt(values[kept])
+        if not kept.any():  # the kernel is 0: so is one feature
+            self.turn = np.zeros((len(values), 1))
 
     def __call__(self, X):
         """Return the features of rows (n_samples, n_kept)."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from skhmc._kernels.calibration import Sigmoids, fit_sigmoids, score_odds
 from skhmc._kernels.kernels import Nystroem
@@ -21,10 +20,10 @@ class Features:
 
     Attributes
     ----------
-    of : Kernel, Nystroem or None
-        None takes the row itself.
+    of : callable
+        A Kernel, or what makes features of rows by itself.
     basis : ndarray or csr_matrix or None
-        The rows of a kernel's second side; None where ``of`` has all that it needs.
+        The rows of a Kernel's second side; None where ``of`` has all that it needs.
     width : int
         Number of kernel values per row that are computed.
     """
@@ -35,8 +34,6 @@ class Features:
 
     def __call__(self, X):
         """Return the features of rows (n_samples, n_basis)."""
-        if self.of is None:
-            return X
         return self.of(X) if self.basis is None else self.of(X, self.basis)
 
 
@@ -61,8 +58,15 @@ class KernelModel:
         """Yield scores of rows (n_samples, n_labels), block by block."""
         step = max(1, CELLS // max(1, self.features.width))
         for start in range(0, X.shape[0], step):
-            rows = self.features(X[start : start + step])
-            yield np.asarray(rows @ self.coef) + self.intercept
+            with np.errstate(over="ignore", invalid="ignore"):  # said below
+                rows = self.features(X[start : start + step])
+                scores = np.asarray(rows @ self.coef) + self.intercept
+            if not np.isfinite(scores).all():
+                raise ValueError(
+                    f"Scores are beyond what a float can hold: the greatest value of X "
+                    f"is {abs(X).max():.3g}. Scale the features as those of the fit."
+                )
+            yield scores
 
     def proba(self, scores):
         """Return probabilities of scores (n_samples, n_labels)."""
@@ -102,6 +106,7 @@ def _system(X, kernel, landmarks):
         nystroem = Nystroem(kernel, X[landmarks])
         features = Features(nystroem, None, len(landmarks))
         return features, PrimalSystem(nystroem(X))
-    if kernel.kind == "linear" and not sp.issparse(X) and X.shape[1] <= X.shape[0]:
-        return Features(None, None, X.shape[1]), PrimalSystem(X)
+    if kernel.has_features(X):
+        features = Features(kernel.features, None, X.shape[1])
+        return features, PrimalSystem(features(X))
     return Features(kernel, X, X.shape[0]), DualSystem(kernel(X, X))

@@ -33,7 +33,7 @@ from skhmc._linear.binary import LOSSES, fit_binary
 from skhmc._linear.choice import choose_C_and_slope
 from skhmc._linear.chunks import Chunks
 from skhmc._linear.clusters import add_nodes
-from skhmc._linear.lengths import of_length_1
+from skhmc._linear.lengths import mean_length, of_length_1
 from skhmc._linear.memory import check_memory, plan_memory
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
@@ -52,9 +52,11 @@ from skhmc._utils.warnings import warn_user
 __all__ = ["LabelTreeClassifier"]
 
 CELLS_PER_BLOCK = 2**22  # margins that are made at a time
-ROWS_PER_SEARCH = 2**14
+ROWS_PER_SEARCH = 2**13
 WORTH_SEARCHING = 2**21  # margins
+LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable than less
 N_PARTS = 20  # of the work: what is told about, or done in another process
+GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
 ALMOST_1 = 1 - np.finfo(np.float32).epsneg
 
@@ -92,7 +94,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         values fit and predict faster, larger ones are often more precise.
     weight_threshold : float, default=0.05
         Weights that are not larger than this are dropped. This is what makes the model
-        small. 0 keeps all weights.
+        small. 0 keeps all weights. With ``normalize=False``, the number is divided by
+        the root mean square of the samples' lengths.
     tol : float, default=0.1
         When the solver stops, as in :class:`sklearn.svm.LinearSVC`. Smaller values take
         longer.
@@ -143,6 +146,19 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Names of the features, if X had names.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if there is not enough memory. With ``normalize=False``, if X has
+        values above 1e15.
+
+    Warns
+    -----
+    UserWarning
+        In ``fit``, of labels with only one value, of which nothing can be learnt.
+    sklearn.exceptions.ConvergenceWarning
+        In ``fit``, if ``max_iter`` was too small for ``tol`` for some classifiers.
 
     See Also
     --------
@@ -257,16 +273,17 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            Samples. Features should have like scales, and rows like lengths, as those
-            of TfidfVectorizer have. A CSR matrix is never made dense.
+            Samples. With ``normalize=False``, features should have like scales. A CSR
+            matrix is never made dense.
         y : array-like, CSR matrix or DataFrame of shape (n_samples, n_labels)
             Indicators 0 and 1. Missing ancestors are added, with a warning. Or lists of
             label names; or most specific labels (n_samples,). Where a label is NaN
             (unknown), its classifier does not see the sample.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
                 default=None
-            Weights of samples, or of every label of theirs. A weight of 2 is the same
-            as having the sample twice.
+            Weights of samples, or of every label of theirs (2-D y only). They multiply
+            C: a weight of 2 is the same as having the sample twice, where C and slope
+            are given.
 
         Returns
         -------
@@ -285,8 +302,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         weight = _read_weight(sample_weight, y, targets)
         _warn_constant(targets, weight)
         positive, unknown = _indicators_of(targets.Y)
-        if self.normalize:
-            X = of_length_1(X)
+        X = self._scaled(X)
         rng = check_random_state(self.random_state)
         nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
         problems = nodes.problems(X, positive, unknown, weight)
@@ -319,12 +335,15 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             rng,
         )
         fit = partial(fit, C=self.C_)
-        self._plan_memory(problems, groups, fit, rng)
+        threshold = self.weight_threshold
+        if not self.normalize:
+            threshold /= mean_length(problems.X) or 1
+        self._plan_memory(problems, groups, fit, threshold, rng)
         parts = _parts(costs, N_PARTS)
         options = {
             "fit": fit,
             "slope": self.slope_,
-            "weight_threshold": self.weight_threshold,
+            "weight_threshold": threshold,
         }
         jobs = (
             delayed(fit_siblings)(problems, groups[part], **options) for part in parts
@@ -338,9 +357,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(found, n_features)
 
-    def _plan_memory(self, problems, groups, fit, rng):
+    def _plan_memory(self, problems, groups, fit, threshold, rng):
         """Say how much memory the fit takes, and raise if there is not as much."""
-        threshold = self.weight_threshold
         plan = plan_memory(
             problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
         )
@@ -349,7 +367,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
                 f"[{type(self).__name__}] fit takes about "
                 f"{bytes_as_text(sum(plan))} of memory beside X and y."
             )
-        check_memory(plan, problems.positive.shape[1], threshold)
+        check_memory(plan, problems.positive.shape[1], self.weight_threshold)
 
     def _walks(self, walks):
         """Return how often a solver walked over samples at most; warn if too often."""
@@ -389,15 +407,19 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _as_read(self, X):
         """Return X as the classifiers take it."""
+        return self._scaled(X).astype(np.float32, copy=False)
+
+    def _scaled(self, X):
+        """Return X as it is, or with rows of length 1."""
         if self.normalize:
-            X = of_length_1(X)
-        with np.errstate(over="ignore"):
-            X = X.astype(np.float32, copy=False)
+            return of_length_1(X)
         values = X.data if sp.issparse(X) else X
-        if not np.isfinite(values).all():
+        greatest = max(values.max(initial=0), -values.min(initial=0))
+        if greatest > GREATEST:
             raise ValueError(
-                "Got values in X that are beyond 1e38. Scale the features, as by "
-                "StandardScaler, or set normalize=True."
+                f"Got values up to {greatest:.0e} in X, expected at most "
+                f"{GREATEST:.0e}. Scale the features, as by StandardScaler, or set "
+                f"normalize=True."
             )
         return X
 
@@ -487,11 +509,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             return super()._indicators(X, coherence)
         threshold = DEFAULT_THRESHOLD if self.threshold is None else self.threshold
         n_labels = self.hierarchy_.n_labels
+        worth = threshold >= LEAST_SEARCHED
 
         def chosen(X):
-            if coherence is None or not self._is_worth_searching(X):
-                proba = self._labels_proba_blocks(X, coherence).array()
-                return to_csr(proba > threshold)
+            if coherence is None or not worth or not self._is_worth_searching(X):
+                proba = self._labels_proba_blocks(X, coherence)
+                parts = [to_csr(block > threshold) for block in proba.blocks]
+                return sp.vstack(parts, format="csr")
             least = np.full(X.shape[0], threshold)
             found = self._search(X).above(least, strict=True)
             found = found.where(found.labels < n_labels)

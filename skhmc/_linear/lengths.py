@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 from sklearn.utils.sparsefuncs import min_max_axis
 
-__all__ = ["of_length_1"]
+__all__ = ["mean_length", "of_length_1"]
 
 GREAT = 1e12  # the squares of such numbers, and of their inverses, are exact enough
 
@@ -35,3 +35,19 @@ def of_length_1(X):
         else:
             X = X / greatest[:, None]
     return normalize(X)
+
+
+def mean_length(X):
+    """Return the root of the mean square of the lengths of rows.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Rows, of numbers whose squares are finite.
+
+    Returns
+    -------
+    float
+    """
+    values = np.ravel(X.data if sp.issparse(X) else X)
+    return float(np.sqrt(np.square(values, dtype=np.float64).sum() / X.shape[0]))

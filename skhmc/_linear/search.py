@@ -9,6 +9,8 @@ from skhmc._utils.levels import ranges
 
 __all__ = ["Families", "Found", "Search"]
 
+CELLS_AT_A_TIME = 2**22
+CELLS_OF_PROBA_1 = 100  # labels that are looked at to find those of probability 1
 WIDTH = 8  # labels of a depth below which the first walk goes on
 
 
@@ -196,20 +198,34 @@ class Search:
         wanted : ndarray of shape (n_labels,), bool
             Which labels to return.
         beam : int or None
-            Number of labels of a depth below which the first walk goes on. There is
-            then no second one, but for samples of which too few labels were found.
+            Number of labels of a depth below which the first walk goes on; None is k or
+            some more. With a number, there is no second walk, but for samples of which
+            too few labels were found.
 
         Returns
         -------
         Found
         """
-        found, least, left_out = self._first_walk(k, wanted, beam or WIDTH)
+        width = max(k, WIDTH) if beam is None else beam
+        found, least, left_out = self._first_walk(k, wanted, width)
         again = left_out >= least if beam is None else least <= 0
-        if not again.any():
-            return found
-        more = self.above(np.where(again, least, np.inf))
-        parts = found.where(~again[found.rows]), more.where(wanted[more.labels])
+        parts = [found.where(~again[found.rows])]
+        for rows in self._pieces(np.flatnonzero(again), least):
+            bound = np.full(self._n_samples, np.inf, np.float32)
+            bound[rows] = least[rows]
+            more = self.above(bound)
+            parts.append(more.where(wanted[more.labels]))
         return together(parts)
+
+    def _pieces(self, rows, least):
+        """Cut rows into pieces whose labels above a bound fit into memory, by guess."""
+        n_labels = len(self._families.labels)
+        with np.errstate(divide="ignore"):
+            n_cells = np.minimum(n_labels, CELLS_OF_PROBA_1 / least[rows])
+        ends = np.cumsum(n_cells)
+        n_pieces = 1 + int(ends.max(initial=0)) // CELLS_AT_A_TIME
+        cuts = np.searchsorted(ends, np.arange(1, n_pieces) * CELLS_AT_A_TIME)
+        return [piece for piece in np.split(rows, np.unique(cuts)) if len(piece)]
 
     def _first_walk(self, k, wanted, width):
         """Walk below the ``width`` most probable labels of every depth.

@@ -21,7 +21,7 @@ from skhmc import (
     MaxConstraintClassifier,
 )
 from skhmc._scoring.label_form import ManyPaths, SinglePath
-from skhmc._scoring.top_k import top_k
+from skhmc._utils.top_k import top_k
 from skhmc.coherence import RULES, RuleNames, close_upward, score_violations, violations
 from skhmc.coherence._rules import Rule
 from skhmc.nn.coherence import MaxConstraint

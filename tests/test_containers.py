@@ -21,6 +21,8 @@ from skhmc.metrics import (
     hierarchical_precision_score,
     hierarchical_recall_score,
     hierarchical_violation_rate,
+    ndcg_at_k_score,
+    precision_at_k_score,
 )
 from skhmc.model_selection import (
     MultilabelStratifiedGroupKFold,
@@ -41,6 +43,7 @@ TRUE = close_upward((rng.random((N_SAMPLES, 6)) < 0.25).astype(int), H)
 PREDICTED = close_upward((rng.random((N_SAMPLES, 6)) < 0.25).astype(int), H)
 OPEN = (rng.random((N_SAMPLES, 6)) < 0.3).astype(int)
 SCORES = rng.random((N_SAMPLES, 6)).round(1)  # with ties
+WITHOUT_TIES = SCORES + np.arange(SCORES.size).reshape(SCORES.shape) / 1e4
 WEIGHT = rng.integers(0, 4, N_SAMPLES)
 UNKNOWN = TRUE.astype(float)
 UNKNOWN[(rng.random(TRUE.shape) < 0.2) & (TRUE == 0)] = np.nan
@@ -123,6 +126,10 @@ SCORE_METRICS = {
     average: partial(au_prc_score, average=average)
     for average in ("micro", "macro", "weighted")
 }
+AT_K = {  # of equal scores the first column comes first
+    "precision at k": partial(precision_at_k_score, k=1),
+    "ndcg at k": partial(ndcg_at_k_score, k=2, among="all", exclude="roots"),
+}
 
 
 # -- metrics ---------------------------------------------------------------------------
@@ -140,19 +147,26 @@ def test_metrics_of_labels(metric):
         assert metric(make(TRUE), make(PREDICTED), H, **options) == expected, name
 
 
-@pytest.mark.parametrize("metric", SCORE_METRICS.values(), ids=SCORE_METRICS)
-def test_metrics_of_scores(metric):
-    expected = metric(TRUE, SCORES, hierarchy=H, sample_weight=WEIGHT)
+@pytest.mark.parametrize(
+    "metric, scores",
+    [
+        *((metric, SCORES) for metric in SCORE_METRICS.values()),
+        *((metric, WITHOUT_TIES) for metric in AT_K.values()),
+    ],
+    ids=[*SCORE_METRICS, *AT_K],
+)
+def test_metrics_of_scores(metric, scores):
+    expected = metric(TRUE, scores, hierarchy=H, sample_weight=WEIGHT)
     for name, make in ALL.items():
-        beside_it = [beside(name, SCORES), beside(name, SCORES).tolist()]
+        beside_it = [beside(name, scores), beside(name, scores).tolist()]
         if name not in WITHOUT_NAMES:
-            beside_it += [in_frame(SCORES), in_frame(SCORES)[SHUFFLED]]
-        for scores in beside_it:
-            found = metric(make(TRUE), scores, hierarchy=H, sample_weight=WEIGHT)
+            beside_it += [in_frame(scores), in_frame(scores)[SHUFFLED]]
+        for given in beside_it:
+            found = metric(make(TRUE), given, hierarchy=H, sample_weight=WEIGHT)
             # summed up in another order where the columns have another one
             assert found == pytest.approx(expected, rel=1e-12), name
-    assert metric(names_of(TRUE), SCORES, hierarchy=H) == metric(
-        TRUE, SCORES, hierarchy=H
+    assert metric(names_of(TRUE), scores, hierarchy=H) == metric(
+        TRUE, scores, hierarchy=H
     )
 
 

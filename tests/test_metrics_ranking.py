@@ -1,3 +1,4 @@
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -120,6 +121,18 @@ def test_blocks_of_labels_change_nothing(monkeypatch):
     whole = au_prc_score(T, S, average="macro")
     monkeypatch.setattr(_ranking, "CELLS_PER_BLOCK", 50)
     assert au_prc_score(T, S, average="macro") == whole
+
+
+def test_a_sparse_truth_is_never_dense():
+    Y = sp.random(400, 5000, 0.001, "csr", random_state=0)
+    Y.data[:] = 1
+    S = np.random.default_rng(0).random(Y.shape, dtype=np.float32)
+    tracemalloc.start()
+    found = au_prc_score(Y, S)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == au_prc_score(Y.toarray(), S)
+    assert peak < 1.2 * S.nbytes  # the sorted scores
 
 
 def test_exclude_by_name_and_by_position():

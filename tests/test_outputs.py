@@ -23,8 +23,8 @@ from skhmc import (
 from skhmc._networks import skorch_net
 from skhmc._networks.batches import SliceDataset
 from skhmc._scoring.outputs import Blocks, above, format_proba, sigmoid, to_csr
-from skhmc._scoring.top_k import top_k
 from skhmc._utils.levels import transposed
+from skhmc._utils.top_k import top_k
 from skhmc.coherence import RULES, close_upward, max_constraint, violations
 from skhmc.inspection import HierarchyDisplay
 from skhmc.metrics import get_scorer, get_scorer_names, hierarchical_violation_rate

@@ -31,6 +31,7 @@ from skhmc.metrics import (
     au_prc_score,
     hierarchical_f1_score,
     hierarchical_violation_rate,
+    precision_at_k_score,
 )
 from skhmc.model_selection import (
     MultilabelStratifiedKFold,
@@ -261,6 +262,7 @@ CONSUMERS = {
     "truth": lambda y: hierarchical_f1_score(y, PREDICTED, H),
     "prediction": lambda y: hierarchical_f1_score(PREDICTED, y, H),
     "ranking": lambda y: au_prc_score(y, PREDICTED * 0.5, hierarchy=H),
+    "at k": lambda y: precision_at_k_score(y, PREDICTED * 0.5, k=1, hierarchy=H),
     "violations": lambda y: hierarchical_violation_rate(
         AncestorClosure(H).fit_transform(y), H
     ),

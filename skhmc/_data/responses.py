@@ -20,6 +20,7 @@ __all__ = [
     "positive_scores",
     "raw_predict",
     "single_label",
+    "top_labels",
 ]
 
 
@@ -62,6 +63,24 @@ def raw_predict(estimator, X):
             X = estimator.transform(X)  # feature selection such as RFE
         estimator = _inside(estimator)
     return estimator.predict_raw(X)
+
+
+def top_labels(estimator, X, k, among):
+    """Return what ``predict_top_k`` does, in Pipelines and searches, too.
+
+    None where there is no such method. Other meta-estimators may change what the one
+    inside predicts, so that theirs alone is asked.
+    """
+    while not hasattr(estimator, "predict_top_k"):
+        if hasattr(estimator, "steps"):
+            if len(estimator.steps) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return None
+    return estimator.predict_top_k(X, k, among=among)
 
 
 def positive_scores(estimator, X):
@@ -153,7 +172,10 @@ def class_labels(estimator, response):
 
 
 def match_labels(estimator, hierarchy, y, response):
-    """Return the hierarchy, y and the response with the same order of labels."""
+    """Return the hierarchy, y and the response with the same order of labels.
+
+    Without y, or without a response, None takes its place.
+    """
     y, _ = read_form(y, hierarchy)
     given = find(estimator, "label_names_")
     given = None if given is None else list(given)
@@ -171,4 +193,6 @@ def match_labels(estimator, hierarchy, y, response):
     if names is None and hierarchy is None and are_label_sets(y, len(given or ())):
         names = given  # the numbers that fit gave to columns
     with read_before():  # by the metric, in the end
+        if response is None:
+            return *align(hierarchy, names=names, y_true=y), None
         return align(hierarchy, names=names, y_true=y, y_pred=response)

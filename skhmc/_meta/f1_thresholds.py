@@ -17,7 +17,7 @@ import numpy as np
 
 from skhmc._meta.label_sets import conditionals
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD
-from skhmc._scoring.top_k import top_k
+from skhmc._utils.top_k import top_k
 from skhmc.coherence import close_upward, max_constraint, min_constraint
 
 __all__ = [

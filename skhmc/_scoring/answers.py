@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from skhmc._scoring.class_labels import ClassLabels
 from skhmc._scoring.outputs import Blocks, to_csr
 from skhmc._scoring.tables import as_table, sample_names
-from skhmc._scoring.top_k import top_k
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import name_list, plain
+from skhmc._utils.top_k import top_k
 from skhmc._utils.warnings import warn_user
 from skhmc.coherence import most_specific as without_ancestors
 from skhmc.hierarchy import Hierarchy

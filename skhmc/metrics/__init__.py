@@ -3,6 +3,14 @@
 # the registry is for packages of skhmc: thresholds and early stopping look names up;
 # so are the bins of calibration errors, of which pictures are made
 
+from skhmc.metrics._at_k import (
+    coverage_at_k_score,
+    label_propensity,
+    ndcg_at_k_score,
+    precision_at_k_score,
+    propensity_scored_precision_at_k_score,
+    recall_at_k_score,
+)
 from skhmc.metrics._calibration import ReliabilityBins as ReliabilityBins
 from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._calibration import reliability_bins as reliability_bins
@@ -34,6 +42,7 @@ __all__ = [
     "HierarchicalViolationRate",
     "au_prc_score",
     "au_prc_scorer",
+    "coverage_at_k_score",
     "exact_match_score",
     "expected_calibration_error",
     "get_scorer",
@@ -46,4 +55,9 @@ __all__ = [
     "hierarchical_violation_rate",
     "hierarchy_recovery_report",
     "hvr_scorer",
+    "label_propensity",
+    "ndcg_at_k_score",
+    "precision_at_k_score",
+    "propensity_scored_precision_at_k_score",
+    "recall_at_k_score",
 ]

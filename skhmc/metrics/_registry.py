@@ -12,6 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from skhmc.metrics._at_k import (
+    ndcg_at_k_score,
+    precision_at_k_score,
+    recall_at_k_score,
+)
 from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._exact_match import exact_match_score
 from skhmc.metrics._hierarchical import (
@@ -95,6 +100,11 @@ class Metric:
         return scorer
 
 
+def _at(k: int, function: Callable[..., Any]) -> Metric:
+    """Return the entry of a metric of the k highest scores."""
+    return Metric(function, "predict_proba", ("scorer", "stopping"), {"k": k})
+
+
 METRICS: dict[str, Metric] = {
     "au_prc": Metric(au_prc_score, "predict_proba", ("scorer", "stopping")),
     "ece": Metric(
@@ -130,6 +140,11 @@ METRICS: dict[str, Metric] = {
         options={"average": "macro", "close": False},
         f1_average="macro",
     ),
+    "ndcg_at_5": _at(5, ndcg_at_k_score),
+    "precision_at_1": _at(1, precision_at_k_score),
+    "precision_at_3": _at(3, precision_at_k_score),
+    "precision_at_5": _at(5, precision_at_k_score),
+    "recall_at_5": _at(5, recall_at_k_score),
     # no goals: what predicts nothing has no violation
     "hvr": Metric(
         hierarchical_violation_rate,

@@ -6,9 +6,11 @@ import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterable
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skhmc._data.containers import unwrap
@@ -20,6 +22,7 @@ from skhmc._data.responses import (
     positive_scores,
     raw_predict,
     single_label,
+    top_labels,
 )
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._violation import hierarchical_violation_rate
@@ -84,6 +87,10 @@ class HierarchicalScorer:
 
     Displays of scikit-learn, such as LearningCurveDisplay, read the name of the metric
     from the scorer's ``__name__``, which begins with ``neg_`` where it is negated.
+
+    Metrics at k, such as :func:`precision_at_k_score`, judge what ``predict_top_k(X,
+    k)`` returns, where the estimator has this method and its own hierarchy is used:
+    scores of all labels are never held.
 
     NaN in ``y`` (unknown) does not count. Scikit-learn splits such ``y`` only with an
     explicit splitter (``cv=KFold(5)``, not ``cv=5``).
@@ -164,7 +171,13 @@ class HierarchicalScorer:
                 f"{self._metric_name()} takes no sample_weight, got one. Leave it out."
             )
         y = unwrap(y)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         hierarchy = self._source(estimator)
+        ranked = self._rank(estimator, X, y)
+        if ranked is not None:
+            hierarchy, y, response = ranked
+            value = self._measure(y, response, hierarchy, **weights)
+            return float(value) if self.greater_is_better else 0.0 - float(value)
         response = self._respond(estimator, X)
         if n_dimensions(y if y is not None else response) == 1:
             classes = None
@@ -176,7 +189,6 @@ class HierarchicalScorer:
             hierarchy, y, response = single_label(built, y, response, classes)
         else:
             hierarchy, y, response = match_labels(estimator, hierarchy, y, response)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         value = self._measure(y, response, hierarchy, **weights)
         return float(value) if self.greater_is_better else 0.0 - float(value)
 
@@ -211,6 +223,38 @@ class HierarchicalScorer:
         if self.raw:
             raise ValueError("raw=True needs a metric of predict.")
         return positive_scores(estimator, X)
+
+    def _rank(self, estimator, X, y):
+        """Return hierarchy, y and the most probable labels, for metrics at k.
+
+        None where the metric is another one, or needs the scores of all labels.
+        """
+        options = {p.name: p.default for p in self._parameters().values()}
+        if not {"y_score", "k", "among"} <= set(options):
+            return None
+        options |= self.kwargs
+        k, among = options["k"], options["among"]
+        hierarchy = find(estimator, "hierarchy_")
+        if (
+            self.judged_response() != "predict_proba"
+            or self.hierarchy is not None
+            or hierarchy is None
+            or options.get("exclude") is not None
+            or not isinstance(k, Integral)
+            or k < 1
+            or y is None
+            or n_dimensions(y) == 1
+        ):
+            return None
+        matched, Y, _ = match_labels(estimator, hierarchy, y, None)
+        if list(matched.labels) != list(hierarchy.labels):
+            return None
+        n_candidates = (
+            len(hierarchy.leaves) if among == "leaves" else hierarchy.n_labels
+        )
+        k = min(k + _most_unknown(Y), n_candidates)
+        found = top_labels(estimator, X, k, among)
+        return None if found is None else (matched, Y, found)
 
     def _measure(self, y, response, hierarchy, **weights):
         if y is None:
@@ -366,6 +410,14 @@ class HierarchicalViolationRate(HierarchicalScorer):
 
     def __repr__(self):
         return self._show([], _changed(self, HierarchicalViolationRate))
+
+
+def _most_unknown(Y):
+    """Return the largest number of unknown labels of a sample."""
+    if sp.issparse(Y):
+        unknown = np.add.reduceat(np.append(np.isnan(Y.data), False), Y.indptr[:-1])
+        return int(unknown[np.diff(Y.indptr) > 0].max(initial=0))
+    return int(np.isnan(Y).sum(axis=1).max(initial=0))
 
 
 def _option_like(name):

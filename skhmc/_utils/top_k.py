@@ -5,7 +5,9 @@ import numpy as np
 __all__ = ["top_k"]
 
 
-def top_k(scores, k, depth):
+def top_k(
+    scores: np.ndarray, k: int, depth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns of the k highest scores of every row, and these scores.
 
     Of equal scores that of less depth comes first, then that of the lower column: of
@@ -35,7 +37,7 @@ def top_k(scores, k, depth):
     return columns[order], best[order]
 
 
-def _at_most_kth(scores, k):
+def _at_most_kth(scores: np.ndarray, k: int) -> np.ndarray:
     """Return a value of every row (n_samples, 1) that at least k scores reach.
 
     The k-th highest of the maxima of some groups of labels: most often few more reach

@@ -1,0 +1,1 @@
+"""Parts of benchmarks.many_labels: data sets, and the programs that it compares."""

@@ -45,6 +45,7 @@ from skhmc import (
     HierarchicalThresholdClassifier,
     Hierarchy,
     HyperbolicHMC,
+    LabelTreeClassifier,
     MaxConstraintClassifier,
     model_selection,
     preprocessing,
@@ -86,7 +87,7 @@ def forms(value):
     if isinstance(value, int):
         return [np.int64(value), np.int8(value), np.uint16(value)]
     if isinstance(value, float):
-        exact = [np.float32(value)] if np.float32(value) == value else []
+        exact = [np.float32(value)] if float(np.float32(value)) == value else []
         return [np.float64(value), *exact]
     if isinstance(value, str):
         return [np.str_(value)]
@@ -115,6 +116,12 @@ GIVEN = SMALL | {
 }
 
 
+OWN = {
+    preprocessing.TaxonomyEncoder: {"taxonomies": "paths"},
+    LabelTreeClassifier: {"max_iter": 100},  # in 2 it does not converge
+}
+
+
 def arguments(kind):
     """Return the arguments that the test gives a class, by name."""
     given = {}
@@ -128,11 +135,9 @@ def arguments(kind):
         given["estimator"] = tree
         if kind is HierarchicalThresholdClassifier:
             given["estimator"] = CoherentClassifier(tree, H)
-    if kind is preprocessing.TaxonomyEncoder:
-        given["taxonomies"] = "paths"
     if kind in (*NETWORKS, CoherentClassifier, preprocessing.AncestorClosure):
         given["hierarchy"] = H
-    return given
+    return given | OWN.get(kind, {})
 
 
 def outcome(kind, given):

@@ -55,20 +55,21 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         Label hierarchy. None means that labels are flat. Columns of a DataFrame Y are
         matched by name.
     kernel : {"rbf", "linear", "cosine"} or callable, default="rbf"
-        How alike two samples are. "rbf" is :math:`\exp(-\gamma \lVert x - z
+        Similarity of two samples. "rbf" is :math:`\exp(-\gamma \lVert x - z
         \rVert^2)`, "linear" the inner product, "cosine" that of rows of length 1. With
         all three, a sparse X stays sparse. A callable gets two matrices of rows, X and
         Z, and returns their kernel (n_X, n_Z); it must be symmetric and positive
         semi-definite.
     gamma : "auto" or float, default="auto"
-        :math:`\gamma` of "rbf"; other kernels have none. "auto" chooses from 1/8, 1/4,
-        1/2, 1, 2 and 4 divided by the sum of the variances of all features (over
-        distinct rows), which is about their number where they are standardised.
+        Bandwidth :math:`\gamma` of "rbf"; other kernels have none. "auto" chooses from
+        1/8, 1/4, 1/2, 1, 2 and 4 divided by the sum of the variances of all features
+        (over distinct rows). This sum is about the number of features if they are
+        standardised.
     ridge : "auto" or float, default="auto"
-        :math:`\lambda` in the Notes, at least 1e-10. With n rows, it is the alpha of
-        :class:`sklearn.kernel_ridge.KernelRidge` divided by n. "auto" chooses from
-        0.0001, 0.0003, 0.001, 0.003, 0.01 and 0.03 times the mean diagonal of the
-        centred kernel, which is at most 1 for "rbf".
+        Regularisation :math:`\lambda`, see the Notes, at least 1e-10. With n rows, it is
+        the alpha of :class:`sklearn.kernel_ridge.KernelRidge` divided by n. "auto"
+        chooses from 0.0001, 0.0003, 0.001, 0.003, 0.01 and 0.03 times the mean diagonal
+        of the centred kernel, which is at most 1 for "rbf".
     n_components : "auto", int or None, default="auto"
         Number of rows that the kernel is approximated with (Nyström). None is exact:
         memory for two matrices of n x n numbers, 6.4 GB for 20,000 rows. "auto" is None
@@ -87,7 +88,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     proba_format : {"array", "list"}, default="array"
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows of ``n_components``. Without these nothing is random.
+        Seed of the draw of the rows for ``n_components``. Nothing else is random.
 
     Attributes
     ----------

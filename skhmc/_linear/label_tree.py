@@ -83,7 +83,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         training data more closely. "auto" is the smallest value of 0.1, 0.3, 1, 3 and
         10 whose log loss on held-out rows of some labels is nearly the least.
     slope : float or "auto", default="auto"
-        What margins are multiplied by before the sigmoid that makes them probabilities.
+        Factor of margins in the sigmoid that makes them probabilities.
         "auto" is the number with the least log loss on held-out rows of some labels.
     normalize : bool, default=True
         Whether samples are scaled to length 1. This suits texts. For tables, scale the
@@ -100,11 +100,11 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         When the solver stops, as in :class:`sklearn.svm.LinearSVC`. Smaller values take
         longer.
     max_iter : int, default=1000
-        How often the solver walks over the samples of a label at most.
+        Largest number of walks of the solver over the samples of a label.
     coherence : {"product"} or None, default="product"
-        What probabilities are. "product" makes them coherent, as the Notes have it.
-        None leaves those that the classifiers say: of a label, given its parents. May
-        change after ``fit``.
+        Rule for probabilities. "product" makes them coherent, see the Notes. None
+        returns what the classifiers say: the probability of a label, given its parents.
+        May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5. After a 1-D y, None
         predicts the most probable class. With a number, the prediction goes from the

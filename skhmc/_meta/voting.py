@@ -85,10 +85,10 @@ class HierarchicalVotingClassifier(
         Label hierarchy. None uses that of the first member that has one; if none has,
         labels are flat. Columns of a DataFrame Y are matched by name.
     weights : {"auto", "cv"}, dict or array-like of shape (n_members,), default="auto"
-        How much members count: numbers of at least 0, by name or in the order of
-        ``estimators``, which are divided by their sum. "auto" is the rule in the Notes
-        for recommended members, and equal weights for given ones. "cv" finds weights by
-        the log loss of samples that members have not seen.
+        Weights of the members, at least 0, by name or in the order of ``estimators``.
+        They are divided by their sum. "auto" is the rule in the Notes for recommended
+        members, and equal weights for given ones. "cv" finds weights by the log loss of
+        samples that members have not seen.
     cv : int, splitter, iterable or None, default=5
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or how else to split. Only used by ``weights="cv"``.

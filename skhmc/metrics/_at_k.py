@@ -305,9 +305,9 @@ def propensity_scored_precision_at_k_score(
     y_score : array-like, DataFrame or sparse matrix (n_samples, n_labels), or tuple
         Scores, or the tuple that ``predict_top_k`` returns.
     propensity : mapping of label to float, or array-like of shape (n_labels,)
-        How probable it is that a label is given where it is right, above 0 and at most
-        1: what :func:`label_propensity` returns for the training labels. An array has
-        the order of the columns of ``y_true``.
+        Probability that a label is given if it is right, above 0 and at most 1, as
+        :func:`label_propensity` returns it for the training labels. An array has the
+        order of the columns of ``y_true``.
     k : int, default=5
         Number of labels of a sample. Where fewer count, all of them are taken.
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None

@@ -48,6 +48,8 @@ NAMES = {
             ("frozen.FrozenEstimator", "class"),
             ("kernel_ridge.KernelRidge", "class"),
             ("linear_model.LogisticRegression", "class"),
+            ("metrics.coverage_error", "function"),
+            ("metrics.ndcg_score", "function"),
             ("model_selection.GroupShuffleSplit", "class"),
             ("model_selection.RepeatedStratifiedKFold", "class"),
             ("model_selection.StratifiedGroupKFold", "class"),

@@ -66,8 +66,8 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         (over distinct rows). This sum is about the number of features if they are
         standardised.
     ridge : "auto" or float, default="auto"
-        Regularisation :math:`\lambda`, see the Notes, at least 1e-10. With n rows, it is
-        the alpha of :class:`sklearn.kernel_ridge.KernelRidge` divided by n. "auto"
+        Regularisation :math:`\lambda`, see the Notes, at least 1e-10. With n rows, it
+        is the alpha of :class:`sklearn.kernel_ridge.KernelRidge` divided by n. "auto"
         chooses from 0.0001, 0.0003, 0.001, 0.003, 0.01 and 0.03 times the mean diagonal
         of the centred kernel, which is at most 1 for "rbf".
     n_components : "auto", int or None, default="auto"

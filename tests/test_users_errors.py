@@ -43,6 +43,7 @@ from skhmc import (
     CoherentClassifier,
     HCALClassifier,
     HierarchicalThresholdClassifier,
+    HierarchicalVotingClassifier,
     Hierarchy,
     HyperbolicHMC,
     LabelTreeClassifier,
@@ -119,6 +120,9 @@ GIVEN = SMALL | {
 OWN = {
     preprocessing.TaxonomyEncoder: {"taxonomies": "paths"},
     LabelTreeClassifier: {"max_iter": 100},  # in 2 it does not converge
+    HierarchicalVotingClassifier: {
+        "estimators": [("one", DecisionTreeClassifier(max_depth=2, random_state=0))]
+    },
 }
 
 

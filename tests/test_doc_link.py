@@ -33,6 +33,13 @@ def set_urls(monkeypatch):
     return set_urls
 
 
+@pytest.fixture(autouse=True)
+def built(monkeypatch, tmp_path):
+    """Return the folder where built pages are looked for: it has none."""
+    monkeypatch.setattr(doc_link, "BUILT", tmp_path)
+    return tmp_path
+
+
 def link_of(estimator):
     return object.__new__(estimator)._get_doc_link()  # no parameter matters
 
@@ -60,3 +67,13 @@ def test_without_an_address_there_is_no_link(set_urls, monkeypatch):
 
     monkeypatch.setattr(doc_link, "metadata", find_none)
     assert link_of(skhmc.HCALClassifier) == ""
+
+
+def test_without_an_address_built_pages_are_linked(set_urls, built):
+    set_urls("Source, https://example.org")
+    (built / "index.html").touch()
+    page = f"{built.as_uri()}/api/generated/skhmc.HCALClassifier.html"
+    assert link_of(skhmc.HCALClassifier) == page
+    assert page in skhmc.HCALClassifier()._repr_html_()
+    set_urls(f"Documentation, {HOME}")
+    assert link_of(skhmc.HCALClassifier).startswith(HOME)

@@ -1,21 +1,28 @@
 """Links from the HTML representations of estimators to their pages."""
 
 from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
 
 __all__ = ["DocLinkMixin"]
 
+# where ``make docs`` writes the pages, in a clone of the repository
+BUILT = Path(__file__).resolve().parents[2] / "docs" / "_build" / "html"
+
 
 def find_documentation() -> str | None:
-    """Return the address "Documentation" of ``[project.urls]`` in pyproject.toml.
+    """Return the address of the documentation, or None if there is none.
 
-    None where there is none, or where skhmc is not installed.
+    That is "Documentation" of ``[project.urls]`` in pyproject.toml. Without it, and in
+    a clone of the repository, it is the folder of the pages that were built there.
     """
     try:
         urls = metadata("skhmc").get_all("Project-URL") or []
     except PackageNotFoundError:
-        return None
+        urls = []
     found = dict(url.split(", ", 1) for url in urls)
-    return found.get("Documentation")
+    if "Documentation" in found:
+        return found["Documentation"]
+    return BUILT.as_uri() if (BUILT / "index.html").exists() else None
 
 
 class DocLinkMixin:

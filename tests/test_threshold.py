@@ -835,3 +835,25 @@ def test_a_metric_may_ask_for_the_hierarchy_and_is_no_scorer():
     clf.set_params(metric=max)  # a built-in function without a signature
     with pytest.raises((TypeError, ValueError)):
         clf.fit(X, Y)
+
+
+def test_weights_per_label_follow_the_order_of_a_fitted_classifier():
+    """A frame in another order than the classifier's, with weights in its own order."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    Y = pd.DataFrame(X + rng.normal(size=X.shape) > 0, columns=["a", "b"]).astype(int)
+    weight = np.ones((60, 2))
+    weight[(Y["b"] == 0) & (X[:, 1] > -0.5), 1] = 0  # unknown for "b" alone
+    fitted = CoherentClassifier(LogisticRegression()).fit(X, Y)
+
+    def thresholds(columns, weight):
+        clf = HierarchicalThresholdClassifier(
+            FrozenEstimator(fitted), strategy="label", shrinkage=0
+        )
+        clf.fit(X, Y[columns], sample_weight=weight)
+        return dict(zip(clf.label_names_, clf.thresholds_, strict=True))
+
+    found = thresholds(["a", "b"], weight)
+    assert thresholds(["b", "a"], weight[:, ::-1]) == found
+    assert thresholds(["b", "a"], pd.DataFrame(weight, columns=["a", "b"])) == found
+    assert thresholds(["b", "a"], weight) != found

@@ -450,7 +450,9 @@ class HierarchicalThresholdClassifier(
             if fitted:
                 refuse_other_labels(self.estimator_, targets.hierarchy)
                 before = targets.hierarchy
-                targets = self._in_order_of_outputs(y, targets)
+                targets, sample_weight = self._in_order_of_outputs(
+                    y, targets, sample_weight
+                )
                 given = _reordered(given, before, targets.hierarchy)
             self._warn_without_levels(targets.hierarchy)
             if given is not None:
@@ -628,12 +630,14 @@ class HierarchicalThresholdClassifier(
         y_train = _safe_indexing(y, train)
         return fit_as_is(inner, X_train, y_train, params), test
 
-    def _in_order_of_outputs(self, y, targets):
-        """Return the labels in the order in which ``estimator_`` predicts them."""
+    def _in_order_of_outputs(self, y, targets, sample_weight):
+        """Return labels and weights in the order in which ``estimator_`` predicts."""
         hierarchy = targets.hierarchy
         order = output_order(self.estimator_, hierarchy, hasattr(y, "columns"))
         names = [hierarchy.labels[k] for k in order]
-        return Targets(targets.Y[:, order], hierarchy.subset(names))
+        if np.ndim(sample_weight) == 2:
+            sample_weight = np.asarray(sample_weight)[:, order]
+        return Targets(targets.Y[:, order], hierarchy.subset(names)), sample_weight
 
     def _proba_of_rows(self, X, rows, n_labels):
         """Return the probabilities by ``estimator_``; rows may be a slice of all."""

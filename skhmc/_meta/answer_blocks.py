@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import (
@@ -17,6 +16,7 @@ from skhmc._scoring.outputs import (
     TINY,
     Blocks,
     format_proba,
+    log_odds,
 )
 
 __all__ = ["CoherentAnswersMixin"]
@@ -94,13 +94,7 @@ class CoherentAnswersMixin(AnswersMixin):
         return self._log_odds(self._proba(X, None))
 
     def _log_odds(self, proba):
-        if not self._one_class:
-            # finite, also where a label is impossible or certain
-            return logit(np.clip(proba, TINY, ALMOST_1))
-        log_p = np.log(np.maximum(np.float64(proba), TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
+        return log_odds(proba, of_classes=self._one_class)
 
     def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.

@@ -16,6 +16,7 @@ __all__ = [
     "Blocks",
     "above",
     "format_proba",
+    "log_odds",
     "sigmoid",
     "to_csr",
 ]
@@ -87,6 +88,20 @@ def format_proba(estimator, proba):
     if estimator.proba_format == "array" or estimator.classes_.ndim == 1:
         return proba.array()
     return list(proba.map(lambda p: np.stack([1 - p.T, p.T], axis=-1)).array(axis=1))
+
+
+def log_odds(proba, of_classes):
+    """Return the log-odds of probabilities of labels, finite also at 0 and 1.
+
+    Of probabilities of classes, of which one is true, return the logarithms; for two
+    classes, the log-odds of the second one, (n_samples,).
+    """
+    if not of_classes:
+        return logit(np.clip(proba, TINY, ALMOST_1))
+    log_p = np.log(np.maximum(np.float64(proba), TINY))
+    if log_p.shape[1] == 2:
+        return log_p[:, 1] - log_p[:, 0]
+    return log_p
 
 
 def sigmoid(logits):

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import logit
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._scoring.answers import Answer, AnswersMixin
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, format_proba
+from skhmc._scoring.outputs import (
+    ALMOST_1,
+    DEFAULT_THRESHOLD,
+    TINY,
+    Blocks,
+    format_proba,
+    log_odds,
+)
 from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc.coherence import RULES
 
 __all__ = ["ProbaOutputsMixin"]
-
-# the least and the greatest probability between 0 and 1
-TINY = np.finfo(np.float64).tiny
-ALMOST_1 = 1 - np.finfo(np.float64).epsneg
 
 
 class ProbaOutputsMixin(AnswersMixin):
@@ -126,13 +128,7 @@ class ProbaOutputsMixin(AnswersMixin):
         return self._labels_proba_blocks(X, None).map(self._log_odds).array()
 
     def _log_odds(self, proba):
-        if not self._one_class:
-            # finite, also where a label is impossible or certain
-            return logit(np.clip(proba, TINY, ALMOST_1))
-        log_p = np.log(np.maximum(np.float64(proba), TINY))
-        if log_p.shape[1] == 2:
-            return log_p[:, 1] - log_p[:, 0]
-        return log_p
+        return log_odds(proba, of_classes=self._one_class)
 
     def raw_predict_proba(self, X: Any) -> np.ndarray:
         """Return label probabilities (n_samples, n_labels) before the coherence step.

@@ -122,7 +122,15 @@ AROUND = [
         "voting",
         HierarchicalVotingClassifier(
             [
-                ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+                # one tree per label: of several splits that are equally good for all
+                # labels, scikit-learn's tree of several takes one by their order
+                (
+                    "trees",
+                    CoherentClassifier(
+                        DecisionTreeClassifier(max_depth=3, random_state=0),
+                        strategy="per_label",
+                    ),
+                ),
                 ("bayes", BernoulliNB()),
             ]
         ),

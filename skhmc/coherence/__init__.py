@@ -26,6 +26,7 @@ from skhmc.coherence._scores import (
     product_constraint,
     score_violations,
 )
+from skhmc.coherence._scores import raise_to_descendants as raise_to_descendants
 
 __all__ = [
     "average_constraint",

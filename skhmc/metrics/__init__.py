@@ -11,6 +11,13 @@ from skhmc.metrics._at_k import (
     propensity_scored_precision_at_k_score,
     recall_at_k_score,
 )
+from skhmc.metrics._cafa import (
+    CafaCurve,
+    cafa_curves,
+    f_max_score,
+    s_min_score,
+    weighted_f_max_score,
+)
 from skhmc.metrics._calibration import ReliabilityBins as ReliabilityBins
 from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._calibration import reliability_bins as reliability_bins
@@ -21,6 +28,7 @@ from skhmc.metrics._hierarchical import (
     hierarchical_precision_score,
     hierarchical_recall_score,
 )
+from skhmc.metrics._information import information_accretion
 from skhmc.metrics._ranking import au_prc_score
 from skhmc.metrics._ready import (
     au_prc_scorer,
@@ -38,13 +46,16 @@ from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
 from skhmc.metrics._violation import hierarchical_violation_rate
 
 __all__ = [
+    "CafaCurve",
     "HierarchicalScorer",
     "HierarchicalViolationRate",
     "au_prc_score",
     "au_prc_scorer",
+    "cafa_curves",
     "coverage_at_k_score",
     "exact_match_score",
     "expected_calibration_error",
+    "f_max_score",
     "get_scorer",
     "get_scorer_names",
     "hierarchical_f1_score",
@@ -55,9 +66,12 @@ __all__ = [
     "hierarchical_violation_rate",
     "hierarchy_recovery_report",
     "hvr_scorer",
+    "information_accretion",
     "label_propensity",
     "ndcg_at_k_score",
     "precision_at_k_score",
     "propensity_scored_precision_at_k_score",
     "recall_at_k_score",
+    "s_min_score",
+    "weighted_f_max_score",
 ]

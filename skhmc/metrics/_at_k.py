@@ -18,7 +18,13 @@ from skhmc._data.containers import is_frame
 from skhmc._utils.messages import name_list
 from skhmc._utils.top_k import top_k
 from skhmc.hierarchy import Hierarchy
-from skhmc.metrics._inputs import check_scores, kept_labels, metric_weights, truth
+from skhmc.metrics._inputs import (
+    check_scores,
+    kept_labels,
+    label_numbers,
+    metric_weights,
+    truth,
+)
 
 __all__ = [
     "coverage_at_k_score",
@@ -815,21 +821,7 @@ def _check_enough(filled, n_known, k, among):
 
 def _read_propensity(propensity, hierarchy):
     """Return the propensities (n_labels,) in the order of the hierarchy."""
-    if isinstance(propensity, Mapping) or hasattr(propensity, "to_dict"):
-        by_name = dict(propensity)
-        missing = [label for label in hierarchy.labels if label not in by_name]
-        if missing:
-            raise ValueError(
-                f"propensity lacks labels: {name_list(missing)}. Pass what "
-                f"label_propensity returns for all labels."
-            )
-        propensity = [by_name[label] for label in hierarchy.labels]
-    values = np.asarray(propensity)
-    if values.shape != (hierarchy.n_labels,) or values.dtype.kind not in "iuf":
-        raise ValueError(
-            f"propensity must hold one number for each of {hierarchy.n_labels} labels, "
-            f"got shape {values.shape} and dtype {values.dtype}."
-        )
+    values = label_numbers(propensity, hierarchy, "propensity", "label_propensity")
     good = (values > 0) & (values <= 1)
     if not good.all():
         wrong = int(np.flatnonzero(~good)[0])
@@ -837,4 +829,4 @@ def _read_propensity(propensity, hierarchy):
             f"propensity of {hierarchy.labels[wrong]!r} is {values[wrong].item()!r}, "
             f"expected above 0 and at most 1."
         )
-    return values.astype(np.float64)
+    return values

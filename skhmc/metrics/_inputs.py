@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "check_indicator",
     "check_scores",
     "kept_labels",
+    "label_numbers",
     "metric_weights",
     "positives",
     "truth",
@@ -98,6 +99,45 @@ def kept_labels(
             f"Leave out fewer."
         )
     return keep
+
+
+def label_numbers(
+    values: Any, hierarchy: Hierarchy, argument: str, source: str
+) -> np.ndarray:
+    """Return one number per label, in the order of the hierarchy.
+
+    Parameters
+    ----------
+    values : mapping, Series or array-like of shape (n_labels,)
+        Numbers by the names of labels, or in the order of the hierarchy.
+    hierarchy : Hierarchy
+        The labels.
+    argument : str
+        What the values are called, for messages.
+    source : str
+        Function that returns such values for all labels.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        Floats. Their values are not checked.
+    """
+    if isinstance(values, Mapping) or hasattr(values, "to_dict"):
+        by_name = dict(values)
+        missing = [label for label in hierarchy.labels if label not in by_name]
+        if missing:
+            raise ValueError(
+                f"{argument} lacks labels: {name_list(missing)}. Pass what "
+                f"{source} returns for all labels."
+            )
+        values = [by_name[label] for label in hierarchy.labels]
+    found = np.asarray(values)
+    if found.shape != (hierarchy.n_labels,) or found.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{argument} must hold one number for each of {hierarchy.n_labels} labels, "
+            f"got shape {found.shape} and dtype {found.dtype}."
+        )
+    return found.astype(np.float64)
 
 
 def positives(Y: Any) -> sp.csr_matrix:

@@ -829,4 +829,4 @@ def _read_propensity(propensity, hierarchy):
             f"propensity of {hierarchy.labels[wrong]!r} is {values[wrong].item()!r}, "
             f"expected above 0 and at most 1."
         )
-    return values
+    return values.astype(np.float64)

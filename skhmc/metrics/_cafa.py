@@ -677,7 +677,7 @@ def _read_information(information, hierarchy):
             f"information of {hierarchy.labels[wrong]!r} is {values[wrong].item()!r}, "
             f"expected a finite number of bits that is not negative."
         )
-    return values
+    return values.astype(np.float64)
 
 
 def _read_scores(scores):

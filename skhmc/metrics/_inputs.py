@@ -120,7 +120,7 @@ def label_numbers(
     Returns
     -------
     ndarray of shape (n_labels,)
-        Floats. Their values are not checked.
+        Numbers as they are given. Their values are not checked.
     """
     if isinstance(values, Mapping) or hasattr(values, "to_dict"):
         by_name = dict(values)
@@ -137,7 +137,7 @@ def label_numbers(
             f"{argument} must hold one number for each of {hierarchy.n_labels} labels, "
             f"got shape {found.shape} and dtype {found.dtype}."
         )
-    return found.astype(np.float64)
+    return found
 
 
 def positives(Y: Any) -> sp.csr_matrix:

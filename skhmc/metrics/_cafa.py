@@ -755,7 +755,9 @@ def _curve(task, columns):
         return None
 
     def blocks():
-        step = max(1, CELLS_PER_BLOCK // hierarchy.n_labels)
+        # of every sample, all labels and all thresholds that are given are held
+        n_held = max(hierarchy.n_labels, np.size(task.thresholds))
+        step = max(1, CELLS_PER_BLOCK // n_held)
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             block = _by_label(scores, rows[part])

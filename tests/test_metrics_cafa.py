@@ -1,6 +1,5 @@
 """CAFA's measures: equal to the field's own program, and by hand."""
 
-import tracemalloc
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,24 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skhmc import Hierarchy
-from skhmc.coherence import close_upward, max_constraint
 from skhmc.datasets import read_annotations
 from skhmc.metrics import (
-    CafaCurve,
     cafa_curves,
-    f_max_score,
-    information_accretion,
-    s_min_score,
-    weighted_f_max_score,
 )
-from skhmc.metrics import _cafa as module
-from skhmc.metrics._threshold_sums import threshold_finder
-from tests.hierarchies import hierarchies, random_labels
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import read_targets, require_y
 from skhmc._data.weights import (
     label_counts,
@@ -107,6 +108,9 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     n_features_in_ : int
@@ -337,6 +341,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         place, left_out = self._fit_learnt(X, Y, weight, levels)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return X, place, left_out
 

@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.flat_names import judge_flat
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import read_targets, require_y
 from skhmc._data.weights import (
     check_finite_sum,
@@ -128,6 +129,9 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     coef_ : csc_matrix of shape (n_features, n_labels), float32
@@ -312,6 +316,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.n_nodes_ = nodes.hierarchy.n_labels
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return self
 

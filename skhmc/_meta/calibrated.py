@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.groups import read_groups
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
 from skhmc._meta.answer_blocks import CoherentAnswersMixin
@@ -52,7 +53,7 @@ from skhmc._meta.out_of_fold import (
 )
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import read_before, warn_user
-from skhmc.coherence import RULES, RuleNames
+from skhmc.coherence import RULES, RuleNames, close_upward
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["HierarchicalCalibratedClassifier"]
@@ -119,6 +120,9 @@ class HierarchicalCalibratedClassifier(
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,)
         Names of the columns of Y and of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
         ``[0, 1]`` per label; the classes of a 1-D ``y``.
     n_features_in_, feature_names_in_
@@ -331,6 +335,7 @@ class HierarchicalCalibratedClassifier(
             )
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return self
 
@@ -354,6 +359,9 @@ class HierarchicalCalibratedClassifier(
         self.maps_ = self._fit_maps(proba, Y, weight, rows, levels)
         self.hierarchy_ = hierarchy
         self.label_names_ = Targets(Y, hierarchy).label_names
+        labels = np.zeros((len(Y), hierarchy.n_labels))
+        labels[:, positions] = Y
+        self.label_counts_ = parent_counts(close_upward(labels, hierarchy), hierarchy)
         self.classes_ = classes
         return self
 

@@ -18,6 +18,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import read_fit_labels
 from skhmc._data.weights import (
     check_finite_sum,
@@ -98,6 +99,9 @@ class CoherentClassifier(
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     strategy_ : str or None
@@ -264,6 +268,7 @@ class CoherentClassifier(
                 self.estimator_ = self._fit_labels(X, targets, params)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return self
 

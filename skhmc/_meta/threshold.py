@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.groups import read_groups
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import Targets
 from skhmc._data.weights import (
     check_finite_sum,
@@ -202,6 +203,9 @@ class HierarchicalThresholdClassifier(
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,)
         Names of the columns of Y and of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
         ``[0, 1]`` per label. After a 1-D ``y``, its classes.
     n_features_in_, feature_names_in_
@@ -479,6 +483,7 @@ class HierarchicalThresholdClassifier(
         self.dependence_ = tuned.dependence
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return self
 

@@ -28,6 +28,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
 from skhmc._data.forms import read_form
+from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import read_fit_labels, require_y
 from skhmc._data.weights import check_finite_sum, match_weight
 from skhmc._meta.delegation import (
@@ -125,6 +126,9 @@ class HierarchicalVotingClassifier(
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     n_features_in_, feature_names_in_
@@ -350,6 +354,7 @@ class HierarchicalVotingClassifier(
         self.named_estimators_ = Bunch(**dict.fromkeys(all_names, DROPPED) | fitted)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
+        self.label_counts_ = parent_counts(targets.Y, targets.hierarchy)
         self.classes_ = targets.output_classes
         return self
 

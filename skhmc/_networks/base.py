@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
 from skhmc._data.groups import read_groups
+from skhmc._data.parent_counts import add_former_counts, parent_counts
 from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
@@ -209,7 +210,8 @@ class NetworkHMC(
         except (MemoryError, RuntimeError) as error:
             raise_if_out_of_memory(error, self._params)
             raise
-        return self._set_fitted(trained, targets, settings, problem, parts)
+        counts = self._count_labels(targets, partial)
+        return self._set_fitted(trained, targets, settings, problem, parts, counts)
 
     def _plan(self, X, targets, weight, groups=None, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
@@ -249,7 +251,16 @@ class NetworkHMC(
         networks = [self._build(problem, settings, encoder) for encoder in encoders]
         return settings, problem, side_by_side(networks)
 
-    def _set_fitted(self, trained, targets, settings, problem, parts):
+    def _count_labels(self, targets, goes_on):
+        """Return ``label_counts_``, with those of the parts before where it goes on."""
+        counts = parent_counts(targets.Y, targets.hierarchy)
+        former = getattr(self, "label_counts_", None)
+        if not goes_on or former is None:
+            return counts
+        names = targets.hierarchy.labels
+        return add_former_counts(counts, names, former, self.label_names_)
+
+    def _set_fitted(self, trained, targets, settings, problem, parts, counts):
         """Set every fitted attribute: here, and nowhere else."""
         former = Former(
             net=trained.net,
@@ -275,6 +286,7 @@ class NetworkHMC(
             "_sample_shape": problem.X.shape[1:],
             "hierarchy_": targets.hierarchy,
             "label_names_": targets.label_names,
+            "label_counts_": counts,
             "classes_": targets.output_classes,
             "dropout_": settings.dropout,
             "n_sampled_labels_": settings.n_sampled_labels,
@@ -320,7 +332,7 @@ class NetworkHMC(
 
     def _forget(self):
         """Be unfitted, should the fit that begins fail."""
-        for name in ("net_", "_former"):
+        for name in ("net_", "_former", "label_counts_"):
             if name in vars(self):
                 delattr(self, name)
 

@@ -134,6 +134,7 @@ class GrowingMixin(BaseEstimator):
             "net_": net,
             "hierarchy_": targets.hierarchy,
             "label_names_": targets.label_names,
+            "label_counts_": self._count_labels(targets, True),
             "classes_": targets.output_classes,
         }
         return self._set(fitted | self._learnt_of_labels(former, grown))

@@ -182,6 +182,9 @@ class HCALClassifier(NetworkHMC):
         The hierarchy in the order of Y's columns.
     label_names_ : ndarray of shape (n_labels,), object
         Names of the columns of all outputs.
+    label_counts_ : ndarray of shape (n_labels, 2)
+        Training samples that have a label, and that have all its parents: what
+        scorers weigh labels by.
     classes_ : ndarray
         ``[[0, 1]] * n_labels``. After a 1-D y, its classes, sorted.
     label_loss_, leaf_prediction_, linear_head_, normalize_features_, coherence_

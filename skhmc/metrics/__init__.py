@@ -29,13 +29,23 @@ from skhmc.metrics._hierarchical import (
     hierarchical_recall_score,
 )
 from skhmc.metrics._information import information_accretion
+from skhmc.metrics._lca import lca_f1_score, lca_precision_score, lca_recall_score
+from skhmc.metrics._levels import full_path_accuracy_score, tree_inconsistency_error
+from skhmc.metrics._path_losses import (
+    depth_weighted_hamming_loss,
+    h_loss,
+    tree_distance_loss,
+)
 from skhmc.metrics._ranking import au_prc_score
 from skhmc.metrics._ready import (
     au_prc_scorer,
+    f_max_scorer,
     get_scorer,
     get_scorer_names,
     hierarchical_f1_scorer,
     hvr_scorer,
+    s_min_scorer,
+    weighted_f_max_scorer,
 )
 from skhmc.metrics._recovery import hierarchy_recovery_report
 from skhmc.metrics._registry import METRICS as METRICS
@@ -53,11 +63,15 @@ __all__ = [
     "au_prc_scorer",
     "cafa_curves",
     "coverage_at_k_score",
+    "depth_weighted_hamming_loss",
     "exact_match_score",
     "expected_calibration_error",
     "f_max_score",
+    "f_max_scorer",
+    "full_path_accuracy_score",
     "get_scorer",
     "get_scorer_names",
+    "h_loss",
     "hierarchical_f1_score",
     "hierarchical_f1_scorer",
     "hierarchical_fbeta_score",
@@ -68,10 +82,17 @@ __all__ = [
     "hvr_scorer",
     "information_accretion",
     "label_propensity",
+    "lca_f1_score",
+    "lca_precision_score",
+    "lca_recall_score",
     "ndcg_at_k_score",
     "precision_at_k_score",
     "propensity_scored_precision_at_k_score",
     "recall_at_k_score",
     "s_min_score",
+    "s_min_scorer",
+    "tree_distance_loss",
+    "tree_inconsistency_error",
     "weighted_f_max_score",
+    "weighted_f_max_scorer",
 ]

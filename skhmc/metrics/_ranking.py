@@ -17,7 +17,7 @@ from skhmc.metrics._inputs import check_scores, kept_labels, metric_weights, tru
 
 __all__ = ["au_prc_score"]
 
-AVERAGES = ("micro", "macro", "weighted")
+AVERAGES = ("micro", "macro", "weighted", None)
 CELLS_PER_BLOCK = 2**21
 
 
@@ -26,11 +26,11 @@ def au_prc_score(
     y_score: Any,
     *,
     hierarchy: Any = None,
-    average: str = "micro",
+    average: str | None = "micro",
     exclude: str | Iterable[Hashable] | None = None,
     close: bool = True,
     sample_weight: ArrayLike | None = None,
-) -> float:
+) -> float | np.ndarray:
     r"""Area under the precision-recall curve, AU(PRC), of hierarchical scores.
 
     Parameters
@@ -44,10 +44,11 @@ def au_prc_score(
         Scores: probabilities, logits, any numbers that rank.
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat: nothing is closed.
-    average : {"micro", "macro", "weighted"}, default="micro"
+    average : {"micro", "macro", "weighted"} or None, default="micro"
         Kind of average: "micro" is the area under the one curve of all (sample, label)
         decisions, "macro" the mean of the areas of the labels, "weighted" their mean by
-        numbers of positives. The last two skip labels without positives.
+        numbers of positives. The last two skip labels without positives. None returns
+        the area of every label that counts.
     exclude : None, "roots" or iterable of label names, default=None
         Labels that do not count; without hierarchy and DataFrame, positions of
         columns. Leave out an artificial root that every sample holds.
@@ -58,8 +59,10 @@ def au_prc_score(
 
     Returns
     -------
-    float
-        The area, between 0 and 1 (best); NaN when nothing that counts is positive.
+    float or ndarray of shape (n_counting,)
+        The area, between 0 and 1 (best); NaN when nothing that counts is positive. With
+        ``average=None`` one per label that is not excluded, in their order; NaN for
+        labels without positives.
 
     Raises
     ------
@@ -120,11 +123,13 @@ def au_prc_score(
             UndefinedMetricWarning,
             stacklevel=2,
         )
-        return np.nan
+        return np.nan if average else np.full(len(keep), np.nan)
     if average == "micro":
         return _pooled(hits, unknown, scores, weights)
     areas, support = _per_label(hits.tocsc(), unknown.tocsc(), scores, weights)
     empty = support == 0
+    if average is None:
+        return np.where(empty, np.nan, areas)
     if empty.any():
         names = name_list(hierarchy.labels[j] for j in keep[empty])
         warnings.warn(

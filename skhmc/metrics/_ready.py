@@ -7,15 +7,21 @@ from skhmc.metrics._scorers import HierarchicalScorer
 
 __all__ = [
     "au_prc_scorer",
+    "f_max_scorer",
     "get_scorer",
     "get_scorer_names",
     "hierarchical_f1_scorer",
     "hvr_scorer",
+    "s_min_scorer",
+    "weighted_f_max_scorer",
 ]
 
 au_prc_scorer = METRICS["au_prc"].make_scorer()
+f_max_scorer = METRICS["f_max"].make_scorer()
 hierarchical_f1_scorer = METRICS["hierarchical_f1"].make_scorer()
 hvr_scorer = METRICS["hvr"].make_scorer()
+s_min_scorer = METRICS["s_min"].make_scorer()
+weighted_f_max_scorer = METRICS["weighted_f_max"].make_scorer()
 
 
 def get_scorer_names() -> list[str]:

@@ -17,6 +17,7 @@ from skhmc.metrics._at_k import (
     precision_at_k_score,
     recall_at_k_score,
 )
+from skhmc.metrics._cafa import f_max_score, s_min_score, weighted_f_max_score
 from skhmc.metrics._calibration import expected_calibration_error
 from skhmc.metrics._exact_match import exact_match_score
 from skhmc.metrics._hierarchical import (
@@ -116,6 +117,7 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric(
         exact_match_score, "predict", ("scorer", "tuning"), whole_sets=True
     ),
+    "f_max": Metric(f_max_score, "predict_proba", ("scorer", "stopping")),
     "hierarchical_f1": Metric(
         hierarchical_f1_score,
         "predict",
@@ -145,6 +147,9 @@ METRICS: dict[str, Metric] = {
     "precision_at_3": _at(3, precision_at_k_score),
     "precision_at_5": _at(5, precision_at_k_score),
     "recall_at_5": _at(5, recall_at_k_score),
+    # the training labels, by which these weigh, are known to a scorer only
+    "s_min": Metric(s_min_score, "predict_proba", ("scorer",), greater_is_better=False),
+    "weighted_f_max": Metric(weighted_f_max_score, "predict_proba", ("scorer",)),
     # no goals: what predicts nothing has no violation
     "hvr": Metric(
         hierarchical_violation_rate,

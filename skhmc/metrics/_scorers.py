@@ -25,6 +25,7 @@ from skhmc._data.responses import (
     top_labels,
 )
 from skhmc.hierarchy import Hierarchy
+from skhmc.metrics._information import bits_of_counts
 from skhmc.metrics._violation import hierarchical_violation_rate
 
 __all__ = ["HierarchicalScorer", "HierarchicalViolationRate"]
@@ -81,6 +82,10 @@ class HierarchicalScorer:
     Columns are matched to labels by name, if there are names: the columns of a
     predicted DataFrame, the estimator's ``label_names_``, the columns of ``y``. A
     hierarchy learnt from data (``learned_hierarchy_``) is never used.
+
+    A metric with a parameter ``information``, such as :func:`s_min_score`, gets the
+    information accretion by the labels that the estimator was fitted to
+    (``label_counts_``).
 
     A 1-D ``y`` holds one label per sample, which stands for itself and its ancestors;
     the score of a label is then the probability of the classes at and below it.
@@ -172,6 +177,7 @@ class HierarchicalScorer:
             )
         y = unwrap(y)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weights |= self._information(estimator)
         hierarchy = self._source(estimator)
         ranked = self._rank(estimator, X, y)
         if ranked is not None:
@@ -205,6 +211,23 @@ class HierarchicalScorer:
                 f"scorer: {ours}({first}hierarchy=...)."
             )
         return hierarchy
+
+    def _information(self, estimator):
+        """Return the bits of labels, from training, for a metric that needs them."""
+        if "information" not in self._parameters() or "information" in self.kwargs:
+            return {}
+        counts = find(estimator, "label_counts_")
+        names = find(estimator, "label_names_")
+        if counts is None or names is None:
+            raise ValueError(
+                f"{self._metric_name()} found no label_counts_ in "
+                f"{type(estimator).__name__}, expected an estimator of skhmc, which "
+                f"counts training labels. Pass the bits to the scorer: "
+                f"HierarchicalScorer(metric, information=information_accretion("
+                f"y_train, hierarchy))."
+            )
+        bits = bits_of_counts(np.asarray(counts)).tolist()
+        return {"information": dict(zip(names, bits, strict=True))}
 
     def judged_response(self) -> str:
         """Return what is judged: "predict" or "predict_proba"."""

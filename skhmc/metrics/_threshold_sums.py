@@ -31,7 +31,8 @@ class Block(NamedTuple):
     Attributes
     ----------
     scores : ndarray of shape (n_labels, n_samples)
-        In C order, of fewer than 2**31 cells. A score of 0 is never predicted; unknown labels have it.
+        In C order, of fewer than 2**31 cells. A score of 0 is never predicted;
+        unknown labels have it.
     hits : tuple of two ndarray (n_hits,)
         Labels and samples of the known true cells.
     weight : ndarray of shape (n_samples,)

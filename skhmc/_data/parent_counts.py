@@ -3,14 +3,12 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc.hierarchy import Hierarchy
-
 __all__ = ["ROWS_PER_BLOCK", "add_former_counts", "parent_counts"]
 
 ROWS_PER_BLOCK = 4096
 
 
-def parent_counts(Y, hierarchy: Hierarchy) -> np.ndarray:
+def parent_counts(Y, hierarchy):
     """Count the samples that have a label, and those that have all its parents.
 
     Parameters

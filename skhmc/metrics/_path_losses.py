@@ -267,8 +267,8 @@ def _mistakes(
     built, y_true, y_pred = align(hierarchy, y_true=y_true, y_pred=y_pred)
     true, predicted, _ = label_sets(y_true, y_pred, built, None, close)
     keep = kept_labels(built, exclude)
-    wrong = sp.csr_matrix((true != predicted) @ sp.diags_array(keep.astype(np.int8)))
-    wrong = wrong.astype(bool)
+    wrong = sp.csr_matrix(true != predicted)
+    wrong.data &= keep[wrong.indices]
     wrong.eliminate_zeros()
     return wrong, built, keep
 

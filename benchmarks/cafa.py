@@ -8,7 +8,7 @@ thresholds: by ``cafaeval.evaluation.compute_metrics`` in one process, and by
 are those of the processor, of this process and of those that it starts. Both are
 checked to find the same.
 
-Writes ``benchmarks/results/cafa.json`` and the table of ``docs/function.rst``. With
+Writes ``benchmarks/results/cafa.json`` and the table of ``docs/metrics.rst``. With
 ``--quick`` it judges 200 samples and writes nothing. ``--page`` writes the table anew.
 """
 

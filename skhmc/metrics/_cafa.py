@@ -156,7 +156,7 @@ def cafa_curves(
     close: bool = True,
     sample_weight: ArrayLike | None = None,
 ) -> dict[Hashable, CafaCurve]:
-    r"""Curves of precision, recall and semantic distance over all thresholds, by CAFA.
+    r"""Precision, recall and semantic distance over all thresholds, as in CAFA.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def f_max_score(
     close: bool = True,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""CAFA's Fmax: the greatest F over all thresholds, averaged over namespaces.
+    r"""Fmax of CAFA: the greatest F over all thresholds, averaged over namespaces.
 
     Parameters
     ----------
@@ -390,7 +390,7 @@ def weighted_f_max_score(
     close: bool = True,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""CAFA's weighted Fmax: labels count what they say beyond their parents.
+    r"""Weighted Fmax of CAFA: labels count what they say beyond their parents.
 
     Parameters
     ----------
@@ -490,7 +490,7 @@ def s_min_score(
     close: bool = True,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""CAFA's Smin: the smallest semantic distance over all thresholds, 0 at best.
+    r"""Smin of CAFA: the smallest semantic distance over all thresholds, 0 at best.
 
     Parameters
     ----------

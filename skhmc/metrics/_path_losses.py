@@ -219,7 +219,7 @@ def depth_weighted_hamming_loss(
 
     See Also
     --------
-    sklearn.metrics.hamming_loss : The same with equal weights.
+    tree_distance_loss : The same with equal weights, as a number of labels.
     h_loss : Counts only the first mistake on a path.
 
     Notes

@@ -42,6 +42,7 @@ __all__ = [
 
 AVERAGES = ("samples", "micro")
 CELLS_PER_BLOCK = 2**20
+ROUNDED = 1e-6  # by how much sums of probabilities may be above 1
 
 
 @dataclass(frozen=True)
@@ -691,6 +692,11 @@ def _read_scores(scores):
         values = scores = check_scores(scores)
     if values.size:
         low, high = values.min(), values.max()
+        if low >= 0 and 1 < high <= 1 + ROUNDED:  # sums of probabilities
+            scores = scores.copy()
+            values = scores.data if sp.issparse(scores) else scores
+            np.minimum(values, 1, out=values)
+            return scores
         if low < 0 or high > 1:
             got = low if low < 0 else high
             raise ValueError(

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skhmc import Hierarchy
+from skhmc._data.parent_counts import parent_counts
 from skhmc.coherence import max_constraint
 
 
@@ -21,6 +22,7 @@ class FakeHMC(ClassifierMixin, BaseEstimator):
             names = range(Y.shape[1])
         self.hierarchy_ = Hierarchy.build(self.hierarchy, labels=names)
         self.label_names_ = list(self.hierarchy_.labels)
+        self.label_counts_ = parent_counts(Y, self.hierarchy_)
         self.learned_hierarchy_ = Hierarchy.flat(self.label_names_)
         self.classes_ = np.tile([0, 1], (Y.shape[1], 1))
         A = np.column_stack([X, np.ones(len(X))])

@@ -37,6 +37,7 @@ LAYERS = {
     "_kernels": (5, LEARNING),
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
+    "audit": (7, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
 }

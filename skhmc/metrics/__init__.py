@@ -1,7 +1,8 @@
 """Metrics and scorers for hierarchical multi-label classification."""
 
 # the registry is for packages of skhmc: thresholds and early stopping look names up;
-# so are the bins of calibration errors, of which pictures are made
+# so are the bins of calibration errors, of which pictures are made, and the checks of
+# labels and scores
 
 from skhmc.metrics._at_k import (
     coverage_at_k_score,
@@ -21,6 +22,8 @@ from skhmc.metrics._hierarchical import (
     hierarchical_precision_score,
     hierarchical_recall_score,
 )
+from skhmc.metrics._inputs import check_indicator as check_indicator
+from skhmc.metrics._inputs import check_scores as check_scores
 from skhmc.metrics._ranking import au_prc_score
 from skhmc.metrics._ready import (
     au_prc_scorer,

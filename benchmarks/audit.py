@@ -1,8 +1,9 @@
 """Annotations that were hidden or made wrong, and how many of them an audit finds.
 
 Run as ``python -m benchmarks.audit [--peers PATH/TO/python] [--set NAME] [--seeds 3]
-[--first-seed 0]``. Hides 5, 10 and 30 % of the most specific positives of the rows to
-fit (a sample keeps what is above them), or adds 2 % wrong ones, each with its ancestors.
+[--condition NAME] [--first-seed 0]``. Hides 5, 10 and 30 % of the most specific
+positives of the rows to fit (a sample keeps what is above them), or adds 2 % wrong
+ones, each with its ancestors.
 KernelHMC gives probabilities in five folds, from annotations as they then are. All
 scores rank the same cells and use the same probabilities: those that are 0, or those
 that are 1. The figure is the precision at k, k being the number of cells that were
@@ -20,6 +21,7 @@ import subprocess
 import tempfile
 import time
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +54,12 @@ WRONG = 0.02
 SEEDS = 3
 MOST_ROWS = 2000  # that are judged
 LEAST_POSITIVES = 10  # of a label that is kept
+MOST_LABELS = 500  # that are kept, the most frequent
 RIDGE = 0.003
 OURS = "given"
 PLAIN = ("probability", "label frequency")
 AGGREGATES = (OURS, "mean", "product")  # "min" is the probability: it is coherent
-PEERS = ("cleanlab", "cleanlab, adjusted", "cleanlab, issues first")
+PEERS = ("cleanlab", "cleanlab, adjusted")
 METHODS = (*AGGREGATES, *PLAIN, *PEERS)
 TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN} | {"wrong": "2 % wrong"}
 
@@ -64,13 +67,16 @@ TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN} | {"wrong": "2 % wro
 # -- the data --------------------------------------------------------------------------
 
 
+@lru_cache(1)
 def load(name, seed):
     """Return X, scaled, Y and the hierarchy of rows to fit, and of frequent labels."""
     data = sets.load(name)
     random = np.random.RandomState(seed)
     rows = random.permutation(data.fit)[:MOST_ROWS]
     Y = data.Y[rows]
-    kept = np.flatnonzero(Y.sum(axis=0) >= LEAST_POSITIVES)
+    counts = Y.sum(axis=0)
+    often = np.argsort(-counts, kind="stable")[:MOST_LABELS]
+    kept = np.sort(often[counts[often] >= LEAST_POSITIVES])
     names = [data.hierarchy.labels[k] for k in kept]
     X = make_pipeline("passthrough", *sets.steps(sets.KINDS[name])).fit_transform(
         data.X[rows]
@@ -114,24 +120,33 @@ def precision(badness, candidates, changed):
     return float(changed.ravel()[worst].mean())
 
 
-def peer_scores(python, Y, proba):
-    """Return what cleanlab says of every annotation, by name of the method."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        np.save(folder / "Y.npy", Y)
-        np.save(folder / "proba.npy", np.clip(proba, 0, 1))
-        ran = subprocess.run(
-            [python, PEER, folder], capture_output=True, text=True, check=False
+class Peer:
+    """The process that scores annotations with cleanlab, started once."""
+
+    def __init__(self, python):
+        self.process = subprocess.Popen(
+            [python, PEER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        if ran.returncode:
-            raise SystemExit(f"cleanlab failed:\n{ran.stderr[-2000:]}")
-        with np.load(folder / "scores.npz") as found:
-            scores = dict(found)
-    names = ("self-confidence", "adjusted", "issues first")
-    return {name: scores[own] for name, own in zip(PEERS, names, strict=True)}
+
+    def scores(self, Y, proba):
+        """Return what cleanlab says of every annotation, by name of the method."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder)
+            np.save(path / "Y.npy", Y)
+            np.save(path / "proba.npy", np.clip(proba, 0, 1))
+            print(path, file=self.process.stdin, flush=True)
+            if self.process.stdout.readline().strip() != "done":
+                raise SystemExit("cleanlab failed, its message is above.")
+            with np.load(path / "scores.npz") as found:
+                scores = dict(found)
+        names = ("self-confidence", "adjusted")
+        return {name: scores[own] for name, own in zip(PEERS, names, strict=True)}
 
 
-def run(name, seed, condition, python):
+def run(name, seed, condition, peer):
     """Return the precision of every method on annotations that were changed."""
     data = load(name, seed)
     random = np.random.RandomState(seed + 1000)
@@ -150,8 +165,8 @@ def run(name, seed, condition, python):
     proba = detector.proba_
     frequency = np.broadcast_to(Y.mean(axis=0), Y.shape)
     badness |= dict(zip(PLAIN, (sign * proba, sign * frequency), strict=True))
-    if python:
-        found = peer_scores(python, Y, proba)
+    if peer:
+        found = peer.scores(Y, proba)
         badness |= {method: -scores for method, scores in found.items()}
     found = {m: precision(bad, candidates, changed) for m, bad in badness.items()}
     counts = {"n_changed": int(changed.sum()), "n_candidates": int(candidates.sum())}
@@ -165,14 +180,17 @@ def measure(options, results):
     done = {tuple(run[key] for key in keys) for run in results["runs"]}
     print(text_row(["set", "seed", "condition", "k", *METHODS], WIDTHS))
     with_peers = bool(options.peers)
+    peer = Peer(options.peers) if with_peers else None
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         for name in options.set or SETS:
             for condition in TITLES:
+                if options.condition and str(condition) not in options.condition:
+                    continue
                 if (name, seed, condition, with_peers) in done:
                     continue
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # labels of one value in a fold
-                    found = run(name, seed, condition, options.peers)
+                    found = run(name, seed, condition, peer)
                 results["runs"].append(found | {"with_peers": with_peers})
                 shown = [f"{found['precision'].get(m, np.nan):.3f}" for m in METHODS]
                 cells = [name, seed, TITLES[condition], found["n_changed"], *shown]
@@ -250,6 +268,7 @@ def main():
     line.add_argument("--peers", help="Python that has cleanlab")
     line.add_argument("--set", choices=SETS, action="append")
     line.add_argument("--seeds", type=int, default=SEEDS)
+    line.add_argument("--condition", choices=[str(c) for c in TITLES], action="append")
     line.add_argument("--first-seed", type=int, default=0)
     line.add_argument("--try-out", action="store_true", help="store nothing")
     line.add_argument("--stored", action="store_true", help="measure nothing")

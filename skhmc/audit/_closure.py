@@ -106,4 +106,3 @@ def _known(Y):
     for found in (cells, unknown):
         found.eliminate_zeros()
     return cells.astype(np.int8), unknown.astype(np.int8)
-

@@ -270,8 +270,7 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "proba_")
         if self.aggregate not in AGGREGATES:
             raise InvalidParameterError(
-                f"Expected aggregate to be one of {AGGREGATES}, got "
-                f"{self.aggregate!r}."
+                f"Expected aggregate to be one of {AGGREGATES}, got {self.aggregate!r}."
             )
         if self._scored is None or self._scored[0] != self.aggregate:
             scores = annotation_scores(

@@ -37,6 +37,7 @@ from skhmc.metrics._registry import METRICS as METRICS
 from skhmc.metrics._registry import Metric as Metric
 from skhmc.metrics._registry import find_metric as find_metric
 from skhmc.metrics._registry import metric_names as metric_names
+from skhmc.metrics._report import hierarchical_classification_report
 from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
 from skhmc.metrics._violation import hierarchical_violation_rate
 
@@ -50,6 +51,7 @@ __all__ = [
     "expected_calibration_error",
     "get_scorer",
     "get_scorer_names",
+    "hierarchical_classification_report",
     "hierarchical_f1_score",
     "hierarchical_f1_scorer",
     "hierarchical_fbeta_score",

@@ -57,10 +57,11 @@ LEAST_POSITIVES = 10  # of a label that is kept
 MOST_LABELS = 500  # that are kept, the most frequent
 RIDGE = 0.003
 OURS = "given"
+PARENTS = "probability given parents"
 PLAIN = ("probability", "label frequency")
 AGGREGATES = (OURS, "mean", "product")  # "min" is the probability: it is coherent
 PEERS = ("cleanlab", "cleanlab, adjusted")
-METHODS = (*AGGREGATES, *PLAIN, *PEERS)
+METHODS = (*AGGREGATES, PARENTS, *PLAIN, *PEERS)
 TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN} | {"wrong": "2 % wrong"}
 
 
@@ -120,6 +121,18 @@ def precision(badness, candidates, changed):
     return float(changed.ravel()[worst].mean())
 
 
+def given_parents(proba, Y, hierarchy):
+    """Return the classifier's probabilities if the parents are there, else 0."""
+    parents = hierarchy.parents
+    found = proba.copy()
+    for label in range(Y.shape[1]):
+        above = parents[[label]].indices
+        if len(above):
+            found[:, label] /= np.maximum(proba[:, above].min(axis=1), 1e-9)
+            found[:, label] *= (Y[:, above] == 1).all(axis=1)
+    return found
+
+
 class Peer:
     """The process that scores annotations with cleanlab, started once."""
 
@@ -164,6 +177,7 @@ def run(name, seed, condition, peer):
     seconds = time.process_time() - start
     proba = detector.proba_
     frequency = np.broadcast_to(Y.mean(axis=0), Y.shape)
+    badness[PARENTS] = sign * given_parents(proba, Y, data.hierarchy)
     badness |= dict(zip(PLAIN, (sign * proba, sign * frequency), strict=True))
     if peer:
         found = peer.scores(Y, proba)

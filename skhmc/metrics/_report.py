@@ -142,13 +142,7 @@ def hierarchical_classification_report(
     >>> report["label"]["cat"]["recall"]
     0.5
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"output must be one of {OUTPUTS}, got {output!r}.")
-    for argument, value, least in (("max_rows", max_rows, 1), ("digits", digits, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(
-                f"{argument} must be an integer of at least {least}, got {value!r}."
-            )
+    _check_options(output, max_rows, digits)
     arrays = {"y_true": y_true, "y_pred": y_pred}
     if y_score is not None:
         arrays["y_score"] = y_score
@@ -163,11 +157,22 @@ def hierarchical_classification_report(
         score = check_scores(scores[0])
         columns |= _score_figures(y_true, score, built, weights, close)
     rows = _rows(columns, built, keep)
-    if output == "text":
-        return _as_text(rows, built, max_rows, digits)
-    if output == "dict":
-        return _as_dict(rows)
-    return as_table(rows, y_true)
+    forms = {
+        "text": lambda: _as_text(rows, built, max_rows, digits),
+        "dict": lambda: _as_dict(rows),
+        "frame": lambda: as_table(rows, y_true),
+    }
+    return forms[output]()
+
+
+def _check_options(output, max_rows, digits):
+    if output not in OUTPUTS:
+        raise ValueError(f"output must be one of {OUTPUTS}, got {output!r}.")
+    for argument, value, least in (("max_rows", max_rows, 1), ("digits", digits, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(
+                f"{argument} must be an integer of at least {least}, got {value!r}."
+            )
 
 
 # -- the figures of labels ----------------------------------------------------------

@@ -24,7 +24,15 @@ from skhmc._utils.warnings import read_before
 from skhmc.audit._scores import AGGREGATES, annotation_scores
 from skhmc.audit._tables import doubted, suggested
 
-__all__ = ["MissingAnnotationDetector", "check_number"]
+__all__ = ["MissingAnnotationDetector", "check_aggregate", "check_number"]
+
+
+def check_aggregate(aggregate: Any) -> None:
+    """Raise unless there is such an aggregate."""
+    if aggregate not in AGGREGATES:
+        raise InvalidParameterError(
+            f"Expected aggregate to be one of {AGGREGATES}, got {aggregate!r}."
+        )
 
 
 def check_number(n_rows: Any, argument: str) -> int:
@@ -59,8 +67,8 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         (None: 5), or another way to split. Samples that are in no test part get no
         score. Probabilities of samples in several test parts are averaged.
     aggregate : {"given", "mean", "min", "product"}, default="given"
-        Score of a label for a sample. "given" is the probability of the label if all
-        other annotations of the sample are right, see the Notes. The others look at
+        Score of a label that may be missing. "given" is the probability of the label if
+        all other annotations of the sample are right, see the Notes. The others look at
         probabilities only: "mean" is their mean on the path from a root to the label,
         "min" the least and "product" the product. May change after ``fit``.
     n_jobs : int, default=None
@@ -112,6 +120,10 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
 
     What nobody has annotated for any sample cannot be found. If a group of experts has
     left out the same labels always, the classifier learns to leave them out, too.
+
+    For annotations that are there, :meth:`label_issues` has another default, "mean". A
+    wrong annotation makes the right ones beside it improbable, too, if all others are
+    taken for right.
 
     NaN in Y is unknown: it is not used, and nothing is suggested or doubted there.
     Labels of weight 0 count as unknown.
@@ -268,21 +280,22 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
             unknown, weighs nothing, or no fit has left the sample out.
         """
         check_is_fitted(self, "proba_")
-        if self.aggregate not in AGGREGATES:
-            raise InvalidParameterError(
-                f"Expected aggregate to be one of {AGGREGATES}, got {self.aggregate!r}."
-            )
-        if self._scored is None or self._scored[0] != self.aggregate:
+        return self._scores_by(self.aggregate).copy()
+
+    def _scores_by(self, aggregate):
+        """Return the scores of an aggregate, computed once."""
+        check_aggregate(aggregate)
+        if self._scored is None or self._scored[0] != aggregate:
             scores = annotation_scores(
                 self.proba_,
                 self._Y,
                 self.hierarchy_,
                 self.folds_,
-                self.aggregate,
+                aggregate,
                 self._weight,
             )
-            self._scored = self.aggregate, scores
-        return self._scored[1].copy()
+            self._scored = aggregate, scores
+        return self._scored[1]
 
     def suggestions(self, n_suggestions: int = 100, *, min_score: float = 0.0) -> Any:
         """Return labels that are probably missing, the most probable first.
@@ -303,16 +316,21 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
             the highest first; ``above`` and ``beside``, annotated labels above it
             and annotated siblings.
         """
+        check_is_fitted(self, "proba_")
         n_rows = check_number(n_suggestions, "n_suggestions")
-        return self._table(suggested, n_rows, min_score)
+        return self._table(suggested, self.aggregate, n_rows, min_score)
 
-    def label_issues(self, n_issues: int = 100, *, max_score: float = 1.0) -> Any:
+    def label_issues(
+        self, n_issues: int = 100, *, aggregate: str = "mean", max_score: float = 1.0
+    ) -> Any:
         """Return annotations that are probably wrong, the least probable first.
 
         Parameters
         ----------
         n_issues : int, default=100
             Largest number of rows.
+        aggregate : {"given", "mean", "min", "product"}, default="mean"
+            Score of an annotation, as in :func:`find_label_issues`.
         max_score : float, default=1.0
             Greatest score of a row.
 
@@ -321,10 +339,12 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         DataFrame, or dict of lists where no library for tables is installed
             As :func:`find_label_issues` returns it.
         """
-        return self._table(doubted, check_number(n_issues, "n_issues"), max_score)
+        check_is_fitted(self, "proba_")
+        n_rows = check_number(n_issues, "n_issues")
+        return self._table(doubted, aggregate, n_rows, max_score)
 
-    def _table(self, make, n_rows, bound):
-        scores = self.annotation_scores()
+    def _table(self, make, aggregate, n_rows, bound):
+        scores = self._scores_by(aggregate)
         index = _Indexed(self._X_index) if self._X_index is not None else None
         given = (self.proba_, self._Y, self.hierarchy_, index)
         return make(scores, *given, n_rows, bound)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._data.align import align
 from skhmc._data.groups import read_groups
 from skhmc._data.weights import check_sample_weight
-from skhmc.audit._detector import check_number
-from skhmc.audit._scores import AGGREGATES, annotation_scores
+from skhmc.audit._detector import check_aggregate, check_number
+from skhmc.audit._scores import annotation_scores
 from skhmc.audit._tables import doubted
 from skhmc.coherence import close_upward
 from skhmc.metrics import check_indicator, check_scores
@@ -27,7 +26,7 @@ def find_label_issues(
     y_proba: Any,
     hierarchy: Any = None,
     *,
-    aggregate: str = "given",
+    aggregate: str = "mean",
     n_issues: int = 100,
     max_score: float = 1.0,
     sample_weight: ArrayLike | None = None,
@@ -49,11 +48,12 @@ def find_label_issues(
         :func:`sklearn.model_selection.cross_val_predict` returns them.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The labels and edges. None is flat.
-    aggregate : {"given", "mean", "min", "product"}, default="given"
-        Score of an annotation: "given" is its probability if all other annotations of
-        the sample are right, as in :class:`MissingAnnotationDetector`. The others
-        look at probabilities only: the mean, the least, or the product of those on
-        the path from a root.
+    aggregate : {"given", "mean", "min", "product"}, default="mean"
+        Score of an annotation: the mean, the least, or the product of the
+        probabilities on the path from a root to the label. "given" is the probability
+        of the label if all other annotations of the sample are right, as in
+        :class:`MissingAnnotationDetector`. It finds fewer wrong annotations: each makes
+        the right ones beside it improbable, too.
     n_issues : int, default=100
         Largest number of rows.
     max_score : float, default=1.0
@@ -94,10 +94,7 @@ def find_label_issues(
     >>> int(table["sample"][0]), table["label"][0], table["above"][0]
     (2, 'dog', ('mammal',))
     """
-    if aggregate not in AGGREGATES:
-        raise InvalidParameterError(
-            f"Expected aggregate to be one of {AGGREGATES}, got {aggregate!r}."
-        )
+    check_aggregate(aggregate)
     n_rows = check_number(n_issues, "n_issues")
     built, Y, proba = align(hierarchy, y_true=y, y_score=y_proba)
     check_indicator(Y, "y", allow_nan=True)

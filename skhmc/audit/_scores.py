@@ -53,9 +53,8 @@ def annotation_scores(
     """
     Y = close_upward(Y, hierarchy)
     n_samples, n_labels = Y.shape
-    seen = np.flatnonzero(folds >= 0)
-    proba = np.array(proba, dtype=np.float64)
-    proba[seen] = max_constraint(proba[seen], hierarchy)
+    proba = np.where(folds[:, None] >= 0, proba, 0.0)
+    proba = max_constraint(proba, hierarchy)
     given = None
     if aggregate == "given":
         given = given_others(proba, Y, hierarchy, folds, weight)

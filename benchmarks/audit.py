@@ -59,7 +59,12 @@ RIDGE = 0.003
 OURS = "given"
 PARENTS = "probability given parents"
 PLAIN = ("probability", "label frequency")
-AGGREGATES = (OURS, "mean", "product")  # "min" is the probability: it is coherent
+AGGREGATES = (
+    OURS,
+    "lift",
+    "mean",
+    "product",
+)  # "min" is the probability: it is coherent
 PEERS = ("cleanlab", "cleanlab, adjusted")
 METHODS = (*AGGREGATES, PARENTS, *PLAIN, *PEERS)
 TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN} | {"wrong": "2 % wrong"}
@@ -241,12 +246,13 @@ def differs(first, second):
 
 def row(runs, name, condition):
     """Return the means of a set and a condition as texts."""
-    ours = values(runs, name, condition, OURS)
-    cells = [name]
+    default = "lift" if condition == "wrong" else OURS
+    ours = values(runs, name, condition, default)
+    cells = [f"{name} ({len(ours)})"]
     for method in METHODS:
         found = values(runs, name, condition, method)
         mark = {1: "", 0: " =", -1: " >"}[differs(ours, found)]
-        mark = "" if method == OURS else mark
+        mark = "" if method == default or len(ours) < 2 else mark
         text = "" if np.isnan(found).any() else f"{found.mean():.3f}{mark}"
         cells.append(text)
     return cells
@@ -258,11 +264,9 @@ def page(results):
     names = [name for name in SETS if any(run["set"] == name for run in runs)]
     tables = []
     for condition, said in TITLES.items():
-        n_seeds = len(values(runs, names[0], condition, OURS))
-        rows = [row(runs, name, condition) for name in names]
-        tables.append(
-            table(f"{said}: precision at k, {n_seeds} seeds", ["set", *METHODS], rows)
-        )
+        measured = [n for n in names if len(values(runs, n, condition, OURS))]
+        rows = [row(runs, name, condition) for name in measured]
+        tables.append(table(f"{said}: precision at k", ["set (seeds)", *METHODS], rows))
     return include("benchmarks.audit", tables, results["versions"])
 
 

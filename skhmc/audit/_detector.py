@@ -66,11 +66,12 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         Number of folds of :class:`skhmc.model_selection.MultilabelStratifiedKFold`
         (None: 5), or another way to split. Samples that are in no test part get no
         score. Probabilities of samples in several test parts are averaged.
-    aggregate : {"given", "mean", "min", "product"}, default="given"
+    aggregate : {"given", "lift", "mean", "min", "product"}, default="given"
         Score of a label that may be missing. "given" is the probability of the label if
         all other annotations of the sample are right, see the Notes. The others look at
         probabilities only: "mean" is their mean on the path from a root to the label,
-        "min" the least and "product" the product. May change after ``fit``.
+        "min" the least and "product" the product; "lift" compares the probability with
+        the label's frequency. May change after ``fit``.
     n_jobs : int, default=None
         Number of folds fitted in parallel.
 
@@ -121,7 +122,7 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
     What nobody has annotated for any sample cannot be found. If a group of experts has
     left out the same labels always, the classifier learns to leave them out, too.
 
-    For annotations that are there, :meth:`label_issues` has another default, "mean". A
+    For annotations that are there, :meth:`label_issues` has another default, "lift". A
     wrong annotation makes the right ones beside it improbable, too, if all others are
     taken for right.
 
@@ -321,7 +322,7 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         return self._table(suggested, self.aggregate, n_rows, min_score)
 
     def label_issues(
-        self, n_issues: int = 100, *, aggregate: str = "mean", max_score: float = 1.0
+        self, n_issues: int = 100, *, aggregate: str = "lift", max_score: float = 1.0
     ) -> Any:
         """Return annotations that are probably wrong, the least probable first.
 
@@ -329,7 +330,7 @@ class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
         ----------
         n_issues : int, default=100
             Largest number of rows.
-        aggregate : {"given", "mean", "min", "product"}, default="mean"
+        aggregate : {"lift", "mean", "min", "product", "given"}, default="lift"
             Score of an annotation, as in :func:`find_label_issues`.
         max_score : float, default=1.0
             Greatest score of a row.

@@ -26,7 +26,7 @@ def find_label_issues(
     y_proba: Any,
     hierarchy: Any = None,
     *,
-    aggregate: str = "mean",
+    aggregate: str = "lift",
     n_issues: int = 100,
     max_score: float = 1.0,
     sample_weight: ArrayLike | None = None,
@@ -48,10 +48,12 @@ def find_label_issues(
         :func:`sklearn.model_selection.cross_val_predict` returns them.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The labels and edges. None is flat.
-    aggregate : {"given", "mean", "min", "product"}, default="mean"
-        Score of an annotation: the mean, the least, or the product of the
-        probabilities on the path from a root to the label. "given" is the probability
-        of the label if all other annotations of the sample are right, as in
+    aggregate : {"lift", "mean", "min", "product", "given"}, default="lift"
+        Score of an annotation. "lift" compares its probability p with the frequency f
+        of the label: p / (p + f), which is 0.5 if the sample says nothing of the label,
+        and less if it speaks against it. "mean", "min" and "product" are those of the
+        probabilities on the path from a root. "given" is the probability of the label
+        if all other annotations of the sample are right, as in
         :class:`MissingAnnotationDetector`. It finds fewer wrong annotations: each makes
         the right ones beside it improbable, too.
     n_issues : int, default=100

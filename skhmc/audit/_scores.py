@@ -18,7 +18,7 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = ["AGGREGATES", "annotation_scores"]
 
-AGGREGATES = ("given", "mean", "min", "product")
+AGGREGATES = ("given", "lift", "mean", "min", "product")
 
 
 def annotation_scores(
@@ -58,11 +58,14 @@ def annotation_scores(
     given = None
     if aggregate == "given":
         given = given_others(proba, Y, hierarchy, folds, weight)
+    frequency = _frequency(Y)
     scores = np.full(Y.shape, np.nan)
     for rows in row_blocks(n_samples, n_labels):
         labels = dense(Y[rows])
         there = labels == 1
-        if given is None:
+        if aggregate == "lift":
+            found = _lift(proba[rows], frequency)
+        elif given is None:
             found = path_aggregate(proba[rows], hierarchy, aggregate)
         else:
             alone = given(rows)
@@ -74,6 +77,22 @@ def annotation_scores(
         scores[rows] = np.where(unknown, np.nan, found)
     scores[folds < 0] = np.nan
     return scores
+
+
+def _frequency(Y):
+    """Return the share of every label in the samples of which it is known."""
+    n_known = np.zeros(Y.shape[1])
+    n_there = np.zeros(Y.shape[1])
+    for rows in row_blocks(*Y.shape):
+        labels = dense(Y[rows])
+        n_known += (~np.isnan(labels)).sum(axis=0)
+        n_there += (labels == 1).sum(axis=0)
+    return n_there / np.maximum(n_known, 1)
+
+
+def _lift(proba, frequency):
+    """Return p / (p + f): 0.5 where a sample has no more than the frequency."""
+    return proba / np.maximum(proba + frequency, 1e-12)
 
 
 def _at_least_below(scores, there, hierarchy):

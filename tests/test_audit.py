@@ -198,7 +198,7 @@ def test_improbable_annotations_come_first():
     proba = np.clip(Y * 0.8 + 0.1, 0, 1)
     wrong = np.flatnonzero(~is_cat)[0]
     Y[wrong] = [1, 1, 1, 1]
-    for aggregate in ("mean", "min", "product"):
+    for aggregate in ("lift", "mean", "min", "product"):
         given = (Y, proba, hierarchy)
         table = table_of(find_label_issues(*given, aggregate=aggregate, n_issues=2))
         assert list(table["sample"]) == [wrong, wrong]

@@ -117,7 +117,7 @@ class SuggestionDisplay:
         return self
 
 
-def _path(sample, missing, above) -> str:
+def _path(sample: Any, missing: tuple, above: tuple) -> str:
     """Return a sample and a path as text; a long one loses its beginning."""
     path = JOIN.join(map(str, above))
     gone = f"[{JOIN.join(map(str, missing))}]"

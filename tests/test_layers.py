@@ -188,7 +188,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_scoring", "audit", "inspection"}
+    assert asking == {"_data", "audit", "inspection"}
     assert not wrong
 
 

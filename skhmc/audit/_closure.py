@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._data.align import align
-from skhmc._scoring.tables import as_table, sample_names
+from skhmc._data.tables import as_table, sample_names
 from skhmc.audit._detector import check_number
 from skhmc.metrics import check_indicator
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._scoring.tables import as_table, sample_names
+from skhmc._data.tables import as_table, sample_names
 from skhmc.audit._given import dense, row_blocks
 from skhmc.hierarchy import Hierarchy
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
 from skhmc._data.flat_names import judge_flat
-from skhmc._scoring.tables import as_table
+from skhmc._data.tables import as_table
 from skhmc.coherence import close_upward, violations
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._inputs import (

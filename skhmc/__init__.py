@@ -36,6 +36,7 @@ _ON_DEMAND = {
 
 # So are modules: ``import skhmc`` is enough to use skhmc.metrics.
 _MODULES = (
+    "audit",
     "coherence",
     "datasets",
     "hierarchy",

@@ -26,9 +26,9 @@ from skhmc import (
     HyperbolicHMC,
     MaxConstraintClassifier,
 )
+from skhmc._data.tables import as_table
 from skhmc._networks import skorch_net
 from skhmc._scoring.class_labels import ClassLabels
-from skhmc._scoring.tables import as_table
 from tests.contract import KINDS, build, every_estimator, task
 from tests.hierarchies import hierarchies
 from tests.test_outputs import many_labels

@@ -37,6 +37,7 @@ LAYERS = {
     "_kernels": (5, LEARNING),
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
+    "audit": (7, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
 }
@@ -187,7 +188,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_scoring", "inspection"}
+    assert asking == {"_data", "audit", "inspection"}
     assert not wrong
 
 

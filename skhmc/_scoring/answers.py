@@ -10,9 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from skhmc._data.tables import as_table, sample_names
 from skhmc._scoring.class_labels import ClassLabels
 from skhmc._scoring.outputs import Blocks, to_csr
-from skhmc._scoring.tables import as_table, sample_names
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.top_k import top_k

@@ -1,7 +1,8 @@
 """Metrics and scorers for hierarchical multi-label classification."""
 
 # the registry is for packages of skhmc: thresholds and early stopping look names up;
-# so are the bins of calibration errors, of which pictures are made
+# so are the bins of calibration errors, of which pictures are made, and the checks of
+# labels and scores
 
 from skhmc.metrics._at_k import (
     coverage_at_k_score,
@@ -36,6 +37,8 @@ from skhmc.metrics._path_losses import (
     h_loss,
     tree_distance_loss,
 )
+from skhmc.metrics._inputs import check_indicator as check_indicator
+from skhmc.metrics._inputs import check_scores as check_scores
 from skhmc.metrics._ranking import au_prc_score
 from skhmc.metrics._ready import (
     au_prc_scorer,
@@ -52,6 +55,7 @@ from skhmc.metrics._registry import METRICS as METRICS
 from skhmc.metrics._registry import Metric as Metric
 from skhmc.metrics._registry import find_metric as find_metric
 from skhmc.metrics._registry import metric_names as metric_names
+from skhmc.metrics._report import hierarchical_classification_report
 from skhmc.metrics._scorers import HierarchicalScorer, HierarchicalViolationRate
 from skhmc.metrics._violation import hierarchical_violation_rate
 
@@ -72,6 +76,7 @@ __all__ = [
     "get_scorer",
     "get_scorer_names",
     "h_loss",
+    "hierarchical_classification_report",
     "hierarchical_f1_score",
     "hierarchical_f1_scorer",
     "hierarchical_fbeta_score",

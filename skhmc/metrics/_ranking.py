@@ -15,7 +15,7 @@ from skhmc._data.align import align
 from skhmc._utils.messages import name_list
 from skhmc.metrics._inputs import check_scores, kept_labels, metric_weights, truth
 
-__all__ = ["au_prc_score"]
+__all__ = ["au_prc_score", "label_areas"]
 
 AVERAGES = ("micro", "macro", "weighted", None)
 CELLS_PER_BLOCK = 2**21
@@ -126,7 +126,7 @@ def au_prc_score(
         return np.nan if average else np.full(len(keep), np.nan)
     if average == "micro":
         return _pooled(hits, unknown, scores, weights)
-    areas, support = _per_label(hits.tocsc(), unknown.tocsc(), scores, weights)
+    areas, support = label_areas(hits.tocsc(), unknown.tocsc(), scores, weights)
     empty = support == 0
     if average is None:
         return np.where(empty, np.nan, areas)
@@ -164,7 +164,7 @@ def _pooled(
     return _average_precision(hit_scores, hit_weights, scores.ravel(), weights)
 
 
-def _per_label(
+def label_areas(
     hits: sp.csc_matrix,
     unknown: sp.csc_matrix,
     scores: np.ndarray,

@@ -39,6 +39,7 @@ LAYERS = {
     "_meta": (6, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
+    "_saving": (7, LEARNING | {"safetensors", "torch"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
@@ -187,7 +188,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_scoring", "inspection"}
+    assert asking == {"_saving", "_scoring", "inspection"}
     assert not wrong
 
 

@@ -139,7 +139,7 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
 
     Notes
     -----
-    Loading takes memory of about three times the file's size.
+    Loading takes memory of a few times the file's size, whatever the file says.
 
     Examples
     --------

@@ -26,6 +26,10 @@ from skhmc.hierarchy import Hierarchy, Ontology
 __all__ = ["Reader"]
 
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+LAST_CHARACTER = 0x10FFFF  # of Unicode
+# Objects can share arrays, which may then be copied. In a file of ours few do.
+SHARED = 16
+SHARED_BYTES = 2**24
 UNDER_WAY = object()  # instead of an object that is being made
 
 
@@ -45,6 +49,9 @@ class Reader:
         self._arrays = _in_order(document["arrays"], arrays)
         self._encoders = encoders
         self._made = {}
+        self._taken = set()
+        self._handed_out = 0  # bytes of arrays
+        self._limit = SHARED * sum(array.nbytes for array in arrays) + SHARED_BYTES
         self._about = []  # what the file says of encoders, outermost first
 
     def read(self, node):
@@ -115,8 +122,8 @@ class Reader:
 
     def _unpacked(self, node):
         """Return the texts that two arrays hold."""
-        ends = self._arrays[node["ends"]]
-        content = self._arrays[node["bytes"]]
+        ends = self._take(node["ends"])
+        content = self._take(node["bytes"])
         right = ends.dtype == np.int64 and content.dtype == np.uint8
         right = right and ends.ndim == content.ndim == 1
         if not right or (np.diff(ends, prepend=0) < 0).any():
@@ -131,18 +138,36 @@ class Reader:
         ]
 
     def _array(self, node):
-        return self._arrays[node["v"]]
+        array = self._numbered(node["v"])
+        self._handed_out += array.nbytes
+        if self._handed_out > self._limit:  # each may be copied where it goes
+            raise ValueError("arrays that stand in more places than they have")
+        return array
+
+    def _numbered(self, number):
+        if type(number) is not int or not 0 <= number < len(self._arrays):
+            raise ValueError(f"no array has the number {number!r}")
+        return self._arrays[number]
+
+    def _take(self, number):
+        """Return an array of which something larger is made, and that but once."""
+        if number in self._taken:
+            raise ValueError("two things that are made of one array")
+        self._taken.add(number)
+        return self._numbered(number)
 
     def _objects(self, node):
         items = [self.read(item) for item in node["v"]]
-        return _shaped(items, node["shape"], object)
+        return _shaped(items, node["shape"])
 
     def _text_array(self, node):
-        values = self._unpacked(node)
-        longest = max(map(len, values), default=0)
-        # as wide as it was, but no file makes texts wider than those that it has
-        width = node["width"] if node["width"] <= max(longest, 1) else longest
-        return _shaped(values, node["shape"], f"U{max(width, longest)}")
+        numbers = self._take(node["v"])
+        if numbers.dtype != np.uint32 or not numbers.ndim or not numbers.shape[-1]:
+            raise ValueError("an array of texts without characters")
+        if numbers.size and numbers.max() > LAST_CHARACTER:
+            raise ValueError("an array of texts with what is no character")
+        shape, width = numbers.shape[:-1], numbers.shape[-1]
+        return numbers.reshape(-1).view(f"=U{width}").reshape(shape)
 
     # -- objects -----------------------------------------------------------------------
 
@@ -160,7 +185,7 @@ class Reader:
     def _make(self, number, content):
         name = content["class"]
         if name == "skops":
-            return from_skops(self._arrays[content["v"]].tobytes())
+            return from_skops(self._take(content["v"]).tobytes())
         if name == "encoder":
             return self._make_encoder(content)
         kind = class_named(name)
@@ -197,16 +222,9 @@ class Reader:
             state = self._pairs(content["state"])
         if not all(isinstance(key, str) for key in state):
             raise ValueError("an attribute without a name")
-        for before, now in RENAMED.get(kind.__name__, {}).items():
-            if before in state:
-                kept = state.pop(before)
-                state |= {} if now is None else {now: kept}
-        if issubclass(kind, VersionedMixin):
-            state[VERSION_KEY] = running_version()  # skhmc.load warns of another, once
-        if hasattr(value, "__setstate__"):
-            value.__setstate__(state)
-        else:
-            vars(value).update(state)
+        _set_state(value, state)
+        if "net_" in state and "encoder" not in content:
+            _try_out(value)
         return value
 
     def _make_sparse(self, kind, content):
@@ -315,6 +333,35 @@ KINDS = {
 }
 
 
+def _set_state(value, state):
+    """Give an object its attributes, by the names that they have now."""
+    kind = type(value)
+    for before, now in RENAMED.get(kind.__name__, {}).items():
+        if before in state:
+            kept = state.pop(before)
+            state |= {} if now is None else {now: kept}
+    if issubclass(kind, VersionedMixin):
+        state[VERSION_KEY] = running_version()  # skhmc.load warns of another, once
+    if hasattr(value, "__setstate__"):
+        value.__setstate__(state)
+    else:
+        vars(value).update(state)
+
+
+def _try_out(estimator):
+    """Raise where the parts of a network do not fit together, by one row of zeros."""
+    net, form = estimator.net_, estimator._form
+    (n_features,) = estimator._sample_shape
+    n_weights = sum(weight.numel() for weight in net.module_.parameters())
+    if not 0 <= n_features <= n_weights:
+        raise ValueError(f"a network of {n_weights} weights for {n_features} features")
+    row = np.zeros((1, n_features), estimator._dtype)
+    for logits in net.logits(net.get_dataset(row)):
+        shape = form.proba(logits, None).shape
+        if shape != (1, estimator.hierarchy_.n_labels):
+            raise ValueError(f"a network whose scores have the shape {shape}")
+
+
 def _in_order(described, arrays):
     """Return arrays as they were, if they are what the document says of them."""
     if len(described) != len(arrays):
@@ -334,11 +381,11 @@ def _in_order(described, arrays):
     return found
 
 
-def _shaped(items, shape, dtype):
-    """Return items as an array, made when it is known that they fill it."""
+def _shaped(items, shape):
+    """Return items as an array of objects, made when it is known that they fill it."""
     if not all(type(n) is int and n >= 0 for n in shape) or prod(shape) != len(items):
         raise ValueError(f"{len(items)} items in an array of shape {shape!r:.100}")
-    array = np.empty(len(items), dtype)
+    array = np.empty(len(items), object)
     for k, item in enumerate(items):  # numpy would look into lists
         array[k] = item
     return array.reshape(shape)

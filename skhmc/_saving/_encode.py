@@ -131,15 +131,18 @@ class Writer:
             items = [self.write(item, where) for item in value.ravel().tolist()]
             return {"$": "objects", "shape": list(value.shape), "v": items}
         if value.dtype.kind == "U":
-            texts = self._texts(value.ravel().tolist())
-            width = value.dtype.itemsize // 4
-            return {"$": "text array", "shape": list(value.shape), "width": width} | (
-                texts
-            )
+            return self._text_array(value)
         _plain_dtype(value.dtype, where)
         if id(value) not in self._numbers:
             self._keep(value, self._add(value))
         return {"$": "array", "v": self._numbers[id(value)]}
+
+    def _text_array(self, value):
+        """Return an array of texts as one of their characters' numbers."""
+        width = max(value.dtype.itemsize // 4, 1)
+        value = np.ascontiguousarray(value, f"=U{width}")
+        numbers = value.reshape(-1).view(np.uint32).reshape(*value.shape, width)
+        return {"$": "text array", "v": self._add(numbers)}
 
     def _add(self, value):
         """Add an array, and return its number."""

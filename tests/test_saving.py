@@ -387,7 +387,7 @@ def test_an_encoder_that_is_a_module(tmp_path):
         (GridSearchCV(NETWORK, {}), "Save its best_estimator_"),
         (
             LogisticRegression(),
-            "Got sklearn.*LogisticRegression, expected an estimator",
+            "Got LogisticRegression, expected an estimator",
         ),
         (HCALClassifier, "Got HCALClassifier, expected"),
     ],
@@ -413,7 +413,7 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops", None)
     with pytest.raises(ImportError, match=r"skhmc\.load needs the package skops"):
         skhmc.load(tmp_path / "model.skhmc")
-    with pytest.raises(skhmc.ModelFileError, match=r'pip install "skhmc\[save\]"'):
+    with pytest.raises(ImportError, match=r'pip install "skhmc\[save\]"'):
         skhmc.save(build(LOGISTIC[1], DAG), tmp_path / "model.skhmc")
 
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from skhmc._data.versions import VersionWarning, running_version
 from skhmc._saving._decode import Reader
-from skhmc._saving._encode import Writer, qualified_name
+from skhmc._saving._encode import Writer
 from skhmc._saving._file import ModelFileError, read_file, write_file
 from skhmc._saving._types import name_of_class
 
@@ -69,22 +69,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     if not isinstance(estimator, BaseEstimator) or not name_of_class(type(estimator)):
-        got = qualified_name(estimator)
-        if isinstance(estimator, type) or not isinstance(estimator, BaseEstimator):
-            got = (
-                estimator.__name__
-                if isinstance(estimator, type)
-                else (type(estimator).__name__)
-            )
-        advice = ""
-        if hasattr(estimator, "best_estimator_"):
-            advice = " Save its best_estimator_."
-        elif isinstance(estimator, BaseEstimator):
-            advice = " Keep others with joblib or skops."
-        raise ModelFileError(
-            f"Got {got}, expected an estimator of skhmc, or a Pipeline that has one."
-            f"{advice}"
-        )
+        raise _no_estimator(estimator)
     writer = Writer()
     name = type(estimator).__name__
     try:
@@ -173,6 +158,20 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
             VersionWarning(type(estimator).__name__, written_by, "load"), stacklevel=2
         )
     return estimator
+
+
+def _no_estimator(value):
+    """Return the error of what is no estimator of ours, and what to do."""
+    got = value.__name__ if isinstance(value, type) else type(value).__name__
+    advice = "Keep others with joblib or skops."
+    if got.endswith("SearchCV"):
+        advice = "Save its best_estimator_."
+    elif isinstance(value, type):
+        advice = "Make an instance of the class."
+    return ModelFileError(
+        f"Got {got}, expected an estimator of skhmc, or a Pipeline that has one. "
+        f"{advice}"
+    )
 
 
 def _versions():

@@ -343,7 +343,7 @@ def _refused(value, where, expected):
             "function of skhmc, or keep it with joblib, which trusts whoever wrote "
             "the file."
         )
-    elif hasattr(value, "best_estimator_"):
+    elif type(value).__name__.endswith("SearchCV"):
         advice = "Save its best_estimator_."
     elif type(value).__module__.startswith("sklearn."):
         advice = f"Of scikit-learn there can be {listed_names()}."

@@ -55,6 +55,7 @@ OBJECTS = {
     "skhmc._networks.training": ["Former", "LabelCounts"],
     "skhmc._scoring.grown": ["Grown", "Starts"],
     "skhmc._scoring.label_form": ["ManyPaths", "SinglePath"],
+    "skhmc._utils.separators": ["Separator"],
     "skhmc.hierarchy": ["Term"],
     "skhmc.metrics": ["HierarchicalScorer", "HierarchicalViolationRate"],
     "skhmc.model_selection": [

@@ -131,7 +131,8 @@ def with_skops_part(path, change):
     """Write a file of a forest in which a part by skops is another one."""
     tensors = read_tensors(originals()[TREES].data)
     document = document_of(tensors)
-    part = next(c for c in document["objects"] if c["class"] == "skops")
+    parts = [c for c in document["objects"] if c["class"] == "skops"]
+    part = max(parts, key=lambda part: tensors[str(part["v"])].size)
     content = np.frombuffer(change(tensors[str(part["v"])].tobytes()), np.uint8)
     document["arrays"][part["v"]]["shape"] = [len(content)]
     tensors[str(part["v"])] = content

@@ -119,8 +119,9 @@ def sealed_document(data, rng):
     """Change some nodes of the document."""
     tensors = read_tensors(data)
     document = json.loads(tensors["document"].tobytes())
+    names = sorted({content["class"] for content in document["objects"]})
     for _ in range(rng.randint(1, 3)):
-        _change_node(document, rng)
+        _change_node(document, names, rng)
     return _seal(tensors, json.dumps(document))
 
 
@@ -214,9 +215,11 @@ def _seal(tensors, text):
     return to_bytes(tensors, metadata={"skhmc": json.dumps(mark)})
 
 
-def _change_node(document, rng):
+def _change_node(document, names, rng):
     """Walk to a node by chance, and change it."""
     node = document
+    if not node:
+        return
     key = rng.choice(list(node))
     while isinstance(node[key], dict | list) and node[key] and rng.random() < 0.93:
         node = node[key]
@@ -231,11 +234,10 @@ def _change_node(document, rng):
     elif choice == 3:
         node[key] = rng.choice([None, True, [], {}, [[]] * 3, {"$": "object", "v": 0}])
     elif choice == 4:
-        names = sorted({content["class"] for content in document["objects"]} or {""})
         node[key] = rng.choice(names) if isinstance(node[key], str) else [node[key]]
     else:
-        numbers = rng.randrange(max(len(document["objects"]), 1))
-        node[key] = {"$": rng.choice(["object", "array", "tuple"]), "v": numbers}
+        kind = rng.choice(["object", "array", "tuple"])
+        node[key] = {"$": kind, "v": rng.randrange(len(names))}
 
 
 # -- what comes of it ------------------------------------------------------------------

@@ -96,7 +96,16 @@ def test_no_public_estimator_is_forgotten():
     assert {kind.__name__ for kind in ESTIMATORS} <= set(_types._OBJECTS)
 
 
-@every_classifier
+SLOW = dict(AROUND) | {"hyperbolic": None}  # to fit
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(clf, id=name, marks=pytest.mark.slow if name in SLOW else ())
+        for name, clf in CLASSIFIERS
+    ],
+)
 def test_every_classifier_comes_back(estimator, tmp_path):
     clf = build(estimator, TREE).fit(X, PATHS)
     loaded = saved(clf, tmp_path)
@@ -354,6 +363,7 @@ def test_an_encoder_is_given_to_load(tmp_path):
         skhmc.load(path, encoder=lambda width, input_shape: other_encoder(input_shape))
 
 
+@pytest.mark.slow
 def test_an_encoder_that_is_a_module(tmp_path):
     clf = build(NETWORK, TREE, encoder=Encoder((5,))).fit(X, PATHS)
     assert_same_answers(clf, saved(clf, tmp_path, encoder=Encoder((5,))), X)
@@ -504,6 +514,7 @@ def test_killed_while_it_writes(moment, tmp_path):
     assert len(values) == 100_000 and (values == values[0]).all()
 
 
+@pytest.mark.slow
 def test_kernels_are_loaded_without_torch(tmp_path):
     clf = LabelTreeClassifier(DAG, C=1.0, slope=1.0, random_state=0).fit(X, Y)
     skhmc.save(clf, tmp_path / "model")

@@ -220,7 +220,13 @@ def test_trees_that_point_outside_are_found():
 # -- files of skops itself -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("estimator", [clf for _, clf in FAST], ids=dict(FAST))
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(clf, id=name, marks=pytest.mark.slow if k else ())
+        for k, (name, clf) in enumerate(FAST)
+    ],
+)
 def test_skops_names_all_types_and_no_bytes_hide(estimator, tmp_path):
     clf = estimator.__class__(**estimator.get_params(deep=False) | {"hierarchy": DAG})
     data = skops.io.dumps(clf.fit(X, Y))

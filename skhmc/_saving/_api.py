@@ -59,7 +59,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> import skhmc
     >>> from skhmc import Hierarchy, LabelTreeClassifier
     >>> animals = Hierarchy.from_paths(["mammal/cat", "mammal/dog", "bird"])
-    >>> X, y = [[0, 1], [1, 0], [1, 1]], ["cat", "dog", "bird"]
+    >>> X, y = [[0, 1], [1, 0], [1, 1]], ["mammal/cat", "mammal/dog", "bird"]
     >>> clf = LabelTreeClassifier(animals, C=1.0, slope=1.0, random_state=0).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "animals.skhmc")

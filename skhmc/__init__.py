@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skhmc._networks.hcal import HCALClassifier
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
+    from skhmc._saving import ModelFileError, load, save
     from skhmc._utils.warnings import HierarchyWarning
 
 __version__ = "0.1.0"
@@ -32,6 +33,9 @@ _ON_DEMAND = {
     "KernelHMC": "skhmc._kernels.kernel_hmc",
     "LabelTreeClassifier": "skhmc._linear.label_tree",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
+    "ModelFileError": "skhmc._saving",
+    "load": "skhmc._saving",
+    "save": "skhmc._saving",
 }
 
 # So are modules: ``import skhmc`` is enough to use skhmc.metrics.
@@ -61,7 +65,10 @@ __all__ = [
     "KernelHMC",
     "LabelTreeClassifier",
     "MaxConstraintClassifier",
+    "ModelFileError",
     "__version__",
+    "load",
+    "save",
 ]
 
 

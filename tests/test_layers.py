@@ -40,6 +40,7 @@ LAYERS = {
     "audit": (7, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
+    "_saving": (7, LEARNING | {"safetensors", "torch"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
@@ -188,7 +189,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_data", "audit", "inspection"}
+    assert asking == {"_data", "_saving", "audit", "inspection"}
     assert not wrong
 
 

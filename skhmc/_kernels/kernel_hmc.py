@@ -381,7 +381,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             n_basis = problem.X.shape[1] if by_features else n_rows
         has_matrix = landmarks is None and not by_features
         _check_memory(n_rows, n_basis, len(learnt), has_matrix)
-        kernel_of, gammas, ridges = self._candidates(problem.X)
+        kernel_of, gammas, ridges = self._kernel_candidates(problem.X)
         if len(gammas) == 1 and ridges is not None:
             self.gamma_, self.ridge_ = gammas[0], ridges[0]
         else:
@@ -405,7 +405,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         return np.sort(random.permutation(n_rows)[:wanted])
 
-    def _candidates(self, X):
+    def _kernel_candidates(self, X):
         """Return the Kernel of a gamma, gammas, and ridges or None for the table's."""
         variance = 1.0
         if not callable(self.kernel) and self.kernel != "cosine":

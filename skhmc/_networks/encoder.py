@@ -11,7 +11,7 @@ from skhmc._networks.memory import check_memory
 from skhmc._networks.parameters import DTYPES, check_accepted, prefixed
 from skhmc._networks.training import Encoder
 
-__all__ = ["user_encoders"]
+__all__ = ["made_by", "user_encoders"]
 
 
 def user_encoders(params, X, device):
@@ -39,7 +39,7 @@ def _user_encoder(params, X):
     if isinstance(given, torch.nn.Module):
         module = deepcopy(given)
     else:
-        module = _made_by(given, prefixed(params, "encoder"), X.shape[1:])
+        module = made_by(given, prefixed(params, "encoder"), X.shape[1:])
     if not isinstance(module, torch.nn.Module):
         raise InvalidParameterError(
             f"encoder={given!r} gave {module!r}, expected a torch.nn.Module."
@@ -52,7 +52,7 @@ def _user_encoder(params, X):
     return Encoder(module, encoded.flatten(1).shape[1], set(module.modules()))
 
 
-def _made_by(factory, options, input_shape):
+def made_by(factory, options, input_shape):
     """Call a class or factory, with the shape of one sample if it takes it."""
     check_accepted("encoder", options, factory)
     said = getattr(factory, "keywords", {})  # of a functools.partial

@@ -22,11 +22,20 @@ from skorch.callbacks import (
     PassthroughScoring,
 )
 from skorch.callbacks.scoring import ScoringBase
+from skorch.dataset import Dataset
 from skorch.exceptions import SkorchException
+from skorch.utils import get_map_location
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
+from skhmc._networks.plain_modules import (
+    from_plain,
+    tensors_from_plain,
+    tensors_to_plain,
+    to_plain,
+)
 from skhmc._scoring.outputs import Blocks
 
 __all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
@@ -46,6 +55,14 @@ CROWDED = 0.8
 WINDOW = 0.25  # seconds of steps, after which they are judged
 TRIAL = 0.05  # the same, while more threads are tried
 PATIENCE = 4, 64  # seconds until more threads are tried: at first, and at most
+
+# What a net keeps in files in a form of its own, and what is the same in all nets or is
+# no longer needed: it is made anew when one is loaded.
+MODULES = ("module_", "criterion_")
+DEFAULTS = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
+DEFAULTS |= {"dataset": Dataset}
+MADE_ANEW = {*MODULES, "module", "criterion", "optimizer_", "virtual_params_"}
+MADE_ANEW |= {"generator", "best", *DEFAULTS}
 
 
 def resolve_device(device):
@@ -598,14 +615,42 @@ class Net(NeuralNet):
             yield from np.array_split(logits, n_parts)
 
     def __getstate__(self):
-        # module and criterion are what module_ and criterion_ are, which skorch moves
-        # between devices; with the optimizer's state a pickle is several times as large
-        shell = object.__new__(type(self))
+        """Return what is kept in files: plain data, in which no pickle hides.
+
+        That module and criterion are what module_ and criterion_ are goes without
+        saying, and so do classes that skorch has as defaults. The optimizer's state,
+        which makes a file several times as large, is for training that goes on.
+        """
+        state = {k: v for k, v in vars(self).items() if k not in MADE_ANEW}
+        state |= {name: to_plain(vars(self)[name]) for name in MODULES}
         optimizer = self.optimizer_ if self.resumable else None
-        vars(shell).update(vars(self), optimizer_=optimizer)
-        state = super(Net, shell).__getstate__()
-        return state | dict.fromkeys(("module", "criterion", "generator", "best"))
+        if optimizer is not None:
+            optimizer = tensors_to_plain(optimizer.state_dict())
+        return state | {"optimizer_": optimizer}
 
     def __setstate__(self, state):
-        super().__setstate__(state)
-        vars(self).update(module=self.module_, criterion=self.criterion_)
+        if "__cuda_dependent_attributes__" in state:
+            raise ValueError(
+                "This net holds a pickle inside, as nets of the first versions of "
+                "skhmc did; it is not opened, since it could run any program. Fit "
+                "again, or load it with the version that kept it."
+            )
+        state = {**state, "device": _device_at_hand(state["device"])}
+        vars(self).update(state, **DEFAULTS, generator=None, best=None)
+        for name in MODULES:
+            module = from_plain(state[name])
+            module = module.to(self.device)
+            vars(self).update({name: module, name.removesuffix("_"): module})
+        self.initialize_virtual_params()
+        self.initialized_ = False  # else skorch says that it does this again
+        self._initialize_optimizer()
+        self.initialized_ = state["initialized_"]
+        if state["optimizer_"] is None:
+            self.optimizer_ = None
+        else:
+            self.optimizer_.load_state_dict(tensors_from_plain(state["optimizer_"]))
+
+
+def _device_at_hand(device):
+    """Return a device, or the CPU, with skorch's warning, where it is not there."""
+    return Net._check_device(None, device, get_map_location(device))

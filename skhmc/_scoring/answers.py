@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.tables import as_table, sample_names
+from skhmc._data.versions import VersionedMixin
 from skhmc._scoring.class_labels import ClassLabels
 from skhmc._scoring.outputs import Blocks, to_csr
 from skhmc._utils.doc_link import DocLinkMixin
@@ -87,7 +88,7 @@ class _Cells(NamedTuple):
         return _Cells(*(part[order] for part in self))
 
 
-class AnswersMixin(DocLinkMixin):
+class AnswersMixin(VersionedMixin, DocLinkMixin):
     """Mixin of predictions by name, of the most probable labels, and of tables.
 
     The estimator has ``hierarchy_``, ``classes_`` and, perhaps, ``threshold``, and

@@ -20,6 +20,7 @@ from skhmc._data.containers import unwrap
 from skhmc._data.flat_names import judge_flat
 from skhmc._data.forms import read_form
 from skhmc._data.targets import Targets, as_label_sets, read_container, read_targets
+from skhmc._data.versions import VersionedMixin
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.warnings import each_said_once, read_before
 from skhmc.coherence import most_specific
@@ -133,7 +134,9 @@ class _TakesY:
         return _wrap_data_with_container("transform", closed, Y, self)
 
 
-class AncestorClosure(DocLinkMixin, _TakesY, TransformerMixin, BaseEstimator):
+class AncestorClosure(
+    VersionedMixin, DocLinkMixin, _TakesY, TransformerMixin, BaseEstimator
+):
     """Close label indicators upward: every label brings its ancestors.
 
     A transformer of ``Y``, like :class:`sklearn.preprocessing.LabelBinarizer`. The

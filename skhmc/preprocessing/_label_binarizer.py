@@ -18,6 +18,7 @@ from skhmc._data.forms import read_form
 from skhmc._data.judge import judge_hierarchy
 from skhmc._data.levels import is_level_table, level_names, warn_if_levels
 from skhmc._data.padding import is_padding, without_padding
+from skhmc._data.versions import VersionedMixin
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import name_list
 from skhmc._utils.separators import Separator, check_sep
@@ -104,6 +105,7 @@ def _read_row(row):
 
 
 class HierarchicalLabelBinarizer(
+    VersionedMixin,
     DocLinkMixin,
     TransformerMixin,
     BaseEstimator,

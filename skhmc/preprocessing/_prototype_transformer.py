@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 
 from skhmc._data.groups import read_groups
 from skhmc._data.targets import read_targets
+from skhmc._data.versions import VersionedMixin
 from skhmc._data.weights import read_row_weights
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc.preprocessing._prototypes import METRICS, learn_prototypes, similarities
@@ -63,7 +64,9 @@ def _folds(cv, X, y, groups):
     return folds
 
 
-class HierarchicalPrototypeTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
+class HierarchicalPrototypeTransformer(
+    VersionedMixin, DocLinkMixin, TransformerMixin, BaseEstimator
+):
     r"""Similarities of samples to a prototype of every label.
 
     A label's prototype is the mean of its samples. The prototypes of labels with few

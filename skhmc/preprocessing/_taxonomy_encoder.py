@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skhmc._data.flat_names import paths_among
+from skhmc._data.versions import VersionedMixin
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.messages import is_missing, name_list
 from skhmc._utils.separators import check_sep
@@ -129,7 +130,7 @@ def _judge_categories(categories):
     )
 
 
-class TaxonomyEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
+class TaxonomyEncoder(VersionedMixin, DocLinkMixin, TransformerMixin, BaseEstimator):
     """Encode categories as indicators of themselves and of their ancestors.
 
     A one-hot encoding with a taxonomy: a lynx is also a cat and an animal. So a model

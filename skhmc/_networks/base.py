@@ -209,7 +209,12 @@ class NetworkHMC(
         except (MemoryError, RuntimeError) as error:
             raise_if_out_of_memory(error, self._params)
             raise
-        return self._set_fitted(trained, targets, settings, problem, parts)
+        self._set_fitted(trained, targets, settings, problem, parts)
+        if trained.interruption is not None:
+            # nobody goes on with half-trained weights who was not told: neither the
+            # program, nor a search that would score them
+            raise trained.interruption
+        return self
 
     def _plan(self, X, targets, weight, groups=None, former=None, partial=False):
         """Return the Settings, the Problem and the Parts of the network to train."""
@@ -284,9 +289,11 @@ class NetworkHMC(
         return self._set(fitted)
 
     def _set(self, fitted):
-        """Set attributes, and return the estimator."""
-        for name, value in fitted.items():
-            setattr(self, name, value)
+        """Set attributes, and return the estimator.
+
+        All at once: Ctrl-C in between would leave some of a former fit.
+        """
+        vars(self).update(fitted)
         return self
 
     def _fitted(self, settings):

@@ -3,6 +3,7 @@
 The only place that imports skorch.
 """
 
+import dis
 import os
 import time
 from collections import Counter
@@ -196,18 +197,21 @@ class _StopTraining(KeyboardInterrupt):
 
 
 def _was_raised_on_purpose(stop):
-    """Tell a callback's stop from the user's Ctrl-C.
+    """Tell a callback's stop from the user's Ctrl-C, which may strike in a callback.
 
     Ctrl-C raises a bare KeyboardInterrupt, never one of a class derived from it. So
-    does skorch's EarlyStopping; but Ctrl-C strikes in whatever code is being run, which
-    callbacks of skorch hardly ever are.
+    does skorch's EarlyStopping, but by a statement of its own: a signal strikes between
+    two instructions, and none of them is a ``raise``.
     """
     if type(stop) is not KeyboardInterrupt:
         return True
     where = stop.__traceback__
     while where.tb_next:
         where = where.tb_next
-    return where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks.")
+    if not where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks."):
+        return False
+    instruction = where.tb_frame.f_code.co_code[where.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"
 
 
 class _TensorFloat:
@@ -473,6 +477,36 @@ class Net(NeuralNet):
         """Return what a function makes of the logits of X, block by block."""
         dataset = self.get_dataset(X)
         return Blocks(self.logits(dataset), len(dataset)).map(change)
+
+    def train(self, dataset):
+        """Train all epochs, and return what interrupted this, or None.
+
+        skorch's ``fit`` and ``partial_fit`` swallow a KeyboardInterrupt. Here whoever
+        calls is given that of the user, to raise it when the weights are put away; a
+        callback that ends training early is no interruption.
+
+        Parameters
+        ----------
+        dataset : SliceDataset
+
+        Returns
+        -------
+        KeyboardInterrupt or None
+        """
+        interruption = None
+        self.notify("on_train_begin", X=dataset, y=None)
+        try:
+            self.fit_loop(dataset)
+        except KeyboardInterrupt as stop:
+            if not self.stopped_early:
+                interruption = stop
+        try:
+            self.notify("on_train_end", X=dataset, y=None)
+        except Exception as error:
+            if interruption is not None:  # that the program stops comes first
+                raise interruption from error
+            raise
+        return interruption
 
     def go_on_from(self, former, growth=None):
         """Take over the history, and what the optimizer remembers of every weight.

@@ -37,7 +37,7 @@ LAYERS = {
     "_kernels": (5, LEARNING),
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
-    "_networks": (5, TORCH | {"skorch", "tqdm"}),
+    "_networks": (5, TORCH | {"filelock", "joblib", "safetensors", "skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]

@@ -17,10 +17,17 @@ from sklearn.utils.validation import check_array
 from skorch import NeuralNet
 from skorch.callbacks import (
     Callback,
+    EarlyStopping,
     EpochTimer,
+    Freezer,
+    GradientNormClipping,
+    Initializer,
     InputShapeSetter,
     LRScheduler,
+    ParamMapper,
     PassthroughScoring,
+    PrintLog,
+    Unfreezer,
 )
 from skorch.callbacks.scoring import ScoringBase
 from skorch.exceptions import SkorchException
@@ -30,7 +37,16 @@ from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
 from skhmc._scoring.outputs import Blocks
 
-__all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
+__all__ = [
+    "Net",
+    "ThreadChoice",
+    "callback_state",
+    "keeps_state",
+    "resolve_device",
+    "scores_data",
+    "set_callback_state",
+    "sets_sizes",
+]
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
@@ -87,6 +103,51 @@ def sets_sizes(callback):
     return issubclass(kind, InputShapeSetter)
 
 
+# What callbacks of skorch know at the end of an epoch beside what they were given.
+# Which weights are frozen is said by the weights.
+STATES = {
+    EarlyStopping: ("misses_", "dynamic_threshold_", "best_epoch_")
+    + ("best_model_weights_",),
+    EpochTimer: (),
+    Freezer: (),
+    GradientNormClipping: (),
+    Initializer: (),
+    LRScheduler: ("batch_idx_",),
+    ParamMapper: (),
+    PassthroughScoring: ("best_score_",),
+    PrintLog: ("first_iteration_",),
+    Unfreezer: (),
+}
+
+
+def keeps_state(callback):
+    """Tell callbacks that can go on in another process: they say what they know."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    has_methods = hasattr(kind, "state_dict") and hasattr(kind, "load_state_dict")
+    return kind in STATES or has_methods
+
+
+def callback_state(callback):
+    """Return what a callback knows at the end of an epoch, a dict."""
+    if hasattr(callback, "state_dict"):
+        return callback.state_dict()
+    state = {name: getattr(callback, name) for name in STATES[type(callback)]}
+    if isinstance(callback, LRScheduler):
+        state["schedule"] = callback.lr_scheduler_.state_dict()
+    return state
+
+
+def set_callback_state(callback, state):
+    """Give a callback, whose training has begun, what another one of it knew."""
+    if hasattr(callback, "load_state_dict"):
+        callback.load_state_dict(state)
+        return
+    for name in STATES[type(callback)]:
+        setattr(callback, name, state[name])
+    if isinstance(callback, LRScheduler):
+        callback.lr_scheduler_.load_state_dict(state["schedule"])
+
+
 class _Progress(Callback):
     """A bar over the epochs, with the last training loss."""
 
@@ -102,6 +163,12 @@ class _Progress(Callback):
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
         self.bar_ = None
+
+    def state_dict(self):
+        return {"n": self.bar_.n}
+
+    def load_state_dict(self, state):
+        self.bar_.update(state["n"])
 
 
 class _OneCycle(Callback):
@@ -139,12 +206,21 @@ class _OneCycle(Callback):
     def on_train_end(self, net, **kwargs):
         self.schedule_ = None
 
+    def state_dict(self):
+        return self.schedule_.state_dict()
+
+    def load_state_dict(self, state):
+        self.schedule_.load_state_dict(state)
+
 
 class _Schedule(LRScheduler):
     """A schedule of torch, as skorch steps it; not pickled with the net."""
 
     def on_train_end(self, net, **kwargs):
         self.lr_scheduler_ = None
+
+
+STATES[_Schedule] = STATES[LRScheduler]
 
 
 class _BestWeights(Callback):
@@ -190,6 +266,12 @@ class _BestWeights(Callback):
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
         self.weights_ = self.score = None  # not into pickles
+
+    def state_dict(self):
+        return {name: getattr(self, name) for name in ("best_", "weights_", "waited_")}
+
+    def load_state_dict(self, state):
+        vars(self).update(state)
 
 
 class _StopTraining(KeyboardInterrupt):
@@ -352,6 +434,9 @@ def _as_type(output, dtype):
     return tuple(parts) if type(output) is tuple else type(output)(*parts)
 
 
+NOT_PICKLED = ("module", "criterion", "generator", "best", "keeper")
+
+
 class Net(NeuralNet):
     """A skorch net that slices batches and asks its criterion for the epoch's record.
 
@@ -409,6 +494,7 @@ class Net(NeuralNet):
         self.title = title
         self.stopped_early = False
         self.n_epochs_done = 0
+        self.keeper = None
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -430,6 +516,8 @@ class Net(NeuralNet):
             self.n_epochs_done = sum("train_loss" in epoch for epoch in self.history)
         try:
             super().notify(method_name, **kwargs)
+            if method_name == "on_epoch_end" and self.keeper is not None:
+                self.keeper.end_epoch(self)
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
@@ -478,7 +566,7 @@ class Net(NeuralNet):
         dataset = self.get_dataset(X)
         return Blocks(self.logits(dataset), len(dataset)).map(change)
 
-    def train(self, dataset):
+    def train(self, dataset, keeper=None):
         """Train all epochs, and return what interrupted this, or None.
 
         skorch's ``fit`` and ``partial_fit`` swallow a KeyboardInterrupt. Here whoever
@@ -488,18 +576,17 @@ class Net(NeuralNet):
         Parameters
         ----------
         dataset : SliceDataset
+        keeper : Keeper or None
+            What this fit may go on from, and writes checkpoints.
 
         Returns
         -------
         KeyboardInterrupt or None
         """
-        interruption = None
         self.notify("on_train_begin", X=dataset, y=None)
-        try:
-            self.fit_loop(dataset)
-        except KeyboardInterrupt as stop:
-            if not self.stopped_early:
-                interruption = stop
+        if keeper is not None:
+            keeper.put_back(self)  # over what callbacks began with
+        interruption = self._run_epochs(dataset, keeper)
         try:
             self.notify("on_train_end", X=dataset, y=None)
         except Exception as error:
@@ -507,6 +594,24 @@ class Net(NeuralNet):
                 raise interruption from error
             raise
         return interruption
+
+    def _run_epochs(self, dataset, keeper):
+        """Run the epochs that are left, and return what interrupted them, or None."""
+        left = self.max_epochs if keeper is None else keeper.epochs_left(self)
+        self.keeper = keeper
+        try:
+            try:
+                self.fit_loop(dataset, epochs=left)
+            except KeyboardInterrupt:
+                if not self.stopped_early:
+                    raise
+            if keeper is not None:
+                keeper.finish(self)
+        except KeyboardInterrupt as stop:
+            return stop
+        finally:
+            self.keeper = None
+        return None
 
     def go_on_from(self, former, growth=None):
         """Take over the history, and what the optimizer remembers of every weight.
@@ -638,7 +743,7 @@ class Net(NeuralNet):
         optimizer = self.optimizer_ if self.resumable else None
         vars(shell).update(vars(self), optimizer_=optimizer)
         state = super(Net, shell).__getstate__()
-        return state | dict.fromkeys(("module", "criterion", "generator", "best"))
+        return state | dict.fromkeys(NOT_PICKLED)
 
     def __setstate__(self, state):
         super().__setstate__(state)

@@ -245,7 +245,7 @@ class Trained(NamedTuple):
 # -- the problem -----------------------------------------------------------------------
 
 
-def describe(X, targets, sample_weight, groups, settings, former, partial):
+def describe(X, targets, sample_weight, groups, settings, former, partial, seeds=None):
     """Count labels and weigh classes: return the Problem.
 
     Parameters
@@ -261,6 +261,8 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         that there are now.
     partial : bool
         Whether X is one of several parts of the training data.
+    seeds : list of int or None
+        Those of a fit that goes on; None to draw them.
     """
     form = settings.form
     before = former if partial else None  # whose samples count, too
@@ -288,6 +290,8 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         new = ~starts.own & (starts.source >= 0)
         fixed[new] = counts.positive[new] == 0
     held_out = settings.early_stopping.share if settings.early_stopping else None
+    # also where others are used: a RandomState is then where it would be
+    drawn = draw_seeds(settings.random_state, before)
     return Problem(
         X=X,
         Y=targets.Y,
@@ -301,7 +305,7 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         partial=partial,
         former=former,
         starts=starts,
-        seeds=draw_seeds(settings.random_state, before),
+        seeds=seeds or drawn,
         held_out=held_out,
         groups=groups,
     )
@@ -420,7 +424,7 @@ class _HeldOutScore:
         return self.form.proba(logits, self.rule)
 
 
-def train(parts, problem, settings):
+def train(parts, problem, settings, keeper=None):
     """Train a network from its first weights, or from those of a former one.
 
     Parameters
@@ -430,6 +434,8 @@ def train(parts, problem, settings):
         With a former net, the network starts from its weights; with one of several
         parts of the data also from the state of its optimizer.
     settings : Settings
+    keeper : Keeper or None
+        Of a fit that writes checkpoints, and may go on from one.
 
     Returns
     -------
@@ -477,7 +483,9 @@ def train(parts, problem, settings):
     if former is not None and problem.partial:
         net.go_on_from(former, growth)
     n_before = len(net.history)  # without epochs that were interrupted
-    interruption = net.train(dataset)
+    if keeper is not None:
+        keeper.begin(seeds, draws)
+    interruption = net.train(dataset, keeper)
     if interruption is not None:
         _say_what_is_kept(interruption, net, n_before)
     net.check_finite()

@@ -91,8 +91,9 @@ def identity(params, device, X, targets, weight, groups, former):
 
 def fingerprint(found):
     """Return the digests of an identity: of all but the versions, and of these."""
-    versions = {k: v for k, v in found.items() if k.startswith(VERSION)}
-    others = {k: v for k, v in found.items() if not k.startswith(VERSION)}
+    digests = [(name, digest) for name, (_, digest) in sorted(found.items())]
+    versions = [pair for pair in digests if pair[0].startswith(VERSION)]
+    others = [pair for pair in digests if not pair[0].startswith(VERSION)]
     return _digest(others)[:16], _digest(versions)[:8]
 
 
@@ -107,7 +108,7 @@ def differences(found, other):
     texts = []
     for name in [*found, *(set(other) - set(found))]:
         now, there = found.get(name, ("nothing", "")), other.get(name, ("nothing", ""))
-        if list(now) == list(there):
+        if now[1] == there[1]:  # the same thing, perhaps written in another way
             continue
         same_text = now[0] == there[0]
         was = "other content" if same_text else there[0]

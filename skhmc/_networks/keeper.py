@@ -148,16 +148,10 @@ class Keeper:
         """Read what there is; the state is put back when there is a net."""
         with self._refusing_damage():
             head, self.state = read_state(self.path, self.device)
-            if head["identity"] != self.found:
+            if differences(self.found, head["identity"]):
                 raise ValueError("it is that of another fit")
             self.is_finished = bool(head["finished"])
             self.seeds = [int(seed) for seed in self.state["seeds"]]
-        if self.is_finished:
-            warn_user(
-                f"{str(self.path)!r} holds this fit, which was finished: its weights "
-                f"are taken as they are, and nothing is trained. Set resume='never' "
-                f"in checkpoint= to train anew."
-            )
 
     @contextmanager
     def _refusing_damage(self):
@@ -186,6 +180,12 @@ class Keeper:
             net.history.extend(state["history"])
             self._put_back_training(net, state)
         self.state = None
+        if self.is_finished:
+            warn_user(
+                f"{str(self.path)!r} holds this fit, which was finished: its weights "
+                f"are taken as they are, and nothing is trained. Set resume='never' "
+                f"in checkpoint= to train anew."
+            )
 
     def _put_back_training(self, net, state):
         _set_optimizer_state(net.optimizer_, state["optimizer"])

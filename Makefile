@@ -20,7 +20,8 @@ help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
-	@echo "make soak   read 100,000 random hierarchies; fails where one is silently wrong"
+	@echo "make soak   read 100,000 random hierarchies, kill and interrupt fits 100 times;"
+	@echo "            fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make docs-check  look at every built page in a headless Chromium"
@@ -53,6 +54,7 @@ slow: $(READY)
 
 soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000
+	$(PY) -m benchmarks.soak_stops --stops 100
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

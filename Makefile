@@ -20,8 +20,8 @@ help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
-	@echo "make soak   read 100,000 random hierarchies and 20,000 damaged model files;"
-	@echo "            fails where one is silently wrong"
+	@echo "make soak   the long counts: 100,000 random hierarchies, 20,000 damaged files,"
+	@echo "            100 kills and interruptions; fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make docs-check  look at every built page in a headless Chromium"
@@ -55,6 +55,7 @@ slow: $(READY)
 soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000
 	$(PY) -m benchmarks.soak_files --cases 20000
+	$(PY) -m benchmarks.soak_stops --stops 100
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -68,6 +68,7 @@ GROUPS = {
         "n_sampled_labels",
         "warm_start",
         "callbacks",
+        "checkpoint",
     ),
     "When to stop": (
         "early_stopping",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skhmc._meta.coherent import CoherentClassifier
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
     from skhmc._meta.voting import HierarchicalVotingClassifier
+    from skhmc._networks.checkpoint import Checkpoint
     from skhmc._networks.hcal import HCALClassifier
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 # Public names are resolved on first use, so that importing skhmc (or only its metrics)
 # does not load torch. Type checkers and editors read the imports above instead.
 _ON_DEMAND = {
+    "Checkpoint": "skhmc._networks.checkpoint",
     "CoherentClassifier": "skhmc._meta.coherent",
     "HCALClassifier": "skhmc._networks.hcal",
     "HierarchicalCalibratedClassifier": "skhmc._meta.calibrated",
@@ -54,6 +56,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "Checkpoint",
     "CoherentClassifier",
     "HCALClassifier",
     "HierarchicalCalibratedClassifier",

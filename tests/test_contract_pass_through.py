@@ -1,6 +1,5 @@
 """What every estimator hands on to skorch and torch, and to the user's encoder."""
 
-import contextlib
 import pickle
 import signal
 import threading
@@ -348,9 +347,28 @@ def test_ctrl_c_in_a_callback_is_told_from_its_own_stop(estimator, heed_ctrl_c):
                 for _ in range(10**6):
                     pass
 
-    with pytest.warns(UserWarning, match="interrupted after 2 of 3 epochs"):
-        clf = fit(estimator, callbacks=[Slow], max_iter=3)
+    hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, callbacks=[Slow], max_iter=3)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        clf.fit(X, Y)
+    assert "interrupted after 2 of 3 epochs" in caught.value.__notes__[0]
     assert clf.n_iter_ == 2
+
+
+def test_ctrl_c_inside_a_callback_of_skorch_is_told_from_its_stop(heed_ctrl_c):
+    class Looks(float):  # skorch compares it in the code that may also end training
+        def __lt__(self, other):
+            signal.raise_signal(signal.SIGINT)
+            return True
+
+    class Watched(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("looks", Looks(1.0))
+
+    estimator = MaxConstraintClassifier(hidden_layer_sizes=(4,), random_state=0)
+    stop = EarlyStopping("looks", patience=2, sink=lambda text: None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(estimator, callbacks=[Watched, stop], max_iter=9)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -367,36 +385,80 @@ class Enough(KeyboardInterrupt):
     """What a callback of one's own raises to end training."""
 
 
-@pytest.mark.parametrize("stop", [Enough, KeyboardInterrupt])
-def test_a_callback_of_ones_own_ends_training_by_an_exception_of_its_own(stop):
-    class Stops(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            if len(net.history) == 2:
-                raise stop
+class Stops(Callback):
+    """Ends training after two epochs."""
 
+    def __init__(self, error):
+        self.error = error
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise self.error
+
+
+def test_a_callback_of_ones_own_ends_training_by_an_exception_of_its_own():
     estimator = MaxConstraintClassifier(hidden_layer_sizes=(4,), random_state=0)
-    expected = contextlib.nullcontext()
-    if stop is KeyboardInterrupt:  # which Ctrl-C raises, too
-        expected = pytest.warns(UserWarning, match="interrupted after 2 of 5")
-    with expected:
-        assert fit(estimator, callbacks=[Stops], max_iter=5).n_iter_ == 2
+    assert fit(estimator, callbacks=[Stops(Enough)], max_iter=5).n_iter_ == 2
+    with pytest.raises(KeyboardInterrupt):  # which Ctrl-C raises, too
+        fit(estimator, callbacks=[Stops(KeyboardInterrupt)], max_iter=5)
+
+
+def test_what_a_signal_handler_raises_passes_through(heed_ctrl_c):
+    class Ended(SystemExit):
+        pass
+
+    def end(number, frame):
+        raise Ended
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+
+        class Ends(Narrow):
+            def forward(self, x):
+                if self.training:
+                    signal.raise_signal(signal.SIGTERM)
+                return super().forward(x)
+
+        clf = MaxConstraintClassifier(encoder=Ends, random_state=0)
+        with pytest.raises(Ended):
+            fit(clf)
+        assert signal.getsignal(signal.SIGTERM) is end
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+class InterruptsLater(Narrow):
+    """An encoder that Ctrl-C strikes in its fourth step."""
+
+    def forward(self, x):
+        if self.training and getattr(self, "calls", 0) == 3:
+            raise KeyboardInterrupt
+        self.calls = getattr(self, "calls", 0) + self.training
+        return super().forward(x)
 
 
 @every_estimator
 def test_the_user_who_interrupts_is_told_so_also_with_callbacks(estimator):
-    class Interrupts(Narrow):
-        def forward(self, x):
-            if self.training and getattr(self, "calls", 0) == 3:
-                raise KeyboardInterrupt
-            self.calls = getattr(self, "calls", 0) + self.training
-            return super().forward(x)
-
-    options = {"encoder": Interrupts, "callbacks": [Watcher], "batch_size": None}
-    with pytest.warns(UserWarning, match="interrupted after 3 of 5 epochs") as caught:
-        clf = fit(estimator, max_iter=5, **options)
-    assert caught[0].filename == __file__  # the user's line
+    options = {"encoder": InterruptsLater, "callbacks": [Watcher], "batch_size": None}
     hierarchy, X, Y = make("many")
+    clf = build(estimator, hierarchy, max_iter=5, **options)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        clf.fit(X, Y)
+    assert "interrupted after 3 of 5 epochs" in caught.value.__notes__[0]
     assert clf.n_iter_ == 3 and clf.predict(X).shape == Y.shape
+
+
+def test_an_error_of_a_callback_does_not_keep_an_interrupted_program_from_stopping():
+    class Closes(Callback):
+        def on_train_end(self, net, **kwargs):
+            raise OSError("disk full")
+
+    estimator = MaxConstraintClassifier(encoder=InterruptsLater, batch_size=None)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(estimator, callbacks=[Closes], max_iter=5)
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(OSError, match="disk full"):
+        fit(estimator, callbacks=[Closes], encoder=None, max_iter=1)
 
 
 # -- encoders and searches -------------------------------------------------------------

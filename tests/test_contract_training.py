@@ -538,13 +538,24 @@ def test_optimizers_may_change_between_parts(estimator):
 
 
 @every_estimator
-def test_an_interrupted_part_is_said_once(estimator):
+def test_an_interrupted_part_leaves_what_was_learnt_before(estimator):
     hierarchy, X, Y = make("many")
     clf = build(estimator, hierarchy, encoder=Interrupting, batch_size=None)
-    with pytest.warns(UserWarning, match="after 0 of 1 epochs"):
+    with pytest.raises(KeyboardInterrupt) as caught:
         clf.partial_fit(X, Y)
+    assert "after 0 of 1 epochs" in caught.value.__notes__[0]
+    with pytest.raises(NotFittedError):
+        clf.predict(X)
     clf.set_params(encoder=torch.nn.Linear(5, 3))  # as wide, and never interrupts
     assert clf.partial_fit(X, Y).partial_fit(X, Y).n_iter_ == 2
+    same = clone_fitted(clf)
+    clf.set_params(encoder=Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        clf.partial_fit(X, Y)
+    assert clf.n_iter_ == 2
+    for both in (clf, same):
+        both.set_params(encoder=torch.nn.Linear(5, 3)).partial_fit(X, Y)
+    assert_same(proba(clf, X), proba(same, X))  # nothing of that part was counted
 
 
 class Interrupting(torch.nn.Linear):

@@ -38,7 +38,7 @@ LAYERS = {
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
     "audit": (7, LEARNING),
-    "_networks": (5, TORCH | {"skorch", "tqdm"}),
+    "_networks": (5, TORCH | {"filelock", "joblib", "safetensors", "skorch", "tqdm"}),
     "inspection": (5, TORCH | {"networkx"}),
     "_saving": (7, LEARNING | {"safetensors", "torch"}),
 }

@@ -132,7 +132,6 @@ def until_passed(clf, data, final, score):
     clf.set_params(callbacks=[AfterEpochs(done)])
     start = time.perf_counter()
     with quiet():
-        warnings.filterwarnings("ignore", "Training was interrupted", UserWarning)
         clf.fit(data.X_train, data.Y_train)
     return passed | {"best": best}
 

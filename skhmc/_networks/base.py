@@ -21,6 +21,7 @@ from skhmc._networks.batches import SliceDataset
 from skhmc._networks.encoder import user_encoders
 from skhmc._networks.grow import GrowingMixin
 from skhmc._networks.growing import changes, match_labels, same_source
+from skhmc._networks.keeper import keeping
 from skhmc._networks.memory import check_memory, raise_if_out_of_memory
 from skhmc._networks.parameters import (
     ABSENT,
@@ -157,6 +158,12 @@ class NetworkHMC(
                 f"early_stopping={self.early_stopping!r}. Set "
                 "early_stopping=False, and watch a score between the calls."
             )
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"partial_fit writes no checkpoints, got "
+                f"checkpoint={self.checkpoint!r}. Set checkpoint=None, and save the "
+                f"estimator between the calls."
+            )
         self._validate_params()  # scikit-learn does so in the first call only
         resolve_device(self.device)
         former = self._former if self._is_fitted else None
@@ -205,15 +212,39 @@ class NetworkHMC(
             check_can_stop(self.threshold, targets.hierarchy)
         given = X, targets, weight, groups
         try:
-            settings, problem, parts = self._plan(*given, former, partial)
-            trained = train(parts, problem, settings)
+            with self._keeping(*given, former) as keeper:
+                seeds = None if keeper is None else keeper.seeds
+                plan = self._plan(*given, former, partial, seeds)
+                settings, problem, parts = plan
+                trained = train(parts, problem, settings, keeper)
         except (MemoryError, RuntimeError) as error:
             raise_if_out_of_memory(error, self._params)
             raise
         counts = self._count_labels(targets, partial)
-        return self._set_fitted(trained, targets, settings, problem, parts, counts)
+        self._set_fitted(trained, targets, settings, problem, parts, counts)
+        if trained.interruption is not None:
+            # nobody goes on with half-trained weights who was not told: neither the
+            # program, nor a search that would score them
+            raise trained.interruption
+        return self
 
-    def _plan(self, X, targets, weight, groups=None, former=None, partial=False):
+    def _keeping(self, X, targets, weight, groups, former):
+        """Return the context of a fit, in which it has the Keeper of its checkpoint."""
+        return keeping(
+            self.checkpoint,
+            type(self).__name__,
+            resolve_device(self.device),
+            self._params,
+            X=X,
+            targets=targets,
+            weight=weight,
+            groups=groups,
+            former=former,
+        )
+
+    def _plan(
+        self, X, targets, weight, groups=None, former=None, partial=False, seeds=None
+    ):
         """Return the Settings, the Problem and the Parts of the network to train."""
         params = self._params
         device = resolve_device(self.device)
@@ -242,7 +273,7 @@ class NetworkHMC(
         if n * params["n_estimators"] > FIT_ANYWHERE:
             check_memory(n, params, device)
         given = X, targets, weight, groups
-        problem = describe(*given, settings, former, partial)
+        problem = describe(*given, settings, former, partial, seeds)
         if not partial:
             _warn_constant(problem, targets.hierarchy)
         if not encoders:
@@ -296,9 +327,11 @@ class NetworkHMC(
         return self._set(fitted)
 
     def _set(self, fitted):
-        """Set attributes, and return the estimator."""
-        for name, value in fitted.items():
-            setattr(self, name, value)
+        """Set attributes, and return the estimator.
+
+        All at once: Ctrl-C in between would leave some of a former fit.
+        """
+        vars(self).update(fitted)
         return self
 
     def _fitted(self, settings):

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._networks.base import NetworkHMC
+from skhmc._networks.checkpoint import Checkpoint
 from skhmc._networks.growing import new_labels
 from skhmc._networks.label_embedding import (
     LabelPoints,
@@ -164,6 +165,10 @@ class HyperbolicHMC(NetworkHMC):
         Smallest rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
+    checkpoint : Checkpoint, default=None
+        Where and how often ``fit`` writes what it takes to go on after a kill or
+        Ctrl-C, see :class:`skhmc.Checkpoint`. A fit that is run again then goes on
+        where it stopped, and ends with the same bits. None writes nothing.
     precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
         Precision of the network. "float32" and "float64" are that of weights, losses
         and predictions. "tf32" and "mixed" are float32, but training multiplies
@@ -291,6 +296,7 @@ class HyperbolicHMC(NetworkHMC):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         callbacks: Sequence[Any] | None = None,
+        checkpoint: Checkpoint | None = None,
         precision: str = "float32",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -329,6 +335,7 @@ class HyperbolicHMC(NetworkHMC):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.precision = precision
         self.device = device
         self.random_state = random_state

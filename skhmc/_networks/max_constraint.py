@@ -10,6 +10,7 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 
 from skhmc._networks.base import NetworkHMC
+from skhmc._networks.checkpoint import Checkpoint
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
 from skhmc._networks.training import Parts
 from skhmc.coherence import RuleNames
@@ -113,6 +114,10 @@ class MaxConstraintClassifier(NetworkHMC):
         Smallest rise of the score that counts for ``early_stopping``.
     callbacks : list, default=None
         Callbacks of skorch: instances, classes, or pairs (name, callback).
+    checkpoint : Checkpoint, default=None
+        Where and how often ``fit`` writes what it takes to go on after a kill or
+        Ctrl-C, see :class:`skhmc.Checkpoint`. A fit that is run again then goes on
+        where it stopped, and ends with the same bits. None writes nothing.
     precision : {"float32", "float64", "tf32", "mixed"}, default="float32"
         Precision of the network. "float32" and "float64" are that of weights, losses
         and predictions. "tf32" and "mixed" are float32, but training multiplies
@@ -213,6 +218,7 @@ class MaxConstraintClassifier(NetworkHMC):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         callbacks: Sequence[Any] | None = None,
+        checkpoint: Checkpoint | None = None,
         precision: str = "float32",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -242,6 +248,7 @@ class MaxConstraintClassifier(NetworkHMC):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.precision = precision
         self.device = device
         self.random_state = random_state

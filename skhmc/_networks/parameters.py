@@ -22,7 +22,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from torch.optim.lr_scheduler import OneCycleLR
 
-from skhmc._networks.skorch_net import scores_data, sets_sizes
+from skhmc._networks.checkpoint import Checkpoint
+from skhmc._networks.skorch_net import keeps_state, scores_data, sets_sizes
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc._utils.messages import name_list
 from skhmc.coherence import Rule, is_single_path, stopping_points
@@ -121,6 +122,7 @@ NETWORK_CONSTRAINTS = {
     "n_iter_no_change": [_count],
     "tol": [Interval(Real, 0, None, closed="left")],
     "callbacks": [None, list, tuple],
+    "checkpoint": [None, Checkpoint],
     "precision": [StrOptions(set(DTYPES))],
     "device": "no_validation",  # resolve_device says what is wrong
     "random_state": ["random_state"],
@@ -721,6 +723,13 @@ def _callbacks(params):
                 f"callbacks holds {item!r}, which sets the size of a module. A network "
                 f"takes it from X, and the class or factory of an encoder gets it as "
                 f"input_shape, if it has this parameter. Leave the callback out."
+            )
+        if params["checkpoint"] is not None and not keeps_state(callback):
+            raise InvalidParameterError(
+                f"callbacks holds {item!r}, whose state checkpoint= cannot keep: it "
+                f"would begin anew where a fit goes on. Give its class the methods "
+                f"state_dict(), which returns a dict of what it knows (empty, if "
+                f"nothing), and load_state_dict(state); or set checkpoint=None."
             )
         kind = callback if isinstance(callback, type) else type(callback)
         names.add(name or kind.__name__)

@@ -3,6 +3,7 @@
 The only place that imports skorch.
 """
 
+import dis
 import os
 import time
 from collections import Counter
@@ -16,10 +17,17 @@ from sklearn.utils.validation import check_array
 from skorch import NeuralNet
 from skorch.callbacks import (
     Callback,
+    EarlyStopping,
     EpochTimer,
+    Freezer,
+    GradientNormClipping,
+    Initializer,
     InputShapeSetter,
     LRScheduler,
+    ParamMapper,
     PassthroughScoring,
+    PrintLog,
+    Unfreezer,
 )
 from skorch.callbacks.scoring import ScoringBase
 from skorch.dataset import Dataset
@@ -38,7 +46,16 @@ from skhmc._networks.plain_modules import (
 )
 from skhmc._scoring.outputs import Blocks
 
-__all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
+__all__ = [
+    "Net",
+    "ThreadChoice",
+    "callback_state",
+    "keeps_state",
+    "resolve_device",
+    "scores_data",
+    "set_callback_state",
+    "sets_sizes",
+]
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
@@ -62,7 +79,7 @@ MODULES = ("module_", "criterion_")
 DEFAULTS = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
 DEFAULTS |= {"dataset": Dataset}
 MADE_ANEW = {*MODULES, "module", "criterion", "optimizer_", "virtual_params_"}
-MADE_ANEW |= {"generator", "best", *DEFAULTS}
+MADE_ANEW |= {"generator", "best", "keeper", *DEFAULTS}
 
 
 def resolve_device(device):
@@ -103,6 +120,51 @@ def sets_sizes(callback):
     return issubclass(kind, InputShapeSetter)
 
 
+# What callbacks of skorch know at the end of an epoch beside what they were given.
+# Which weights are frozen is said by the weights.
+STATES = {
+    EarlyStopping: ("misses_", "dynamic_threshold_", "best_epoch_")
+    + ("best_model_weights_",),
+    EpochTimer: (),
+    Freezer: (),
+    GradientNormClipping: (),
+    Initializer: (),
+    LRScheduler: ("batch_idx_",),
+    ParamMapper: (),
+    PassthroughScoring: ("best_score_",),
+    PrintLog: ("first_iteration_",),
+    Unfreezer: (),
+}
+
+
+def keeps_state(callback):
+    """Tell callbacks that can go on in another process: they say what they know."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    has_methods = hasattr(kind, "state_dict") and hasattr(kind, "load_state_dict")
+    return kind in STATES or has_methods
+
+
+def callback_state(callback):
+    """Return what a callback knows at the end of an epoch, a dict."""
+    if hasattr(callback, "state_dict"):
+        return callback.state_dict()
+    state = {name: getattr(callback, name) for name in STATES[type(callback)]}
+    if isinstance(callback, LRScheduler):
+        state["schedule"] = callback.lr_scheduler_.state_dict()
+    return state
+
+
+def set_callback_state(callback, state):
+    """Give a callback, whose training has begun, what another one of it knew."""
+    if hasattr(callback, "load_state_dict"):
+        callback.load_state_dict(state)
+        return
+    for name in STATES[type(callback)]:
+        setattr(callback, name, state[name])
+    if isinstance(callback, LRScheduler):
+        callback.lr_scheduler_.load_state_dict(state["schedule"])
+
+
 class _Progress(Callback):
     """A bar over the epochs, with the last training loss."""
 
@@ -118,6 +180,12 @@ class _Progress(Callback):
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
         self.bar_ = None
+
+    def state_dict(self):
+        return {"n": self.bar_.n}
+
+    def load_state_dict(self, state):
+        self.bar_.update(state["n"])
 
 
 class _OneCycle(Callback):
@@ -155,12 +223,21 @@ class _OneCycle(Callback):
     def on_train_end(self, net, **kwargs):
         self.schedule_ = None
 
+    def state_dict(self):
+        return self.schedule_.state_dict()
+
+    def load_state_dict(self, state):
+        self.schedule_.load_state_dict(state)
+
 
 class _Schedule(LRScheduler):
     """A schedule of torch, as skorch steps it; not pickled with the net."""
 
     def on_train_end(self, net, **kwargs):
         self.lr_scheduler_ = None
+
+
+STATES[_Schedule] = STATES[LRScheduler]
 
 
 class _BestWeights(Callback):
@@ -207,24 +284,33 @@ class _BestWeights(Callback):
             net.module_.load_state_dict(self.weights_)
         self.weights_ = self.score = None  # not into pickles
 
+    def state_dict(self):
+        return {name: getattr(self, name) for name in ("best_", "weights_", "waited_")}
+
+    def load_state_dict(self, state):
+        vars(self).update(state)
+
 
 class _StopTraining(KeyboardInterrupt):
     """Ends training early: skorch does so on a KeyboardInterrupt."""
 
 
 def _was_raised_on_purpose(stop):
-    """Tell a callback's stop from the user's Ctrl-C.
+    """Tell a callback's stop from the user's Ctrl-C, which may strike in a callback.
 
     Ctrl-C raises a bare KeyboardInterrupt, never one of a class derived from it. So
-    does skorch's EarlyStopping; but Ctrl-C strikes in whatever code is being run, which
-    callbacks of skorch hardly ever are.
+    does skorch's EarlyStopping, but by a statement of its own: a signal strikes between
+    two instructions, and none of them is a ``raise``.
     """
     if type(stop) is not KeyboardInterrupt:
         return True
     where = stop.__traceback__
     while where.tb_next:
         where = where.tb_next
-    return where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks.")
+    if not where.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks."):
+        return False
+    instruction = where.tb_frame.f_code.co_code[where.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"
 
 
 class _TensorFloat:
@@ -422,6 +508,7 @@ class Net(NeuralNet):
         self.title = title
         self.stopped_early = False
         self.n_epochs_done = 0
+        self.keeper = None
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -443,6 +530,8 @@ class Net(NeuralNet):
             self.n_epochs_done = sum("train_loss" in epoch for epoch in self.history)
         try:
             super().notify(method_name, **kwargs)
+            if method_name == "on_epoch_end" and self.keeper is not None:
+                self.keeper.end_epoch(self)
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
@@ -490,6 +579,53 @@ class Net(NeuralNet):
         """Return what a function makes of the logits of X, block by block."""
         dataset = self.get_dataset(X)
         return Blocks(self.logits(dataset), len(dataset)).map(change)
+
+    def train(self, dataset, keeper=None):
+        """Train all epochs, and return what interrupted this, or None.
+
+        skorch's ``fit`` and ``partial_fit`` swallow a KeyboardInterrupt. Here whoever
+        calls is given that of the user, to raise it when the weights are put away; a
+        callback that ends training early is no interruption.
+
+        Parameters
+        ----------
+        dataset : SliceDataset
+        keeper : Keeper or None
+            What this fit may go on from, and writes checkpoints.
+
+        Returns
+        -------
+        KeyboardInterrupt or None
+        """
+        self.notify("on_train_begin", X=dataset, y=None)
+        if keeper is not None:
+            keeper.put_back(self)  # over what callbacks began with
+        interruption = self._run_epochs(dataset, keeper)
+        try:
+            self.notify("on_train_end", X=dataset, y=None)
+        except Exception as error:
+            if interruption is not None:  # that the program stops comes first
+                raise interruption from error
+            raise
+        return interruption
+
+    def _run_epochs(self, dataset, keeper):
+        """Run the epochs that are left, and return what interrupted them, or None."""
+        left = self.max_epochs if keeper is None else keeper.epochs_left(self)
+        self.keeper = keeper
+        try:
+            try:
+                self.fit_loop(dataset, epochs=left)
+            except KeyboardInterrupt:
+                if not self.stopped_early:
+                    raise
+            if keeper is not None:
+                keeper.finish(self)
+        except KeyboardInterrupt as stop:
+            return stop
+        finally:
+            self.keeper = None
+        return None
 
     def go_on_from(self, former, growth=None):
         """Take over the history, and what the optimizer remembers of every weight.
@@ -636,7 +772,7 @@ class Net(NeuralNet):
                 "again, or load it with the version that kept it."
             )
         state = {**state, "device": _device_at_hand(state["device"])}
-        vars(self).update(state, **DEFAULTS, generator=None, best=None)
+        vars(self).update(state, **DEFAULTS, generator=None, best=None, keeper=None)
         for name in MODULES:
             module = from_plain(state[name])
             module = module.to(self.device)

@@ -239,12 +239,13 @@ class Trained(NamedTuple):
 
     net: Net
     history: list  # a dict per epoch
+    interruption: KeyboardInterrupt | None  # to be raised when the rest is put away
 
 
 # -- the problem -----------------------------------------------------------------------
 
 
-def describe(X, targets, sample_weight, groups, settings, former, partial):
+def describe(X, targets, sample_weight, groups, settings, former, partial, seeds=None):
     """Count labels and weigh classes: return the Problem.
 
     Parameters
@@ -260,6 +261,8 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         that there are now.
     partial : bool
         Whether X is one of several parts of the training data.
+    seeds : list of int or None
+        Those of a fit that goes on; None to draw them.
     """
     form = settings.form
     before = former if partial else None  # whose samples count, too
@@ -287,6 +290,8 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         new = ~starts.own & (starts.source >= 0)
         fixed[new] = counts.positive[new] == 0
     held_out = settings.early_stopping.share if settings.early_stopping else None
+    # also where others are used: a RandomState is then where it would be
+    drawn = draw_seeds(settings.random_state, before)
     return Problem(
         X=X,
         Y=targets.Y,
@@ -300,7 +305,7 @@ def describe(X, targets, sample_weight, groups, settings, former, partial):
         partial=partial,
         former=former,
         starts=starts,
-        seeds=draw_seeds(settings.random_state, before),
+        seeds=seeds or drawn,
         held_out=held_out,
         groups=groups,
     )
@@ -419,7 +424,7 @@ class _HeldOutScore:
         return self.form.proba(logits, self.rule)
 
 
-def train(parts, problem, settings):
+def train(parts, problem, settings, keeper=None):
     """Train a network from its first weights, or from those of a former one.
 
     Parameters
@@ -429,6 +434,8 @@ def train(parts, problem, settings):
         With a former net, the network starts from its weights; with one of several
         parts of the data also from the state of its optimizer.
     settings : Settings
+    keeper : Keeper or None
+        Of a fit that writes checkpoints, and may go on from one.
 
     Returns
     -------
@@ -476,9 +483,13 @@ def train(parts, problem, settings):
     if former is not None and problem.partial:
         net.go_on_from(former, growth)
     n_before = len(net.history)  # without epochs that were interrupted
-    net.partial_fit(dataset, None)
+    if keeper is not None:
+        keeper.begin(seeds, draws)
+    interruption = net.train(dataset, keeper)
+    if interruption is not None:
+        _say_what_is_kept(interruption, net, n_before)
     net.check_finite()
-    return _trained(net, n_before + net.max_epochs)
+    return Trained(net, _record(net), interruption)
 
 
 def _in_dtype(parts, dtype):
@@ -570,17 +581,34 @@ def _is_of_the_user(key):
     return key != "batches" and not key.endswith("_best")
 
 
-def _trained(net, n_expected):
-    """Return a net and its record; warn if it was interrupted."""
-    history = [
+def _record(net):
+    """Return what history_ shows of the epochs that a net was trained."""
+    return [
         {key: value for key, value in epoch.items() if _is_of_the_user(key)}
         for epoch in net.history
         if "train_loss" in epoch  # not an epoch that was interrupted
     ]
-    if net.n_epochs_done < n_expected and not net.stopped_early:
-        kept = "it had then" if net.best is None else "of its best epoch"
-        warn_user(
-            f"Training was interrupted after {net.n_epochs_done} of {n_expected} "
-            f"epochs. The estimator is fitted with the weights {kept}."
+
+
+def _say_what_is_kept(interruption, net, n_before):
+    """Note at an interruption which weights there are, or raise it where none are.
+
+    What is no longer a number is not kept: the error that says so is the cause.
+
+    A warning would not do: where warnings are errors, it would take the place of the
+    KeyboardInterrupt.
+    """
+    n_done = net.n_epochs_done - n_before
+    said = f"Training was interrupted after {n_done} of {net.max_epochs} epochs."
+    if n_done == 0:
+        interruption.add_note(
+            f"{said} What the estimator was before is what it is: what was learnt in "
+            f"parts of an epoch is not kept."
         )
-    return Trained(net, history)
+        raise interruption
+    try:
+        net.check_finite()
+    except FloatingPointError as error:
+        raise interruption from error
+    kept = "it had then" if net.best is None else "of its best epoch"
+    interruption.add_note(f"{said} The estimator is fitted with the weights {kept}.")

@@ -453,6 +453,14 @@ class HCALCriterion(LabelCriterion):
         n_new = len(self.tasks.scales) - len(former.tasks.scales)
         self.past = [nn.functional.pad(x, (0, n_new), value=1.0) for x in former.past]
 
+    def get_extra_state(self) -> dict:
+        """Return what ``state_dict`` has beside weights: the losses of past epochs."""
+        return {"past": self.past}
+
+    def set_extra_state(self, state: dict) -> None:
+        """Continue after the epochs that another one's state tells of."""
+        self.past = list(state["past"])
+
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean losses and weights, and start the next epoch."""
         n_tasks = len(self.tasks.scales)

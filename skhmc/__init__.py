@@ -38,6 +38,7 @@ _ON_DEMAND = {
 _MODULES = (
     "coherence",
     "datasets",
+    "export",
     "hierarchy",
     "induction",
     "inspection",

@@ -38,6 +38,7 @@ LAYERS = {
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
+    "export": (7, TORCH),
     "inspection": (5, TORCH | {"networkx"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
@@ -187,7 +188,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_scoring", "inspection"}
+    assert asking == {"_scoring", "export", "inspection"}
     assert not wrong
 
 

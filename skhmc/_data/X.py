@@ -152,10 +152,14 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
         "allow_nd": allow_nd,
     }
     if not (reset or allow_nd) and _is_as_in_fit(estimator, X):
-        with np.errstate(over="ignore"):  # what overflows is looked at below
-            plain = np.asarray(X, options["dtype"], order="C")
-        if _is_finite(plain):
+        plain = _finite(X, options["dtype"])
+        if plain is not None:
             return plain
+    return _read(estimator, X, reset, options)
+
+
+def _read(estimator, X, reset, options):
+    """Return X as scikit-learn's checks do; explain what they found wrong."""
     try:
         if has_rows_in_file(X):
             return _check_rows_in_file(estimator, X, reset, options)
@@ -193,10 +197,11 @@ def _is_as_in_fit(estimator, X):
     return X.shape[0] > 0 and X.shape[1] == fitted.get("n_features_in_")
 
 
-def _is_finite(array):
-    """Tell whether a sum is finite: one that overflows says nothing, and is False."""
+def _finite(X, dtype):
+    """Return X in a dtype, or None: where a sum is infinite, it has to be looked at."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()))
+        X = np.asarray(X, dtype, order="C")
+        return X if np.isfinite(X.sum()) else None
 
 
 def _check_rows_in_file(estimator, X, reset, options):

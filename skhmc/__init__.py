@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from skhmc.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from skhmc._cards.model_card import model_card
     from skhmc._kernels.kernel_hmc import KernelHMC
     from skhmc._linear.label_tree import LabelTreeClassifier
     from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
@@ -32,6 +33,7 @@ _ON_DEMAND = {
     "KernelHMC": "skhmc._kernels.kernel_hmc",
     "LabelTreeClassifier": "skhmc._linear.label_tree",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
+    "model_card": "skhmc._cards.model_card",
 }
 
 # So are modules: ``import skhmc`` is enough to use skhmc.metrics.
@@ -62,6 +64,7 @@ __all__ = [
     "LabelTreeClassifier",
     "MaxConstraintClassifier",
     "__version__",
+    "model_card",
 ]
 
 

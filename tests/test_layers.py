@@ -38,6 +38,7 @@ LAYERS = {
     "_linear": (5, LEARNING | {"joblib"}),
     "_meta": (6, LEARNING),
     "_networks": (5, TORCH | {"skorch", "tqdm"}),
+    "_cards": (7, LEARNING),
     "export": (7, TORCH),
     "inspection": (5, TORCH | {"networkx"}),
 }

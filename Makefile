@@ -75,7 +75,8 @@ RECIPES := .venv-recipes
 recipes:
 	@test -x $(RECIPES)/bin/pip || $(PYTHON) -m venv $(RECIPES)
 	$(RECIPES)/bin/pip install --quiet -e ".[onnx]" -r examples/recipes/requirements.txt
-	$(RECIPES)/bin/python examples/recipes/run_all.py | tee benchmarks/results/recipes.txt
+	$(RECIPES)/bin/python examples/recipes/run_all.py > benchmarks/results/recipes.txt
+	@cat benchmarks/results/recipes.txt
 
 wheel: $(READY)
 	rm -rf build dist

@@ -16,7 +16,7 @@ from skhmc.datasets import load_digit_properties
 __all__ = ["goals", "measure", "tables"]
 
 LIMIT = 1.5
-CALLS = 200  # in a turn; a turn's p50 is paired with that of the other in the same turn
+CALLS = 50  # in a turn; a turn's p50 is paired with that of the other in the same turn
 PER_LABEL = "MultiOutputClassifier(LogisticRegression)"
 COHERENT = "CoherentClassifier(LogisticRegression)"
 
@@ -42,7 +42,7 @@ def measure(settings):
     }.items():
         clf.fit(*train)
         functions[name] = lambda clf=clf: clf.predict_proba(one)
-    turns = settings.pick(21, 3)
+    turns = settings.pick(11, 3)
     with threadpool_limits(1):
         before = torch.get_num_threads()
         torch.set_num_threads(1)

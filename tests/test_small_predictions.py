@@ -147,3 +147,29 @@ def test_a_thousand_small_predictions_leave_memory_flat(kind):
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 20_000  # 20 bytes per call
+
+
+# -- on devices other than the CPU -----------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_are_made_on_the_device(kind, monkeypatch):
+    """The CPU stands for a GPU: the module that follows the network is the same."""
+    clf, X, _ = fitted(kind)
+    expected = clf.predict_proba(X)
+    monkeypatch.setattr(type(clf.net_), "is_on_cpu", False)
+    monkeypatch.setattr(type(clf._form), "proba", None)  # arrays are not asked
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=0, atol=1e-6)
+    made = vars(clf.net_)["_followed"]
+    clf.predict_proba(X[:2])
+    assert vars(clf.net_)["_followed"] is made
+    assert "_followed" not in vars(pickle.loads(pickle.dumps(clf)).net_)
+    with pytest.raises(FloatingPointError, match="infinite or NaN"):
+        clf.predict_proba(np.full((1, 4), 3e38, dtype=np.float32))
+
+
+def test_what_has_no_module_is_made_with_arrays(monkeypatch):
+    clf, X, _ = fitted(coherence="isotonic")
+    expected = clf.predict_proba(X)
+    monkeypatch.setattr(type(clf.net_), "is_on_cpu", False)
+    assert np.array_equal(clf.predict_proba(X), expected)

@@ -356,10 +356,13 @@ class NetworkHMC(
             caller_name=type(self).__name__,
         )
 
-    def _blocks(self, X, change):
-        """Return what a function makes of the net's logits, block by block."""
+    def _blocks(self, X, change, follow=None):
+        """Return what a function makes of the net's logits, block by block.
+
+        Or of what ``follow`` makes of them on the net's device.
+        """
         X = self._check_X(X, reset=False)
-        if type(X) is np.ndarray and not self._many_dimensions:
+        if follow is None and type(X) is np.ndarray and not self._many_dimensions:
             logits = self.net_.logits_at_once(X)
             if logits is not None:
                 return Blocks([logits], len(X)).map(change)
@@ -369,7 +372,7 @@ class NetworkHMC(
             copy=self._many_dimensions,  # a user's encoder may write into X
             sparse=self.net_.module_.takes_sparse,
         )
-        return Blocks(self.net_.logits(data), len(data)).map(change)
+        return Blocks(self.net_.logits(data, follow), len(data)).map(change)
 
     @property
     def _many_dimensions(self):
@@ -390,8 +393,20 @@ class NetworkHMC(
         how = rule, self.threshold, sparse
         return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
 
+    def _follow_on_device(self):
+        """Return what makes probabilities of logits on the net's device, or None."""
+        if self.net_.is_on_cpu:  # arrays are faster there
+            return None
+        form, rule = self._scored_by()
+        if self._one_class:
+            return self.net_.follow_on_device(form, None, self.classes_)
+        return self.net_.follow_on_device(form, rule, None)
+
     def _proba_blocks(self, X):
         form, rule = self._scored()
+        follow = self._follow_on_device()
+        if follow is not None:
+            return self._blocks(X, lambda proba: proba, follow)
         return self._blocks(X, lambda logits: form.proba(logits, rule))
 
     def _answer_blocks(self, X):

@@ -18,7 +18,13 @@ from skhmc.nn.probabilities import (
 from skhmc.nn.rules import RULE_MODULES
 from skhmc.paths import COARSE_WEIGHT
 
-__all__ = ["proba_module", "rule_module"]
+__all__ = ["has_module", "proba_module", "rule_module"]
+
+
+def has_module(form, rule):
+    """Tell whether a form and a rule (or None) can be had as a module."""
+    known = rule is None or any(RULES[name] is rule for name in RULE_MODULES)
+    return known and type(form) in (ManyPaths, SinglePath)
 
 
 def rule_module(rule, hierarchy):

@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
+from skhmc._networks.proba_modules import has_module, proba_module
 from skhmc._scoring.outputs import Blocks
 
 __all__ = ["Net", "ThreadChoice", "resolve_device", "scores_data", "sets_sizes"]
@@ -340,8 +341,14 @@ THREADS = ThreadChoice()
 
 def _finite(logits):
     """Return logits; raise where one is not a number."""
-    if np.isfinite(logits).all():
-        return logits
+    _check(np.isfinite(logits).all())
+    return logits
+
+
+def _check(finite):
+    """Raise unless all scores of a batch were finite."""
+    if finite:
+        return
     raise FloatingPointError(
         "The network's scores of these samples became infinite or NaN. X may hold much "
         "larger numbers than in training: look at its range, and scale it, for "
@@ -536,16 +543,18 @@ class Net(NeuralNet):
         with _TensorFloat() if tf32 else nullcontext(), self._steps():
             return super().fit_loop(*args, **kwargs)
 
-    def _on_cpu(self):
+    @property
+    def is_on_cpu(self):
+        """Whether the network is on the CPU."""
         return torch.device(self.device).type == "cpu"
 
     def _steps(self):
         """Return the context of several steps."""
-        return THREADS.steps() if self._on_cpu() else nullcontext()
+        return THREADS.steps() if self.is_on_cpu else nullcontext()
 
     def _step(self):
         """Return the context of one step."""
-        return THREADS.step() if self._on_cpu() else nullcontext()
+        return THREADS.step() if self.is_on_cpu else nullcontext()
 
     def infer(self, x, **fit_params):
         if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
@@ -588,6 +597,23 @@ class Net(NeuralNet):
         """The torch dtype of the network's parameters."""
         return next(self.module_.parameters()).dtype
 
+    def follow_on_device(self, form, rule, classes):
+        """Return the module that makes probabilities of logits, on the net's device.
+
+        None is returned for what modules do not compute. The module of the last call is
+        kept, but not pickled.
+        """
+        asked = form, rule, classes
+        if not has_module(form, rule):
+            return None
+        before, module = vars(self).get("_followed", (None, None))
+        if before is None or any(
+            a is not b for a, b in zip(before, asked, strict=True)
+        ):
+            module = proba_module(*asked).to(self.device)
+            vars(self)["_followed"] = asked, module  # skorch would take it for a part
+        return module
+
     def logits_at_once(self, X):
         """Return the logits of few dense rows, or None where they are not few.
 
@@ -596,7 +622,7 @@ class Net(NeuralNet):
         """
         few = len(X) <= INFERENCE_ROWS[0]
         few = few and len(X) * self.module_.n_labels <= BLOCK_ENTRIES
-        if not few or not self._on_cpu():
+        if not few or not self.is_on_cpu:
             return None
         self._end_training()
         with torch.inference_mode():
@@ -608,8 +634,11 @@ class Net(NeuralNet):
         if any(part.training for part in self.module_.modules()):
             self.module_.eval()
 
-    def logits(self, dataset):
-        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
+    def logits(self, dataset, follow=None):
+        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order.
+
+        Or what ``follow``, a module on the network's device, makes of them there.
+        """
         self._end_training()
         widest = max(self.module_.n_labels, dataset.width)
         fewest, most = INFERENCE_ROWS
@@ -619,7 +648,13 @@ class Net(NeuralNet):
         for X, _ in Batches(dataset, size, self.device):
             # not around the yield: both would leak out
             with torch.inference_mode(), self._steps(), self._step():
-                logits = _finite(self.module_(X).cpu().numpy())
+                logits = self.module_(X)
+                if follow is None:
+                    logits = _finite(logits.cpu().numpy())
+                else:  # one number is read back beside the result, and none per level
+                    made, finite = follow(logits), torch.isfinite(logits).all()
+                    logits = made.cpu().numpy()
+                    _check(bool(finite))
             n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
             yield from np.array_split(logits, n_parts) if n_parts > 1 else [logits]
 
@@ -629,6 +664,7 @@ class Net(NeuralNet):
         shell = object.__new__(type(self))
         optimizer = self.optimizer_ if self.resumable else None
         vars(shell).update(vars(self), optimizer_=optimizer)
+        vars(shell).pop("_followed", None)
         state = super(Net, shell).__getstate__()
         return state | dict.fromkeys(("module", "criterion", "generator", "best"))
 

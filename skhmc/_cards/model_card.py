@@ -61,10 +61,8 @@ def model_card(estimator: Any, X: Any = None, y: Any = None) -> str:
     >>> from skhmc import MaxConstraintClassifier, model_card
     >>> X, Y = [[0.0], [1.0], [2.0]], [[1, 0], [1, 1], [0, 0]]
     >>> clf = MaxConstraintClassifier([(0, 1)], max_iter=1, random_state=0).fit(X, Y)
-    >>> print(model_card(clf, X, Y)[:70])
-    # MaxConstraintClassifier
-    <BLANKLINE>
-    Predicts 2 labels of samples with 1 features.
+    >>> print(model_card(clf, X, Y).splitlines()[2])
+    Predicts 2 labels of samples with 1 feature.
     """
     if not isinstance(estimator, AnswersMixin):
         raise TypeError(
@@ -83,7 +81,9 @@ def model_card(estimator: Any, X: Any = None, y: Any = None) -> str:
 def _heading(estimator: Any) -> str:
     hierarchy = estimator.hierarchy_
     n_features = getattr(estimator, "n_features_in_", None)
-    samples = "samples" if n_features is None else f"samples with {n_features} features"
+    samples = "samples"
+    if n_features is not None:
+        samples += f" with {n_features} feature{'s' if n_features != 1 else ''}"
     what = f"{hierarchy.n_labels} labels"
     if estimator.classes_.ndim == 1:
         what = f"one of {len(estimator.classes_)} classes, and {what}"

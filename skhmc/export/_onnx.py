@@ -95,8 +95,9 @@ def to_onnx(estimator: Any, path: str | os.PathLike, X: Any = None) -> None:
     >>> data = session.get_modelmeta().custom_metadata_map  # doctest: +SKIP
     >>> names = json.loads(data["skhmc.columns"])  # doctest: +SKIP
     """
-    for package in PACKAGES:
-        import_optional(package, caller="to_onnx", extra="onnx")
+    with _quiet_exporter():  # some warn when they are imported
+        for package in PACKAGES:
+            import_optional(package, caller="to_onnx", extra="onnx")
     check_exportable(estimator)
     network = network_inside(estimator)
     rows = _rows(network, X)

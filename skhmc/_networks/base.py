@@ -49,6 +49,8 @@ __all__ = ["NetworkHMC"]
 
 # parameters that predictions read, and that may change after fit
 READ_BY_PREDICT = ("coherence", "threshold", "proba_format", "sparse_output")
+# the values that all networks have by default, which need no check
+UNCHANGED = tuple(zip(READ_BY_PREDICT, ("auto", None, "array", False), strict=True))
 
 
 class NetworkHMC(
@@ -348,6 +350,8 @@ class NetworkHMC(
     def _check_ready(self):
         if "net_" not in vars(self):
             check_is_fitted(self, "net_")
+        if all(getattr(self, name) is value for name, value in UNCHANGED):
+            return
         # those that training read have no effect any more, and looking at all of them
         # takes as long as a small network does
         validate_parameter_constraints(

@@ -350,7 +350,7 @@ class NetworkHMC(
     def _check_ready(self):
         if "net_" not in vars(self):
             check_is_fitted(self, "net_")
-        if all(getattr(self, name) is value for name, value in UNCHANGED):
+        if all(_is_same(getattr(self, name), value) for name, value in UNCHANGED):
             return
         # those that training read have no effect any more, and looking at all of them
         # takes as long as a small network does
@@ -480,6 +480,11 @@ class NetworkHMC(
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = self._many_dimensions
         return tags
+
+
+def _is_same(value, other):
+    """Tell whether a value, which may be anything, is the same as a plain one."""
+    return type(value) is type(other) and value == other
 
 
 def _warn_constant(problem, hierarchy):

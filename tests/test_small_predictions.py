@@ -130,9 +130,8 @@ def test_gradients_reach_prototypes_after_predictions():
     assert module.prototypes[0].grad is not None
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_thousand_small_predictions_leave_memory_flat(kind):
-    clf, X, _ = fitted(kind)
+def test_a_thousand_small_predictions_leave_memory_flat():
+    clf, X, _ = fitted()
     one = X[:1]
 
     def predict(n):

@@ -13,10 +13,10 @@ import sklearn
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc import __version__
 from skhmc._data.targets import read_targets
 from skhmc._scoring.answers import AnswersMixin
 from skhmc._utils.messages import name_list
+from skhmc._utils.version import package_version
 from skhmc.metrics import au_prc_score
 
 __all__ = ["model_card"]
@@ -176,7 +176,7 @@ def _number(value: float) -> str:
 
 def _versions() -> str:
     found = {
-        "skhmc": __version__,
+        "skhmc": package_version(),
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
         "Python": platform.python_version(),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from skhmc._scoring.label_form import ManyPaths, SinglePath
 from skhmc.coherence import RULES
@@ -107,4 +106,4 @@ def _class_module(form, positions):
     eye = sp.identity(hierarchy.n_labels, bool, "csr")
     pairs = (hierarchy.ancestors + eye)[positions].nonzero()
     scores = LabelSetScores(form.inverse, SparseSums(pairs, len(positions)))
-    return ClassProba(scores, torch.arange(len(positions)))
+    return ClassProba(scores, np.arange(len(positions)))

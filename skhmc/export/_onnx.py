@@ -15,9 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skhmc import __version__
 from skhmc._data.X import FileRows
 from skhmc._utils.optional import import_optional
+from skhmc._utils.version import package_version
 from skhmc.export._torch import (
     check_exportable,
     estimator_of_labels,
@@ -197,7 +197,7 @@ def _metadata(estimator: Any, network: Any) -> dict[str, str]:
         coherence = network.coherence_
     return {
         "skhmc.format": str(FORMAT),
-        "skhmc.version": __version__,
+        "skhmc.version": package_version(),
         "skhmc.estimator": type(network).__name__,
         "skhmc.columns": json.dumps(columns),
         "skhmc.label_names": json.dumps(list(hierarchy.labels)),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from skhmc._utils.levels import PlanStep
@@ -18,9 +20,9 @@ from skhmc.hierarchy import Hierarchy
 __all__: list[str] = []
 
 
-def positions(array: object) -> Tensor:
-    """Return an array of positions as a tensor that may index others."""
-    return torch.as_tensor(array).to(torch.int64, copy=True)
+def positions(array: ArrayLike) -> Tensor:
+    """Return positions as a tensor that may index others: a copy, also of int32."""
+    return torch.from_numpy(np.array(array, dtype=np.int64))
 
 
 class _Plan(nn.Module):

@@ -14,7 +14,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow soak lint docs docs-check wheel clean
+.PHONY: help venv demo test slow soak lint docs docs-check recipes wheel clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make docs-check  look at every built page in a headless Chromium"
+	@echo "make recipes  run the recipes with MLflow, Optuna and others, in a venv of their own"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
 	@echo "make clean  delete what the other targets made, except .venv"
@@ -71,6 +72,14 @@ docs: $(READY)
 
 docs-check: $(READY)
 	$(PY) docs/check_pages.py
+
+# MLflow alone brings dozens of packages, and bounds of its own: another environment.
+RECIPES := .venv-recipes
+recipes:
+	@test -x $(RECIPES)/bin/pip || $(PYTHON) -m venv $(RECIPES)
+	$(RECIPES)/bin/pip install --quiet -e ".[onnx]" -r examples/recipes/requirements.txt
+	$(RECIPES)/bin/python examples/recipes/run_all.py > benchmarks/results/recipes.txt
+	@cat benchmarks/results/recipes.txt
 
 wheel: $(READY)
 	rm -rf build dist

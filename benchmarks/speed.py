@@ -3,7 +3,8 @@
 Run as ``python -m benchmarks.speed [--part NAME] [--device cuda] [--threads N]``.
 Parts: ``training`` and ``inference`` beside a bare PyTorch loop over the same network,
 ``whole_fit``, the seconds of one fit of the defaults, ``busy``, fits beside other
-processes, ``coherence`` beside one matrix product and the dense formulation,
+processes, ``latency``, the CPU time of one row beside the bare network and other
+libraries, ``coherence`` beside one matrix product and the dense formulation,
 ``time_to_score`` beside what scikit-learn (and HiClass, where it is installed) need for
 a fit, ``curves`` against the numbers of labels and samples, and ``profile``, where a
 step's time goes. What is compared is run in turn,
@@ -29,6 +30,7 @@ from benchmarks.speed_parts import (
     coherence,
     curves,
     inference,
+    latency,
     profile,
     time_to_score,
     training,
@@ -44,12 +46,13 @@ PARTS = {
     "whole_fit": whole_fit,
     "busy": busy,
     "inference": inference,
+    "latency": latency,
     "coherence": coherence,
     "time_to_score": time_to_score,
     "curves": curves,
     "profile": profile,
 }
-CPU_ONLY = ("whole_fit", "busy", "time_to_score", "curves", "profile")
+CPU_ONLY = ("whole_fit", "busy", "latency", "time_to_score", "curves", "profile")
 RESULTS = {
     device: Path(__file__).parent / "results" / f"speed_{device}.json"
     for device in ("cpu", "cuda")

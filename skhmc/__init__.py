@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from skhmc.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from skhmc._cards.model_card import model_card
     from skhmc._kernels.kernel_hmc import KernelHMC
     from skhmc._linear.label_tree import LabelTreeClassifier
     from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
@@ -37,6 +38,7 @@ _ON_DEMAND = {
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
     "ModelFileError": "skhmc._saving",
     "load": "skhmc._saving",
+    "model_card": "skhmc._cards.model_card",
     "save": "skhmc._saving",
 }
 
@@ -45,6 +47,7 @@ _MODULES = (
     "audit",
     "coherence",
     "datasets",
+    "export",
     "hierarchy",
     "induction",
     "inspection",
@@ -71,6 +74,7 @@ __all__ = [
     "ModelFileError",
     "__version__",
     "load",
+    "model_card",
     "save",
 ]
 

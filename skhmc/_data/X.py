@@ -151,6 +151,15 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
         "order": "C",
         "allow_nd": allow_nd,
     }
+    if not (reset or allow_nd) and _is_as_in_fit(estimator, X):
+        plain = _finite(X, options["dtype"])
+        if plain is not None:
+            return plain
+    return _read(estimator, X, reset, options)
+
+
+def _read(estimator, X, reset, options):
+    """Return X as scikit-learn's checks do; explain what they found wrong."""
     try:
         if has_rows_in_file(X):
             return _check_rows_in_file(estimator, X, reset, options)
@@ -172,6 +181,27 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
             f"Expected X to hold numbers, got text ({error}). Encode it in a Pipeline: "
             f"TfidfVectorizer for texts, OneHotEncoder for categories."
         ) from error
+
+
+def _is_as_in_fit(estimator, X):
+    """Tell whether X is an array of floats as wide as that of the fit.
+
+    Then all that is left of scikit-learn's check is whether its numbers are finite. For
+    one row, whatever else it looks at takes longer than some networks do.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.kind != "f":
+        return False
+    fitted = vars(estimator)
+    if "feature_names_in_" in fitted:  # a missing name is worth a warning
+        return False
+    return X.shape[0] > 0 and X.shape[1] == fitted.get("n_features_in_")
+
+
+def _finite(X, dtype):
+    """Return X in a dtype, or None: where a sum is infinite, it has to be looked at."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        X = np.asarray(X, dtype, order="C")
+        return X if np.isfinite(X.sum()) else None
 
 
 def _check_rows_in_file(estimator, X, reset, options):

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
@@ -47,6 +48,11 @@ from skhmc._scoring.subset_accuracy import subset_accuracy
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["NetworkHMC"]
+
+# parameters that predictions read, and that may change after fit
+READ_BY_PREDICT = ("coherence", "threshold", "proba_format", "sparse_output")
+# the values that all networks have by default, which need no check
+UNCHANGED = tuple(zip(READ_BY_PREDICT, ("auto", None, "array", False), strict=True))
 
 
 class NetworkHMC(
@@ -387,19 +393,35 @@ class NetworkHMC(
         check_values(self._params, self._dropped)
 
     def _check_ready(self):
-        check_is_fitted(self, "net_")
-        self._validate_params()  # some may change after fit
+        if "net_" not in vars(self):
+            check_is_fitted(self, "net_")
+        if all(_is_same(getattr(self, name), value) for name, value in UNCHANGED):
+            return
+        # those that training read have no effect any more, and looking at all of them
+        # takes as long as a small network does
+        validate_parameter_constraints(
+            {name: self._parameter_constraints[name] for name in READ_BY_PREDICT},
+            {name: getattr(self, name) for name in READ_BY_PREDICT},
+            caller_name=type(self).__name__,
+        )
 
-    def _blocks(self, X, change):
-        """Return what a function makes of the net's logits, block by block."""
+    def _blocks(self, X, change, follow=None):
+        """Return what a function makes of the net's logits, block by block.
+
+        Or of what ``follow`` makes of them on the net's device.
+        """
         X = self._check_X(X, reset=False)
+        if follow is None and type(X) is np.ndarray and not self._many_dimensions:
+            logits = self.net_.logits_at_once(X)
+            if logits is not None:
+                return Blocks([logits], len(X)).map(change)
         data = SliceDataset(
             X,
             dtype=self.net_.dtype,
             copy=self._many_dimensions,  # a user's encoder may write into X
             sparse=self.net_.module_.takes_sparse,
         )
-        return Blocks(self.net_.logits(data), len(data)).map(change)
+        return Blocks(self.net_.logits(data, follow), len(data)).map(change)
 
     @property
     def _many_dimensions(self):
@@ -420,8 +442,20 @@ class NetworkHMC(
         how = rule, self.threshold, sparse
         return self._blocks(X, lambda x: form.predict(x, *how)).indicators(sparse)
 
+    def _follow_on_device(self):
+        """Return what makes probabilities of logits on the net's device, or None."""
+        if self.net_.is_on_cpu:  # arrays are faster there
+            return None
+        form, rule = self._scored_by()
+        if self._one_class:
+            return self.net_.follow_on_device(form, None, self.classes_)
+        return self.net_.follow_on_device(form, rule, None)
+
     def _proba_blocks(self, X):
         form, rule = self._scored()
+        follow = self._follow_on_device()
+        if follow is not None:
+            return self._blocks(X, lambda proba: proba, follow)
         return self._blocks(X, lambda logits: form.proba(logits, rule))
 
     def _answer_blocks(self, X):
@@ -491,6 +525,11 @@ class NetworkHMC(
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = self._many_dimensions
         return tags
+
+
+def _is_same(value, other):
+    """Tell whether a value, which may be anything, is the same as a plain one."""
+    return type(value) is type(other) and value == other
 
 
 def _warn_constant(problem, hierarchy):

@@ -44,6 +44,7 @@ from skhmc._networks.plain_modules import (
     tensors_to_plain,
     to_plain,
 )
+from skhmc._networks.proba_modules import has_module, proba_module
 from skhmc._scoring.outputs import Blocks
 
 __all__ = [
@@ -79,7 +80,7 @@ MODULES = ("module_", "criterion_")
 DEFAULTS = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
 DEFAULTS |= {"dataset": Dataset}
 MADE_ANEW = {*MODULES, "module", "criterion", "optimizer_", "virtual_params_"}
-MADE_ANEW |= {"generator", "best", "keeper", *DEFAULTS}
+MADE_ANEW |= {"generator", "best", "keeper", "_followed", *DEFAULTS}
 
 
 def resolve_device(device):
@@ -441,6 +442,23 @@ class ThreadChoice:
 THREADS = ThreadChoice()
 
 
+def _finite(logits):
+    """Return logits; raise where one is not a number."""
+    _check(np.isfinite(logits).all())
+    return logits
+
+
+def _check(finite):
+    """Raise unless all scores of a batch were finite."""
+    if finite:
+        return
+    raise FloatingPointError(
+        "The network's scores of these samples became infinite or NaN. X may hold much "
+        "larger numbers than in training: look at its range, and scale it, for "
+        "instance with StandardScaler in a Pipeline."
+    )
+
+
 def _as_type(output, dtype):
     """Return a network's output, a tensor or a tuple of outputs, in a dtype."""
     if isinstance(output, torch.Tensor):
@@ -678,16 +696,18 @@ class Net(NeuralNet):
         with _TensorFloat() if tf32 else nullcontext(), self._steps():
             return super().fit_loop(*args, **kwargs)
 
-    def _on_cpu(self):
+    @property
+    def is_on_cpu(self):
+        """Whether the network is on the CPU."""
         return torch.device(self.device).type == "cpu"
 
     def _steps(self):
         """Return the context of several steps."""
-        return THREADS.steps() if self._on_cpu() else nullcontext()
+        return THREADS.steps() if self.is_on_cpu else nullcontext()
 
     def _step(self):
         """Return the context of one step."""
-        return THREADS.step() if self._on_cpu() else nullcontext()
+        return THREADS.step() if self.is_on_cpu else nullcontext()
 
     def infer(self, x, **fit_params):
         if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
@@ -730,25 +750,66 @@ class Net(NeuralNet):
         """The torch dtype of the network's parameters."""
         return next(self.module_.parameters()).dtype
 
-    def logits(self, dataset):
-        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order."""
-        self.module_.eval()
+    def follow_on_device(self, form, rule, classes):
+        """Return the module that makes probabilities of logits, on the net's device.
+
+        None is returned for what modules do not compute. The module of the last call is
+        kept, but not pickled.
+        """
+        asked = form, rule, classes
+        if not has_module(form, rule):
+            return None
+        before, module = vars(self).get("_followed", (None, None))
+        if before is None or any(
+            a is not b for a, b in zip(before, asked, strict=True)
+        ):
+            module = proba_module(*asked).to(self.device)
+            vars(self)["_followed"] = asked, module  # skorch would take it for a part
+        return module
+
+    def logits_at_once(self, X):
+        """Return the logits of few dense rows, or None where they are not few.
+
+        They are those of :meth:`logits`, which would have them in one block. Datasets,
+        batches and a choice of threads take longer than some networks do for one row.
+        """
+        few = len(X) <= INFERENCE_ROWS[0]
+        few = few and len(X) * self.module_.n_labels <= BLOCK_ENTRIES
+        if not few or not self.is_on_cpu:
+            return None
+        self._end_training()
+        with torch.inference_mode():
+            X = torch.from_numpy(np.require(X, requirements=["C", "W"]))
+            return _finite(self.module_(X).numpy())
+
+    def _end_training(self):
+        """Set what is still in training to inference; a whole walk takes longer."""
+        if any(part.training for part in self.module_.modules()):
+            self.module_.eval()
+
+    def logits(self, dataset, follow=None):
+        """Yield the logits of a dataset, ndarrays (n_rows, n_labels) in order.
+
+        Or what ``follow``, a module on the network's device, makes of them there.
+        """
+        self._end_training()
         widest = max(self.module_.n_labels, dataset.width)
-        size = int(np.clip(INFERENCE_ENTRIES // widest, *INFERENCE_ROWS))
+        fewest, most = INFERENCE_ROWS
+        size = min(max(INFERENCE_ENTRIES // widest, fewest), most)
         if dataset.copy:  # what a user's encoder needs is known for training batches
             size = min(size, self.batch_size)
         for X, _ in Batches(dataset, size, self.device):
             # not around the yield: both would leak out
             with torch.inference_mode(), self._steps(), self._step():
-                logits = self.module_(X).cpu().numpy()
-            if not np.isfinite(logits).all():
-                raise FloatingPointError(
-                    "The network's scores of these samples became infinite or NaN. X "
-                    "may hold much larger numbers than in training: look at its range, "
-                    "and scale it, for instance with StandardScaler in a Pipeline."
-                )
+                logits = self.module_(X)
+                if follow is None:
+                    logits = _finite(logits.cpu().numpy())
+                else:  # one number is read back beside the result, and none per level
+                    made, finite = follow(logits), torch.isfinite(logits).all()
+                    logits = made.cpu().numpy()
+                    _check(bool(finite))
             n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
-            yield from np.array_split(logits, n_parts)
+            yield from np.array_split(logits, n_parts) if n_parts > 1 else [logits]
 
     def __getstate__(self):
         """Return what is kept in files: plain data, in which no pickle hides.

@@ -64,7 +64,9 @@ class _LevelOrder:
         """
         if coherence is None:
             return None
-        name = self.default_rule if coherence == "auto" else coherence
+        if coherence == "auto":  # every hierarchy can have it
+            return RULES[self.default_rule]
+        name = coherence
         names = RuleNames(paths=self.has_paths)
         if name not in names:
             expected = ", ".join(map(repr, ["auto", *names]))

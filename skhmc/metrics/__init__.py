@@ -30,6 +30,8 @@ from skhmc.metrics._hierarchical import (
     hierarchical_recall_score,
 )
 from skhmc.metrics._information import information_accretion
+from skhmc.metrics._inputs import check_indicator as check_indicator
+from skhmc.metrics._inputs import check_scores as check_scores
 from skhmc.metrics._lca import lca_f1_score, lca_precision_score, lca_recall_score
 from skhmc.metrics._levels import full_path_accuracy_score, tree_inconsistency_error
 from skhmc.metrics._path_losses import (
@@ -37,8 +39,6 @@ from skhmc.metrics._path_losses import (
     h_loss,
     tree_distance_loss,
 )
-from skhmc.metrics._inputs import check_indicator as check_indicator
-from skhmc.metrics._inputs import check_scores as check_scores
 from skhmc.metrics._ranking import au_prc_score
 from skhmc.metrics._ready import (
     au_prc_scorer,

@@ -75,6 +75,11 @@ class Ensemble(nn.Module):
             return X
         return X.clone()
 
+    def freeze(self) -> None:
+        """Keep what predictions need of the weights for good."""
+        for member in self.members:
+            member.freeze()
+
     def label_tables(self) -> dict[str, list[str]]:
         """Return the weights that have a row per label: names of tables and parts."""
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -143,6 +143,13 @@ def _on_device_of(table: Tensor, labels: Tensor | None) -> Tensor | None:
     return labels.to(table.device, non_blocking=True)
 
 
+class _Kept(NamedTuple):
+    """Vectors of labels, and of which state of the weights they are."""
+
+    stamp: list[tuple[int, int]]  # of every weight: where it is, how often changed
+    vectors: Tensor  # (L, d)
+
+
 class _Scores(Seeded):
     """Logits of labels, some of which keep to their initial bias.
 
@@ -162,6 +169,7 @@ class _Scores(Seeded):
     encoder: nn.Module
     prior: Tensor | None
     fixed: Tensor | None
+    frozen: Tensor | None  # vectors of all labels, once and for all
 
     def __init__(
         self,
@@ -175,7 +183,9 @@ class _Scores(Seeded):
         self.bias = None if bias is None else nn.Parameter(bias.clone())
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
+        self.register_buffer("frozen", None, persistent=False)
         self.row_gradients = row_gradients
+        self._kept: _Kept | None = None
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -186,11 +196,12 @@ class _Scores(Seeded):
     def encode(self, X: Tensor) -> Tensor:
         """Return the encoder's output (B, n_encoded) for a batch."""
         h: Tensor = self.encoder(X).flatten(1)
-        if h.shape != (len(X), self.n_encoded):
+        n = X.shape[0]  # not len(X), which a graph takes for a constant
+        if h.shape != (n, self.n_encoded):
             raise ValueError(
                 f"The encoder returned features of shape {tuple(h.shape)} for a batch "
-                f"of {len(X)} samples, expected ({len(X)}, {self.n_encoded}): as many "
-                f"in every batch, whatever its size."
+                f"of {n} samples, expected ({n}, {self.n_encoded}): as many in every "
+                f"batch, whatever its size."
             )
         return h
 
@@ -207,6 +218,53 @@ class _Scores(Seeded):
     def takes_sparse(self) -> bool:
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
+
+    # Vectors of all labels that are made of weights, such as unit prototypes, are made
+    # once for many predictions: for one row they cost more than its products with them.
+
+    def _label_vectors(self) -> Tensor:
+        """Make the vectors (L, d) of all labels from the weights."""
+        raise NotImplementedError
+
+    def _label_weights(self) -> Iterable[Tensor]:
+        """Return the weights that these are made of."""
+        raise NotImplementedError
+
+    def label_vectors(self) -> Tensor:
+        """Return the vectors (L, d) of all labels, in predictions those made before.
+
+        They are made anew when weights have changed since: trained, loaded, or moved to
+        another device. Torch counts these changes; one through ``weight.data`` it does
+        not, and after such a one ``train()`` and ``eval()`` have them made anew.
+        """
+        if self.frozen is not None:
+            return self.frozen
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self._label_vectors()
+        weights = list(self._label_weights())
+        if any(weight.is_inference() for weight in weights):  # changes are not counted
+            return self._label_vectors()
+        stamp = [(weight.data_ptr(), weight._version) for weight in weights]
+        kept = self._kept  # one read: other threads may predict, too
+        if kept is None or kept.stamp != stamp:
+            kept = self._kept = _Kept(stamp, self._label_vectors())
+        return kept.vectors
+
+    def freeze(self) -> None:
+        """Keep the vectors of all labels for good: the weights will not change."""
+        with torch.no_grad():
+            vectors = self._label_vectors()
+        if not isinstance(vectors, nn.Parameter):  # else there is nothing to make
+            self.register_buffer("frozen", vectors, persistent=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the module to training; what was kept for predictions is dropped."""
+        if mode:
+            self._kept = None
+        return super().train(mode)
+
+    def __getstate__(self) -> dict:
+        return {**super().__getstate__(), "_kept": None}  # weights are there already
 
     # Logits are sums: of products, perhaps more products, and biases. In training the
     # terms are added out of place, for autograd. What is predicted is added in place,
@@ -234,7 +292,9 @@ class _Scores(Seeded):
         bias = self.rows(self.bias, labels)
         prior = self.rows(self.prior, labels)
         fixed = None if self.fixed is None else self.rows(self.fixed, labels)
-        if self.training:
+        # to write some columns takes their number, which a GPU would have to be asked
+        in_place = logits.device.type == "cpu" and not torch.compiler.is_compiling()
+        if self.training or not in_place:
             logits = logits + bias
             if fixed is not None:
                 logits = torch.where(fixed, prior, logits)
@@ -353,6 +413,12 @@ class LabelNetwork(_Scores):
         super().reset_parameters(generator)
         self.weight.zero_()
 
+    def _label_weights(self) -> Iterable[Tensor]:
+        return [self.weight]
+
+    def _label_vectors(self) -> Tensor:
+        return self.weight  # as it is: nothing to keep
+
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
         h = self.encode(X)
@@ -457,6 +523,12 @@ class PrototypeNetwork(_Scores):
             return unit(z)
         return z / math.sqrt(z.shape[1])
 
+    def _label_weights(self) -> Iterable[Tensor]:
+        return self.prototypes
+
+    def _label_vectors(self) -> Tensor:
+        return unit(torch.cat(list(self.prototypes)))
+
     def unit_prototypes(self, labels: Tensor | None = None) -> Tensor:
         """Return the clean unit prototypes (L, d) of all labels, or of sorted ones.
 
@@ -464,7 +536,7 @@ class PrototypeNetwork(_Scores):
         waiting for a GPU.
         """
         if labels is None:
-            return unit(torch.cat(list(self.prototypes)))
+            return self._label_vectors()
         sizes = [len(level) for level in self.prototypes]
         counts = level_counts(labels, sizes)
         labels = labels.to(self.prototypes[0].device, non_blocking=True)
@@ -482,10 +554,12 @@ class PrototypeNetwork(_Scores):
         """
         h = self.encode(X)
         f = self.embed(h)
-        p = self.unit_prototypes(labels)
-        labels = _on_device_of(f, labels)
         if self.training:
+            p = self.unit_prototypes(labels)
             p = perturb(p, self.perturbation, self.generator)
+        else:
+            p = self.label_vectors() if labels is None else self.unit_prototypes(labels)
+        labels = _on_device_of(f, labels)
         # s = f . p / tau + w . h + b
         tau = self.temperature
         logits = prototype_logits(f, p, tau, by_label=not self.training)
@@ -572,6 +646,15 @@ class EmbeddingNetwork(_Scores):
         if self.table.requires_grad:
             nn.init.normal_(self.table, std=0.1, generator=generator)
 
+    def _label_weights(self) -> Iterable[Tensor]:
+        return [self.table]
+
+    def _label_vectors(self) -> Tensor:
+        return self._tangents(self.table)
+
+    def _tangents(self, table: Tensor) -> Tensor:
+        return table if self.tangent is None else self.tangent(table)
+
     def forward(
         self, X: Tensor, labels: Tensor | None = None
     ) -> EmbeddedOutput | Tensor:
@@ -582,12 +665,13 @@ class EmbeddingNetwork(_Scores):
         labels = _on_device_of(self.table, labels)
         h = self.encode(X)
         features = self.embedding_dropout(self.projection(h))  # W h
-        v: Tensor = self.table
         if labels is not None:
             # not self.rows: the embedding's loss gives the table a dense gradient
-            v = v.index_select(0, labels)
-        if self.tangent is not None:
-            v = self.tangent(v)
+            v = self._tangents(self.table.index_select(0, labels))
+        elif self.training or self.tangent is None:
+            v = self._label_vectors()
+        else:
+            v = self.label_vectors()
         # s = <W h, t(v)> + b
         logits = self.add_bias(self.products(features, v), labels)
         if self.training:

@@ -1,0 +1,1 @@
+"""Descriptions of fitted estimators, for people."""

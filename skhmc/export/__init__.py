@@ -1,0 +1,6 @@
+"""Fitted networks for programs without skhmc: as a torch module, or as an ONNX file."""
+
+from skhmc.export._onnx import to_onnx
+from skhmc.export._torch import to_torch
+
+__all__ = ["to_onnx", "to_torch"]

@@ -12,7 +12,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -58,6 +62,13 @@ LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable th
 N_PARTS = 20  # of the work: what is told about, or done in another process
 GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
+READ_BY_PREDICTIONS = (
+    "normalize",
+    "coherence",
+    "threshold",
+    "proba_format",
+    "sparse_output",
+)
 ALMOST_1 = 1 - np.finfo(np.float32).epsneg
 
 
@@ -301,12 +312,9 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             check_can_stop(self.threshold, targets.hierarchy)
         weight = _read_weight(sample_weight, y, targets)
         _warn_constant(targets, weight)
-        positive, unknown = _indicators_of(targets.Y)
-        X = self._scaled(X)
         rng = check_random_state(self.random_state)
-        nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
-        problems = nodes.problems(X, positive, unknown, weight)
-        self._learn(problems, group_siblings(nodes.hierarchy), rng)
+        problems, nodes = self._with_nodes(self._scaled(X), targets, weight, rng)
+        self._learn(problems, nodes, rng)
         self._chunks = None
         self._nodes = nodes.hierarchy
         self.n_nodes_ = nodes.hierarchy.n_labels
@@ -315,8 +323,15 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.classes_ = targets.output_classes
         return self
 
-    def _learn(self, problems, groups, rng):
+    def _with_nodes(self, X, targets, weight, rng):
+        """Return the Problems of labels and learnt nodes, and the Nodes."""
+        positive, unknown = _indicators_of(targets.Y)
+        nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
+        return nodes.problems(X, positive, unknown, weight), nodes
+
+    def _learn(self, problems, nodes, rng):
         """Choose C and the slope, and fit the classifiers of all labels and nodes."""
+        groups = group_siblings(nodes.hierarchy)
         fit = partial(
             fit_binary,
             loss=self.loss,
@@ -338,7 +353,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         threshold = self.weight_threshold
         if not self.normalize:
             threshold /= mean_length(problems.X) or 1
-        self._plan_memory(problems, groups, fit, threshold, rng)
+        self._plan_memory(problems, nodes, groups, fit, threshold, rng)
         parts = _parts(costs, N_PARTS)
         options = {
             "fit": fit,
@@ -357,15 +372,16 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(found, n_features)
 
-    def _plan_memory(self, problems, groups, fit, threshold, rng):
+    def _plan_memory(self, problems, nodes, groups, fit, threshold, rng):
         """Say how much memory the fit takes, and raise if there is not as much."""
         plan = plan_memory(
             problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
         )
         if self.verbose:
+            most = plan.taken + max(plan.more, nodes.n_bytes)
             print(
                 f"[{type(self).__name__}] fit takes about "
-                f"{bytes_as_text(sum(plan))} of memory beside X and y."
+                f"{bytes_as_text(most)} of memory beside X and y."
             )
         check_memory(plan, problems.positive.shape[1], self.weight_threshold)
 
@@ -383,6 +399,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return int(walks.max())
 
     def _check_X(self, X, reset):
+        if not reset and self._is_ready(X):
+            return X
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
         )
@@ -390,6 +408,23 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             X = X.copy()  # it may be the user's
             X.sum_duplicates()
         return X
+
+    def _is_ready(self, X):
+        """Tell whether X is CSR and nothing is wrong with it.
+
+        Of one row, scikit-learn's check takes longer than the prediction does.
+        """
+        return (
+            sp.issparse(X)
+            and X.format == "csr"
+            and X.ndim == 2
+            and X.dtype in (np.float32, np.float64)
+            and X.shape[0] > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")  # else it warns that X has none
+            and bool(np.isfinite(X.data).all())
+            and X.has_canonical_format
+        )
 
     # -- predictions -------------------------------------------------------------------
 
@@ -435,13 +470,26 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     def _blocks(self, X, change, step=None):
         """Return Blocks of what a function makes of ``step`` samples at a time."""
         check_is_fitted(self, "classes_")
-        self._validate_params()  # some may change after fit
+        self._check_changed()
         X = self._check_X(X, reset=False)
         n_samples = X.shape[0]
         if step is None:
             step = max(1, CELLS_PER_BLOCK // self.n_nodes_)
+        if n_samples <= step:
+            return Blocks(map(change, [X]), n_samples)
         starts = range(0, n_samples, step)
         return Blocks((change(X[k : k + step]) for k in starts), n_samples)
+
+    def _check_changed(self):
+        """Raise unless the parameters that predictions read are right.
+
+        They may change after ``fit``. A look at all parameters takes a third of the
+        time of one row's prediction.
+        """
+        params = {name: getattr(self, name) for name in READ_BY_PREDICTIONS}
+        validate_parameter_constraints(
+            self._parameter_constraints, params, type(self).__name__
+        )
 
     def _conditional(self, margins):
         """Return probabilities given the parents, a new array in C order."""

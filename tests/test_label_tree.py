@@ -1,6 +1,7 @@
 """LabelTreeClassifier: its solver, probabilities, learnt nodes, search and memory."""
 
 import pickle
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,10 +12,11 @@ from joblib import parallel_backend
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, LabelTreeClassifier
-from skhmc._linear import chunks, label_tree, memory, search, siblings
+from skhmc._linear import chunks, clusters, label_tree, memory, search, siblings
 from skhmc._linear.binary import LOSSES, fit_binary, fit_public
 from skhmc._linear.choice import DEFAULT_SLOPE, GRID, choose_C_and_slope
 from skhmc._linear.clusters import add_nodes, balanced_parts
@@ -464,6 +466,48 @@ def test_forms_of_X_give_the_same_fit():
     assert clf.feature_names_in_[3] == "word 3"
 
 
+def test_one_row_has_the_bits_it_has_among_others():
+    hierarchy, X, Y = problem()
+    clf = LabelTreeClassifier(hierarchy, **GIVEN, sparse_output=True).fit(X, Y)
+    proba, best = clf.predict_proba(X), clf.predict_top_k(X, 3, among="leaves")
+    chosen = clf.predict(X).toarray()
+    for kind in (sp.csr_matrix, sp.csr_array):
+        for i in range(5):
+            row = kind(X[i : i + 1])
+            before = row.data.copy()
+            assert_same(clf.predict_proba(row)[0], proba[i])
+            found = clf.predict_top_k(row, 3, among="leaves")
+            for one, all_rows in zip(found, best, strict=True):
+                assert_same(one[0], all_rows[i])
+            assert_same(clf.predict(row).toarray()[0], chosen[i])
+            assert_same(row.data, before)  # the user's own
+
+
+def test_a_csr_row_that_is_not_right_is_still_refused():
+    hierarchy, X, Y = problem()
+    clf = LabelTreeClassifier(hierarchy, **GIVEN).fit(X, Y)
+    row = X[:1].copy()
+    row.data[0] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        clf.predict_proba(row)
+    with pytest.raises(ValueError, match="29 features, but .* is expecting 30"):
+        clf.predict_proba(X[:1, :29])
+    with pytest.raises(ValueError, match="0 sample"):
+        clf.predict_proba(X[:0])
+    with pytest.raises(InvalidParameterError, match="threshold.*Got 2 instead"):
+        clf.set_params(threshold=2).predict(X[:1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lengths_are_those_of_scikit_learn(dtype):
+    X = sp.random(50, 30, 0.2, format="csr", random_state=0, dtype=dtype)
+    expected = normalize(X)
+    assert_same(of_length_1(X).data, expected.data)
+    X.data[::7] = 0  # is stored
+    expected = normalize(X)
+    assert_same(of_length_1(X).data, expected.data)
+
+
 def test_rows_of_zeros_and_of_great_numbers():
     hierarchy, X, Y = problem()
     X = X.toarray()
@@ -558,3 +602,54 @@ def test_planned_weights_are_a_bound_or_near_those_that_are_kept(monkeypatch):
     monkeypatch.setattr(memory, "WORTH_TRIALS", 0)
     near = memory.plan_memory(*args, np.random.RandomState(0)).more
     assert kept <= bound and 0.8 * kept < near < 1.25 * kept
+
+
+def flat_problem(n_samples=400, n_features=500, n_labels=60):
+    X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
+    Y = sp.random(n_samples, n_labels, 0.05, format="csr", random_state=1)
+    Y.data[:] = 1
+    return X, Y
+
+
+def test_planned_centroids_are_a_bound_or_near_what_they_are(monkeypatch):
+    X, Y = flat_problem()
+    positive, _ = label_tree._indicators_of(Y)
+    groups = group_siblings(Hierarchy.flat(range(60)))
+    centroids = clusters._centroids(X, positive)
+    n_bytes = (8 + 4) * centroids.nnz
+    args = X, positive, groups
+    rng = np.random.RandomState(0)
+    rest = memory._n_bytes(X) + 3 * memory._n_bytes(positive)
+
+    def planned():
+        return (memory.plan_centroids(*args, rng) - rest) / memory.HALVES
+
+    assert planned() >= n_bytes
+    monkeypatch.setattr(memory, "WORTH_TRIALS", 0)
+    assert 0.95 * n_bytes < planned() < 1.05 * n_bytes
+    assert memory.plan_centroids(X, positive, [], rng) == 0
+
+
+def test_memory_of_learnt_nodes_is_said_and_looked_at(monkeypatch, capsys):
+    X, Y = flat_problem()
+    clf = LabelTreeClassifier(**GIVEN, max_children=10, verbose=1)
+    monkeypatch.setattr(memory, "HALVES", 1e6)
+    clf.fit(X, Y)
+    assert "GB of memory beside X and y" in capsys.readouterr().out
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**8)
+    with pytest.raises(InvalidParameterError, match="learnt among 60 labels .* 100 MB"):
+        clf.fit(X, Y)
+
+
+@pytest.mark.slow
+def test_learning_nodes_takes_as_much_memory_as_is_planned():
+    X, Y = flat_problem(4000, 4000, 800)
+    positive, _ = label_tree._indicators_of(Y)
+    groups = group_siblings(Hierarchy.flat(range(800)))
+    rng = np.random.RandomState(0)
+    planned = memory.plan_centroids(X, positive, groups, rng)
+    tracemalloc.start()
+    add_nodes(Hierarchy.flat(range(800)), X, positive, 100, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert planned / 1.5 < peak < 1.2 * planned

@@ -104,6 +104,35 @@ def test_a_label_is_fitted_to_the_rows_that_have_all_its_parents(seed):
     assert n_learnt > 3
 
 
+def test_beside_all_a_label_is_fitted_to_all_rows():
+    hierarchy, X, Y = problem(max_parents=3)
+    options = {"weight_threshold": 0.0, "tol": 1e-8, "max_iter": 10**5}
+    clf = LabelTreeClassifier(hierarchy, negatives="all", **GIVEN | options).fit(X, Y)
+    rows_of_length_1 = of_length_1(X).toarray()
+    ones = np.ones(len(Y))
+    for k in range(hierarchy.n_labels):
+        y = Y[:, k].astype(float)
+        expected, bias, _ = fit_public(rows_of_length_1, y, ones, C=1.0, **EXACT)
+        found = clf.coef_[:, [k]].toarray().ravel()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+        assert clf.intercept_[k] == pytest.approx(bias, rel=1e-3, abs=1e-5)
+
+
+def test_beside_all_the_unknown_is_left_out_and_jobs_change_nothing():
+    hierarchy, X, Y = task("many")
+    leaf = hierarchy.position("cow")
+    rows = np.flatnonzero(Y[:, leaf])[::2]
+    weight, unknown = np.ones(Y.shape), Y.astype(float)
+    weight[rows, leaf], unknown[rows, leaf] = 0, np.nan
+    clf = LabelTreeClassifier(hierarchy, negatives="all", **GIVEN)
+    expected = clone(clf).fit(X, Y, sample_weight=weight)
+    assert_same_fit(clone(clf).fit(X, unknown), expected, X)
+    plain = clone(clf).fit(X, Y)
+    assert not np.array_equal(plain.predict_proba(X), expected.predict_proba(X))
+    with parallel_backend("threading"):
+        assert_same_fit(clone(clf).set_params(n_jobs=2).fit(X, Y), plain, X)
+
+
 def test_weights_that_are_not_larger_than_the_threshold_are_dropped():
     hierarchy, X, Y = problem()
     whole = LabelTreeClassifier(hierarchy, **GIVEN, weight_threshold=0).fit(X, Y).coef_
@@ -228,6 +257,24 @@ def test_probabilities_are_those_of_a_loop_over_labels(loss, seed):
     np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X) > 0.5)
 
 
+@pytest.mark.parametrize("negatives", ["siblings", "all"])
+@pytest.mark.parametrize("rule", ["auto", "product", "min"])
+def test_rules_are_those_of_a_loop_over_labels(negatives, rule):
+    hierarchy, X, Y = problem(max_parents=3)
+    clf = LabelTreeClassifier(hierarchy, negatives=negatives, coherence=rule, **GIVEN)
+    q = clf.fit(X, Y).raw_predict_proba(X)
+    lesser = rule == "min" or (rule, negatives) == ("auto", "all")
+    join = np.minimum if lesser else np.multiply
+    expected = np.ones(Y.shape, np.float32)
+    for k in np.argsort(hierarchy.depth, kind="stable"):
+        parents = [hierarchy.position(p) for p in hierarchy.parents_of(k)]
+        expected[:, k] = join(q[:, k], expected[:, parents].min(axis=1, initial=1))
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-6)
+    # the rule is that of the fit
+    clf.set_params(negatives="all")
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-6)
+
+
 def test_one_label_per_sample_may_end_at_a_parent():
     hierarchy, X, Y = task("paths")
     names = np.array(hierarchy.labels)
@@ -330,7 +377,7 @@ def test_a_node_is_positive_unknown_and_weighs_as_its_members():
 # -- search ----------------------------------------------------------------------------
 
 
-def scored(hierarchy, q):
+def scored(hierarchy, q, rule=np.multiply):
     """Return a Search of conditional probabilities in an array, and all products."""
     families = Families(hierarchy, group_siblings(hierarchy))
 
@@ -340,8 +387,8 @@ def scored(hierarchy, q):
 
     P = q.copy()
     for labels, parents in hierarchy.downward_plan:
-        P[:, labels] *= P[:, parents].min(axis=2)
-    return Search(families, conditional, len(q)), P
+        P[:, labels] = rule(P[:, labels], P[:, parents].min(axis=2))
+    return Search(families, conditional, len(q), rule), P
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -354,7 +401,7 @@ def test_search_finds_what_scoring_all_finds(seed, ties, monkeypatch):
     q = rng.random((15, 40), dtype=np.float32)
     if ties:
         q = np.round(q * 3) / np.float32(3)
-    searched, P = scored(hierarchy, q)
+    searched, P = scored(hierarchy, q, np.minimum if seed % 2 else np.multiply)
     leaves = np.zeros(40, bool)
     leaves[hierarchy.leaves] = True
     for wanted in (np.ones(40, bool), leaves):
@@ -387,15 +434,19 @@ def test_kth_highest():
         np.testing.assert_array_equal(found, np.float32(expected))
 
 
-@pytest.mark.parametrize("max_children", [3, 100])
+@pytest.mark.parametrize(
+    "max_children, negatives", [(3, "siblings"), (100, "siblings"), (3, "all")]
+)
 def test_predictions_of_a_search_are_those_of_all_probabilities(
-    max_children, monkeypatch
+    max_children, negatives, monkeypatch
 ):
     monkeypatch.setattr(label_tree, "WORTH_SEARCHING", 0)
     monkeypatch.setattr(label_tree, "ROWS_PER_SEARCH", 25)
     monkeypatch.setattr(chunks, "ENTRIES_AT_A_TIME", 300)
     hierarchy, X, Y = problem(30, max_parents=3, seed=1)
-    clf = LabelTreeClassifier(hierarchy, **GIVEN, max_children=max_children).fit(X, Y)
+    clf = LabelTreeClassifier(
+        hierarchy, negatives=negatives, max_children=max_children, **GIVEN
+    ).fit(X, Y)
     assert (clf.n_nodes_ > 30) == (max_children == 3)
     for among in ("all", "leaves", None):
         for k in (1, 4):

@@ -41,6 +41,7 @@ from skhmc._linear.lengths import mean_length, of_length_1
 from skhmc._linear.memory import check_memory, plan_memory
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
+    Siblings,
     counted_rows,
     fit_siblings,
     group_siblings,
@@ -62,6 +63,7 @@ LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable th
 N_PARTS = 20  # of the work: what is told about, or done in another process
 GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
+RULES = {"product": np.multiply, "min": np.minimum}
 READ_BY_PREDICTIONS = (
     "normalize",
     "coherence",
@@ -79,6 +81,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     parents: it tells which of these have the label. So most classifiers see few
     samples, and hard ones. The probability of a label is what its classifier says,
     times the least probability of its parents: no label is more probable than a parent.
+    With ``negatives="all"``, each classifier sees all samples.
 
     Parameters
     ----------
@@ -89,6 +92,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     loss : {"squared_hinge", "log_loss"}, default="squared_hinge"
         Loss of a classifier: that of a support vector machine, or of logistic
         regression.
+    negatives : {"siblings", "all"}, default="siblings"
+        Samples that a label's classifier sees beside those that have the label.
+        "siblings" are those that have all its parents; each classifier then sees few,
+        and very many labels are possible. "all" are all samples. This takes as long as
+        one classifier per label without a hierarchy, and ranks labels below improbable
+        parents better. The mean of both is better than either on most texts, see
+        :class:`HierarchicalVotingClassifier`.
     C : float or "auto", default="auto"
         Weight of the losses beside that of the squared weights. Larger values fit the
         training data more closely. "auto" is the smallest value of 0.1, 0.3, 1, 3 and
@@ -112,10 +122,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         longer.
     max_iter : int, default=1000
         Largest number of walks of the solver over the samples of a label.
-    coherence : {"product"} or None, default="product"
-        Rule for probabilities. "product" makes them coherent, see the Notes. None
-        returns what the classifiers say: the probability of a label, given its parents.
-        May change after ``fit``.
+    coherence : {"auto", "product", "min"} or None, default="auto"
+        Rule that makes probabilities coherent: the product of what the classifier of a
+        label says and the least probability of its parents, or the lesser of these.
+        "auto" is "product" with ``negatives="siblings"``, whose classifiers say how
+        probable a label is given its parents, and "min" with ``negatives="all"``. None
+        returns what the classifiers say. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5. After a 1-D y, None
         predicts the most probable class. With a number, the prediction goes from the
@@ -191,6 +203,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     label that all samples with its parents have, or none, has no weights, and its share
     of these samples as :math:`q_l`.
 
+    With ``negatives="all"``, :math:`q_l` is the probability of the label itself, and
+
+    .. math::
+        P(l \\mid x) = \\min \\Big(
+            q_l(x), \\min_{p \\in parents(l)} P(p \\mid x)
+        \\Big).
+
     After a 1-D y, the probability that a sample's most specific label is l is taken to
     be proportional to :math:`P(l \\mid x) - \\max_{c \\in children(l)} P(c \\mid x)`.
 
@@ -224,6 +243,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "loss": [StrOptions(set(LOSSES))],
+        "negatives": [StrOptions({"siblings", "all"})],
         "C": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "slope": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "normalize": ["boolean"],
@@ -231,7 +251,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "coherence": [StrOptions({"product"}), None],
+        "coherence": [StrOptions({"auto", *RULES}), None],
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
         "sparse_output": ["boolean"],
@@ -245,6 +265,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         hierarchy: Any = None,
         *,
         loss: str = "squared_hinge",
+        negatives: str = "siblings",
         C: float | str = "auto",
         slope: float | str = "auto",
         normalize: bool = True,
@@ -252,7 +273,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         weight_threshold: float = 0.05,
         tol: float = 0.1,
         max_iter: int = 1000,
-        coherence: str | None = "product",
+        coherence: str | None = "auto",
         threshold: float | None = None,
         proba_format: str = "array",
         sparse_output: bool = False,
@@ -262,6 +283,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     ) -> None:
         self.hierarchy = hierarchy
         self.loss = loss
+        self.negatives = negatives
         self.C = C
         self.slope = slope
         self.normalize = normalize
@@ -316,6 +338,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         problems, nodes = self._with_nodes(self._scaled(X), targets, weight, rng)
         self._learn(problems, nodes, rng)
         self._chunks = None
+        self._saw_all = self.negatives == "all"
         self._nodes = nodes.hierarchy
         self.n_nodes_ = nodes.hierarchy.n_labels
         self.hierarchy_ = targets.hierarchy
@@ -331,7 +354,10 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _learn(self, problems, nodes, rng):
         """Choose C and the slope, and fit the classifiers of all labels and nodes."""
-        groups = group_siblings(nodes.hierarchy)
+        if self.negatives == "siblings":
+            groups = group_siblings(nodes.hierarchy)
+        else:
+            groups = _beside_all(nodes.hierarchy.n_labels, rng)
         fit = partial(
             fit_binary,
             loss=self.loss,
@@ -491,6 +517,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             self._parameter_constraints, params, type(self).__name__
         )
 
+    @property
+    def _rule(self):
+        """The function of what a label's classifier says, and of its parents."""
+        if self.coherence in RULES:
+            return RULES[self.coherence]
+        return RULES["min" if self._saw_all else "product"]
+
     def _conditional(self, margins):
         """Return probabilities given the parents, a new array in C order."""
         proba = sigmoid(np.multiply(margins, self.slope_, dtype=np.float32))
@@ -502,8 +535,10 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         def proba(X):
             values = self._conditional(self._margins(X, "F").T)
             if coherence is not None or self._one_class:
+                rule = self._rule
                 for labels, parents in self._nodes.downward_plan:
-                    values[labels] *= values.take(parents, axis=0).min(axis=1)
+                    above = values.take(parents, axis=0).min(axis=1)
+                    values[labels] = rule(values[labels], above)
             labels = values[: self.hierarchy_.n_labels]
             if self._one_class:
                 return self._of_classes(labels)
@@ -540,7 +575,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         def conditional(rows, groups):
             return self._conditional(chunks.margins(X, rows, groups))
 
-        return Search(families, conditional, X.shape[0])
+        return Search(families, conditional, X.shape[0], self._rule)
 
     def _is_worth_searching(self, X):
         """Tell whether a search takes less time than all probabilities.
@@ -718,6 +753,16 @@ def _put_together(parts, n_features):
 def _children_steps(hierarchy):
     """Yield labels with children and, padded, the children of each."""
     return [(step.targets, step.sources) for step in hierarchy.upward_plan]
+
+
+def _beside_all(n_labels, rng):
+    """Return Siblings of all labels as if they had no parents, in random order.
+
+    So that every label sees all samples; those of one group share a copy of X.
+    """
+    no_parents = np.empty(0, np.intp)
+    parts = np.array_split(rng.permutation(n_labels), min(n_labels, N_PARTS))
+    return [Siblings(no_parents, part) for part in parts]
 
 
 def _costs(positive, groups):

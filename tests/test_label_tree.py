@@ -684,9 +684,9 @@ def test_planned_centroids_are_a_bound_or_near_what_they_are(monkeypatch):
 def test_memory_of_learnt_nodes_is_said_and_looked_at(monkeypatch, capsys):
     X, Y = flat_problem()
     clf = LabelTreeClassifier(**GIVEN, max_children=10, verbose=1)
-    monkeypatch.setattr(memory, "HALVES", 1e6)
+    monkeypatch.setattr(memory, "HALVES", 1e3)
     clf.fit(X, Y)
-    assert "GB of memory beside X and y" in capsys.readouterr().out
+    assert "323 MB of memory beside X and y" in capsys.readouterr().out
     monkeypatch.setattr(memory, "free_memory", lambda: 10**8)
     with pytest.raises(InvalidParameterError, match="learnt among 60 labels .* 100 MB"):
         clf.fit(X, Y)

@@ -97,8 +97,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         "siblings" are those that have all its parents; each classifier then sees few,
         and very many labels are possible. "all" are all samples. This takes as long as
         one classifier per label without a hierarchy, and ranks labels below improbable
-        parents better. The mean of both is better than either on most texts, see
-        :class:`HierarchicalVotingClassifier`.
+        parents better. The mean of both, by :class:`HierarchicalVotingClassifier`, may
+        be better than either.
     C : float or "auto", default="auto"
         Weight of the losses beside that of the squared weights. Larger values fit the
         training data more closely. "auto" is the smallest value of 0.1, 0.3, 1, 3 and

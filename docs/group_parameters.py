@@ -45,6 +45,7 @@ GROUPS = {
     ),
     "Linear classifiers": (
         "loss",
+        "negatives",
         "C",
         "slope",
         "normalize",

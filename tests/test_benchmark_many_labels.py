@@ -73,7 +73,9 @@ def test_judged_as_the_metrics_say(folder):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # all rows have the root
-@pytest.mark.parametrize("program", ["OneVsRest LinearSVC", "LabelTreeClassifier"])
+@pytest.mark.parametrize(
+    "program", ["OneVsRest LinearSVC", "LabelTreeClassifier", worker.BOTH]
+)
 def test_a_program_is_measured(folder, program, monkeypatch):
     monkeypatch.setattr(worker, "LEAST_SECONDS", 1e-4)
     monkeypatch.setattr(worker, "K", 2)

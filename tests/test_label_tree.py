@@ -1,6 +1,7 @@
 """LabelTreeClassifier: its solver, probabilities, learnt nodes, search and memory."""
 
 import pickle
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,10 +12,11 @@ from joblib import parallel_backend
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, LabelTreeClassifier
-from skhmc._linear import chunks, label_tree, memory, search, siblings
+from skhmc._linear import chunks, clusters, label_tree, memory, search, siblings
 from skhmc._linear.binary import LOSSES, fit_binary, fit_public
 from skhmc._linear.choice import DEFAULT_SLOPE, GRID, choose_C_and_slope
 from skhmc._linear.clusters import add_nodes, balanced_parts
@@ -100,6 +102,35 @@ def test_a_label_is_fitted_to_the_rows_that_have_all_its_parents(seed):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
         assert clf.intercept_[k] == pytest.approx(bias, rel=1e-3, abs=1e-5)
     assert n_learnt > 3
+
+
+def test_beside_all_a_label_is_fitted_to_all_rows():
+    hierarchy, X, Y = problem(max_parents=3)
+    options = {"weight_threshold": 0.0, "tol": 1e-8, "max_iter": 10**5}
+    clf = LabelTreeClassifier(hierarchy, negatives="all", **GIVEN | options).fit(X, Y)
+    rows_of_length_1 = of_length_1(X).toarray()
+    ones = np.ones(len(Y))
+    for k in range(hierarchy.n_labels):
+        y = Y[:, k].astype(float)
+        expected, bias, _ = fit_public(rows_of_length_1, y, ones, C=1.0, **EXACT)
+        found = clf.coef_[:, [k]].toarray().ravel()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+        assert clf.intercept_[k] == pytest.approx(bias, rel=1e-3, abs=1e-5)
+
+
+def test_beside_all_the_unknown_is_left_out_and_jobs_change_nothing():
+    hierarchy, X, Y = task("many")
+    leaf = hierarchy.position("cow")
+    rows = np.flatnonzero(Y[:, leaf])[::2]
+    weight, unknown = np.ones(Y.shape), Y.astype(float)
+    weight[rows, leaf], unknown[rows, leaf] = 0, np.nan
+    clf = LabelTreeClassifier(hierarchy, negatives="all", **GIVEN)
+    expected = clone(clf).fit(X, Y, sample_weight=weight)
+    assert_same_fit(clone(clf).fit(X, unknown), expected, X)
+    plain = clone(clf).fit(X, Y)
+    assert not np.array_equal(plain.predict_proba(X), expected.predict_proba(X))
+    with parallel_backend("threading"):
+        assert_same_fit(clone(clf).set_params(n_jobs=2).fit(X, Y), plain, X)
 
 
 def test_weights_that_are_not_larger_than_the_threshold_are_dropped():
@@ -226,6 +257,24 @@ def test_probabilities_are_those_of_a_loop_over_labels(loss, seed):
     np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X) > 0.5)
 
 
+@pytest.mark.parametrize("negatives", ["siblings", "all"])
+@pytest.mark.parametrize("rule", ["auto", "product", "min"])
+def test_rules_are_those_of_a_loop_over_labels(negatives, rule):
+    hierarchy, X, Y = problem(max_parents=3)
+    clf = LabelTreeClassifier(hierarchy, negatives=negatives, coherence=rule, **GIVEN)
+    q = clf.fit(X, Y).raw_predict_proba(X)
+    lesser = rule == "min" or (rule, negatives) == ("auto", "all")
+    join = np.minimum if lesser else np.multiply
+    expected = np.ones(Y.shape, np.float32)
+    for k in np.argsort(hierarchy.depth, kind="stable"):
+        parents = [hierarchy.position(p) for p in hierarchy.parents_of(k)]
+        expected[:, k] = join(q[:, k], expected[:, parents].min(axis=1, initial=1))
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-6)
+    # the rule is that of the fit
+    clf.set_params(negatives="all")
+    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-6)
+
+
 def test_one_label_per_sample_may_end_at_a_parent():
     hierarchy, X, Y = task("paths")
     names = np.array(hierarchy.labels)
@@ -328,7 +377,7 @@ def test_a_node_is_positive_unknown_and_weighs_as_its_members():
 # -- search ----------------------------------------------------------------------------
 
 
-def scored(hierarchy, q):
+def scored(hierarchy, q, rule=np.multiply):
     """Return a Search of conditional probabilities in an array, and all products."""
     families = Families(hierarchy, group_siblings(hierarchy))
 
@@ -338,8 +387,8 @@ def scored(hierarchy, q):
 
     P = q.copy()
     for labels, parents in hierarchy.downward_plan:
-        P[:, labels] *= P[:, parents].min(axis=2)
-    return Search(families, conditional, len(q)), P
+        P[:, labels] = rule(P[:, labels], P[:, parents].min(axis=2))
+    return Search(families, conditional, len(q), rule), P
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -352,7 +401,7 @@ def test_search_finds_what_scoring_all_finds(seed, ties, monkeypatch):
     q = rng.random((15, 40), dtype=np.float32)
     if ties:
         q = np.round(q * 3) / np.float32(3)
-    searched, P = scored(hierarchy, q)
+    searched, P = scored(hierarchy, q, np.minimum if seed % 2 else np.multiply)
     leaves = np.zeros(40, bool)
     leaves[hierarchy.leaves] = True
     for wanted in (np.ones(40, bool), leaves):
@@ -385,15 +434,19 @@ def test_kth_highest():
         np.testing.assert_array_equal(found, np.float32(expected))
 
 
-@pytest.mark.parametrize("max_children", [3, 100])
+@pytest.mark.parametrize(
+    "max_children, negatives", [(3, "siblings"), (100, "siblings"), (3, "all")]
+)
 def test_predictions_of_a_search_are_those_of_all_probabilities(
-    max_children, monkeypatch
+    max_children, negatives, monkeypatch
 ):
     monkeypatch.setattr(label_tree, "WORTH_SEARCHING", 0)
     monkeypatch.setattr(label_tree, "ROWS_PER_SEARCH", 25)
     monkeypatch.setattr(chunks, "ENTRIES_AT_A_TIME", 300)
     hierarchy, X, Y = problem(30, max_parents=3, seed=1)
-    clf = LabelTreeClassifier(hierarchy, **GIVEN, max_children=max_children).fit(X, Y)
+    clf = LabelTreeClassifier(
+        hierarchy, negatives=negatives, max_children=max_children, **GIVEN
+    ).fit(X, Y)
     assert (clf.n_nodes_ > 30) == (max_children == 3)
     for among in ("all", "leaves", None):
         for k in (1, 4):
@@ -462,6 +515,48 @@ def test_forms_of_X_give_the_same_fit():
     frame = pd.DataFrame(X.toarray(), columns=[f"word {k}" for k in range(30)])
     clf = LabelTreeClassifier(hierarchy, **GIVEN).fit(frame, Y)
     assert clf.feature_names_in_[3] == "word 3"
+
+
+def test_one_row_has_the_bits_it_has_among_others():
+    hierarchy, X, Y = problem()
+    clf = LabelTreeClassifier(hierarchy, **GIVEN, sparse_output=True).fit(X, Y)
+    proba, best = clf.predict_proba(X), clf.predict_top_k(X, 3, among="leaves")
+    chosen = clf.predict(X).toarray()
+    for kind in (sp.csr_matrix, sp.csr_array):
+        for i in range(5):
+            row = kind(X[i : i + 1])
+            before = row.data.copy()
+            assert_same(clf.predict_proba(row)[0], proba[i])
+            found = clf.predict_top_k(row, 3, among="leaves")
+            for one, all_rows in zip(found, best, strict=True):
+                assert_same(one[0], all_rows[i])
+            assert_same(clf.predict(row).toarray()[0], chosen[i])
+            assert_same(row.data, before)  # the user's own
+
+
+def test_a_csr_row_that_is_not_right_is_still_refused():
+    hierarchy, X, Y = problem()
+    clf = LabelTreeClassifier(hierarchy, **GIVEN).fit(X, Y)
+    row = X[:1].copy()
+    row.data[0] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        clf.predict_proba(row)
+    with pytest.raises(ValueError, match="29 features, but .* is expecting 30"):
+        clf.predict_proba(X[:1, :29])
+    with pytest.raises(ValueError, match="0 sample"):
+        clf.predict_proba(X[:0])
+    with pytest.raises(InvalidParameterError, match="threshold.*Got 2 instead"):
+        clf.set_params(threshold=2).predict(X[:1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lengths_are_those_of_scikit_learn(dtype):
+    X = sp.random(50, 30, 0.2, format="csr", random_state=0, dtype=dtype)
+    expected = normalize(X)
+    assert_same(of_length_1(X).data, expected.data)
+    X.data[::7] = 0  # is stored
+    expected = normalize(X)
+    assert_same(of_length_1(X).data, expected.data)
 
 
 def test_rows_of_zeros_and_of_great_numbers():
@@ -558,3 +653,54 @@ def test_planned_weights_are_a_bound_or_near_those_that_are_kept(monkeypatch):
     monkeypatch.setattr(memory, "WORTH_TRIALS", 0)
     near = memory.plan_memory(*args, np.random.RandomState(0)).more
     assert kept <= bound and 0.8 * kept < near < 1.25 * kept
+
+
+def flat_problem(n_samples=400, n_features=500, n_labels=60):
+    X = sp.random(n_samples, n_features, 0.05, format="csr", random_state=0)
+    Y = sp.random(n_samples, n_labels, 0.05, format="csr", random_state=1)
+    Y.data[:] = 1
+    return X, Y
+
+
+def test_planned_centroids_are_a_bound_or_near_what_they_are(monkeypatch):
+    X, Y = flat_problem()
+    positive, _ = label_tree._indicators_of(Y)
+    groups = group_siblings(Hierarchy.flat(range(60)))
+    centroids = clusters._centroids(X, positive)
+    n_bytes = (8 + 4) * centroids.nnz
+    args = X, positive, groups
+    rng = np.random.RandomState(0)
+    rest = memory._n_bytes(X) + 3 * memory._n_bytes(positive)
+
+    def planned():
+        return (memory.plan_centroids(*args, rng) - rest) / memory.HALVES
+
+    assert planned() >= n_bytes
+    monkeypatch.setattr(memory, "WORTH_TRIALS", 0)
+    assert 0.95 * n_bytes < planned() < 1.05 * n_bytes
+    assert memory.plan_centroids(X, positive, [], rng) == 0
+
+
+def test_memory_of_learnt_nodes_is_said_and_looked_at(monkeypatch, capsys):
+    X, Y = flat_problem()
+    clf = LabelTreeClassifier(**GIVEN, max_children=10, verbose=1)
+    monkeypatch.setattr(memory, "HALVES", 1e3)
+    clf.fit(X, Y)
+    assert "323 MB of memory beside X and y" in capsys.readouterr().out
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**8)
+    with pytest.raises(InvalidParameterError, match="learnt among 60 labels .* 100 MB"):
+        clf.fit(X, Y)
+
+
+@pytest.mark.slow
+def test_learning_nodes_takes_as_much_memory_as_is_planned():
+    X, Y = flat_problem(4000, 4000, 800)
+    positive, _ = label_tree._indicators_of(Y)
+    groups = group_siblings(Hierarchy.flat(range(800)))
+    rng = np.random.RandomState(0)
+    planned = memory.plan_centroids(X, positive, groups, rng)
+    tracemalloc.start()
+    add_nodes(Hierarchy.flat(range(800)), X, positive, 100, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert planned / 1.5 < peak < 1.2 * planned

@@ -207,7 +207,7 @@ class Ours:
             data.edges.tolist(), labels=range(data.n_labels)
         )
         options = {"random_state": seed, "sparse_output": True}
-        if name == "LabelTreeClassifier":
+        if name in ("LabelTreeClassifier", BOTH):
             options["n_jobs"] = threads
         else:
             import torch
@@ -216,7 +216,18 @@ class Ours:
             if data.n_labels > DENSE_LABELS:  # as in benchmarks.large
                 options |= {"hidden_layer_sizes": (128,), "batch_size": 256}
                 options |= {"n_sampled_labels": 1000, "max_iter": 12}
-        self.clf = getattr(skhmc, name)(hierarchy, **options)
+        if name == BOTH:
+            del options["sparse_output"]
+            self.clf = skhmc.HierarchicalVotingClassifier(
+                [
+                    (how, skhmc.LabelTreeClassifier(negatives=how, **options))
+                    for how in ("siblings", "all")
+                ],
+                hierarchy,
+                average="logit",
+            )
+        else:
+            self.clf = getattr(skhmc, name)(hierarchy, **options)
 
     def fit(self, data):
         self.clf.fit(data.X, data.Y)
@@ -242,6 +253,7 @@ def in_rows(columns, scores, n_columns):
     return sp.csr_matrix(parts, (len(columns), n_columns))
 
 
+BOTH = "LabelTreeClassifier, both negatives"
 BONSAI = {"cluster_k": 100, "cluster_balanced": False, "max_depth": 3}
 PROGRAMS = {  # name: what makes it, with its options
     "omikuji": (Omikuji, {"leaves_only": True}),
@@ -252,6 +264,7 @@ PROGRAMS = {  # name: what makes it, with its options
     "OneVsRest LinearSVC": (OneVsRest, {}),
     "MaxConstraintClassifier": (Ours, {"name": "MaxConstraintClassifier"}),
     "LabelTreeClassifier": (Ours, {"name": "LabelTreeClassifier"}),
+    BOTH: (Ours, {"name": BOTH}),
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._linear.lengths import of_length_1
+from skhmc._linear.memory import check_memory_of_centroids, plan_centroids
 from skhmc._linear.siblings import Problems, group_siblings
 from skhmc.hierarchy import Hierarchy
 
@@ -22,11 +23,14 @@ class Nodes:
     members : csc_matrix of shape (n_labels, n_nodes), bool
         The labels right below every node and below its nodes, without their
         descendants.
+    n_bytes : int
+        Memory that was needed to learn the nodes.
     """
 
-    def __init__(self, hierarchy, members):
+    def __init__(self, hierarchy, members, n_bytes=0):
         self.hierarchy = hierarchy
         self.members = members
+        self.n_bytes = n_bytes
 
     def problems(self, X, positive, unknown, weight):
         """Return the Problems of labels and nodes.
@@ -97,11 +101,21 @@ def add_nodes(hierarchy, X, positive, max_children, rng):
     Returns
     -------
     Nodes
+
+    Raises
+    ------
+    ValueError
+        If the means of labels take more memory than is free.
     """
     n_labels = hierarchy.n_labels
     members: list[np.ndarray] = []
     edges = []
-    for group in group_siblings(hierarchy):
+    groups = group_siblings(hierarchy)
+    wide = [group for group in groups if len(group.children) > max_children]
+    n_bytes = plan_centroids(X, positive, wide, rng)
+    n_children = sum(len(group.children) for group in wide)
+    check_memory_of_centroids(n_bytes, n_children, max_children)
+    for group in groups:
         centroids = None
         waiting = [(group.parents, np.arange(len(group.children)))]
         while waiting:
@@ -112,7 +126,8 @@ def add_nodes(hierarchy, X, positive, max_children, rng):
             if centroids is None:
                 centroids = _centroids(X, positive[:, group.children])
             n_parts = min(max_children, -(-len(places) // max_children))
-            for part in balanced_parts(centroids[places], n_parts, rng):
+            points = _chosen(centroids, places)
+            for part in balanced_parts(points, n_parts, rng):
                 node = np.array([n_labels + len(members)])
                 members.append(group.children[places[part]])
                 edges.append(_all_pairs(above, node))
@@ -125,7 +140,8 @@ def add_nodes(hierarchy, X, positive, max_children, rng):
     columns = np.repeat(np.arange(n_nodes), [len(part) for part in members])
     rows = np.concatenate(members)
     ones = np.ones(len(rows), bool)
-    return Nodes(extended, sp.csc_matrix((ones, (rows, columns)), (n_labels, n_nodes)))
+    members_of = sp.csc_matrix((ones, (rows, columns)), (n_labels, n_nodes))
+    return Nodes(extended, members_of, n_bytes)
 
 
 def _of_positions(n, edges):
@@ -142,7 +158,13 @@ def _all_pairs(parents, children):
 
 def _centroids(X, positive):
     """Return the direction of the mean sample of every label (n_labels, n_features)."""
-    return of_length_1(sp.csr_matrix(positive.T, dtype=np.float32) @ of_length_1(X))
+    sums = sp.csr_matrix(positive.T, dtype=np.float32) @ of_length_1(X)
+    return of_length_1(sums, copy=False)
+
+
+def _chosen(points, places):
+    """Return points at different places, without a copy where these are all."""
+    return points if len(places) == points.shape[0] else points[places]
 
 
 def balanced_parts(points, n_parts, rng):
@@ -166,7 +188,7 @@ def balanced_parts(points, n_parts, rng):
     while len(parts) < n_parts:
         largest = max(range(len(parts)), key=lambda k: len(parts[k]))
         whole = parts.pop(largest)
-        parts += [whole[half] for half in _halves(points[whole], rng)]
+        parts += [whole[half] for half in _halves(_chosen(points, whole), rng)]
     return parts
 
 

@@ -12,7 +12,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -38,6 +42,7 @@ from skhmc._linear.lengths import mean_length, of_length_1
 from skhmc._linear.memory import check_memory, plan_memory
 from skhmc._linear.search import Families, Search
 from skhmc._linear.siblings import (
+    Siblings,
     counted_rows,
     fit_siblings,
     group_siblings,
@@ -59,6 +64,14 @@ LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable th
 N_PARTS = 20  # of the work: what is told about, or done in another process
 GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
+RULES = {"product": np.multiply, "min": np.minimum}
+READ_BY_PREDICTIONS = (
+    "normalize",
+    "coherence",
+    "threshold",
+    "proba_format",
+    "sparse_output",
+)
 ALMOST_1 = 1 - np.finfo(np.float32).epsneg
 
 
@@ -69,6 +82,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     parents: it tells which of these have the label. So most classifiers see few
     samples, and hard ones. The probability of a label is what its classifier says,
     times the least probability of its parents: no label is more probable than a parent.
+    With ``negatives="all"``, each classifier sees all samples.
 
     Parameters
     ----------
@@ -79,6 +93,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     loss : {"squared_hinge", "log_loss"}, default="squared_hinge"
         Loss of a classifier: that of a support vector machine, or of logistic
         regression.
+    negatives : {"siblings", "all"}, default="siblings"
+        Samples that a label's classifier sees beside those that have the label.
+        "siblings" are those that have all its parents; each classifier then sees few,
+        and very many labels are possible. "all" are all samples. This takes as long as
+        one classifier per label without a hierarchy, and ranks labels below improbable
+        parents better. The mean of both, by :class:`HierarchicalVotingClassifier`, may
+        be better than either.
     C : float or "auto", default="auto"
         Weight of the losses beside that of the squared weights. Larger values fit the
         training data more closely. "auto" is the smallest value of 0.1, 0.3, 1, 3 and
@@ -102,10 +123,12 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         longer.
     max_iter : int, default=1000
         Largest number of walks of the solver over the samples of a label.
-    coherence : {"product"} or None, default="product"
-        Rule for probabilities. "product" makes them coherent, see the Notes. None
-        returns what the classifiers say: the probability of a label, given its parents.
-        May change after ``fit``.
+    coherence : {"auto", "product", "min"} or None, default="auto"
+        Rule that makes probabilities coherent: the product of what the classifier of a
+        label says and the least probability of its parents, or the lesser of these.
+        "auto" is "product" with ``negatives="siblings"``, whose classifiers say how
+        probable a label is given its parents, and "min" with ``negatives="all"``. None
+        returns what the classifiers say. May change after ``fit``.
     threshold : float, default=None
         Probability above which a label is predicted. None is 0.5. After a 1-D y, None
         predicts the most probable class. With a number, the prediction goes from the
@@ -184,6 +207,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     label that all samples with its parents have, or none, has no weights, and its share
     of these samples as :math:`q_l`.
 
+    With ``negatives="all"``, :math:`q_l` is the probability of the label itself, and
+
+    .. math::
+        P(l \\mid x) = \\min \\Big(
+            q_l(x), \\min_{p \\in parents(l)} P(p \\mid x)
+        \\Big).
+
     After a 1-D y, the probability that a sample's most specific label is l is taken to
     be proportional to :math:`P(l \\mid x) - \\max_{c \\in children(l)} P(c \\mid x)`.
 
@@ -217,6 +247,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
         "loss": [StrOptions(set(LOSSES))],
+        "negatives": [StrOptions({"siblings", "all"})],
         "C": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "slope": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "normalize": ["boolean"],
@@ -224,7 +255,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         "weight_threshold": [Interval(Real, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "coherence": [StrOptions({"product"}), None],
+        "coherence": [StrOptions({"auto", *RULES}), None],
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
         "sparse_output": ["boolean"],
@@ -238,6 +269,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         hierarchy: Any = None,
         *,
         loss: str = "squared_hinge",
+        negatives: str = "siblings",
         C: float | str = "auto",
         slope: float | str = "auto",
         normalize: bool = True,
@@ -245,7 +277,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         weight_threshold: float = 0.05,
         tol: float = 0.1,
         max_iter: int = 1000,
-        coherence: str | None = "product",
+        coherence: str | None = "auto",
         threshold: float | None = None,
         proba_format: str = "array",
         sparse_output: bool = False,
@@ -255,6 +287,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     ) -> None:
         self.hierarchy = hierarchy
         self.loss = loss
+        self.negatives = negatives
         self.C = C
         self.slope = slope
         self.normalize = normalize
@@ -305,13 +338,11 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             check_can_stop(self.threshold, targets.hierarchy)
         weight = _read_weight(sample_weight, y, targets)
         _warn_constant(targets, weight)
-        positive, unknown = _indicators_of(targets.Y)
-        X = self._scaled(X)
         rng = check_random_state(self.random_state)
-        nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
-        problems = nodes.problems(X, positive, unknown, weight)
-        self._learn(problems, group_siblings(nodes.hierarchy), rng)
+        problems, nodes = self._with_nodes(self._scaled(X), targets, weight, rng)
+        self._learn(problems, nodes, rng)
         self._chunks = None
+        self._saw_all = self.negatives == "all"
         self._nodes = nodes.hierarchy
         self.n_nodes_ = nodes.hierarchy.n_labels
         self.hierarchy_ = targets.hierarchy
@@ -320,8 +351,18 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.classes_ = targets.output_classes
         return self
 
-    def _learn(self, problems, groups, rng):
+    def _with_nodes(self, X, targets, weight, rng):
+        """Return the Problems of labels and learnt nodes, and the Nodes."""
+        positive, unknown = _indicators_of(targets.Y)
+        nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
+        return nodes.problems(X, positive, unknown, weight), nodes
+
+    def _learn(self, problems, nodes, rng):
         """Choose C and the slope, and fit the classifiers of all labels and nodes."""
+        if self.negatives == "siblings":
+            groups = group_siblings(nodes.hierarchy)
+        else:
+            groups = _beside_all(nodes.hierarchy.n_labels, rng)
         fit = partial(
             fit_binary,
             loss=self.loss,
@@ -343,7 +384,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         threshold = self.weight_threshold
         if not self.normalize:
             threshold /= mean_length(problems.X) or 1
-        self._plan_memory(problems, groups, fit, threshold, rng)
+        self._plan_memory(problems, nodes, groups, fit, threshold, rng)
         parts = _parts(costs, N_PARTS)
         options = {
             "fit": fit,
@@ -362,15 +403,16 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(found, n_features)
 
-    def _plan_memory(self, problems, groups, fit, threshold, rng):
+    def _plan_memory(self, problems, nodes, groups, fit, threshold, rng):
         """Say how much memory the fit takes, and raise if there is not as much."""
         plan = plan_memory(
             problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
         )
         if self.verbose:
+            most = plan.taken + max(plan.more, nodes.n_bytes)
             print(
                 f"[{type(self).__name__}] fit takes about "
-                f"{bytes_as_text(sum(plan))} of memory beside X and y."
+                f"{bytes_as_text(most)} of memory beside X and y."
             )
         check_memory(plan, problems.positive.shape[1], self.weight_threshold)
 
@@ -388,6 +430,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         return int(walks.max())
 
     def _check_X(self, X, reset):
+        if not reset and self._is_ready(X):
+            return X
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
         )
@@ -395,6 +439,23 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             X = X.copy()  # it may be the user's
             X.sum_duplicates()
         return X
+
+    def _is_ready(self, X):
+        """Tell whether X is CSR and nothing is wrong with it.
+
+        Of one row, scikit-learn's check takes longer than the prediction does.
+        """
+        return (
+            sp.issparse(X)
+            and X.format == "csr"
+            and X.ndim == 2
+            and X.dtype in (np.float32, np.float64)
+            and X.shape[0] > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")  # else it warns that X has none
+            and bool(np.isfinite(X.data).all())
+            and X.has_canonical_format
+        )
 
     # -- predictions -------------------------------------------------------------------
 
@@ -440,13 +501,33 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     def _blocks(self, X, change, step=None):
         """Return Blocks of what a function makes of ``step`` samples at a time."""
         check_is_fitted(self, "classes_")
-        self._validate_params()  # some may change after fit
+        self._check_changed()
         X = self._check_X(X, reset=False)
         n_samples = X.shape[0]
         if step is None:
             step = max(1, CELLS_PER_BLOCK // self.n_nodes_)
+        if n_samples <= step:
+            return Blocks(map(change, [X]), n_samples)
         starts = range(0, n_samples, step)
         return Blocks((change(X[k : k + step]) for k in starts), n_samples)
+
+    def _check_changed(self):
+        """Raise unless the parameters that predictions read are right.
+
+        They may change after ``fit``. A look at all parameters takes a third of the
+        time of one row's prediction.
+        """
+        params = {name: getattr(self, name) for name in READ_BY_PREDICTIONS}
+        validate_parameter_constraints(
+            self._parameter_constraints, params, type(self).__name__
+        )
+
+    @property
+    def _rule(self):
+        """The function of what a label's classifier says, and of its parents."""
+        if self.coherence in RULES:
+            return RULES[self.coherence]
+        return RULES["min" if self._saw_all else "product"]
 
     def _conditional(self, margins):
         """Return probabilities given the parents, a new array in C order."""
@@ -459,8 +540,10 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         def proba(X):
             values = self._conditional(self._margins(X, "F").T)
             if coherence is not None or self._one_class:
+                rule = self._rule
                 for labels, parents in self._nodes.downward_plan:
-                    values[labels] *= values.take(parents, axis=0).min(axis=1)
+                    above = values.take(parents, axis=0).min(axis=1)
+                    values[labels] = rule(values[labels], above)
             labels = values[: self.hierarchy_.n_labels]
             if self._one_class:
                 return self._of_classes(labels)
@@ -497,7 +580,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         def conditional(rows, groups):
             return self._conditional(chunks.margins(X, rows, groups))
 
-        return Search(families, conditional, X.shape[0])
+        return Search(families, conditional, X.shape[0], self._rule)
 
     def _is_worth_searching(self, X):
         """Tell whether a search takes less time than all probabilities.
@@ -675,6 +758,16 @@ def _put_together(parts, n_features):
 def _children_steps(hierarchy):
     """Yield labels with children and, padded, the children of each."""
     return [(step.targets, step.sources) for step in hierarchy.upward_plan]
+
+
+def _beside_all(n_labels, rng):
+    """Return Siblings of all labels as if they had no parents, in random order.
+
+    So that every label sees all samples; those of one group share a copy of X.
+    """
+    no_parents = np.empty(0, np.intp)
+    parts = np.array_split(rng.permutation(n_labels), min(n_labels, N_PARTS))
+    return [Siblings(no_parents, part) for part in parts]
 
 
 def _costs(positive, groups):

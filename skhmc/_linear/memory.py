@@ -10,7 +10,13 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skhmc._linear.siblings import counted_rows, is_constant
 from skhmc._utils.memory import bytes_as_text, free_memory
 
-__all__ = ["Plan", "check_memory", "plan_memory"]
+__all__ = [
+    "Plan",
+    "check_memory",
+    "check_memory_of_centroids",
+    "plan_centroids",
+    "plan_memory",
+]
 
 WEIGHT = 8  # bytes: a number and its feature
 # of an entry of X that a solver is given: a number, its feature, and LIBLINEAR's own
@@ -18,6 +24,7 @@ ENTRY = 8 + 4 + 16
 LABEL = 100  # bytes beside its weights, about
 N_TRIALS = 60  # labels that are fitted to tell how many weights are kept
 WORTH_TRIALS = 2**27  # bytes
+HALVES = 1.75  # times centroids: they, a half of them, and a half of this
 
 
 class Plan(NamedTuple):
@@ -65,9 +72,7 @@ def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
     most = np.minimum(entries, n_features)
     n_weights = float(most @ sizes)
     if n_weights * WEIGHT > WORTH_TRIALS:
-        starts = np.cumsum(most * sizes)
-        points = (rng.uniform() + np.arange(N_TRIALS)) / N_TRIALS * starts[-1]
-        drawn = np.searchsorted(starts, points, side="right")
+        drawn = _drawn(most * sizes, rng)
         shares = [
             _n_kept(problems, groups[k], fit, weight_threshold, rng) / most[k]
             for k in drawn.tolist()
@@ -80,6 +85,52 @@ def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
         taken=_n_bytes(positive) + (_n_bytes(X) if own_X else 0),
         more=int(max(solver, model)),
     )
+
+
+def plan_centroids(X, positive, groups, rng):
+    """Return the bytes of the centroids of labels, while they are put together.
+
+    A centroid has at most as many features as its rows have entries. How many of that
+    are different is seen at some labels.
+
+    Parameters
+    ----------
+    X : ndarray or csr_matrix of shape (n_samples, n_features)
+        Samples.
+    positive : csc_matrix of shape (n_samples, n_labels)
+        Labels of the samples.
+    groups : list of Siblings
+        Those whose centroids are needed, one group at a time.
+    rng : RandomState
+        Draws labels.
+    """
+    if not groups:
+        return 0
+    n_samples, n_features = X.shape
+    per_row = np.diff(X.indptr) if sp.issparse(X) else np.full(n_samples, n_features)
+    most = np.minimum(positive.T.astype(np.float64) @ per_row, n_features)
+    size = X.dtype.itemsize + 4  # a number and its feature
+    numbers = max(most[group.children].sum() for group in groups)
+    if numbers * size > WORTH_TRIALS and sp.issparse(X):
+        labels = np.concatenate([group.children for group in groups])
+        drawn = labels[_drawn(most[labels], rng)]
+        shares = [_n_features(X, positive, k) / most[k] for k in drawn.tolist()]
+        numbers *= np.mean(shares)
+    # a copy of X, whose rows are made of length 1, and the labels the other way round
+    return int(HALVES * size * numbers + _n_bytes(X) + 3 * _n_bytes(positive))
+
+
+def _drawn(sizes, rng):
+    """Return numbers of things, drawn by their size."""
+    ends = np.cumsum(sizes)
+    points = (rng.uniform() + np.arange(N_TRIALS)) / N_TRIALS * ends[-1]
+    return np.searchsorted(ends, points, side="right")
+
+
+def _n_features(X, positive, label):
+    """Return how many features the samples of a label have."""
+    rows = positive.indices[positive.indptr[label] : positive.indptr[label + 1]]
+    return len(np.unique(X[rows].indices))
 
 
 def _n_kept(problems, group, fit, weight_threshold, rng):
@@ -96,6 +147,21 @@ def _n_bytes(matrix):
     if not sp.issparse(matrix):
         return matrix.nbytes
     return matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+
+
+def check_memory_of_centroids(n_bytes, n_labels, max_children):
+    """Raise where the centroids of labels take more memory than is free."""
+    free = free_memory()
+    if free is None or n_bytes <= free:
+        return
+    raise InvalidParameterError(
+        f"Inner nodes have to be learnt among {n_labels:,} labels that are more than "
+        f"max_children={max_children!r} below one label, or have none above them. The "
+        f"mean samples of these labels need about {bytes_as_text(n_bytes)}, but "
+        f"{bytes_as_text(free)} of memory are free. Pass a hierarchy with fewer "
+        f"children, or leave out features that few samples have, as by the "
+        f"max_features of TfidfVectorizer."
+    )
 
 
 def check_memory(plan, n_labels, weight_threshold):

@@ -147,13 +147,17 @@ class Search:
     families : Families
         All labels.
     conditional : callable
-        Of rows and the numbers of groups (n_pairs,), these sorted, returns how probable
-        the groups' labels are given their parents, pair by pair, in a row.
+        Of rows and the numbers of groups (n_pairs,), these sorted, returns what is said
+        of the groups' labels alone, pair by pair, in a row.
     n_samples : int
         Number of rows.
+    rule : ufunc, default=numpy.multiply
+        Of what is said of a label alone and the least probability of its parents,
+        returns its probability, which is not above this.
     """
 
-    def __init__(self, families, conditional, n_samples):
+    def __init__(self, families, conditional, n_samples, rule=np.multiply):
+        self._rule = rule
         self._families = families
         self._conditional = conditional
         self._n_samples = n_samples
@@ -306,7 +310,7 @@ class Search:
         """Return all labels of some groups, which are sorted."""
         n_children = self._families.n_children[pairs.groups]
         proba = self._conditional(pairs.rows, pairs.groups)
-        proba *= np.repeat(pairs.proba, n_children)
+        self._rule(proba, np.repeat(pairs.proba, n_children), out=proba)
         rows = np.repeat(pairs.rows, n_children)
         return Found(rows, self._families.members(pairs.groups), proba)
 

@@ -22,6 +22,7 @@ GROUPS = {
     "Network": (
         "encoder",
         "hidden_layer_sizes",
+        "linear_path",
         "embedding_dim",
         "dropout",
         "temperature",
@@ -66,6 +67,7 @@ GROUPS = {
         "max_iter",
         "n_estimators",
         "n_sampled_labels",
+        "label_sampling",
         "warm_start",
         "callbacks",
     ),

@@ -17,7 +17,7 @@ from skhmc._networks.parameters import (
     ENSEMBLE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
 )
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc._scoring.label_form import ManyPaths
 from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
@@ -51,6 +51,14 @@ class HCALClassifier(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether scores also get a linear function of X, beside the network. It is for
+        sparse X, such as texts. A training step then changes only the weights of
+        features that its samples have. It needs all labels in every step. "auto" is
+        True if the network multiplies a sparse X without making it dense (from 1000
+        features, with at most 2 % of the values stored) and there are at most 20
+        million weights, the number of features times that of labels. With an
+        ``encoder`` or with sampled labels "auto" is False.
     embedding_dim : int, default=256
         Number of dimensions d of the embedding and the prototypes.
     dropout : float, "auto" or tuple of three, default="auto"
@@ -137,6 +145,11 @@ class HCALClassifier(NetworkHMC):
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+    label_sampling : {"uniform", "siblings"}, default="uniform"
+        How labels without a positive are drawn, if ``n_sampled_labels`` draws some.
+        "siblings" draws half of them from the siblings of the positive labels, which
+        are the hardest to tell apart. Labels that are drawn less often count more, so
+        the expected loss is the same.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
@@ -188,6 +201,8 @@ class HCALClassifier(NetworkHMC):
         Values of these parameters in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
@@ -266,6 +281,7 @@ class HCALClassifier(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        linear_path: bool | str = False,
         embedding_dim: int = 256,
         dropout: float | str | tuple[float | str, ...] = "auto",
         temperature: float = 0.3,
@@ -287,6 +303,7 @@ class HCALClassifier(NetworkHMC):
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
         n_sampled_labels: int | str | None = "auto",
+        label_sampling: str = "uniform",
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
@@ -304,6 +321,7 @@ class HCALClassifier(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.temperature = temperature
@@ -325,6 +343,7 @@ class HCALClassifier(NetworkHMC):
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_sampled_labels = n_sampled_labels
+        self.label_sampling = label_sampling
         self.max_iter = max_iter
         self.n_estimators = n_estimators
         self.warm_start = warm_start
@@ -359,6 +378,7 @@ class HCALClassifier(NetworkHMC):
             bias=bias,
             fixed=fixed,
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         tasks = _tasks(problem, settings)
         criterion = HCALCriterion(

@@ -27,7 +27,7 @@ from skhmc._networks.parameters import (
     NETWORK_CONSTRAINTS,
     elements,
 )
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc._utils.messages import name_list
 from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
@@ -64,6 +64,14 @@ class HyperbolicHMC(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000,)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether scores also get a linear function of X, beside the network. It is for
+        sparse X, such as texts. A training step then changes only the weights of
+        features that its samples have. It needs all labels in every step. "auto" is
+        True if the network multiplies a sparse X without making it dense (from 1000
+        features, with at most 2 % of the values stored) and there are at most 20
+        million weights, the number of features times that of labels. With an
+        ``encoder`` or with sampled labels "auto" is False.
     embedding_dim : int, default=64
         Number of coordinates d of a label.
     dropout : float, "auto" or tuple of three, default=("auto", "auto", 0.2)
@@ -143,6 +151,11 @@ class HyperbolicHMC(NetworkHMC):
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+    label_sampling : {"uniform", "siblings"}, default="uniform"
+        How labels without a positive are drawn, if ``n_sampled_labels`` draws some.
+        "siblings" draws half of them from the siblings of the positive labels, which
+        are the hardest to tell apart. Labels that are drawn less often count more, so
+        the expected loss is the same.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
@@ -194,6 +207,8 @@ class HyperbolicHMC(NetworkHMC):
         The given hierarchy in the order of Y's columns. It is flat if none was given.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
@@ -262,6 +277,7 @@ class HyperbolicHMC(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000,),
+        linear_path: bool | str = False,
         embedding_dim: int = 64,
         dropout: float | str | tuple[float | str, ...] = ("auto", "auto", 0.2),
         mode: str = "joint",
@@ -284,6 +300,7 @@ class HyperbolicHMC(NetworkHMC):
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
         n_sampled_labels: int | str | None = "auto",
+        label_sampling: str = "uniform",
         max_iter: int = 60,
         warm_start: bool = False,
         early_stopping: bool | str = False,
@@ -300,6 +317,7 @@ class HyperbolicHMC(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.mode = mode
@@ -322,6 +340,7 @@ class HyperbolicHMC(NetworkHMC):
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_sampled_labels = n_sampled_labels
+        self.label_sampling = label_sampling
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.early_stopping = early_stopping
@@ -387,6 +406,7 @@ class HyperbolicHMC(NetworkHMC):
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         # weight decay would pull the points to the origin
         rates = [("table", {"lr": _points_rate(settings), "weight_decay": 0.0})]

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import LabelCriterion, label_tasks
 from skhmc.nn.losses import LossNames
@@ -39,6 +39,14 @@ class MaxConstraintClassifier(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether scores also get a linear function of X, beside the network. It is for
+        sparse X, such as texts. A training step then changes only the weights of
+        features that its samples have. It needs all labels in every step. "auto" is
+        True if the network multiplies a sparse X without making it dense (from 1000
+        features, with at most 2 % of the values stored) and there are at most 20
+        million weights, the number of features times that of labels. With an
+        ``encoder`` or with sampled labels "auto" is False.
     dropout : float, "auto" or tuple of two, default="auto"
         Shares of the input and of the hidden layers that are dropped in training. One
         number sets both. "auto" is 0.2 and 0.7. Of the input it is 0.4 if ``fit`` gets
@@ -88,6 +96,11 @@ class MaxConstraintClassifier(NetworkHMC):
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+    label_sampling : {"uniform", "siblings"}, default="uniform"
+        How labels without a positive are drawn, if ``n_sampled_labels`` draws some.
+        "siblings" draws half of them from the siblings of the positive labels, which
+        are the hardest to tell apart. Labels that are drawn less often count more, so
+        the expected loss is the same.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
@@ -139,6 +152,8 @@ class MaxConstraintClassifier(NetworkHMC):
         Value of ``coherence`` in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input and the hidden layers that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
 
@@ -193,6 +208,7 @@ class MaxConstraintClassifier(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        linear_path: bool | str = False,
         dropout: float | str | tuple[float | str, ...] = "auto",
         label_loss: str | Callable[..., Any] = "bce",
         coherence: str | None = "auto",
@@ -205,6 +221,7 @@ class MaxConstraintClassifier(NetworkHMC):
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
         n_sampled_labels: int | str | None = "auto",
+        label_sampling: str = "uniform",
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
@@ -222,6 +239,7 @@ class MaxConstraintClassifier(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.dropout = dropout
         self.label_loss = label_loss
         self.coherence = coherence
@@ -234,6 +252,7 @@ class MaxConstraintClassifier(NetworkHMC):
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_sampled_labels = n_sampled_labels
+        self.label_sampling = label_sampling
         self.max_iter = max_iter
         self.n_estimators = n_estimators
         self.warm_start = warm_start
@@ -257,6 +276,7 @@ class MaxConstraintClassifier(NetworkHMC):
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         frequencies = torch.from_numpy(problem.frequencies())
         one_task = [problem.n_net_labels]

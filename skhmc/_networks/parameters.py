@@ -57,10 +57,12 @@ FEW_FEATURES = 10  # of fewer features none can be spared
 
 # sparse X of at least so many features, at most this share of them stored, stays sparse
 WIDE = 1000
-SPARSE = 0.01
+SPARSE = 0.02
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
+
+MAX_PATH_WEIGHTS = 20_000_000  # up to so many weights a sparse X has a linear path
 
 MAX_LABELS_WITH_HEAD = 20_000  # up to so many labels there is a linear head
 MAX_HEAD_WEIGHTS = 20_000_000  # and up to so many weights of it
@@ -104,6 +106,7 @@ NETWORK_CONSTRAINTS = {
     "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
     "encoder": [None, callable],
     "hidden_layer_sizes": ["array-like", _count],
+    "linear_path": ["boolean", StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"}), "array-like"],
     "class_weight": [None, dict, StrOptions({"balanced"}), tuple, list],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
@@ -114,6 +117,7 @@ NETWORK_CONSTRAINTS = {
     "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
     "n_sampled_labels": [None, _count, StrOptions({"auto"})],
+    "label_sampling": [StrOptions({"uniform", "siblings"})],
     "max_iter": [_count],
     "warm_start": ["boolean"],
     "early_stopping": ["boolean", str],  # find_metric says what is wrong
@@ -158,6 +162,8 @@ class Settings:
     hidden_layer_sizes: list
     dropout: tuple  # shares of the input, the hidden layers and, if any, the embedding
     sparse_input: bool  # whether batches of a sparse X stay sparse
+    input_row_gradients: bool  # and whether a step then writes only what they store
+    linear_path: bool
     linear_head: bool
     normalize_features: bool
     aggregation: float
@@ -173,6 +179,7 @@ class Settings:
     schedule_options: dict
     batch_size: int | None
     n_sampled_labels: int | None
+    label_sampling: str  # which of the labels that are not positive are drawn
     row_gradients: bool  # whether a step writes only the rows of the labels sampled
     max_iter: int
     early_stopping: EarlyStopping | None
@@ -227,6 +234,8 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
+    sparse_input = _stays_sparse(X, former)
+    input_row_gradients = sparse_input and plain_adamw
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
     return Settings(
@@ -237,7 +246,9 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_estimators=params["n_estimators"],
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
-        sparse_input=_stays_sparse(X, former),
+        sparse_input=sparse_input,
+        input_row_gradients=input_row_gradients,
+        linear_path=_linear_path(params, X, n_labels, sparse_input, n_sampled, former),
         linear_head=linear_head,
         normalize_features=_normalize_features(params, linear_head, many, former),
         aggregation=aggregation,
@@ -246,13 +257,14 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         precision=params["precision"],
         device=device,
         learning_rates=learning_rates,
-        optimizer=RowAdamW if row_gradients else optimizer,
+        optimizer=RowAdamW if row_gradients or input_row_gradients else optimizer,
         optimizer_options=optimizer_options,
         # parts come one by one: nobody knows how many steps there will be
         schedule="constant" if partial else params["schedule"],
         schedule_options={} if partial else _schedule_options(params),
         batch_size=params["batch_size"],
         n_sampled_labels=n_sampled,
+        label_sampling=params["label_sampling"],
         row_gradients=row_gradients,
         max_iter=1 if partial else params["max_iter"],
         early_stopping=_early_stopping(params, form),
@@ -531,6 +543,31 @@ def _stays_sparse(X, former):
     if not sp.issparse(X) or X.shape[1] < WIDE:
         return False
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
+
+
+def _linear_path(params, X, n_labels, sparse_input, n_sampled, former):
+    """Tell whether there is a linear path from X to the labels, beside the encoder."""
+    given = params["linear_path"]
+    if given == "auto":
+        if former is not None:
+            return former.net.module_.has_path
+        if params["encoder"] is not None or n_sampled is not None:
+            return False
+        return sparse_input and X.shape[1] * n_labels <= MAX_PATH_WEIGHTS
+    if given and len(X.shape) > 2:
+        raise ValueError(
+            f"linear_path=True multiplies features of samples, but X has the shape "
+            f"{tuple(X.shape)}. Use linear_path=False, or X of shape (n_samples, "
+            f"n_features)."
+        )
+    if given and n_sampled is not None:
+        raise ValueError(
+            f"linear_path=True needs all labels in every step, but {n_sampled} of "
+            f"{n_labels} are sampled (n_sampled_labels={params['n_sampled_labels']!r}). "
+            f"Use n_sampled_labels=None, linear_path=False, or LabelTreeClassifier, "
+            f"whose classifiers are linear and sparse for any number of labels."
+        )
+    return bool(given)
 
 
 def _linear_head(given, n_labels, n_encoded, former):

@@ -26,17 +26,22 @@ KINDS = [
     HyperbolicHMC(embedding_dim=3, **OPTIONS),
     MaxConstraintClassifier(**OPTIONS),
 ]
-every_network = pytest.mark.parametrize("network", KINDS, ids=lambda c: type(c).__name__)
+every_network = pytest.mark.parametrize(
+    "network", KINDS, ids=lambda c: type(c).__name__
+)
 
 
 def texts(n_samples=60, n_features=N_FEATURES, density=0.01):
     """Return sparse X, and labels of which one follows from half of the features."""
     rng = np.random.default_rng(0)
     X = sp.random(n_samples, n_features, density, "csr", random_state=rng)
-    score = np.asarray(X[:, : n_features // 2].sum(axis=1) - X[:, n_features // 2 :].sum(1))
-    left = (score.ravel() > 0).astype(int)
-    some = (np.arange(n_samples) % 5 > 0).astype(int)
-    Y = np.column_stack([some, some * left, some * (1 - left)])
+    half = n_features // 2
+    score = np.asarray(X[:, :half].sum(axis=1) - X[:, half:].sum(axis=1)).ravel()
+    number = np.arange(n_samples)
+    some = number % 5 > 0
+    both = number % 7 == 0
+    Y = np.column_stack([some, some & ((score > 0) | both), some & (score < 0.1)])
+    Y = Y.astype(int)
     return X, pd.DataFrame(Y, columns=NAMES)
 
 
@@ -60,9 +65,8 @@ def coo(X):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gradients_of_rows_are_those_of_the_whole(dtype):
     X, _ = texts(20)
-    X[3] = 0  # a sample without values
-    X.eliminate_zeros()
-    X = sp.vstack([X, X[:1]]).tocsr()
+    nothing = sp.csr_matrix((1, N_FEATURES))  # a sample without values
+    X = sp.vstack([X[:3], nothing, X[3:]], format="csr")
     rows, whole = (SparseLinear(N_FEATURES, 5, row_gradients=r) for r in (True, False))
     rows, whole = rows.to(dtype), whole.to(dtype)
     rows.reset_parameters(torch.Generator().manual_seed(0))
@@ -292,9 +296,10 @@ def test_new_labels_start_from_their_parent(network):
     assert module.path.weight.shape == (N_FEATURES, 5)
     order = clf._former.form.hierarchy.labels  # the network's
     after = pd.DataFrame(module.path.weight.detach().numpy(), columns=order)
-    np.testing.assert_allclose(after[NAMES], before, rtol=1e-6)
-    np.testing.assert_allclose(after["far left"], before["left"], rtol=1e-6)
-    assert not after["new"].any()
+    # the decay that rows are due since they were last seen comes with the next step
+    np.testing.assert_allclose(after[NAMES], before, rtol=1e-3)
+    np.testing.assert_allclose(after["far left"], after["left"], rtol=1e-6)
+    assert after["new"].abs().max() < 1e-20
     state = clf.net_.optimizer_.state[module.path.weight]
     assert state["exp_avg"].shape == (N_FEATURES, 5)
     assert state["last"].shape == (N_FEATURES,)

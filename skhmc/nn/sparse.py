@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from skhmc.nn.functional import draw_linear
-from skhmc.nn.rows import has_rows_once
+from skhmc.nn.rows import has_rows_once, take_rows
 
 __all__ = ["LinearPath", "SparseLinear"]
 
@@ -154,8 +154,8 @@ class SparseLinear(nn.Module):
     bias : bool, default=True
         Whether there is a bias b.
     row_gradients : bool, default=False
-        Whether a sparse x gives the weights a sparse gradient of the features that it
-        stores, which :class:`~skhmc.nn.RowAdamW` takes.
+        Whether the weights have a sparse gradient in training, of the features that x
+        has, which :class:`~skhmc.nn.RowAdamW` takes.
 
     Examples
     --------
@@ -195,10 +195,14 @@ class SparseLinear(nn.Module):
         return product if self.bias is None else product + self.bias
 
     def _product(self, x: Tensor) -> Tensor:
+        by_rows = self.row_gradients and self.training and self.weight.requires_grad
         if not x.is_sparse:
-            return x @ self.weight
+            if not by_rows:
+                return x @ self.weight
+            columns = x.any(0).nonzero().ravel()  # a sparse batch would store these
+            return x[:, columns] @ take_rows(self.weight, columns, sparse=True)
         row, column = x.indices()
-        if self.row_gradients and self.weight.requires_grad:
+        if by_rows:
             has_rows_once(self.weight)
             given = row, column, x.values(), len(x)
             product: Tensor = _RowProduct.apply(self.weight, *given)

@@ -130,11 +130,11 @@ def test_siblings_fill_up_where_there_are_few_others():
     assert np.isin(labels, np.r_[2:6]).sum() == 4  # all others, fewer than half
 
 
-@pytest.mark.parametrize("n_sampled", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("n_sampled", [1, 2, 8])
 def test_every_label_counts_once_on_average(n_sampled):
     siblings, positive, near, far = near_and_far()
     sampler, total = LabelSampler(16, n_sampled, generator(), siblings), np.zeros(16)
-    n = 1500
+    n = 300
     for _ in range(n):
         labels, importance = sampler.draw(positive, torch.float64)
         total[labels] += importance.numpy()

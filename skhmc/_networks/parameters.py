@@ -562,9 +562,9 @@ def _linear_path(params, X, n_labels, sparse_input, n_sampled, former):
         )
     if given and n_sampled is not None:
         raise ValueError(
-            f"linear_path=True needs all labels in every step, but {n_sampled} of "
-            f"{n_labels} are sampled (n_sampled_labels={params['n_sampled_labels']!r}). "
-            f"Use n_sampled_labels=None, linear_path=False, or LabelTreeClassifier, "
+            f"linear_path=True needs all labels in every step, but "
+            f"n_sampled_labels={params['n_sampled_labels']!r} samples {n_sampled} of "
+            f"{n_labels}. Use n_sampled_labels=None, linear_path=False, or LabelTreeClassifier, "
             f"whose classifiers are linear and sparse for any number of labels."
         )
     return bool(given)

@@ -65,13 +65,11 @@ class HyperbolicHMC(NetworkHMC):
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
     linear_path : bool or "auto", default=False
-        Whether scores also get a linear function of X, beside the network. It is for
-        sparse X, such as texts. A training step then changes only the weights of
-        features that its samples have. It needs all labels in every step. "auto" is
-        True if the network multiplies a sparse X without making it dense (from 1000
-        features, with at most 2 % of the values stored) and there are at most 20
-        million weights, the number of features times that of labels. With an
-        ``encoder`` or with sampled labels "auto" is False.
+        Whether a linear function of X is added to the scores of the network. It is for
+        sparse X, such as texts. It has a weight for every feature and label, and needs
+        all labels in every step. "auto" is True for a sparse X of at least 1000
+        features, if there are at most 20 million weights. With an ``encoder`` or with
+        sampled labels "auto" is False.
     embedding_dim : int, default=64
         Number of coordinates d of a label.
     dropout : float, "auto" or tuple of three, default=("auto", "auto", 0.2)

@@ -57,7 +57,7 @@ FEW_FEATURES = 10  # of fewer features none can be spared
 
 # sparse X of at least so many features, at most this share of them stored, stays sparse
 WIDE = 1000
-SPARSE = 0.02
+SPARSE = 0.01
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -248,7 +248,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
         sparse_input=sparse_input,
         input_row_gradients=input_row_gradients,
-        linear_path=_linear_path(params, X, n_labels, sparse_input, n_sampled, former),
+        linear_path=_linear_path(params, X, n_labels, n_sampled, former),
         linear_head=linear_head,
         normalize_features=_normalize_features(params, linear_head, many, former),
         aggregation=aggregation,
@@ -545,7 +545,7 @@ def _stays_sparse(X, former):
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
 
 
-def _linear_path(params, X, n_labels, sparse_input, n_sampled, former):
+def _linear_path(params, X, n_labels, n_sampled, former):
     """Tell whether there is a linear path from X to the labels, beside the encoder."""
     given = params["linear_path"]
     if given == "auto":
@@ -553,7 +553,8 @@ def _linear_path(params, X, n_labels, sparse_input, n_sampled, former):
             return former.net.module_.has_path
         if params["encoder"] is not None or n_sampled is not None:
             return False
-        return sparse_input and X.shape[1] * n_labels <= MAX_PATH_WEIGHTS
+        n_weights = X.shape[1] * n_labels
+        return sp.issparse(X) and X.shape[1] >= WIDE and n_weights <= MAX_PATH_WEIGHTS
     if given and len(X.shape) > 2:
         raise ValueError(
             f"linear_path=True multiplies features of samples, but X has the shape "
@@ -564,8 +565,8 @@ def _linear_path(params, X, n_labels, sparse_input, n_sampled, former):
         raise ValueError(
             f"linear_path=True needs all labels in every step, but "
             f"n_sampled_labels={params['n_sampled_labels']!r} samples {n_sampled} of "
-            f"{n_labels}. Use n_sampled_labels=None, linear_path=False, or LabelTreeClassifier, "
-            f"whose classifiers are linear and sparse for any number of labels."
+            f"{n_labels}. Use n_sampled_labels=None, linear_path=False, or "
+            f"LabelTreeClassifier, which is linear for any number of labels."
         )
     return bool(given)
 

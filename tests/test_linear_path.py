@@ -204,6 +204,17 @@ def test_an_encoder_of_the_user_may_have_a_path_beside_it():
     assert clf.predict_proba(X).shape == Y.shape
 
 
+class Overwriting(nn.Module):
+    def forward(self, x):
+        return x.zero_()[:, :2]
+
+
+def test_the_path_has_x_as_it_was_before_an_encoder_wrote_into_it():
+    X, Y = texts(n_features=20, density=0.3)
+    clf = fitted(KINDS[2], X.toarray(), Y, encoder=Overwriting())
+    assert np.ptp(clf.predict_proba(X.toarray()), axis=0).min() > 0
+
+
 @pytest.mark.parametrize("given", ["yes", None, 3])
 def test_other_values_are_refused(given):
     X, Y = texts()

@@ -244,16 +244,22 @@ class _Scores(Seeded):
         logits += self.products(features, vectors)
         return logits
 
-    def add_path(self, logits: Tensor, X: Tensor, labels: Tensor | None) -> Tensor:
-        """Return logits (B, L) plus what is linear in X, if there is such a path."""
+    def along_path(self, X: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Return what is linear in X (B, L), of some labels or all; None without it."""
         if self.path is None:
+            return None
+        if not isinstance(self.encoder, MLPEncoder):  # a user's may write into X
+            X = X.clone()
+        logits: Tensor = self.path(X)
+        return logits if labels is None else logits.index_select(1, labels)
+
+    def add(self, logits: Tensor, more: Tensor | None) -> Tensor:
+        """Return logits (B, L) plus others, if there are any."""
+        if more is None:
             return logits
-        linear_in_X = self.path(X.flatten(1) if X.ndim > 2 else X)
-        if labels is not None:
-            linear_in_X = linear_in_X.index_select(1, labels)
         if self.training:
-            return logits + linear_in_X
-        logits += linear_in_X
+            return logits + more
+        logits += more
         return logits
 
     def add_bias(self, logits: Tensor, labels: Tensor | None) -> Tensor:
@@ -399,11 +405,12 @@ class LabelNetwork(_Scores):
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
-        h = self.encode(X)
         labels = _on_device_of(self.weight, labels)
-        # s = w . h + b
+        linear_in_X = self.along_path(X, labels)
+        h = self.encode(X)
+        # s = w . h + u . x + b
         logits = self.products(h, self.rows(self.weight, labels))
-        logits = self.add_path(logits, X, labels)
+        logits = self.add(logits, linear_in_X)
         return self.add_bias(logits, labels)
 
 
@@ -528,18 +535,19 @@ class PrototypeNetwork(_Scores):
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """
+        p = self.unit_prototypes(labels)
+        labels = _on_device_of(p, labels)
+        linear_in_X = self.along_path(X, labels)
         h = self.encode(X)
         f = self.embed(h)
-        p = self.unit_prototypes(labels)
-        labels = _on_device_of(f, labels)
         if self.training:
             p = perturb(p, self.perturbation, self.generator)
-        # s = f . p / tau + w . h + b
+        # s = f . p / tau + w . h + u . x + b
         tau = self.temperature
         logits = prototype_logits(f, p, tau, by_label=not self.training)
         if self.weight is not None:
             logits = self.add_products(logits, h, self.rows(self.weight, labels))
-        logits = self.add_path(logits, X, labels)
+        logits = self.add(logits, linear_in_X)
         logits = self.add_bias(logits, labels)
         if self.training:
             return Output(logits, f, p, tau)
@@ -631,6 +639,7 @@ class EmbeddingNetwork(_Scores):
         Or those of ``labels``, positions on the CPU, alone.
         """
         labels = _on_device_of(self.table, labels)
+        linear_in_X = self.along_path(X, labels)
         h = self.encode(X)
         features = self.embedding_dropout(self.projection(h))  # W h
         v: Tensor = self.table
@@ -639,8 +648,8 @@ class EmbeddingNetwork(_Scores):
             v = v.index_select(0, labels)
         if self.tangent is not None:
             v = self.tangent(v)
-        # s = <W h, t(v)> + b
-        logits = self.add_path(self.products(features, v), X, labels)
+        # s = <W h, t(v)> + u . x + b
+        logits = self.add(self.products(features, v), linear_in_X)
         logits = self.add_bias(logits, labels)
         if self.training:
             return EmbeddedOutput(logits, self.table)

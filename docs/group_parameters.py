@@ -67,7 +67,6 @@ GROUPS = {
         "max_iter",
         "n_estimators",
         "n_sampled_labels",
-        "label_sampling",
         "warm_start",
         "callbacks",
     ),

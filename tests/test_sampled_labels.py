@@ -153,7 +153,9 @@ def test_siblings_are_drawn_in_a_fit(estimator, monkeypatch):
     options = {"n_sampled_labels": 4, "max_iter": 1}
     build(estimator, hierarchy, **options).fit(X, Y)
     assert not seen
-    clf = build(estimator, hierarchy, label_sampling="siblings", **options).fit(X, Y)
+    options["n_sampled_labels"] = (4, "siblings")
+    clf = build(estimator, hierarchy, **options).fit(X, Y)
+    assert clf.n_sampled_labels_ == 4
     assert seen and np.isfinite(clf.predict_proba(X)).all()
 
 

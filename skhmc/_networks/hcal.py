@@ -138,16 +138,13 @@ class HCALClassifier(NetworkHMC):
     batch_size : int, default=64
         Largest number of samples per step. Batches have nearly equal sizes. None puts
         all samples in one batch.
-    n_sampled_labels : int, None or "auto", default="auto"
+    n_sampled_labels : int, None, "auto" or tuple, default="auto"
         Number of labels without a positive in a batch that enter its loss (see the user
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
-    label_sampling : {"uniform", "siblings"}, default="uniform"
-        How labels without a positive are drawn, if ``n_sampled_labels`` draws some.
-        "siblings" draws half of them from the siblings of the positive labels, which
-        are the hardest to tell apart. Labels that are drawn less often count more, so
-        the expected loss is the same.
+        ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
+        common with a positive one, which are the hardest to tell apart.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
@@ -300,8 +297,7 @@ class HCALClassifier(NetworkHMC):
         learning_rate_init: float | tuple[float, ...] = 1e-3,
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
-        n_sampled_labels: int | str | None = "auto",
-        label_sampling: str = "uniform",
+        n_sampled_labels: int | str | tuple[int | str, str] | None = "auto",
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
@@ -341,7 +337,6 @@ class HCALClassifier(NetworkHMC):
         self.schedule = schedule
         self.batch_size = batch_size
         self.n_sampled_labels = n_sampled_labels
-        self.label_sampling = label_sampling
         self.max_iter = max_iter
         self.n_estimators = n_estimators
         self.warm_start = warm_start

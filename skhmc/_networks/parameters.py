@@ -116,8 +116,7 @@ NETWORK_CONSTRAINTS = {
     "learning_rate_init": [_positive],
     "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
-    "n_sampled_labels": [None, _count, StrOptions({"auto"})],
-    "label_sampling": [StrOptions({"uniform", "siblings"})],
+    "n_sampled_labels": [None, _count, StrOptions({"auto"}), tuple, list],
     "max_iter": [_count],
     "warm_start": ["boolean"],
     "early_stopping": ["boolean", str],  # find_metric says what is wrong
@@ -179,7 +178,7 @@ class Settings:
     schedule_options: dict
     batch_size: int | None
     n_sampled_labels: int | None
-    label_sampling: str  # which of the labels that are not positive are drawn
+    sample_siblings: bool  # whether half of these are siblings of positive labels
     row_gradients: bool  # whether a step writes only the rows of the labels sampled
     max_iter: int
     early_stopping: EarlyStopping | None
@@ -264,7 +263,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         schedule_options={} if partial else _schedule_options(params),
         batch_size=params["batch_size"],
         n_sampled_labels=n_sampled,
-        label_sampling=params["label_sampling"],
+        sample_siblings=_label_sampling(params["n_sampled_labels"])[1],
         row_gradients=row_gradients,
         max_iter=1 if partial else params["max_iter"],
         early_stopping=_early_stopping(params, form),
@@ -290,6 +289,7 @@ def check_values(params, dropped):
     _dropout_shares(params["dropout"], dropped)
     class_weight_of(params["class_weight"])
     _aggregation(params["aggregation"])
+    _label_sampling(params["n_sampled_labels"])
     positive_elements(params, "learning_rate_init", Real)
     positive_elements(params, "hidden_layer_sizes", Integral)
     _stopping_metric(params)
@@ -601,9 +601,25 @@ def _aggregation(given):
     return pair[0], int(pair[1])  # an array of both holds floats
 
 
+def _label_sampling(given):
+    """Return how many labels to sample, as it was given, and whether from siblings."""
+    if not isinstance(given, (tuple, list)):
+        return given, False
+    right = len(given) == 2 and given[1] == "siblings"
+    number = given[0] if right else None
+    is_count = _is_number(number) and isinstance(number, Integral) and number >= 1
+    if not is_count and number != "auto":
+        raise InvalidParameterError(
+            f"The 'n_sampled_labels' parameter must be None, 'auto', a number of at "
+            f"least 1, or a pair of such a number or 'auto' and 'siblings', got "
+            f"{given!r}."
+        )
+    return number, True
+
+
 def _n_sampled_labels(params, n_labels, label_loss, aggregation):
     """Return how many labels are sampled in every step; None where all are taken."""
-    given = params["n_sampled_labels"]
+    given, _ = _label_sampling(params["n_sampled_labels"])
     if given is None:
         return None
     needs_all = _needs_all_labels(label_loss, aggregation)

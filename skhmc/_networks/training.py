@@ -460,7 +460,7 @@ def train(parts, problem, settings):
     if settings.n_sampled_labels is not None:
         n_labels = problem.n_net_labels
         siblings = None
-        if settings.label_sampling == "siblings":
+        if settings.sample_siblings:
             siblings = Siblings(problem.form.hierarchy)
         sampler = LabelSampler(n_labels, settings.n_sampled_labels, shuffle, siblings)
     dataset = _training_data(problem, settings, parts.module, sampler)

@@ -167,7 +167,7 @@ class _Scores(Seeded):
     n_labels : int
         Number of labels L.
     path : LinearPath or None
-        What is linear in X and added to the logits, if anything.
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     encoder: nn.Module
@@ -375,7 +375,7 @@ class LabelNetwork(_Scores):
         Whether weights and biases have sparse gradients, of the rows of ``labels``
         alone: :class:`~skhmc.nn.RowAdamW` takes them.
     path : LinearPath or None, default=None
-        What is linear in X and added to the logits, if anything.
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(
@@ -453,7 +453,7 @@ class PrototypeNetwork(_Scores):
         Whether prototypes, linear head and biases have sparse gradients, of the rows of
         ``labels`` alone: :class:`~skhmc.nn.RowAdamW` takes them.
     path : LinearPath or None, default=None
-        What is linear in X and added to the logits, if anything.
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(
@@ -592,7 +592,7 @@ class EmbeddingNetwork(_Scores):
         Whether biases have sparse gradients, of the rows of ``labels`` alone:
         :class:`~skhmc.nn.RowAdamW` takes them. Those of the table are dense always.
     path : LinearPath or None, default=None
-        What is linear in X and added to the logits, if anything.
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(

@@ -229,9 +229,13 @@ class LinearPath(SparseLinear):
 
     Parameters
     ----------
-    n_features, n_labels : int
+    n_features : int
+        Number of columns of X.
+    n_labels : int
+        Number of labels.
     row_gradients : bool
-        As :class:`SparseLinear` has it.
+        Whether the weights have a sparse gradient in training, of the features that x
+        has, which :class:`~skhmc.nn.RowAdamW` takes.
 
     Examples
     --------

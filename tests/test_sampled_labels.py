@@ -478,8 +478,11 @@ def test_class_means_take_no_sample(estimator):
         build(estimator, hierarchy, n_sampled_labels=5, aggregation=0.5).fit(X, Y)
 
 
+WRONG = [0, -1, 2.5, "many", (5,), (0, "siblings"), (5, "near"), ("many", "siblings")]
+
+
 @every_network
-@pytest.mark.parametrize("value", [0, -1, 2.5, "many"])
+@pytest.mark.parametrize("value", WRONG)
 def test_wrong_values(estimator, value):
     hierarchy, X, Y = rare_labels(5)
     with pytest.raises(ValueError, match="'n_sampled_labels' parameter"):

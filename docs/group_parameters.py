@@ -22,6 +22,7 @@ GROUPS = {
     "Network": (
         "encoder",
         "hidden_layer_sizes",
+        "linear_path",
         "embedding_dim",
         "dropout",
         "temperature",

@@ -10,7 +10,7 @@ import torch
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
 from skhmc._networks import parameters
 from skhmc._networks.batches import Batches, SliceDataset
-from skhmc._networks.label_sampling import LabelSampler
+from skhmc._networks.label_sampling import LabelSampler, Siblings
 from skhmc.coherence import close_upward
 from skhmc.nn.criteria import (
     EmbeddingCriterion,
@@ -78,6 +78,85 @@ def test_nothing_is_drawn_where_all_labels_are_taken(n_sampled):
     assert (sampler.generator.get_state() == generator().get_state()).all()
     every = sampler.draw(torch.arange(7), torch.float64)
     assert every.labels.tolist() == list(range(7)) and (every.importance == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_siblings_have_a_parent_in_common(seed):
+    rng = np.random.default_rng(seed)
+    hierarchy = random_hierarchy(12, seed, max_parents=3)
+    parents = [set(hierarchy.parents[k].indices.tolist()) for k in range(12)]
+    some = np.sort(rng.choice(12, 3, replace=False))
+    expected = [
+        k
+        for k in range(12)
+        if k not in some
+        and any(parents[k] & parents[m] or not (parents[k] or parents[m]) for m in some)
+    ]
+    found = Siblings(hierarchy).of(torch.from_numpy(some))
+    assert found.tolist() == expected
+
+
+def near_and_far():
+    """Return two labels of a hierarchy: siblings are 2 to 5, ten others are not."""
+    edges = [(0, k) for k in range(2, 6)] + [(1, k) for k in range(6, 16)]
+    hierarchy = Hierarchy.from_edges(edges, labels=range(16))
+    return Siblings(hierarchy), torch.tensor([0, 1, 2]), np.r_[3:6], np.r_[6:16]
+
+
+@pytest.mark.parametrize("n_sampled", [2, 5, 9, 12, 99])
+def test_half_of_a_sample_are_siblings(n_sampled):
+    siblings, positive, near, far = near_and_far()
+    positive = positive[[0, 2]]  # 1 is a sibling of 0, too
+    near = np.r_[1, near]
+    n_near = min(n_sampled // 2, 4)
+    sampler = LabelSampler(16, n_sampled, generator(), siblings)
+    for _ in range(10):
+        labels, importance = sampler.draw(positive, torch.float64)
+        assert (labels.diff() > 0).all()
+        assert len(labels) == min(2 + n_sampled, 16)
+        is_near = np.isin(labels, near)
+        assert is_near.sum() == n_near
+        assert np.isin(labels, far).sum() == min(n_sampled - n_near, 10)
+        assert (importance[is_near] == 4 / n_near).all()
+        assert (importance[np.isin(labels, positive)] == 1).all()
+
+
+def test_siblings_fill_up_where_there_are_few_others():
+    siblings, _, _, _ = near_and_far()
+    positive = torch.tensor([1, *range(6, 10)])  # near are 0 and 10 to 15
+    sampler = LabelSampler(16, 9, generator(), siblings)
+    labels, _ = sampler.draw(positive, torch.float64)
+    assert len(labels) == 5 + 9
+    assert np.isin(labels, np.r_[2:6]).sum() == 4  # all others, fewer than half
+
+
+@pytest.mark.parametrize("n_sampled", [1, 2, 8])
+def test_every_label_counts_once_on_average(n_sampled):
+    siblings, positive, near, far = near_and_far()
+    sampler, total = LabelSampler(16, n_sampled, generator(), siblings), np.zeros(16)
+    n = 300
+    for _ in range(n):
+        labels, importance = sampler.draw(positive, torch.float64)
+        total[labels] += importance.numpy()
+    # importance w with probability 1 / w: its variance is w - 1
+    widest = max(len(near), len(far), 13 if n_sampled == 1 else 0)
+    assert np.abs(total / n - 1).max() < 5 * ((widest - 1) / n) ** 0.5
+    assert (total[positive] == n).all()
+
+
+@every_network
+def test_siblings_are_drawn_in_a_fit(estimator, monkeypatch):
+    hierarchy, X, Y = rare_labels(50)
+    seen = []
+    of = Siblings.of
+    monkeypatch.setattr(Siblings, "of", lambda *args: seen.append(1) or of(*args))
+    options = {"n_sampled_labels": 4, "max_iter": 1}
+    build(estimator, hierarchy, **options).fit(X, Y)
+    assert not seen
+    options["n_sampled_labels"] = (4, "siblings")
+    clf = build(estimator, hierarchy, **options).fit(X, Y)
+    assert clf.n_sampled_labels_ == 4
+    assert seen and np.isfinite(clf.predict_proba(X)).all()
 
 
 def test_levels_of_a_sample():
@@ -399,8 +478,11 @@ def test_class_means_take_no_sample(estimator):
         build(estimator, hierarchy, n_sampled_labels=5, aggregation=0.5).fit(X, Y)
 
 
+WRONG = [0, -1, 2.5, "many", (5,), (0, "siblings"), (5, "near"), ("many", "siblings")]
+
+
 @every_network
-@pytest.mark.parametrize("value", [0, -1, 2.5, "many"])
+@pytest.mark.parametrize("value", WRONG)
 def test_wrong_values(estimator, value):
     hierarchy, X, Y = rare_labels(5)
     with pytest.raises(ValueError, match="'n_sampled_labels' parameter"):

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
+from skorch.callbacks import EpochTimer
 from torch import nn
 
 from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
 from skhmc._networks.batches import SliceDataset
+from skhmc.nn import rows
 from skhmc.nn.modules import Dropout, LabelNetwork, MLPEncoder, initialise
+from skhmc.nn.rows import RowAdamW
 from skhmc.nn.sparse import SparseLinear, map_values, sparse_rows
 
 TREE = Hierarchy.from_edges([(0, 1), (0, 2)])
@@ -135,7 +139,9 @@ def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
 @pytest.mark.parametrize("layers", [(), (5,)])
 def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monkeypatch):
     X, Y = wide()
-    options = STILL | {"hidden_layer_sizes": layers}
+    # with a callback AdamW takes every weight in every step: else those of features
+    # that a batch lacks wait
+    options = STILL | {"hidden_layer_sizes": layers, "callbacks": [EpochTimer()]}
     dense = kind(TREE, **options).fit(X.toarray(), Y)
     widths, toarray = [], sp.csr_matrix.toarray
     spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731
@@ -188,6 +194,31 @@ def test_fits_are_repeated_bit_for_bit(dtype):
     np.testing.assert_array_equal(one, two)
     again = pickle.loads(pickle.dumps(made[0])).decision_function(X)
     np.testing.assert_array_equal(one, again)
+
+
+def test_a_step_writes_only_the_weights_of_features_that_it_has():
+    X, Y = wide()
+    network = MaxConstraintClassifier(TREE, **STILL | {"max_iter": 1})
+    clf = network.fit(X, Y)
+    assert isinstance(clf.net_.optimizer_, RowAdamW)
+    first = clf.net_.module_.encoder[1]
+    absent = np.setdiff1d(np.arange(N_FEATURES), X.indices)
+    drawn = clone(network).set_params(learning_rate_init=1e-30).fit(X, Y)
+    start = drawn.net_.module_.encoder[1].weight
+    assert len(absent)
+    assert torch.equal(first.weight[absent], start[absent])
+    moved = (first.weight[X.indices] - start[X.indices]).abs().sum(1)
+    assert (moved > 0).all()
+
+
+@pytest.mark.parametrize("entries", [1, 7, 2**30])
+def test_blocks_of_rows_give_the_same_bits(entries, monkeypatch):
+    X, Y = wide()
+    options = STILL | {"max_iter": 2}
+    said = MaxConstraintClassifier(TREE, **options).fit(X, Y).decision_function(X)
+    monkeypatch.setattr(rows, "BLOCK_ENTRIES", entries)
+    again = MaxConstraintClassifier(TREE, **options).fit(X, Y).decision_function(X)
+    np.testing.assert_array_equal(said, again)
 
 
 class Watching(nn.Module):

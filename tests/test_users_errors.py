@@ -306,9 +306,11 @@ def test_absurd_sizes_take_no_memory(kind, sizes):
 def test_the_memory_that_is_said(monkeypatch):
     # 4 features, 6 hidden, embedding of 5, 3 labels: 4 * 6 + 5 * (6 + 3), and a linear
     # head 6 * 3; AdamW keeps 3 numbers of 4 bytes of each
-    settings = SimpleNamespace(hidden_layer_sizes=[6], linear_head=True)
-    assert n_weights(4, 3, {"embedding_dim": 5}, settings) == 87
-    assert n_weights(4, 3, {}, settings) == 42  # without an embedding
+    settings = SimpleNamespace(
+        hidden_layer_sizes=[6], linear_head=True, linear_path=False
+    )
+    assert n_weights(4, 4, 3, {"embedding_dim": 5}, settings) == 87
+    assert n_weights(4, 4, 3, {}, settings) == 42  # without an embedding
     clf = small(HCALClassifier, embedding_dim=5, linear_head=True, n_estimators=2)
     needed = 2 * (87 * 4 * 3 + memory.OBJECTS)
     monkeypatch.setattr(base, "FIT_ANYWHERE", 0)

@@ -96,6 +96,9 @@ PARTS = {  # data sets and rows
 # what does not define a row; where it was fitted stands beside every run
 NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input")
 NOT_OF_A_ROW += ("device",)
+# parameters that came when figures were stored, and the values at which these are the
+# same: definitions leave them out there
+LATER = {"linear_path": False}
 # constants that figures depend on beside the parameters: their names in stored fits,
 # which stay, and where skhmc has them now
 CONSTANTS = {
@@ -350,7 +353,7 @@ def definition(row, kind, rows=ROWS):
     found = {
         name: plain(value)
         for name, value in model.get_params().items()
-        if name.rpartition("__")[2] not in NOT_OF_A_ROW
+        if defines(name.rpartition("__")[2], value)
     }
     if isinstance(model[-1], HierarchicalVotingClassifier):
         found |= of_members()
@@ -370,8 +373,15 @@ def of_members():
         f"{name}__{parameter}": plain(value)
         for name, member in members
         for parameter, value in member.get_params(deep=False).items()
-        if parameter not in NOT_OF_A_ROW
+        if defines(parameter, value)
     }
+
+
+def defines(parameter, value):
+    """Tell whether a parameter belongs to the definition of a row."""
+    if parameter in NOT_OF_A_ROW:
+        return False
+    return parameter not in LATER or plain(value) != LATER[parameter]
 
 
 def constants_of(clf):

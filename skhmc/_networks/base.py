@@ -275,7 +275,8 @@ class NetworkHMC(
             if former.places is not None:
                 self._check_can_grow(targets.hierarchy)
         n_inputs = encoders[0].width if encoders else X.shape[1]
-        n = n_weights(n_inputs, targets.hierarchy.n_labels, params, settings)
+        sizes = n_inputs, X.shape[1], targets.hierarchy.n_labels
+        n = n_weights(*sizes, params, settings)
         if n * params["n_estimators"] > FIT_ANYWHERE:
             check_memory(n, params, device)
         given = X, targets, weight, groups
@@ -327,6 +328,7 @@ class NetworkHMC(
             "classes_": targets.output_classes,
             "dropout_": settings.dropout,
             "n_sampled_labels_": settings.n_sampled_labels,
+            "linear_path_": settings.linear_path,
         }
         fitted |= self._fitted(settings)
         fitted |= self._learnt_of_labels(former, settings.form)

@@ -18,7 +18,7 @@ from skhmc._networks.parameters import (
     ENSEMBLE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
 )
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc._scoring.label_form import ManyPaths
 from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
@@ -52,6 +52,12 @@ class HCALClassifier(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether a linear function of X is added to the scores of the network. It is for
+        sparse X, such as texts. It has a weight for every feature and label, and needs
+        all labels in every step. "auto" is True for a sparse X of at least 1000
+        features, if there are at most 20 million weights. With an ``encoder`` or with
+        sampled labels "auto" is False.
     embedding_dim : int, default=256
         Number of dimensions d of the embedding and the prototypes.
     dropout : float, "auto" or tuple of three, default="auto"
@@ -133,11 +139,13 @@ class HCALClassifier(NetworkHMC):
     batch_size : int, default=64
         Largest number of samples per step. Batches have nearly equal sizes. None puts
         all samples in one batch.
-    n_sampled_labels : int, None or "auto", default="auto"
+    n_sampled_labels : int, None, "auto" or tuple, default="auto"
         Number of labels without a positive in a batch that enter its loss (see the user
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+        ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
+        common with a positive one, which are the hardest to tell apart.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
@@ -196,6 +204,8 @@ class HCALClassifier(NetworkHMC):
         Values of these parameters in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
@@ -274,6 +284,7 @@ class HCALClassifier(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        linear_path: bool | str = False,
         embedding_dim: int = 256,
         dropout: float | str | tuple[float | str, ...] = "auto",
         temperature: float = 0.3,
@@ -294,7 +305,7 @@ class HCALClassifier(NetworkHMC):
         learning_rate_init: float | tuple[float, ...] = 1e-3,
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
-        n_sampled_labels: int | str | None = "auto",
+        n_sampled_labels: int | str | tuple[int | str, str] | None = "auto",
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
@@ -313,6 +324,7 @@ class HCALClassifier(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.temperature = temperature
@@ -369,6 +381,7 @@ class HCALClassifier(NetworkHMC):
             bias=bias,
             fixed=fixed,
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         tasks = _tasks(problem, settings)
         criterion = HCALCriterion(

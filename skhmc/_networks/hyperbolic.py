@@ -28,7 +28,7 @@ from skhmc._networks.parameters import (
     NETWORK_CONSTRAINTS,
     elements,
 )
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc._utils.messages import name_list
 from skhmc.coherence import RuleNames
 from skhmc.induction import learn_dag, learn_tree
@@ -65,6 +65,12 @@ class HyperbolicHMC(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000,)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether a linear function of X is added to the scores of the network. It is for
+        sparse X, such as texts. It has a weight for every feature and label, and needs
+        all labels in every step. "auto" is True for a sparse X of at least 1000
+        features, if there are at most 20 million weights. With an ``encoder`` or with
+        sampled labels "auto" is False.
     embedding_dim : int, default=64
         Number of coordinates d of a label.
     dropout : float, "auto" or tuple of three, default=("auto", "auto", 0.2)
@@ -139,11 +145,13 @@ class HyperbolicHMC(NetworkHMC):
     batch_size : int, default=64
         Largest number of samples per step. Batches have nearly equal sizes. None puts
         all samples in one batch.
-    n_sampled_labels : int, None or "auto", default="auto"
+    n_sampled_labels : int, None, "auto" or tuple, default="auto"
         Number of labels without a positive in a batch that enter its loss (see the user
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+        ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
+        common with a positive one, which are the hardest to tell apart.
     max_iter : int, default=60
         Number of epochs.
     warm_start : bool, default=False
@@ -199,6 +207,8 @@ class HyperbolicHMC(NetworkHMC):
         The given hierarchy in the order of Y's columns. It is flat if none was given.
     dropout_ : tuple of float
         Shares of the input, the hidden layers and the embedding that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
@@ -267,6 +277,7 @@ class HyperbolicHMC(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000,),
+        linear_path: bool | str = False,
         embedding_dim: int = 64,
         dropout: float | str | tuple[float | str, ...] = ("auto", "auto", 0.2),
         mode: str = "joint",
@@ -288,7 +299,7 @@ class HyperbolicHMC(NetworkHMC):
         learning_rate_init: float | tuple[float, ...] = 1e-3,
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
-        n_sampled_labels: int | str | None = "auto",
+        n_sampled_labels: int | str | tuple[int | str, str] | None = "auto",
         max_iter: int = 60,
         warm_start: bool = False,
         early_stopping: bool | str = False,
@@ -306,6 +317,7 @@ class HyperbolicHMC(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.mode = mode
@@ -394,6 +406,7 @@ class HyperbolicHMC(NetworkHMC):
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         # weight decay would pull the points to the origin
         rates = [("table", {"lr": _points_rate(settings), "weight_decay": 0.0})]

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.checkpoint import Checkpoint
 from skhmc._networks.parameters import ENSEMBLE_CONSTRAINTS, NETWORK_CONSTRAINTS
-from skhmc._networks.training import Parts
+from skhmc._networks.training import Parts, linear_path
 from skhmc.coherence import RuleNames
 from skhmc.nn.criteria import LabelCriterion, label_tasks
 from skhmc.nn.losses import LossNames
@@ -40,6 +40,12 @@ class MaxConstraintClassifier(NetworkHMC):
     hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
         Widths of the hidden layers of the perceptron. They have no effect with an
         ``encoder``.
+    linear_path : bool or "auto", default=False
+        Whether a linear function of X is added to the scores of the network. It is for
+        sparse X, such as texts. It has a weight for every feature and label, and needs
+        all labels in every step. "auto" is True for a sparse X of at least 1000
+        features, if there are at most 20 million weights. With an ``encoder`` or with
+        sampled labels "auto" is False.
     dropout : float, "auto" or tuple of two, default="auto"
         Shares of the input and of the hidden layers that are dropped in training. One
         number sets both. "auto" is 0.2 and 0.7. Of the input it is 0.4 if ``fit`` gets
@@ -84,11 +90,13 @@ class MaxConstraintClassifier(NetworkHMC):
     batch_size : int, default=64
         Largest number of samples per step. Batches have nearly equal sizes. None puts
         all samples in one batch.
-    n_sampled_labels : int, None or "auto", default="auto"
+    n_sampled_labels : int, None, "auto" or tuple, default="auto"
         Number of labels without a positive in a batch that enter its loss (see the user
         guide). They are drawn anew in every step. All labels with a positive enter it,
         too. None takes all labels. "auto" takes all of up to 20,000 labels. Of more
         labels it takes 5,000, if the loss allows this.
+        ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
+        common with a positive one, which are the hardest to tell apart.
     max_iter : int, default=60
         Number of epochs.
     n_estimators : int, default=1
@@ -144,6 +152,8 @@ class MaxConstraintClassifier(NetworkHMC):
         Value of ``coherence`` in the fit, with "auto" replaced.
     dropout_ : tuple of float
         Shares of the input and the hidden layers that were dropped.
+    linear_path_ : bool
+        Whether there is a linear path.
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
 
@@ -198,6 +208,7 @@ class MaxConstraintClassifier(NetworkHMC):
         *,
         encoder: Callable[..., Any] | None = None,
         hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        linear_path: bool | str = False,
         dropout: float | str | tuple[float | str, ...] = "auto",
         label_loss: str | Callable[..., Any] = "bce",
         coherence: str | None = "auto",
@@ -209,7 +220,7 @@ class MaxConstraintClassifier(NetworkHMC):
         learning_rate_init: float = 1e-3,
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
-        n_sampled_labels: int | str | None = "auto",
+        n_sampled_labels: int | str | tuple[int | str, str] | None = "auto",
         max_iter: int = 60,
         n_estimators: int = 1,
         warm_start: bool = False,
@@ -228,6 +239,7 @@ class MaxConstraintClassifier(NetworkHMC):
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.linear_path = linear_path
         self.dropout = dropout
         self.label_loss = label_loss
         self.coherence = coherence
@@ -264,6 +276,7 @@ class MaxConstraintClassifier(NetworkHMC):
             bias=torch.from_numpy(problem.log_odds()),
             fixed=torch.from_numpy(problem.fixed),
             row_gradients=settings.row_gradients,
+            path=linear_path(problem, settings),
         )
         frequencies = torch.from_numpy(problem.frequencies())
         one_task = [problem.n_net_labels]

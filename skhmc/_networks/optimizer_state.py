@@ -29,7 +29,9 @@ def transfer_state(former, before, follower, weights):
             follower.state[weight] = known
 
 
-def transfer_grown_state(former, before, follower, weights, growth, tables):
+def transfer_grown_state(
+    former, before, follower, weights, growth, tables, columns=frozenset()
+):
     """Do as :func:`transfer_state` to a network that has more labels than the former.
 
     A new label is given what is known of the label that it starts from or, where it
@@ -44,6 +46,9 @@ def transfer_grown_state(former, before, follower, weights, growth, tables):
     growth : Growth
     tables : pair of dict of list of str
         Names of the parts of every table, of the former network and of this one.
+    columns : set of str
+        Names of tables of one part, of this network, that have the labels along their
+        columns.
     """
     if _kind(former) != _kind(follower):
         return
@@ -58,6 +63,10 @@ def transfer_grown_state(former, before, follower, weights, growth, tables):
             continue
         known = [former.state[old] for old in olds]
         news = [weights[name] for name in new_names]
+        if new_names[0] in columns:
+            state = _grown_columns(known[0], olds[0], growth, news[0].shape[1])
+            follower.state[news[0]] = _moved(state, olds[0], news[0], follower.defaults)
+            continue
         grown = growth if new_names[0] in of_labels else None
         sizes = [len(new) if new.ndim else 1 for new in news]
         try:
@@ -108,6 +117,22 @@ def _grown(known, olds, growth, sizes):
         parts = [_grown(list(x), olds, growth, sizes) for x in zip(*known, strict=True)]
         return [type(first)(part[i] for part in parts) for i in range(len(sizes))]
     return [first] * len(sizes)
+
+
+def _grown_columns(known, old, growth, n_labels):
+    """Return what an optimizer knows of a grown table with a column per label.
+
+    What it keeps per row, or of the whole table, stays as it is.
+    """
+    if type(known) is dict:
+        return {
+            name: _grown_columns(x, old, growth, n_labels) for name, x in known.items()
+        }
+    if not torch.is_tensor(known) or known.shape != old.shape:
+        return known
+    typical = known.double().mean(1).expand(n_labels, -1)
+    (rows,) = growth.start([known.t()], [typical])
+    return rows.t().contiguous()
 
 
 def _kind(optimizer):

@@ -63,6 +63,8 @@ SPARSE = 0.01
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
 
+MAX_PATH_WEIGHTS = 20_000_000  # up to so many weights a sparse X has a linear path
+
 MAX_LABELS_WITH_HEAD = 20_000  # up to so many labels there is a linear head
 MAX_HEAD_WEIGHTS = 20_000_000  # and up to so many weights of it
 
@@ -105,6 +107,7 @@ NETWORK_CONSTRAINTS = {
     "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
     "encoder": [None, callable],
     "hidden_layer_sizes": ["array-like", _count],
+    "linear_path": ["boolean", StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"}), "array-like"],
     "class_weight": [None, dict, StrOptions({"balanced"}), tuple, list],
     "threshold": [None, Interval(Real, 0, 1, closed="both")],
@@ -114,7 +117,7 @@ NETWORK_CONSTRAINTS = {
     "learning_rate_init": [_positive],
     "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
-    "n_sampled_labels": [None, _count, StrOptions({"auto"})],
+    "n_sampled_labels": [None, _count, StrOptions({"auto"}), tuple, list],
     "max_iter": [_count],
     "warm_start": ["boolean"],
     "early_stopping": ["boolean", str],  # find_metric says what is wrong
@@ -160,6 +163,8 @@ class Settings:
     hidden_layer_sizes: list
     dropout: tuple  # shares of the input, the hidden layers and, if any, the embedding
     sparse_input: bool  # whether batches of a sparse X stay sparse
+    input_row_gradients: bool  # and whether a step then writes only what they store
+    linear_path: bool
     linear_head: bool
     normalize_features: bool
     aggregation: float
@@ -175,6 +180,7 @@ class Settings:
     schedule_options: dict
     batch_size: int | None
     n_sampled_labels: int | None
+    sample_siblings: bool  # whether half of these are siblings of positive labels
     row_gradients: bool  # whether a step writes only the rows of the labels sampled
     max_iter: int
     early_stopping: EarlyStopping | None
@@ -229,6 +235,8 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
+    sparse_input = _stays_sparse(X, former)
+    input_row_gradients = sparse_input and plain_adamw
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
     return Settings(
@@ -239,7 +247,9 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_estimators=params["n_estimators"],
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
-        sparse_input=_stays_sparse(X, former),
+        sparse_input=sparse_input,
+        input_row_gradients=input_row_gradients,
+        linear_path=_linear_path(params, X, n_labels, n_sampled, former),
         linear_head=linear_head,
         normalize_features=_normalize_features(params, linear_head, many, former),
         aggregation=aggregation,
@@ -248,13 +258,14 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         precision=params["precision"],
         device=device,
         learning_rates=learning_rates,
-        optimizer=RowAdamW if row_gradients else optimizer,
+        optimizer=RowAdamW if row_gradients or input_row_gradients else optimizer,
         optimizer_options=optimizer_options,
         # parts come one by one: nobody knows how many steps there will be
         schedule="constant" if partial else params["schedule"],
         schedule_options={} if partial else _schedule_options(params),
         batch_size=params["batch_size"],
         n_sampled_labels=n_sampled,
+        sample_siblings=_label_sampling(params["n_sampled_labels"])[1],
         row_gradients=row_gradients,
         max_iter=1 if partial else params["max_iter"],
         early_stopping=_early_stopping(params, form),
@@ -280,6 +291,7 @@ def check_values(params, dropped):
     _dropout_shares(params["dropout"], dropped)
     class_weight_of(params["class_weight"])
     _aggregation(params["aggregation"])
+    _label_sampling(params["n_sampled_labels"])
     positive_elements(params, "learning_rate_init", Real)
     positive_elements(params, "hidden_layer_sizes", Integral)
     _stopping_metric(params)
@@ -535,6 +547,32 @@ def _stays_sparse(X, former):
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
 
 
+def _linear_path(params, X, n_labels, n_sampled, former):
+    """Tell whether there is a linear path from X to the labels, beside the encoder."""
+    given = params["linear_path"]
+    if given == "auto":
+        if former is not None:
+            return former.net.module_.has_path
+        if params["encoder"] is not None or n_sampled is not None:
+            return False
+        n_weights = X.shape[1] * n_labels
+        return sp.issparse(X) and X.shape[1] >= WIDE and n_weights <= MAX_PATH_WEIGHTS
+    if given and len(X.shape) > 2:
+        raise ValueError(
+            f"linear_path=True multiplies features of samples, but X has the shape "
+            f"{tuple(X.shape)}. Use linear_path=False, or X of shape (n_samples, "
+            f"n_features)."
+        )
+    if given and n_sampled is not None:
+        raise ValueError(
+            f"linear_path=True needs all labels in every step, but "
+            f"n_sampled_labels={params['n_sampled_labels']!r} samples {n_sampled} of "
+            f"{n_labels}. Use n_sampled_labels=None, linear_path=False, or "
+            f"LabelTreeClassifier, which is linear for any number of labels."
+        )
+    return bool(given)
+
+
 def _linear_head(given, n_labels, n_encoded, former):
     if given != "auto":
         return bool(given)
@@ -565,9 +603,25 @@ def _aggregation(given):
     return pair[0], int(pair[1])  # an array of both holds floats
 
 
+def _label_sampling(given):
+    """Return how many labels to sample, as it was given, and whether from siblings."""
+    if not isinstance(given, (tuple, list)):
+        return given, False
+    right = len(given) == 2 and given[1] == "siblings"
+    number = given[0] if right else None
+    is_count = _is_number(number) and isinstance(number, Integral) and number >= 1
+    if not is_count and number != "auto":
+        raise InvalidParameterError(
+            f"The 'n_sampled_labels' parameter must be None, 'auto', a number of at "
+            f"least 1, or a pair of such a number or 'auto' and 'siblings', got "
+            f"{given!r}."
+        )
+    return number, True
+
+
 def _n_sampled_labels(params, n_labels, label_loss, aggregation):
     """Return how many labels are sampled in every step; None where all are taken."""
-    given = params["n_sampled_labels"]
+    given, _ = _label_sampling(params["n_sampled_labels"])
     if given is None:
         return None
     needs_all = _needs_all_labels(label_loss, aggregation)

@@ -664,7 +664,8 @@ class Net(NeuralNet):
             transfer_state(*pair)
         else:
             tables = former.module_.label_tables(), self.module_.label_tables()
-            transfer_grown_state(*pair, growth, tables)
+            columns = self.module_.label_columns()
+            transfer_grown_state(*pair, growth, tables, columns)
 
     def scored_by(self, form):
         """Return this net, with its weights, whose labels another form scores."""

@@ -27,7 +27,7 @@ from skhmc._data.weights import (
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.growing import as_growth, find_starts
-from skhmc._networks.label_sampling import LabelSampler
+from skhmc._networks.label_sampling import LabelSampler, Siblings
 from skhmc._networks.skorch_net import Net
 from skhmc._scoring.grown import Starts
 from skhmc._scoring.label_form import ManyPaths, SinglePath
@@ -37,6 +37,7 @@ from skhmc._utils.warnings import read_before, warn_user
 from skhmc.hierarchy import Hierarchy
 from skhmc.nn.ensemble import Ensemble, EnsembleCriterion
 from skhmc.nn.modules import MLPEncoder, initialise
+from skhmc.nn.sparse import LinearPath
 
 __all__ = [
     "Encoder",
@@ -48,6 +49,7 @@ __all__ = [
     "FIT_ANYWHERE",
     "describe",
     "draw_seeds",
+    "linear_path",
     "n_weights",
     "perceptron",
     "side_by_side",
@@ -203,14 +205,23 @@ def perceptron(n_features, settings):
         dropout=settings.dropout[1],
         input_dropout=settings.dropout[0],
         takes_sparse=settings.sparse_input,
+        row_gradients=settings.input_row_gradients,
     )
     return Encoder(module, module.n_outputs, set())
+
+
+def linear_path(problem, settings):
+    """Return the LinearPath of one network, or None where it has none."""
+    if not settings.linear_path:
+        return None
+    n_features = int(np.prod(problem.X.shape[1:]))
+    return LinearPath(n_features, problem.n_net_labels, settings.input_row_gradients)
 
 
 FIT_ANYWHERE = 10**7  # weights of all networks, for which no memory is looked at
 
 
-def n_weights(n_inputs, n_labels, params, settings):
+def n_weights(n_inputs, n_features, n_labels, params, settings):
     """Return how many weights a network has at least, before it is built.
 
     Those of a user's encoder and biases are not counted.
@@ -219,6 +230,7 @@ def n_weights(n_inputs, n_labels, params, settings):
     ----------
     n_inputs : int
         Number of features, or width of the user's encoder.
+    n_features : int
     n_labels : int
     params : dict
         Parameters of the estimator by name.
@@ -229,6 +241,8 @@ def n_weights(n_inputs, n_labels, params, settings):
     embedding_dim = params.get("embedding_dim")
     if embedding_dim is None or settings.linear_head:
         n += widths[-1] * n_labels
+    if settings.linear_path:
+        n += n_features * n_labels
     if embedding_dim is not None:
         n += embedding_dim * (widths[-1] + n_labels)
     return n
@@ -452,7 +466,10 @@ def train(parts, problem, settings, keeper=None):
     sampler = None
     if settings.n_sampled_labels is not None:
         n_labels = problem.n_net_labels
-        sampler = LabelSampler(n_labels, settings.n_sampled_labels, shuffle)
+        siblings = None
+        if settings.sample_siblings:
+            siblings = Siblings(problem.form.hierarchy)
+        sampler = LabelSampler(n_labels, settings.n_sampled_labels, shuffle, siblings)
     dataset = _training_data(problem, settings, parts.module, sampler)
     best = None
     if settings.early_stopping is not None:

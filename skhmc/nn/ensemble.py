@@ -40,6 +40,10 @@ class Ensemble(nn.Module):
         return self.members[0].takes_sparse
 
     @property
+    def has_path(self) -> bool:
+        return self.members[0].has_path
+
+    @property
     def row_gradients(self) -> bool:
         return self.members[0].row_gradients
 
@@ -86,6 +90,14 @@ class Ensemble(nn.Module):
             f"members.{number}.{table}": [f"members.{number}.{part}" for part in parts]
             for number, member in enumerate(self.members)
             for table, parts in member.label_tables().items()
+        }
+
+    def label_columns(self) -> set[str]:
+        """Return which of these have the labels along the columns."""
+        return {
+            f"members.{number}.{part}"
+            for number, member in enumerate(self.members)
+            for part in member.label_columns()
         }
 
     def load_from(self, former: Ensemble, growth: Growth | None = None) -> None:

@@ -20,7 +20,7 @@ from skhmc.nn.functional import (
 )
 from skhmc.nn.growth import Growth
 from skhmc.nn.rows import take_rows
-from skhmc.nn.sparse import SparseLinear, map_values
+from skhmc.nn.sparse import LinearPath, SparseLinear, map_values
 
 __all__ = ["LabelNetwork", "PrototypeNetwork", "initialise"]
 
@@ -95,6 +95,9 @@ class MLPEncoder(nn.Sequential):
     dropout, input_dropout : float
     takes_sparse : bool
         Whether batches of sparse X need not be made dense.
+    row_gradients : bool
+        Whether the first layer then has sparse gradients, of the features that a batch
+        stores: :class:`~skhmc.nn.RowAdamW` takes them.
     """
 
     takes_sparse = False
@@ -106,14 +109,18 @@ class MLPEncoder(nn.Sequential):
         dropout: float,
         input_dropout: float = 0.0,
         takes_sparse: bool = False,
+        row_gradients: bool = False,
     ) -> None:
         layers: list[nn.Module] = [Dropout(input_dropout)]
-        kind = SparseLinear if takes_sparse else linear
         n_inputs = n_features
         for width in hidden_layer_sizes:
-            layers += [kind(n_inputs, width), nn.ReLU(), Dropout(dropout)]
+            if takes_sparse and n_inputs == n_features and len(layers) == 1:
+                sparse = {"row_gradients": row_gradients}
+                layers.append(SparseLinear(n_inputs, width, **sparse))
+            else:  # only X may be sparse
+                layers.append(linear(n_inputs, width))
+            layers += [nn.ReLU(), Dropout(dropout)]
             n_inputs = width
-            kind = linear  # only X may be sparse
         super().__init__(*layers)
         self.n_outputs = n_inputs
         self.takes_sparse = takes_sparse
@@ -164,6 +171,10 @@ class _Scores(Seeded):
     row_gradients : bool
         Whether tables of labels have sparse gradients of the rows that a step uses,
         which :class:`~skhmc.nn.RowAdamW` takes.
+    n_labels : int
+        Number of labels L.
+    path : LinearPath or None
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     encoder: nn.Module
@@ -177,9 +188,13 @@ class _Scores(Seeded):
         bias: Tensor | None,
         fixed: Tensor | None,
         row_gradients: bool,
+        n_labels: int,
+        path: LinearPath | None,
     ) -> None:
         super().__init__()
         self.n_encoded = n_encoded
+        self.n_labels = n_labels
+        self.path = path
         self.bias = None if bias is None else nn.Parameter(bias.clone())
         self.register_buffer("prior", bias)
         self.register_buffer("fixed", fixed)
@@ -266,6 +281,11 @@ class _Scores(Seeded):
     def __getstate__(self) -> dict:
         return {**super().__getstate__(), "_kept": None}  # weights are there already
 
+    @property
+    def has_path(self) -> bool:
+        """Whether there is a linear path from X to the logits."""
+        return self.path is not None
+
     # Logits are sums: of products, perhaps more products, and biases. In training the
     # terms are added out of place, for autograd. What is predicted is added in place,
     # since new tensors of this size cost more than the sums, and lies label by label in
@@ -280,6 +300,24 @@ class _Scores(Seeded):
         if self.training:
             return torch.addmm(logits, features, vectors.t())
         logits += self.products(features, vectors)
+        return logits
+
+    def along_path(self, X: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Return what is linear in X (B, L), of some labels or all; None without it."""
+        if self.path is None:
+            return None
+        if not isinstance(self.encoder, MLPEncoder):  # a user's may write into X
+            X = X.clone()
+        logits: Tensor = self.path(X)
+        return logits if labels is None else logits.index_select(1, labels)
+
+    def add(self, logits: Tensor, more: Tensor | None) -> Tensor:
+        """Return logits (B, L) plus others, if there are any."""
+        if more is None:
+            return logits
+        if self.training:
+            return logits + more
+        logits += more
         return logits
 
     def add_bias(self, logits: Tensor, labels: Tensor | None) -> Tensor:
@@ -306,7 +344,17 @@ class _Scores(Seeded):
 
     def label_tables(self) -> dict[str, list[str]]:
         """Return the weights that have a row per label: names of tables and parts."""
-        return {} if self.bias is None else {"bias": ["bias"]}
+        tables = {} if self.bias is None else {"bias": ["bias"]}
+        if self.path is not None:
+            tables["path"] = ["path.weight"]
+        return tables
+
+    def label_columns(self) -> set[str]:
+        """Return which of these have the labels along the columns but in state dicts.
+
+        A step then reads and writes whole rows, of the features that a batch stores.
+        """
+        return set() if self.path is None else {"path.weight"}
 
     def load_from(self, former: _Scores, growth: Growth | None = None) -> None:
         """Load the weights of a former network.
@@ -386,6 +434,8 @@ class LabelNetwork(_Scores):
     row_gradients : bool, default=False
         Whether weights and biases have sparse gradients, of the rows of ``labels``
         alone: :class:`~skhmc.nn.RowAdamW` takes them.
+    path : LinearPath or None, default=None
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(
@@ -397,11 +447,11 @@ class LabelNetwork(_Scores):
         bias: Tensor,
         fixed: Tensor | None = None,
         row_gradients: bool = False,
+        path: LinearPath | None = None,
     ) -> None:
-        super().__init__(n_encoded, bias, fixed, row_gradients)
+        super().__init__(n_encoded, bias, fixed, row_gradients, n_labels, path)
         self.encoder = encoder
         self.weight = nn.Parameter(torch.zeros(n_labels, n_encoded))
-        self.n_labels = n_labels
 
     def label_tables(self) -> dict[str, list[str]]:
         """Return the weights that have a row per label: names of tables and parts."""
@@ -421,10 +471,12 @@ class LabelNetwork(_Scores):
 
     def forward(self, X: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits (B, L), or those of some labels, positions on the CPU."""
-        h = self.encode(X)
         labels = _on_device_of(self.weight, labels)
-        # s = w . h + b
+        linear_in_X = self.along_path(X, labels)
+        h = self.encode(X)
+        # s = w . h + u . x + b
         logits = self.products(h, self.rows(self.weight, labels))
+        logits = self.add(logits, linear_in_X)
         return self.add_bias(logits, labels)
 
 
@@ -466,6 +518,8 @@ class PrototypeNetwork(_Scores):
     row_gradients : bool, default=False
         Whether prototypes, linear head and biases have sparse gradients, of the rows of
         ``labels`` alone: :class:`~skhmc.nn.RowAdamW` takes them.
+    path : LinearPath or None, default=None
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(
@@ -483,15 +537,16 @@ class PrototypeNetwork(_Scores):
         bias: Tensor | None,
         fixed: Tensor | None = None,
         row_gradients: bool = False,
+        path: LinearPath | None = None,
     ) -> None:
-        super().__init__(n_encoded, bias, fixed, row_gradients)
+        n_labels = sum(level_sizes)
+        super().__init__(n_encoded, bias, fixed, row_gradients, n_labels, path)
         self.encoder = encoder
         self.embedding = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
         self.prototypes = nn.ParameterList(
             nn.Parameter(torch.empty(size, embedding_dim)) for size in level_sizes
         )
-        self.n_labels = sum(level_sizes)
         self.weight = None  # of the linear head
         if linear_head:
             self.weight = nn.Parameter(torch.zeros(self.n_labels, n_encoded))
@@ -552,6 +607,9 @@ class PrototypeNetwork(_Scores):
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """
+        p = self.unit_prototypes(labels)
+        labels = _on_device_of(p, labels)
+        linear_in_X = self.along_path(X, labels)
         h = self.encode(X)
         f = self.embed(h)
         if self.training:
@@ -560,11 +618,12 @@ class PrototypeNetwork(_Scores):
         else:
             p = self.label_vectors() if labels is None else self.unit_prototypes(labels)
         labels = _on_device_of(f, labels)
-        # s = f . p / tau + w . h + b
+        # s = f . p / tau + w . h + u . x + b
         tau = self.temperature
         logits = prototype_logits(f, p, tau, by_label=not self.training)
         if self.weight is not None:
             logits = self.add_products(logits, h, self.rows(self.weight, labels))
+        logits = self.add(logits, linear_in_X)
         logits = self.add_bias(logits, labels)
         if self.training:
             return Output(logits, f, p, tau)
@@ -608,6 +667,8 @@ class EmbeddingNetwork(_Scores):
     row_gradients : bool, default=False
         Whether biases have sparse gradients, of the rows of ``labels`` alone:
         :class:`~skhmc.nn.RowAdamW` takes them. Those of the table are dense always.
+    path : LinearPath or None, default=None
+        The layer whose linear function of X is added to the logits, if there is one.
     """
 
     def __init__(
@@ -623,8 +684,9 @@ class EmbeddingNetwork(_Scores):
         bias: Tensor | None,
         fixed: Tensor | None = None,
         row_gradients: bool = False,
+        path: LinearPath | None = None,
     ) -> None:
-        super().__init__(n_encoded, bias, fixed, row_gradients)
+        super().__init__(n_encoded, bias, fixed, row_gradients, n_labels, path)
         self.encoder = encoder
         self.projection = linear(n_encoded, embedding_dim)
         self.embedding_dropout = Dropout(embedding_dropout)
@@ -633,7 +695,6 @@ class EmbeddingNetwork(_Scores):
         else:
             self.table = nn.Parameter(table.clone(), requires_grad=False)
         self.tangent = tangent
-        self.n_labels = n_labels
 
     def label_tables(self) -> dict[str, list[str]]:
         """Return the weights that have a row per label: names of tables and parts."""
@@ -663,6 +724,7 @@ class EmbeddingNetwork(_Scores):
         Or those of ``labels``, positions on the CPU, alone.
         """
         labels = _on_device_of(self.table, labels)
+        linear_in_X = self.along_path(X, labels)
         h = self.encode(X)
         features = self.embedding_dropout(self.projection(h))  # W h
         if labels is not None:
@@ -672,8 +734,9 @@ class EmbeddingNetwork(_Scores):
             v = self._label_vectors()
         else:
             v = self.label_vectors()
-        # s = <W h, t(v)> + b
-        logits = self.add_bias(self.products(features, v), labels)
+        # s = <W h, t(v)> + u . x + b
+        logits = self.add(self.products(features, v), linear_in_X)
+        logits = self.add_bias(logits, labels)
         if self.training:
             return EmbeddedOutput(logits, self.table)
         return logits

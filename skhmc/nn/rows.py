@@ -13,6 +13,7 @@ __all__ = ["RowAdamW", "take_rows"]
 
 # the attribute of a table that says that its gradient is made by take_rows only
 ONCE = "_has_rows_once"
+BLOCK_ENTRIES = 2**17  # of a table, which are updated at a time on a CPU
 
 
 class _Rows(torch.autograd.Function):
@@ -48,6 +49,14 @@ def _unique(table: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
     return grad._indices()[0], grad._values()
 
 
+def has_rows_once(table: Tensor) -> None:
+    """Mark a table whose sparse gradient never has a row twice, and has them sorted.
+
+    Only one function may give it a gradient, and once per step.
+    """
+    setattr(table, ONCE, True)
+
+
 def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
     """Return some rows of a table; its gradient may be a sparse tensor of them.
 
@@ -70,7 +79,7 @@ def take_rows(table: Tensor, rows: Tensor, sparse: bool) -> Tensor:
     """
     if not sparse:
         return table.index_select(0, rows)
-    setattr(table, ONCE, True)
+    has_rows_once(table)
     return _Rows.apply(table, rows)
 
 
@@ -124,13 +133,35 @@ class RowAdamW(torch.optim.AdamW):
         rows, grad = _unique(table, sparse_grad)
         state = self._row_state(table, group)
         rate = float(group["lr"])
-        beta1, beta2 = group["betas"]
         state["step"] += 1
         # the decays of all steps so far, as a sum of logarithms: a row is due those
         # since it was last seen
         state["decay"] += math.log1p(-rate * group["weight_decay"])
         now = state["step"].item()  # both are on the CPU: nothing waits for a GPU
         decay = state["decay"].item()
+
+        # What a row is updated by is its own: blocks of rows give the same numbers, and
+        # stay in the processor's cache.
+        size = len(rows)
+        if grad.device.type == "cpu":
+            size = max(BLOCK_ENTRIES * len(grad) // max(grad.numel(), 1), 1)
+        pairs = zip(rows.split(size), grad.split(size), strict=True)
+        for some, grad_of_some in pairs:
+            self._step_block(table, some, grad_of_some, group, now, decay)
+        state["last"].index_fill_(0, rows, now)
+        state["decayed"].index_fill_(0, rows, decay)
+
+    def _step_block(
+        self,
+        table: Tensor,
+        rows: Tensor,
+        grad: Tensor,
+        group: dict,
+        now: float,
+        decay: float,
+    ) -> None:
+        state = self.state[table]
+        beta1, beta2 = group["betas"]
 
         def of_rows(name: str) -> Tensor:  # as columns beside the gradient
             return state[name].index_select(0, rows).view(-1, *[1] * (grad.ndim - 1))
@@ -146,10 +177,8 @@ class RowAdamW(torch.optim.AdamW):
         state["exp_avg"].index_copy_(0, rows, mean)
         state["exp_avg_sq"].index_copy_(0, rows, square)
         state["total"].index_copy_(0, rows, total.flatten())
-        state["last"].index_fill_(0, rows, now)
-        state["decayed"].index_fill_(0, rows, decay)
         scale = square.div_(1 - beta2**now).sqrt_().add_(group["eps"])
-        weights.sub_(mean.div_(scale).mul_(rate / total))
+        weights.sub_(mean.div_(scale).mul_(float(group["lr"]) / total))
         table.index_copy_(0, rows, weights)
 
     def _row_state(self, table: Tensor, group: dict) -> dict:

@@ -1,0 +1,208 @@
+"""Defaults for sparse X: AU(PRC) on validation rows, and CPU seconds of a fit.
+
+    python -m benchmarks.sparse_defaults [--row ROW] [--data-set SET] [--seeds 3]
+
+fits HCALClassifier to the training rows of three sets of texts (tf-idf in CSR), as an
+older commit did by default ("before") and with candidates for new defaults, and scores
+the validation rows: the set's own, or a fifth of the training rows. Test rows are never
+looked at. Every fit runs in a process of its own on one thread; CPU seconds are those
+of ``fit`` alone, by ``time.process_time``. Ratios of them mean something between fits
+of one machine that does nothing else. ``--n-samples`` takes that many training rows
+alone, to explore.
+
+Fits that are stored in ``benchmarks/results/sparse_defaults.json`` are not repeated,
+unless their row is defined in another way now. A candidate is chosen where every set
+has at most a third of the CPU seconds of "before" and a mean AU(PRC) over the seeds
+that is at most .001 lower; of several the fastest. ``benchmarks/choices.json`` then
+has the figures of all candidates, and which one is chosen, or why none is.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.command import RESULTS, command_line, read_results, write_results
+from benchmarks.npz_sets import load_npz_set
+from benchmarks.recipe import TEXTS, split
+from benchmarks.same_bits import unpack
+
+REPOSITORY = Path(__file__).parents[1]
+BEFORE = "2a88d49"  # the last commit whose first layer had dense gradients
+FILE = RESULTS / "sparse_defaults.json"
+CHOICES = Path(__file__).parent / "choices.json"
+SEEDS = 3
+SHARE, LOSS = 1 / 3, 0.001  # of CPU seconds at most, and of AU(PRC) at most
+PATH = {"linear_path": "auto"}
+ROWS = {
+    "before": {},
+    "rows": {},  # what the code does now, by the same defaults
+    "path": PATH,
+    "20 epochs": {"max_iter": 20},
+    "path, 20 epochs": PATH | {"max_iter": 20},
+    "path, 300, 20 epochs": PATH | {"max_iter": 20, "hidden_layer_sizes": [300]},
+    "path, 300, 30 epochs": PATH | {"max_iter": 30, "hidden_layer_sizes": [300]},
+    "path, 500, 15 epochs": PATH | {"max_iter": 15, "hidden_layer_sizes": [500]},
+}
+
+
+def measure(name, seed, options, n_samples):
+    """Return the score and the CPU seconds of one fit."""
+    from benchmarks.figures import versions
+    from skhmc import HCALClassifier
+    from skhmc.metrics import au_prc_score
+
+    data = load_npz_set(name)
+    fit, held_out = split(data, "valid")
+    fit = fit[:n_samples]
+    clf = HCALClassifier(data.hierarchy, random_state=seed, device="cpu", **options)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of labels without a positive
+        start = time.process_time()
+        clf.fit(data.data[fit], data.target[fit])
+        seconds = time.process_time() - start
+        proba = clf.predict_proba(data.data[held_out])
+    truth = data.target[held_out].toarray().astype(np.int64)
+    return {
+        "au_prc": round(float(au_prc_score(truth, proba)), 5),
+        "cpu_seconds": round(seconds, 2),
+        "versions": versions(),
+    }
+
+
+def in_package(package, *job):
+    """Return what :func:`measure` says with the package in a folder."""
+    path = os.pathsep.join(map(str, (package, REPOSITORY)))
+    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--fit", json.dumps(job)]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"The fit of {job} failed.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def key_of(row, name, seed, n_samples):
+    """Return the name of a fit, which says everything that defines it."""
+    parts = row, json.dumps(ROWS[row]), name, f"seed {seed}"
+    return " | ".join([*parts, f"{n_samples} rows"] if n_samples else parts)
+
+
+def summary(results, n_samples=None):
+    """Return, for every complete row and set, the mean score and the mean seconds."""
+    found = {}
+    for row in ROWS:
+        for name in TEXTS:
+            keys = [key_of(row, name, seed, n_samples) for seed in range(SEEDS)]
+            fits = [results[key] for key in keys if key in results]
+            if fits:
+                found.setdefault(row, {})[name] = {
+                    "au_prc": round(float(np.mean([f["au_prc"] for f in fits])), 5),
+                    "cpu_seconds": round(
+                        float(np.mean([f["cpu_seconds"] for f in fits])), 2
+                    ),
+                    "seeds": len(fits),
+                }
+    return found
+
+
+def choose(found):
+    """Return the row that is chosen or None, and why."""
+    complete = [
+        row
+        for row, sets in found.items()
+        if all(sets.get(name, {}).get("seeds") == SEEDS for name in TEXTS)
+    ]
+    if "before" not in complete:
+        return None, "not all fits of 'before' are measured"
+    before = found["before"]
+    good = [
+        row
+        for row in complete
+        if row != "before"
+        and all(
+            found[row][name]["cpu_seconds"] <= SHARE * before[name]["cpu_seconds"]
+            and found[row][name]["au_prc"] >= before[name]["au_prc"] - LOSS
+            for name in TEXTS
+        )
+    ]
+    if not good:
+        return None, "no complete candidate is fast enough and good enough on all sets"
+    total = {
+        row: sum(found[row][name]["cpu_seconds"] for name in TEXTS) for row in good
+    }
+    return min(total, key=total.get), "the fastest that meets both limits on all sets"
+
+
+def show(results):
+    """Print the figures, and write the choice."""
+    found = summary(results)
+    for row, sets in found.items():
+        for name, figures in sets.items():
+            print(row, name, figures)
+    chosen, why = choose(found)
+    print(f"Chosen: {chosen} ({why}).")
+    choices = read_results(CHOICES)
+    choices["sparse_defaults"] = {
+        "chosen": chosen,
+        "by": why,
+        "limits": "a third of the CPU seconds of 'before', AU(PRC) at most .001 lower",
+        "command": "python -m benchmarks.sparse_defaults",
+        "candidates": ROWS,
+        "validation": found,
+    }
+    write_results(CHOICES, choices)
+
+
+def parse(arguments=None):
+    """Return the options."""
+    parser = command_line(__doc__)
+    parser.add_argument("--row", choices=ROWS, action="append")
+    parser.add_argument("--data-set", choices=TEXTS, action="append")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--n-samples", type=int, help="of the training rows; all")
+    parser.add_argument("--stored", action="store_true", help="measures nothing")
+    parser.add_argument("--fit", type=json.loads, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main():
+    """Measure what is not stored, and show everything."""
+    args = parse()
+    if args.fit:
+        name, seed, options, n_samples = args.fit
+        if "hidden_layer_sizes" in options:
+            options["hidden_layer_sizes"] = tuple(options["hidden_layer_sizes"])
+        print(json.dumps(measure(name, seed, options, n_samples)))
+        return
+    if args.stored:
+        show(read_results(FILE))
+        return
+    jobs = [
+        (row, name, seed)
+        for seed in range(args.seeds)
+        for name in args.data_set or TEXTS
+        for row in args.row or ROWS
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(BEFORE, folder)
+        for row, name, seed in jobs:
+            key = key_of(row, name, seed, args.n_samples)
+            if key in read_results(FILE):
+                continue
+            package = folder if row == "before" else REPOSITORY
+            fit = in_package(package, name, seed, ROWS[row], args.n_samples)
+            write_results(FILE, read_results(FILE) | {key: fit})
+            print(key, fit["au_prc"], fit["cpu_seconds"], flush=True)
+    show(read_results(FILE))
+
+
+if __name__ == "__main__":
+    main()

@@ -607,17 +607,16 @@ class PrototypeNetwork(_Scores):
 
         Or those of ``labels``, sorted positions on the CPU, alone.
         """
-        p = self.unit_prototypes(labels)
+        if self.training or labels is not None:
+            p = self.unit_prototypes(labels)
+        else:
+            p = self.label_vectors()
         labels = _on_device_of(p, labels)
         linear_in_X = self.along_path(X, labels)
         h = self.encode(X)
         f = self.embed(h)
         if self.training:
-            p = self.unit_prototypes(labels)
             p = perturb(p, self.perturbation, self.generator)
-        else:
-            p = self.label_vectors() if labels is None else self.unit_prototypes(labels)
-        labels = _on_device_of(f, labels)
         # s = f . p / tau + w . h + u . x + b
         tau = self.temperature
         logits = prototype_logits(f, p, tau, by_label=not self.training)

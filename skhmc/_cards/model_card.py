@@ -158,7 +158,7 @@ def _dense(chosen: Any) -> np.ndarray:
 def _area(Y: np.ndarray, proba: np.ndarray) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
-        return _number(au_prc_score(Y, proba))
+        return _number(float(au_prc_score(Y, proba)))
 
 
 def _f1(Y: np.ndarray, chosen: np.ndarray) -> str:

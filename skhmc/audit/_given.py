@@ -9,6 +9,7 @@ over all cells of Y learns how much each of this counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -66,7 +67,9 @@ def of_parents(values: np.ndarray, hierarchy: Hierarchy, top: float) -> np.ndarr
     return found.T
 
 
-def path_product(scores: np.ndarray, there: np.ndarray, hierarchy: Hierarchy):
+def path_product(
+    scores: np.ndarray, there: np.ndarray, hierarchy: Hierarchy
+) -> np.ndarray:
     """Multiply scores down paths of labels that are not there."""
     product = np.ascontiguousarray(scores.T).copy()
     known = there.T
@@ -205,7 +208,13 @@ class _Cells:
         return found, Y, (of_above == 1) & (n_children == 0)
 
 
-def given_others(proba, Y, hierarchy, folds, weight=None) -> Callable:
+def given_others(
+    proba: np.ndarray,
+    Y: Any,
+    hierarchy: Hierarchy,
+    folds: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> Callable:
     """Learn from all annotations how probable one is beside the others.
 
     Parameters
@@ -232,17 +241,19 @@ def given_others(proba, Y, hierarchy, folds, weight=None) -> Callable:
     cells = _Cells(proba, Y, known, folds, hierarchy)
     drawn = np.random.RandomState(0)
     share = min(1.0, MOST_CELLS / max(_n_frontier(Y, hierarchy), 1))
-    found, values, weights = [], [], []
+    found: list[np.ndarray] = []
+    values_found: list[np.ndarray] = []
+    weights_found: list[np.ndarray] = []
     for rows in row_blocks(n_samples, n_labels):
         features, labels, frontier = cells.features(rows)
         use = frontier & ~np.isnan(labels) & known[rows, None]
         if share < 1:
             use &= drawn.random_sample(use.shape) < share
         found.append(features[:, use].T)
-        values.append(labels[use])
+        values_found.append(labels[use])
         if weight is not None:
-            weights.append(np.broadcast_to(weight[rows], use.shape)[use])
-    features, values = np.concatenate(found), np.concatenate(values)
+            weights_found.append(np.broadcast_to(weight[rows], use.shape)[use])
+    features, values = np.concatenate(found), np.concatenate(values_found)
     if len(np.unique(values)) < 2:  # nothing to be learnt: the classifier's word
         return lambda rows: np.clip(
             proba[rows] / np.maximum(of_parents(proba[rows], hierarchy, 1.0), 1e-12),
@@ -252,7 +263,7 @@ def given_others(proba, Y, hierarchy, folds, weight=None) -> Callable:
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     model = LogisticRegression(C=10.0, max_iter=300)
-    weights = np.concatenate(weights) if weights else None
+    weights = np.concatenate(weights_found) if weights_found else None
     model.fit((features - mean) / scale, values, sample_weight=weights)
     coef = model.coef_[0] / scale
     intercept = model.intercept_[0] - mean @ coef

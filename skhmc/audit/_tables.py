@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from skhmc.hierarchy import Hierarchy
 __all__ = ["doubted", "suggested", "worst_cells"]
 
 
-def worst_cells(scores, Y, value: int, n_cells: int, bound: float):
+def worst_cells(
+    scores: np.ndarray, Y: Any, value: int, n_cells: int, bound: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and labels of cells that hold a value, the most suspicious first.
 
     Of cells of 0 those with the greatest scores, at least ``bound``; of cells of 1
@@ -39,18 +42,18 @@ def worst_cells(scores, Y, value: int, n_cells: int, bound: float):
 class _Names:
     """Names of labels around a cell."""
 
-    def __init__(self, Y, hierarchy: Hierarchy):
+    def __init__(self, Y: Any, hierarchy: Hierarchy):
         self.Y = Y
         self.hierarchy = hierarchy
         # matrices of labels by depth, so that paths are read from the root
         self.up = sp.csr_matrix(hierarchy.ancestors)
         self.down = sp.csr_matrix(hierarchy.descendants)
 
-    def of(self, positions) -> tuple:
+    def of(self, positions: Iterable[int]) -> tuple:
         order = sorted(positions, key=lambda k: (self.hierarchy.depth[k], k))
         return tuple(self.hierarchy.labels[k] for k in order)
 
-    def around(self, row, label) -> dict[str, tuple]:
+    def around(self, row: int, label: int) -> dict[str, tuple]:
         """Return labels above, beside and below a label, by what is annotated."""
         hierarchy = self.hierarchy
         there = np.flatnonzero(dense(self.Y[[row]])[0] == 1)
@@ -68,14 +71,30 @@ class _Names:
         }
 
 
-def suggested(scores, proba, Y, hierarchy, X, n_cells, min_score) -> Any:
+def suggested(
+    scores: np.ndarray,
+    proba: np.ndarray,
+    Y: Any,
+    hierarchy: Hierarchy,
+    X: Any,
+    n_cells: int,
+    min_score: float,
+) -> Any:
     """Return the table of paths that are probable and not annotated."""
     rows, labels = worst_cells(scores, Y, 0, n_cells, min_score)
     columns = ("missing", "above", "beside")
     return _table(rows, labels, scores, proba, Y, hierarchy, X, columns)
 
 
-def doubted(scores, proba, Y, hierarchy, X, n_cells, max_score) -> Any:
+def doubted(
+    scores: np.ndarray,
+    proba: np.ndarray,
+    Y: Any,
+    hierarchy: Hierarchy,
+    X: Any,
+    n_cells: int,
+    max_score: float,
+) -> Any:
     """Return the table of annotations that are improbable."""
     rows, labels = worst_cells(scores, Y, 1, n_cells, max_score)
     columns = ("above", "beside", "below")

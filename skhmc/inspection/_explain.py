@@ -134,7 +134,7 @@ def explain(
     return Bunch(labels=[hierarchy.labels[k] for k in path], **found)
 
 
-def _hierarchy_of(estimator):
+def _hierarchy_of(estimator: Any) -> Hierarchy:
     """Return the labels in the order of the estimator's outputs."""
     hierarchy = find(estimator, "hierarchy_")
     if hierarchy is None:
@@ -149,7 +149,7 @@ def _hierarchy_of(estimator):
     return hierarchy
 
 
-def _innermost(estimator, X, X_train):
+def _innermost(estimator: Any, X: Any, X_train: Any) -> tuple[Any, Any, Any]:
     """Return the classifier inside, and samples as it takes them."""
     while True:
         if hasattr(estimator, "steps"):
@@ -170,7 +170,9 @@ def _innermost(estimator, X, X_train):
 # -- linear ----------------------------------------------------------------------------
 
 
-def _of_coefficients(estimator, X, path, hierarchy):
+def _of_coefficients(
+    estimator: Any, X: Any, path: np.ndarray, hierarchy: Hierarchy
+) -> dict[str, Any]:
     coef, intercept = _coefficients(estimator, path, hierarchy.n_labels)
     X = X.toarray() if sp.issparse(X) else np.asarray(X, dtype=np.float64)
     if X.ndim != 2 or X.shape[1] != coef.shape[1]:
@@ -189,14 +191,16 @@ def _of_coefficients(estimator, X, path, hierarchy):
     }
 
 
-def _coefficients(estimator, path, n_labels):
+def _coefficients(
+    estimator: Any, path: np.ndarray, n_labels: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients (n_path, n_features) and intercepts of labels."""
     members = getattr(estimator, "estimators_", None)
     if members is not None and len(members) == n_labels:
         chosen = [members[k] for k in path]
         if all(hasattr(member, "coef_") for member in chosen):
-            coef = np.vstack([_dense(member.coef_)[-1:] for member in chosen])
-            return coef, np.array([np.ravel(m.intercept_)[-1] for m in chosen])
+            rows = np.vstack([_dense(member.coef_)[-1:] for member in chosen])
+            return rows, np.array([np.ravel(m.intercept_)[-1] for m in chosen])
     coef = getattr(estimator, "coef_", None)
     if coef is None:
         raise TypeError(
@@ -216,14 +220,21 @@ def _coefficients(estimator, path, n_labels):
     return _dense(by_label[path]), np.broadcast_to(intercept, n_labels)[path]
 
 
-def _dense(matrix):
+def _dense(matrix: Any) -> np.ndarray:
     return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
 
 
 # -- networks --------------------------------------------------------------------------
 
 
-def _of_network(estimator, X, path, hierarchy, X_train, n_nearest):
+def _of_network(
+    estimator: Any,
+    X: Any,
+    path: np.ndarray,
+    hierarchy: Hierarchy,
+    X_train: Any,
+    n_nearest: int,
+) -> dict[str, Any]:
     import torch
 
     module = estimator.net_.module_
@@ -255,7 +266,7 @@ def _of_network(estimator, X, path, hierarchy, X_train, n_nearest):
     return found | near
 
 
-def _inputs(estimator, X):
+def _inputs(estimator: Any, X: Any) -> Any:
     """Return samples as a tensor that the network takes, scaled as in fit."""
     import torch
 
@@ -265,12 +276,19 @@ def _inputs(estimator, X):
     return torch.tensor(X, dtype=weight.dtype, device=weight.device)
 
 
-def _place(estimator, label):
+def _place(estimator: Any, label: int) -> int:
     """Return the network's column of a label."""
     return int(estimator._form.rows[label])
 
 
-def _nearest(estimator, module, inputs, hierarchy, X_train, n_nearest):
+def _nearest(
+    estimator: Any,
+    module: Any,
+    inputs: Any,
+    hierarchy: Hierarchy,
+    X_train: Any,
+    n_nearest: int,
+) -> dict[str, Any]:
     """Return the nearest prototypes and training samples, None where there are none."""
     import torch
 
@@ -301,10 +319,10 @@ def _nearest(estimator, module, inputs, hierarchy, X_train, n_nearest):
     return found
 
 
-def _embedded(module, inputs):
+def _embedded(module: Any, inputs: Any) -> Any:
     encoded = module.encode(inputs)
     return module.embed(encoded) if hasattr(module, "embed") else encoded
 
 
-def _unit(vectors):
+def _unit(vectors: Any) -> Any:
     return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)

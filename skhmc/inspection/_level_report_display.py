@@ -273,10 +273,10 @@ class LevelReportDisplay:
             inches = min(MOST_INCHES, 1.2 + 0.24 * len(self.hierarchy.leaves))
             size = (min(18, 2.5 + 2.2 * n_levels), max(3.0, inches))
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        shown = [
+        figures = [
             rows.get(name, {}).get(value, np.nan) for name in self.hierarchy.labels
         ]
-        shown = np.ma.masked_invalid(np.array(shown, dtype=float))
+        shown = np.ma.masked_invalid(np.array(figures, dtype=float))
         left = np.asarray(self.hierarchy.depth, dtype=float)
         corners = np.stack(
             [
@@ -312,7 +312,7 @@ class LevelReportDisplay:
         names = self.hierarchy.labels
         return np.array([rows.get(name, {}).get("support", 0.0) for name in names])
 
-    def _write_heads(self, ax, value) -> None:
+    def _write_heads(self, ax: Any, value: str) -> None:
         """Write the number of labels and the figure of every level above its column."""
         levels = self.report["level"]
         heads = []
@@ -326,7 +326,9 @@ class LevelReportDisplay:
         for side in ax.spines.values():
             side.set_visible(False)
 
-    def _write_names(self, ax, top, height, shown, colours) -> None:
+    def _write_names(
+        self, ax: Any, top: Any, height: Any, shown: Any, colours: Any
+    ) -> None:
         """Write names and figures into the boxes that have room for them."""
         self.figure_.canvas.draw()  # sizes are known only then
         box = ax.get_window_extent()
@@ -358,13 +360,13 @@ class LevelReportDisplay:
             )
 
 
-def _is_light(colour) -> bool:
+def _is_light(colour: tuple[float, ...]) -> bool:
     """Tell whether black is easier to read on a colour than white."""
     red, green, blue = colour[:3]
     return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
 
 
-def _layout(hierarchy, support):
+def _layout(hierarchy: Hierarchy, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the top and the height of every label's box, between 0 and 1.
 
     Boxes of a label's children stand inside its height, in the order of the labels.

@@ -281,7 +281,7 @@ def _best_threshold(score, positive, weight):
 # -- rows ------------------------------------------------------------------------------
 
 
-def _rows(figures, hierarchy: Hierarchy, keep):
+def _rows(figures: Any, hierarchy: Hierarchy, keep: Any) -> Any:
     """Return the columns of the whole report: all, levels, subtrees, labels."""
     n_labels = hierarchy.n_labels
     kept = np.flatnonzero(keep)

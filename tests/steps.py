@@ -48,13 +48,13 @@ def every_case(estimators=NETWORKS):
 
 def fit_and_keep(clf, *args, **kwargs):
     """Fit an estimator; return it and the dataset that the fit goes through."""
-    kept, original = [], Net.partial_fit
+    kept, original = [], Net.train
 
-    def partial_fit(net, dataset, *rest):
+    def train(net, dataset, *rest):
         kept.append(dataset)
         return original(net, dataset, *rest)
 
-    with mock.patch.object(Net, "partial_fit", partial_fit):
+    with mock.patch.object(Net, "train", train):
         clf.fit(*args, **kwargs)
     return clf, kept[0]
 

@@ -589,9 +589,9 @@ def test_early_stopping_restores_the_best_weights(many, monkeypatch):
 def test_early_stopping_holds_out_what_it_is_told_to(many, monkeypatch):
     X, Y = many
     weight = np.arange(len(X)) % 3
-    sizes, fit = {}, Net.partial_fit
+    sizes, fit = {}, Net.train
 
-    def spy(self, dataset, y):
+    def spy(self, dataset, *rest):
         sizes["train"] = len(dataset)
         # weights stay with their rows: each row of X says which it is
         rows = [
@@ -600,9 +600,9 @@ def test_early_stopping_holds_out_what_it_is_told_to(many, monkeypatch):
         ]
         expected = weight[rows] / weight.mean()
         np.testing.assert_allclose(dataset.arrays[2][:, 0], expected, rtol=1e-5)
-        return fit(self, dataset, y)
+        return fit(self, dataset, *rest)
 
-    monkeypatch.setattr(Net, "partial_fit", spy)
+    monkeypatch.setattr(Net, "train", spy)
     options = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 2}
     fast(DAG, **options).fit(X, Y, sample_weight=weight)
     assert sizes["train"] == 150

@@ -32,7 +32,7 @@ class Checkpoint:
     every : int, default=1
         Number of epochs between checkpoints. The end of a fit is always written.
     resume : {"auto", "must", "never"}, default="auto"
-        What a fit does with a checkpoint of its own. "auto" goes on from it, or starts
+        Use of a checkpoint that the same fit left. "auto" goes on from it, or starts
         anew if there is none. A finished fit is taken as it is, with a warning. "must"
         raises an error if there is none, and names what differs from the nearest
         one. "never" starts anew, and replaces it.

@@ -101,7 +101,7 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
     path : str or path-like
         A file that :func:`save` has written.
     encoder : callable, nn.Module or dict, default=None
-        What the network's parameter ``encoder`` was: the class, the function or the
+        Value of the network's parameter ``encoder``: the class, the function or the
         module. A dict by the names in the file where there are several. This is code of
         yours, and is run.
 

@@ -25,7 +25,7 @@ class SuggestionDisplay:
     Parameters
     ----------
     suggestions : DataFrame or dict
-        What :meth:`MissingAnnotationDetector.suggestions` returns.
+        Table that :meth:`MissingAnnotationDetector.suggestions` returns.
 
     Attributes
     ----------

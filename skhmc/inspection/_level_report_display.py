@@ -44,7 +44,7 @@ class LevelReportDisplay:
     Parameters
     ----------
     report : dict
-        What :func:`skhmc.metrics.hierarchical_classification_report` returns with
+        Report of :func:`skhmc.metrics.hierarchical_classification_report`, made with
         ``output="dict"``.
     hierarchy : Hierarchy
         The labels and edges. A label with several parents is drawn at the first of
@@ -134,7 +134,7 @@ class LevelReportDisplay:
         name : str, default=None
             Name of the estimator to write.
         value : {"f1", "precision", "recall", "au_prc"}, default="f1"
-            What the colours show.
+            Figure that the colours show.
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a figure of the size that the labels need.
 
@@ -237,7 +237,7 @@ class LevelReportDisplay:
         Parameters
         ----------
         value : {"f1", "precision", "recall", "au_prc"}, default="f1"
-            What the colours show.
+            Figure that the colours show.
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a figure of the size that the labels need.
         cmap : str or matplotlib Colormap, default="viridis"

@@ -61,9 +61,9 @@ class CafaCurve:
     coverage : ndarray of shape (n_thresholds,)
         Share of the samples of which something is predicted.
     remaining_uncertainty : ndarray of shape (n_thresholds,)
-        What the true labels that are not predicted count, on average over samples.
+        Weight of the true labels that are not predicted, on average over samples.
     misinformation : ndarray of shape (n_thresholds,)
-        What the predicted labels that are not true count, on average over samples.
+        Weight of the predicted labels that are not true, on average over samples.
     semantic_distance : ndarray of shape (n_thresholds,)
         The square root of the sum of the squares of both. NaN at thresholds above all
         scores, where nothing is predicted of any sample.
@@ -171,7 +171,7 @@ def cafa_curves(
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
         The labels and edges. None is flat: nothing is closed.
     information : mapping, Series or array-like of shape (n_labels,), default=None
-        What every label counts, in bits: what :func:`information_accretion` returns for
+        Weight of every label, in bits: what :func:`information_accretion` returns for
         the training labels, or the table that a challenge publishes. Labels of 0 do not
         count. None: every label counts 1.
     namespaces : "auto", mapping of label to namespace, or None, default="auto"
@@ -402,7 +402,7 @@ def weighted_f_max_score(
         Scores between 0 and 1. A label of score 0, or of an empty cell of a sparse
         matrix, is not predicted at any threshold.
     information : mapping, Series or array-like of shape (n_labels,)
-        What every label counts, in bits: what :func:`information_accretion` returns for
+        Weight of every label, in bits: what :func:`information_accretion` returns for
         the training labels, or the table that a challenge publishes. Needed; scorers
         take it from the fitted estimator.
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
@@ -502,7 +502,7 @@ def s_min_score(
         Scores between 0 and 1. A label of score 0, or of an empty cell of a sparse
         matrix, is not predicted at any threshold.
     information : mapping, Series or array-like of shape (n_labels,)
-        What every label counts, in bits: what :func:`information_accretion` returns for
+        Weight of every label, in bits: what :func:`information_accretion` returns for
         the training labels, or the table that a challenge publishes. Needed; scorers
         take it from the fitted estimator.
     hierarchy : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None

@@ -23,7 +23,7 @@ from skhmc.nn.functional import (
 from skhmc.nn.losses import LOSSES, Loss, MCLoss, asl, bce, softmax_loss, zlpr
 from skhmc.nn.modules import LabelNetwork, PrototypeNetwork, initialise
 from skhmc.nn.rows import RowAdamW, take_rows
-from skhmc.nn.sparse import SparseLinear
+from skhmc.nn.sparse import LinearPath, SparseLinear
 
 __all__ = [
     "LOSSES",
@@ -31,6 +31,7 @@ __all__ = [
     "LabelCriterion",
     "LabelNetwork",
     "LabelTasks",
+    "LinearPath",
     "Loss",
     "MCLoss",
     "MaxConstraint",

@@ -28,10 +28,20 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import skhmc
-from skhmc import CoherentClassifier, HCALClassifier, Hierarchy, LabelTreeClassifier
+from skhmc import (
+    Checkpoint,
+    CoherentClassifier,
+    HCALClassifier,
+    Hierarchy,
+    LabelTreeClassifier,
+)
 from skhmc._data import versions
+from skhmc._networks import plain_modules
 from skhmc._saving import _file, _types
-from skhmc.metrics import hierarchical_f1_score
+from skhmc.audit import MissingAnnotationDetector
+from skhmc.metrics import get_scorer, get_scorer_names, hierarchical_f1_score
+from skhmc.nn import criteria, ensemble, modules
+from skhmc.nn import sparse as sparse_layers
 from skhmc.nn.losses import asl
 from skhmc.preprocessing import (
     AncestorClosure,
@@ -91,7 +101,7 @@ def assert_same_answers(one, other, X, methods=()):
 def test_no_public_estimator_is_forgotten():
     tried = {type(clf) for _, clf in CLASSIFIERS}
     tried |= {type(transformer) for transformer, _ in TRANSFORMERS}
-    tried |= {HierarchicalPrototypeTransformer}
+    tried |= {HierarchicalPrototypeTransformer, MissingAnnotationDetector}
     assert tried == set(ESTIMATORS), "a new estimator has its example here"
     assert {kind.__name__ for kind in ESTIMATORS} <= set(_types._OBJECTS)
 
@@ -185,6 +195,50 @@ def test_transformers_come_back(tmp_path):
     assert_same(prototypes.transform(X), saved(prototypes, tmp_path).transform(X))
 
 
+@pytest.mark.parametrize("network", [clf for _, clf in FAST], ids=lambda c: type(c))
+@pytest.mark.parametrize("sparse", [False, True])
+def test_linear_paths_come_back(network, sparse, tmp_path):
+    given = sp.csr_matrix(np.where(X > 0, X, 0)) if sparse else X
+    clf = build(network, DAG, linear_path=True, max_iter=1).partial_fit(given, Y)
+    loaded = saved(clf, tmp_path)
+    for one in (clf, loaded):
+        one.partial_fit(given, Y)
+    assert_same_answers(clf, loaded, given)
+
+
+def test_no_layer_is_forgotten():
+    """A layer that is made again needs a row, in files and in pickles."""
+    for module in (criteria, ensemble, modules, sparse_layers):
+        for name, kind in vars(module).items():
+            ours = isinstance(kind, type) and kind.__module__ == module.__name__
+            if ours and issubclass(kind, torch.nn.Module) and name[0] != "_":
+                assert kind in plain_modules.NAMES or name == "Seeded", name
+
+
+@pytest.mark.parametrize("folder", ["here", Path("there") / "ä"])
+def test_checkpoints_come_back(folder, tmp_path):
+    clf = build(NETWORK, DAG, checkpoint=Checkpoint(folder, every=2, resume="must"))
+    loaded = saved(clf, tmp_path).checkpoint
+    assert loaded == clf.checkpoint and type(loaded.folder) is type(folder)
+
+
+def test_all_scorers_and_metrics_come_back(tmp_path):
+    names = [n for n in skhmc.metrics.__all__ if n.endswith(("_score", "_loss"))]
+    metrics = [getattr(skhmc.metrics, name) for name in names]
+    scorers = [get_scorer(name) for name in get_scorer_names() if name[0] != "_"]
+    loaded = saved(LabelTreeClassifier(C=[metrics, scorers]), tmp_path).C
+    assert len(metrics) > 20 and loaded[0] == metrics
+    assert repr(loaded[1]) == repr(scorers)
+
+
+def test_detectors_come_back(tmp_path):
+    inner = LabelTreeClassifier(DAG, C=1.0, slope=1.0, random_state=0)
+    detector = MissingAnnotationDetector(inner, DAG, cv=2).fit(X, Y)
+    loaded = saved(detector, tmp_path)
+    assert_same(detector.annotation_scores(), loaded.annotation_scores())
+    assert repr(detector.suggestions(3)) == repr(loaded.suggestions(3))
+
+
 def assert_equal_lists(one, other):
     if isinstance(one, list):
         assert one == other
@@ -199,6 +253,7 @@ def assert_equal_lists(one, other):
     "labels",
     [
         ["a", "b", "ä\n\0", "\ud800"],
+        ["\ud83d\ude00", "\U0001f600", ("\ud83d\ude00",)],  # two that look alike
         [3, -1, 2**70, 0],
         [0.5, -0.0, 1e300, 2.0],
         [("a",), ("a", 1), ("b", ("c", 2.5)), (True,)],
@@ -416,6 +471,52 @@ def test_lists_that_hold_themselves(tmp_path):
     endless.append(endless)
     with pytest.raises(skhmc.ModelFileError, match="too deep"):
         skhmc.save(LabelTreeClassifier(C=endless), tmp_path / "model.skhmc")
+
+
+def test_what_is_written_can_be_read_however_deep(tmp_path):
+    """Reading takes more of the stack than writing, and may be done deep inside."""
+    for kind in (dict, tuple):
+        value, read = kind(), 0
+        for depth in range(150):
+            value = {"a": value} if kind is dict else (value,)
+            if depth % 15:
+                continue
+            try:
+                loaded = saved(LabelTreeClassifier(C=value), tmp_path)
+            except skhmc.ModelFileError as error:
+                assert "too deep" in str(error)
+                break
+            assert repr(loaded.C) == repr(value)
+            read = depth
+        assert 50 < read < 100
+
+
+@pytest.mark.parametrize("kind", [str, Path, os.fsencode])
+def test_paths_of_every_kind(kind, tmp_path):
+    path = kind(str(tmp_path / ("ä" * 120)))  # 240 bytes, near the 255 of a system
+    skhmc.save(LabelTreeClassifier(C=3.0), path)
+    assert skhmc.load(path).C == 3.0 and len(os.listdir(tmp_path)) == 1
+
+
+def test_what_is_no_path_of_a_file(tmp_path):
+    clf = LabelTreeClassifier()
+    for path in (tmp_path, f"{tmp_path}/new/", ""):
+        with pytest.raises(IsADirectoryError, match="Expected the path of a file"):
+            skhmc.save(clf, path)
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        skhmc.save(clf, tmp_path / "no" / "model")
+    with open(tmp_path / "open", "wb+") as file:
+        for call in (lambda: skhmc.load(file.fileno()), lambda: skhmc.save(clf, file)):
+            with pytest.raises(TypeError, match="expected str"):
+                call()
+        os.fstat(file.fileno())  # which load has not closed
+    assert os.listdir(tmp_path) == ["open"]
+
+
+def test_the_rights_of_other_files_are_left_alone(tmp_path, monkeypatch):
+    """To ask for the umask is to set it, in all threads."""
+    monkeypatch.setattr(os, "umask", None)
+    skhmc.save(LabelTreeClassifier(), tmp_path / "model")
 
 
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):

@@ -98,6 +98,34 @@ def test_crafted_documents(change, message, small, path):
     assert not done
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"$": "scalar", "dtype": "int8,int8", "v": 10**10},  # of numpy: 10 GB of zeros
+        {"$": "scalar", "dtype": "float64", "v": [1.0, 2.0]},
+        {"$": "codes", "v": [2**40]},
+        {"$": "path", "v": 3},
+    ],
+)
+def test_crafted_values(node, small, path):
+    _, tensors = small
+    document = document_of(tensors)
+    document["root"] = node
+    path.write_bytes(_seal(tensors, json.dumps(document)))
+    with pytest.raises(skhmc.ModelFileError, match="does not write"):
+        skhmc.load(path)
+
+
+def test_an_estimator_without_a_parameter_is_refused(small, path):
+    _, tensors = small
+    document = document_of(tensors)
+    state = document["objects"][document["root"]["v"]]["state"]
+    state[:] = [pair for pair in state if pair[0] != "random_state"]
+    path.write_bytes(_seal(tensors, json.dumps(document)))
+    with pytest.raises(skhmc.ModelFileError, match=r"parameters \['random_state'\]"):
+        skhmc.load(path)
+
+
 def test_sparse_positions_outside_are_found(small, path):
     """scipy would read them without looking."""
     _, tensors = small

@@ -30,7 +30,7 @@ from skhmc.nn.modules import (
     MLPEncoder,
     PrototypeNetwork,
 )
-from skhmc.nn.sparse import SparseLinear
+from skhmc.nn.sparse import LinearPath, SparseLinear
 
 __all__ = ["from_plain", "tensors_from_plain", "tensors_to_plain", "to_plain"]
 
@@ -47,6 +47,7 @@ KINDS = {
         LabelCriterion,
         LabelNetwork,
         LabelTasks,
+        LinearPath,
         MCLoss,
         MLPEncoder,
         MaxConstraint,
@@ -63,6 +64,10 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 # what every module of torch has: hooks, and the tables of its parts
 TORCH_ATTRIBUTES = set(vars(nn.Module()))
 TENSOR = "__tensor__"  # the one key of a dict that stands for a tensor
+# what networks of before did not have: attributes and buffers that would be None
+LATER = ("path", "_kept")
+LATER_BUFFERS = ("frozen",)
+SCORES = (EmbeddingNetwork, LabelNetwork, PrototypeNetwork)
 PARTS = {"kind", "training", "values", "weights", "buffers", "temporary", "modules"}
 
 
@@ -133,6 +138,8 @@ def from_plain(plain):
         module.register_buffer(key, tensor, persistent=key not in plain["temporary"])
     for key, part in plain["modules"].items():
         module.register_module(key, from_plain(part))
+    if isinstance(module, SCORES):
+        _add_later_parts(module)
     module.training = bool(plain["training"])
     _check_sizes(module)
     return module
@@ -195,12 +202,24 @@ def _on_cpu(module):
     return deepcopy(module).to("cpu")
 
 
+def _add_later_parts(module):
+    """Give a network that was kept before these were there what it would have."""
+    for name in LATER_BUFFERS:
+        if name not in module._buffers:
+            module.register_buffer(name, None, persistent=False)
+    for name in LATER:
+        if not hasattr(module, name):
+            setattr(module, name, None)
+
+
 def _check_sizes(module):
     """Raise where the numbers of a layer are not those of its weights."""
     if isinstance(module, nn.Linear):
         said = module.out_features, module.in_features
     elif isinstance(module, SparseLinear):
-        said = module.in_features, len(module.bias)
+        bias = module.bias
+        n_outputs = module.weight.shape[-1] if bias is None else len(bias)
+        said = module.in_features, n_outputs
     else:
         return
     if tuple(module.weight.shape) != said:

@@ -7,15 +7,17 @@ would have it raises some error, which :func:`skhmc.load` says as a ``ModelFileE
 from copy import deepcopy
 from functools import partial
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
 from skhmc._data.versions import VERSION_KEY, VersionedMixin, running_version
 from skhmc._saving._encode import qualified_name
-from skhmc._saving._file import ModelFileError
+from skhmc._saving._file import DTYPES, ModelFileError
 from skhmc._saving._sklearn import from_skops
 from skhmc._saving._types import (
+    ADDED,
     RENAMED,
     class_named,
     function_named,
@@ -70,10 +72,13 @@ class Reader:
         return float(node["v"])
 
     def _scalar(self, node):
-        kinds = {"float64", "float32", "float16", "bool", "str"}
-        if node["dtype"] not in kinds and not node["dtype"].startswith(("int", "uint")):
-            raise ValueError(f"a number of the dtype {node['dtype']!r}")
-        return np.dtype(node["dtype"]).type(node["v"])
+        # by a list: numpy reads much more as a dtype, of which some take memory
+        if node["dtype"] not in DTYPES and node["dtype"] != "str":
+            raise ValueError(f"a number of the dtype {node['dtype']!r:.100}")
+        value = self.read(node["v"])
+        if not isinstance(value, bool | int | float | str):
+            raise ValueError(f"{type(value).__name__} as a number")
+        return np.dtype(node["dtype"]).type(value)
 
     def _dtype(self, node):
         if node["v"][1:] not in ("b1", "f2", "f4", "f8", "i1", "i2", "i4", "i8") and (
@@ -81,6 +86,12 @@ class Reader:
         ):
             raise ValueError(f"the dtype {node['v']!r}")
         return np.dtype(node["v"])
+
+    def _codes(self, node):
+        return "".join(map(chr, node["v"]))
+
+    def _path(self, node):
+        return Path(self.read(node["v"]))
 
     def _tuple(self, node):
         return tuple(self.read(part) for part in node["v"])
@@ -316,6 +327,7 @@ class Reader:
 KINDS = {
     "array": Reader._array,
     "class": Reader._class,
+    "codes": Reader._codes,
     "dict": Reader._dict,
     "dtype": Reader._dtype,
     "float": Reader._float,
@@ -324,6 +336,7 @@ KINDS = {
     "object": Reader._object,
     "objects": Reader._objects,
     "partial": Reader._partial,
+    "path": Reader._path,
     "scalar": Reader._scalar,
     "set": Reader._set,
     "slice": Reader._slice,
@@ -340,12 +353,24 @@ def _set_state(value, state):
         if before in state:
             kept = state.pop(before)
             state |= {} if now is None else {now: kept}
+    _add_later_attributes(kind.__name__, state)
     if issubclass(kind, VersionedMixin):
+        missing = sorted(set(kind._get_param_names()) - state.keys())
+        if missing:
+            raise ValueError(f"{kind.__name__} without its parameters {missing}")
         state[VERSION_KEY] = running_version()  # skhmc.load warns of another, once
     if hasattr(value, "__setstate__"):
         value.__setstate__(state)
     else:
         vars(value).update(state)
+
+
+def _add_later_attributes(name, state):
+    """Give a class's attributes those that files of before lack."""
+    for attribute, kept in ADDED.get(name, {}).items():
+        learnt = attribute.endswith("_") or attribute.startswith("_")
+        if not learnt or "hierarchy_" in state:  # else they would tell of a fit
+            state.setdefault(attribute, kept)
 
 
 def _try_out(estimator):

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -21,6 +22,9 @@ from skhmc.hierarchy import Hierarchy, Ontology
 
 __all__ = ["Writer", "qualified_name"]
 
+# Values inside each other. Reading takes more of Python's stack than writing does, and
+# may be done deeper in a program: a file that was written can be read.
+MAX_DEPTH = 80
 PACKED = 16  # so many texts are written as bytes, fewer one by one
 
 
@@ -43,6 +47,7 @@ class Writer:
         self.arrays = []
         self._numbers = {}  # of objects and arrays, by id
         self._alive = []  # so that no id is given twice
+        self._depth = 0
         self._encoders = []  # what is known where a user's encoder is met
 
     def write(self, value, where):
@@ -54,9 +59,19 @@ class Writer:
         where : str
             Names the value in messages, such as "HCALClassifier.label_loss".
         """
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise RecursionError
+        node = self._node(value, where)
+        self._depth -= 1
+        return node
+
+    def _node(self, value, where):
         kind = type(value)
-        if value is None or kind in (bool, int, str):
+        if value is None or kind in (bool, int):
             return value
+        if kind is str:
+            return _text(value)
         if kind is float:
             return value if math.isfinite(value) else {"$": "float", "v": repr(value)}
         if kind is list:
@@ -79,8 +94,14 @@ class Writer:
         if kind is slice:
             parts = [value.start, value.stop, value.step]
             return {"$": "slice", "v": [self.write(part, where) for part in parts]}
+        if kind is type(Path()):
+            return {"$": "path", "v": _text(str(value))}
         if isinstance(value, np.dtype):
             return {"$": "dtype", "v": _plain_dtype(value, where).str}
+        return self._write_code_or_object(value, kind, where)
+
+    def _write_code_or_object(self, value, kind, where):
+        """Return the node of a class, of a function, or of an object."""
         if kind is type or isinstance(value, type):
             name = name_of_value_class(value)
             return _named("class", name, value, where)
@@ -303,10 +324,20 @@ def _about_encoder(state):
     }
 
 
+def _text(value):
+    """Return the node of a text, which JSON changes if it has surrogates.
+
+    It reads two that stand side by side as one character.
+    """
+    if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value):
+        return value
+    return {"$": "codes", "v": list(map(ord, value))}
+
+
 def _scalar(value, where):
     dtype = value.dtype
     if dtype.kind == "U":
-        return {"$": "scalar", "dtype": "str", "v": str(value)}
+        return {"$": "scalar", "dtype": "str", "v": _text(str(value))}
     _plain_dtype(dtype, where)
     item = value.item()
     if isinstance(item, float) and not math.isfinite(item):

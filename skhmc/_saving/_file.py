@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from contextlib import suppress
 from math import prod
 
@@ -68,24 +68,41 @@ def write_file(path, document, arrays):
     tensors = {DOCUMENT: np.frombuffer(text.encode("ascii"), np.uint8)}
     tensors |= {str(k): array for k, array in enumerate(arrays)}
     mark = json.dumps({"format": FORMAT, "sha256": _sum_of(tensors)})
-    target = os.path.realpath(path)  # of a link the file that it leads to
+    target = _target(path)
     folder, name = os.path.split(target)
-    beside = tempfile.NamedTemporaryFile(
-        dir=folder, prefix=f".{name}.", suffix=".part", delete=False
-    )
+    # a short name: with the whole of a long one it would be too long
+    beside = os.path.join(folder, f".{name[:32]}.{secrets.token_hex(8)}.part")
     try:
-        beside.close()
-        write_tensors(tensors, beside.name, metadata={MARK: mark})
-        _check_written(beside.name, tensors)
-        os.chmod(beside.name, _mode(target))
-        _flush(beside.name)
-        os.replace(beside.name, target)
+        # The system gives a new file the rights that the user wants. To ask for these
+        # would change them for a moment, in all threads.
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        rights = os.stat(target if os.path.exists(target) else beside).st_mode & 0o777
+        write_tensors(tensors, beside, metadata={MARK: mark})
+        _check_written(beside, tensors)
+        os.chmod(beside, rights)
+        _flush(beside)
+        os.replace(beside, target)
     except BaseException:
         with suppress(FileNotFoundError):
-            os.unlink(beside.name)
+            os.unlink(beside)
         raise
     if os.name == "posix":  # elsewhere a folder cannot be opened
         _flush(folder)
+
+
+def _target(path):
+    """Return the file to write, of a link the one that it leads to."""
+    text = os.fsdecode(path)
+    if os.path.isdir(text) or not os.path.basename(text):
+        raise IsADirectoryError(
+            f"Got {text!r}, which is a folder or no name of a file. Expected the path "
+            f"of a file, such as {os.path.join(text, 'model.skhmc')!r}."
+        )
+    target = os.path.realpath(text)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"There is no folder {folder!r} for {text!r}: make it.")
+    return target
 
 
 def _check_written(name, tensors):
@@ -120,15 +137,6 @@ def _sum_of(tensors):
     return digest.hexdigest()
 
 
-def _mode(target):
-    """Return the rights that a file has, or that a new one gets."""
-    if os.path.exists(target):
-        return os.stat(target).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
 def _flush(path):
     """Have the system write a file, or a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
@@ -149,20 +157,21 @@ def read_file(path):
     ModelFileError
         When it is no file of :func:`write_file`, is damaged, or of a later format.
     """
+    path = os.fsdecode(path)  # no number, which open would take for an open file
     with open(path, "rb") as file:
         data = file.read()
-    header = _read_header(data, os.fspath(path))
-    mark = _read_mark(header.pop("__metadata__", None), os.fspath(path))
-    _check_header(header, len(data), os.fspath(path))
+    header = _read_header(data, path)
+    mark = _read_mark(header.pop("__metadata__", None), path)
+    _check_header(header, len(data), path)
     try:
         tensors = read_tensors(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ModelFileError(
-            f"{os.fspath(path)!r} is damaged: safetensors says {error}."
+            f"{path!r} is damaged: safetensors says {error}."
         ) from error
     if _sum_of(tensors) != mark["sha256"]:
         raise ModelFileError(
-            f"{os.fspath(path)!r} is damaged: its content does not have the SHA-256 "
+            f"{path!r} is damaged: its content does not have the SHA-256 "
             f"that stands in it. Take another copy of the file."
         )
     document = parse_json(tensors.pop(DOCUMENT).tobytes(), "the document")

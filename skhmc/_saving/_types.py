@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib import import_module
 
 __all__ = [
+    "ADDED",
     "RENAMED",
     "SCIKIT_LEARN",
     "class_named",
@@ -41,6 +42,7 @@ OBJECTS = {
     "skhmc._meta.sketched_forest": ["SketchedForest"],
     "skhmc._meta.threshold": ["HierarchicalThresholdClassifier"],
     "skhmc._meta.voting": ["HierarchicalVotingClassifier"],
+    "skhmc._networks.checkpoint": ["Checkpoint"],
     "skhmc._networks.hcal": ["HCALClassifier"],
     "skhmc._networks.hyperbolic": ["HyperbolicHMC", "LearntFrom"],
     "skhmc._networks.label_embedding": ["PairCounts"],
@@ -56,6 +58,7 @@ OBJECTS = {
     "skhmc._scoring.grown": ["Grown", "Starts"],
     "skhmc._scoring.label_form": ["ManyPaths", "SinglePath"],
     "skhmc._utils.separators": ["Separator"],
+    "skhmc.audit": ["MissingAnnotationDetector"],
     "skhmc.hierarchy": ["Term"],
     "skhmc.metrics": ["HierarchicalScorer", "HierarchicalViolationRate"],
     "skhmc.model_selection": [
@@ -136,23 +139,42 @@ FUNCTIONS = {
     "skhmc.metrics": [
         "au_prc_score",
         "coverage_at_k_score",
+        "depth_weighted_hamming_loss",
         "exact_match_score",
         "expected_calibration_error",
+        "f_max_score",
+        "full_path_accuracy_score",
+        "h_loss",
         "hierarchical_f1_score",
         "hierarchical_fbeta_score",
         "hierarchical_precision_score",
         "hierarchical_recall_score",
         "hierarchical_violation_rate",
+        "lca_f1_score",
+        "lca_precision_score",
+        "lca_recall_score",
         "ndcg_at_k_score",
         "precision_at_k_score",
         "propensity_scored_precision_at_k_score",
         "recall_at_k_score",
+        "s_min_score",
+        "tree_distance_loss",
+        "tree_inconsistency_error",
+        "weighted_f_max_score",
     ],
     "skhmc.nn.hyperbolic": ["log0", "radius_penalty"],
     "skhmc.nn.losses": ["asl", "bce", "softmax_loss", "zlpr"],
 }
 # {name of a class: {attribute in files of before: its name now, or None where it went}}
 RENAMED: dict[str, dict[str, str | None]] = {}
+# {name of a class: {attribute that files of before lack: what they would have said}}
+ADDED: dict[str, dict[str, object]] = {
+    **{
+        name: {"checkpoint": None, "linear_path": False, "linear_path_": False}
+        for name in ("HCALClassifier", "HyperbolicHMC", "MaxConstraintClassifier")
+    },
+    "LabelTreeClassifier": {"negatives": "siblings", "_saw_all": False},
+}
 # estimators, transformers and splitters of scikit-learn that skops writes into our file
 SCIKIT_LEARN = {
     "sklearn.decomposition": ["PCA", "TruncatedSVD"],

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.groups import read_groups
+from skhmc._data.versions import VersionedMixin
 from skhmc._data.weights import check_sample_weight, match_weight
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, read_for_inner, route_fit, with_columns
@@ -46,7 +47,7 @@ def check_number(n_rows: Any, argument: str) -> int:
     return int(n_rows)
 
 
-class MissingAnnotationDetector(MetaEstimatorMixin, BaseEstimator):
+class MissingAnnotationDetector(VersionedMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Finds annotations that are probably missing, and those that are probably wrong.
 
     Fits a classifier in cross-validation, so that every sample gets probabilities from

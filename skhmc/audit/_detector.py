@@ -21,6 +21,7 @@ from skhmc._data.weights import check_sample_weight, match_weight
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, read_for_inner, route_fit, with_columns
 from skhmc._meta.out_of_fold import out_of_fold, split_rows
+from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.warnings import read_before
 from skhmc.audit._scores import AGGREGATES, annotation_scores
 from skhmc.audit._tables import doubted, suggested
@@ -47,7 +48,9 @@ def check_number(n_rows: Any, argument: str) -> int:
     return int(n_rows)
 
 
-class MissingAnnotationDetector(VersionedMixin, MetaEstimatorMixin, BaseEstimator):
+class MissingAnnotationDetector(
+    VersionedMixin, DocLinkMixin, MetaEstimatorMixin, BaseEstimator
+):
     r"""Finds annotations that are probably missing, and those that are probably wrong.
 
     Fits a classifier in cross-validation, so that every sample gets probabilities from

@@ -459,6 +459,7 @@ def _changed(scorer, kind):
     named = {
         p.name: getattr(scorer, p.name)
         for p in defaults
-        if p.default is not p.empty and getattr(scorer, p.name) is not p.default
+        # by their texts: a hierarchy has no plain ==, and what was read is no same object
+        if p.default is not p.empty and repr(getattr(scorer, p.name)) != repr(p.default)
     }
     return named | scorer.kwargs

@@ -459,7 +459,7 @@ def _changed(scorer, kind):
     named = {
         p.name: getattr(scorer, p.name)
         for p in defaults
-        # by their texts: a hierarchy has no plain ==, and what was read is no same object
+        # by their texts: what was read from a file is no same object
         if p.default is not p.empty and repr(getattr(scorer, p.name)) != repr(p.default)
     }
     return named | scorer.kwargs

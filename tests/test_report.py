@@ -105,6 +105,22 @@ def test_unknown_cells_do_not_count():
     assert np.isnan(report["label"]["b"]["precision"])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("score", [1.0, 40.0, 1e13, -3.0, np.inf])
+def test_scores_are_greater_than_the_best_threshold(score, dtype):
+    """Also where the next score is the next float, or where there is none."""
+    score = dtype(score)
+    below = np.nextafter(score, dtype(-np.inf))
+    for scores in ([score, score, below], [score, score, score]):
+        true = np.array([[1], [1], [0]])
+        scores = np.array(scores, dtype)[:, None]
+        report = hierarchical_classification_report(
+            true, true, Hierarchy.flat(1), y_score=scores, output="dict"
+        )
+        chosen = scores[:, 0] > report["label"][0]["threshold"]
+        assert chosen.tolist() == (scores == score)[:, 0].tolist()
+
+
 def test_text_has_the_labels_with_most_support():
     hierarchy = random_hierarchy(300, 0)
     true = np.zeros((5, 300), int)

@@ -158,7 +158,7 @@ def test_unknown_and_weightless_cells_are_not_judged(hidden):
     weight[:5] = 0
     detector.fit(proba, Y, sample_weight=weight)
     assert np.isnan(detector.annotation_scores()[:5]).all()
-    table = table_of(detector.suggestions(10_000))
+    table = table_of(detector.suggestions(1_000))
     assert not set(range(5)) & set(table["sample"])
 
 
@@ -179,16 +179,16 @@ def test_frequency_counts_weights():
 def test_what_weighs_nothing_is_unknown(form, aggregate):
     rng = np.random.default_rng(0)
     hierarchy = random_hierarchy(6, 0)
-    y = close_upward((rng.random((80, 6)) < 0.3) * 1.0, hierarchy)
-    proba = rng.random((80, 6))
-    weight = (rng.random((80, 6)) < 0.7) * 1.0
-    weight[:9] = 0
+    y = close_upward((rng.random((40, 6)) < 0.3) * 1.0, hierarchy)
+    proba = rng.random((40, 6))
+    weight = (rng.random((40, 6)) < 0.7) * 1.0
+    weight[:5] = 0
     options = {"aggregate": aggregate, "n_issues": 1000}
     gone = np.where(weight == 0, np.nan, y)
     options["sample_weight"] = weight
     found = find_label_issues(form(y), proba, hierarchy, **options)
     expected = find_label_issues(form(gone), proba, hierarchy, **options)
-    assert len(found) > 50
+    assert len(found) > 20
     np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5)
 
 

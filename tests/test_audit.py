@@ -174,6 +174,24 @@ def test_frequency_counts_weights():
     np.testing.assert_allclose(table["score"], expected)
 
 
+def test_weights_of_labels_are_matched_by_name():
+    y = pd.DataFrame([[1, 0], [1, 1], [0, 1]], columns=["cat", "dog"])
+    weight = pd.DataFrame([[3.0, 1.0], [2.0, 1.0], [1.0, 0.0]], columns=["cat", "dog"])
+    proba = pd.DataFrame(np.full((3, 2), 0.3), columns=["cat", "dog"])
+    given = y, proba, Hierarchy.flat(["cat", "dog"])
+    expected = find_label_issues(*given, sample_weight=weight)
+    assert set(expected["score"].round(6)) == {
+        round(0.3 / (0.3 + 5 / 6), 6),
+        round(0.3 / (0.3 + 1 / 2), 6),
+    }
+    found = find_label_issues(*given, sample_weight=weight[["dog", "cat"]])
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ValueError, match="sample_weight has the columns"):
+        find_label_issues(*given, sample_weight=weight.rename(columns={"cat": "cow"}))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        find_label_issues(y, proba * 5, given[2])
+
+
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
 @pytest.mark.parametrize("aggregate", ["given", "lift"])
 def test_what_weighs_nothing_is_unknown(form, aggregate):

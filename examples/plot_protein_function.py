@@ -91,3 +91,4 @@ for ax, namespace in zip(axes, curves["kernel"], strict=True):
     ax.set(title=namespace.replace("_", " "), xlabel="recall")
 axes[0].set_ylabel("precision")
 axes[1].legend()
+plt.show()

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, KernelHMC
 from skhmc.audit import MissingAnnotationDetector, closure_report, find_label_issues
+from skhmc.audit._given import FEATURES, _Cells
 from skhmc.coherence import close_upward, most_specific
 from skhmc.datasets import make_hidden_hierarchy
 from tests.hierarchies import random_hierarchy, random_labels
@@ -157,8 +158,75 @@ def test_unknown_and_weightless_cells_are_not_judged(hidden):
     weight[:5] = 0
     detector.fit(proba, Y, sample_weight=weight)
     assert np.isnan(detector.annotation_scores()[:5]).all()
-    table = table_of(detector.suggestions(10_000))
+    table = table_of(detector.suggestions(1_000))
     assert not set(range(5)) & set(table["sample"])
+
+
+def test_frequency_counts_weights():
+    """As if samples were there as often as they weigh; 0 is not there."""
+    y = np.array([[1, 0], [1, 1], [0, 1], [1, 1]])
+    proba = np.full((4, 2), 0.3)
+    weight = [3, 2, 1, 0]
+    table = find_label_issues(y, proba, Hierarchy.flat(2), sample_weight=weight)
+    score = {0: 0.3 / (0.3 + 5 / 6), 1: 0.3 / (0.3 + 3 / 6)}
+    assert len(table) == 4  # of the last sample none
+    expected = [score[label] for label in table["label"]]
+    np.testing.assert_allclose(table["score"], expected)
+
+
+def test_weights_of_labels_are_matched_by_name():
+    y = pd.DataFrame([[1, 0], [1, 1], [0, 1]], columns=["cat", "dog"])
+    weight = pd.DataFrame([[3.0, 1.0], [2.0, 1.0], [1.0, 0.0]], columns=["cat", "dog"])
+    proba = pd.DataFrame(np.full((3, 2), 0.3), columns=["cat", "dog"])
+    given = y, proba, Hierarchy.flat(["cat", "dog"])
+    expected = find_label_issues(*given, sample_weight=weight)
+    assert set(expected["score"].round(6)) == {
+        round(0.3 / (0.3 + 5 / 6), 6),
+        round(0.3 / (0.3 + 1 / 2), 6),
+    }
+    found = find_label_issues(*given, sample_weight=weight[["dog", "cat"]])
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ValueError, match="sample_weight has the columns"):
+        find_label_issues(*given, sample_weight=weight.rename(columns={"cat": "cow"}))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        find_label_issues(y, proba * 5, given[2])
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+@pytest.mark.parametrize("aggregate", ["given", "lift"])
+def test_what_weighs_nothing_is_unknown(form, aggregate):
+    rng = np.random.default_rng(0)
+    hierarchy = random_hierarchy(6, 0)
+    y = close_upward((rng.random((40, 6)) < 0.3) * 1.0, hierarchy)
+    proba = rng.random((40, 6))
+    weight = (rng.random((40, 6)) < 0.7) * 1.0
+    weight[:5] = 0
+    options = {"aggregate": aggregate, "n_issues": 1000}
+    gone = np.where(weight == 0, np.nan, y)
+    options["sample_weight"] = weight
+    found = find_label_issues(form(y), proba, hierarchy, **options)
+    expected = find_label_issues(form(gone), proba, hierarchy, **options)
+    assert len(found) > 20
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5)
+
+
+def test_unknown_cells_are_no_zeros_in_what_annotations_say():
+    rng = np.random.default_rng(0)
+    hierarchy = Hierarchy.flat(3)
+    Y = (rng.random((400, 3)) < [0.8, 0.5, 0.5]) * 1.0
+    Y[:, 0][rng.random(400) < 0.75] = np.nan
+    folds = np.arange(400) % 2
+    proba = np.full(Y.shape, 0.5)
+    cells = _Cells(proba, Y, np.ones(400, bool), folds, hierarchy)
+    features = dict(zip(FEATURES, cells.features(slice(0, 400))[0], strict=True))
+    share = np.nanmean(Y[:, 0])
+    assert features["what the other annotations say"][:, 0].mean() == pytest.approx(
+        share, abs=0.05
+    )
+    known = np.count_nonzero(~np.isnan(Y[:, 0]))
+    odds = (np.nansum(Y[:, 0]) + 0.5) / (known * (1 - share) + 0.5)
+    found = features["logit of the label's share in samples with its parents"]
+    assert found[0, 0] == pytest.approx(np.log(odds))
 
 
 def test_weights_and_groups_reach_the_folds():

@@ -27,6 +27,7 @@ from skhmc.metrics import (
     f_max_score,
     f_max_scorer,
     information_accretion,
+    propensity_scored_precision_at_k_score,
     s_min_score,
     s_min_scorer,
     weighted_f_max_score,
@@ -401,6 +402,26 @@ def test_messages_of_scores():
 
 
 # -- information -----------------------------------------------------------------------
+
+
+def test_numbers_without_names_are_refused_where_labels_have_two_orders():
+    h = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    names = ["cat", "dog", "mammal"]  # h has mammal first
+    true = pd.DataFrame([[1, 0, 1], [0, 1, 1]], columns=names)
+    scores = pd.DataFrame([[0.9, 0.1, 0.95], [0.9, 0.3, 0.9]], columns=names)
+    bits = [0.0, 1.0, 5.0]
+    by_name = dict(zip(h.labels, bits, strict=True))
+    given = {"hierarchy": h, "information": by_name}
+    expected = weighted_f_max_score(true, scores, **given)
+    ordered = true[list(h.labels)].to_numpy(), scores[list(h.labels)].to_numpy()
+    given["information"] = bits
+    assert weighted_f_max_score(*ordered, **given) == expected
+    with pytest.raises(ValueError, match="two orders"):
+        weighted_f_max_score(true, scores, **given)
+    with pytest.raises(ValueError, match="two orders"):
+        propensity_scored_precision_at_k_score(
+            true, scores, k=1, hierarchy=h, propensity=[0.5, 0.2, 0.1]
+        )
 
 
 def test_information_by_hand():

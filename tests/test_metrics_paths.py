@@ -146,6 +146,24 @@ def test_full_paths_and_inconsistency():
     assert full_path_accuracy_score(true, predicted, TREE, **weights) == 1 / 6
 
 
+def test_one_path_in_a_dag_is_consistent():
+    dag = Hierarchy.from_edges([("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")])
+    predicted = [["a", "b", "d"], ["a", "b", "c", "d"], ["b", "d"], []]
+    errors = [tree_inconsistency_error([row], dag) for row in predicted]
+    assert errors == [0, 1, 1, 0]
+    # c has depth 2, but is below a, too: x is on another path, of no depth twice
+    dag = Hierarchy.from_edges([("a", "b"), ("a", "c"), ("b", "c"), ("a", "x")])
+    assert tree_inconsistency_error([["a", "c"]], dag) == 0
+    assert tree_inconsistency_error([["a", "x", "c"]], dag) == 1
+
+
+def test_lca_passes_labels_whose_truth_is_unknown():
+    deep = Hierarchy.from_paths(["r/a/c", "r/d"])  # r, r/a, r/a/c, r/d
+    true, predicted = [[1, np.nan, 0, 1]], [[1, 1, 1, 1]]
+    assert lca_precision_score(true, predicted, deep) == 2 / 3  # r, d; c is wrong
+    assert lca_recall_score(true, predicted, deep) == 1
+
+
 def test_au_prc_of_every_label():
     Y = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]])
     S = np.array([[0.9, 0.8, 0.5], [0.4, 0.6, 0.5], [0.5, 0.1, 0.5]])

@@ -2,15 +2,25 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import average_precision_score, f1_score, precision_score
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhmc import HCALClassifier, Hierarchy, KernelHMC, LabelTreeClassifier
+from skhmc import (
+    CoherentClassifier,
+    HCALClassifier,
+    HierarchicalVotingClassifier,
+    Hierarchy,
+    KernelHMC,
+    LabelTreeClassifier,
+)
 from skhmc.coherence import close_upward, violations
 from skhmc.datasets import load_digit_properties
 from skhmc.inspection import LevelReportDisplay, explain
@@ -103,6 +113,22 @@ def test_unknown_cells_do_not_count():
     assert report["label"]["b"]["support"] == 1
     assert report["label"]["b"]["confused_with"] == "c"
     assert np.isnan(report["label"]["b"]["precision"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("score", [1.0, 40.0, 1e13, -3.0, np.inf])
+def test_scores_are_greater_than_the_best_threshold(score, dtype):
+    """Also where the next score is the next float, or where there is none."""
+    score = dtype(score)
+    below = np.nextafter(score, dtype(-np.inf))
+    for scores in ([score, score, below], [score, score, score]):
+        true = np.array([[1], [1], [0]])
+        scores = np.array(scores, dtype)[:, None]
+        report = hierarchical_classification_report(
+            true, true, Hierarchy.flat(1), y_score=scores, output="dict"
+        )
+        chosen = scores[:, 0] > report["label"][0]["threshold"]
+        assert chosen.tolist() == (scores == score)[:, 0].tolist()
 
 
 def test_text_has_the_labels_with_most_support():
@@ -202,6 +228,75 @@ def test_coefficients_sum_to_the_score(digits):
     found = explain(model, X[:3], label)
     expected = model.decision_function(X[:3])[:, label]
     np.testing.assert_allclose(found.scores[:, 0], expected)
+
+
+@pytest.fixture(scope="module")
+def square():
+    """As many features as labels, so that shapes do not say which is which."""
+    rng = np.random.default_rng(0)
+    hierarchy = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    X = rng.normal(size=(60, 3))
+    Y = (X > 0).astype(int)
+    return X, Y * Y[:, :1], hierarchy
+
+
+def test_scores_of_a_label_tree_are_its_margins(square):
+    X, Y, hierarchy = square
+    clf = LabelTreeClassifier(hierarchy).fit(X, Y)  # normalize=True
+    found = explain(clf, X, "dog")
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    margins = (unit @ clf.coef_ + clf.intercept_)[:, [0, 2]]
+    np.testing.assert_allclose(found.scores, margins, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_of_coefficients_are_labels_in_scikit_learn(square):
+    X, Y, _ = square
+    clf = RidgeClassifier().fit(X, Y)
+    scores = explain(clf, X, 2).scores[:, 0]
+    np.testing.assert_allclose(scores, clf.decision_function(X)[:, 2])
+    classes = np.array(["z", "a", "m"])[Y.sum(axis=1) % 3]
+    clf = LogisticRegression().fit(X, classes)
+    scores = explain(clf, X, "z").scores[:, 0]
+    np.testing.assert_allclose(scores, clf.decision_function(X)[:, 2])
+
+
+def test_labels_of_what_is_inside_are_found_in_their_order(square):
+    X, Y, hierarchy = square
+    Y = pd.DataFrame(Y, columns=hierarchy.labels)
+    tree = LabelTreeClassifier(hierarchy).fit(X, Y[["dog", "mammal", "cat"]])
+    clf = CoherentClassifier(FrozenEstimator(tree), hierarchy).fit(X, Y)
+    for label in hierarchy.labels:
+        expected = explain(tree, X, label)
+        np.testing.assert_array_equal(explain(clf, X, label).scores, expected.scores)
+    few = Y.assign(cat=0)
+    with pytest.warns(UserWarning, match="cat"):
+        clf = CoherentClassifier(LogisticRegression(), hierarchy).fit(X, few)
+    own = LogisticRegression().fit(X, Y["dog"])
+    found = explain(clf, X, "dog").scores[:, 1]
+    np.testing.assert_allclose(found, own.decision_function(X), rtol=1e-6)
+    with pytest.raises(TypeError, match="no classifier of 'cat'"):
+        explain(clf, X, "cat")
+
+
+def test_members_that_know_all_labels_are_no_labels(square):
+    X, Y, hierarchy = square
+    trees = [(name, LabelTreeClassifier(hierarchy)) for name in "abc"]
+    three = HierarchicalVotingClassifier(trees).fit(X, Y)
+    classes = (Y.sum(axis=1) % 3).tolist()
+    one = CoherentClassifier(LogisticRegression(), Hierarchy.flat(3)).fit(X, classes)
+    outputs = MultiOutputClassifier(LogisticRegression()).fit(X, Y + Y[:, ::-1])
+    for clf, label in ((three, "dog"), (one, 2), (outputs, 0)):
+        with pytest.raises(TypeError):
+            explain(clf, X, label)
+
+
+def test_features_in_another_order_are_refused(square):
+    X, Y, hierarchy = square
+    X = pd.DataFrame(X, columns=list("abc"))
+    clf = LabelTreeClassifier(hierarchy).fit(X, Y)
+    assert explain(clf, X, "cat").scores.shape == (60, 2)
+    with pytest.raises(ValueError, match="features 'c', 'b', 'a'"):
+        explain(clf, X[["c", "b", "a"]], "cat")
 
 
 def test_what_cannot_be_explained_is_refused(digits):

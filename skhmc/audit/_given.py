@@ -122,10 +122,9 @@ class Annotations:
 
     def _fit(self, fold, known):
         rows = np.flatnonzero((self.folds != fold) & known)
-        Y = sp.csr_matrix(self.Y[rows] == 1, dtype=np.float64)
+        Y, mean = _filled(self.Y[rows])
         Z = Y[:, self.used]
         n = max(len(rows), 1)
-        mean = np.asarray(Y.sum(axis=0)).ravel() / n
         mean_used = mean[self.used]
         gram = (Z.T @ Z).toarray() - n * np.outer(mean_used, mean_used)
         inverse = np.linalg.inv(gram + RIDGE * np.eye(len(self.used)))
@@ -148,9 +147,22 @@ class Annotations:
         for fold in np.unique(folds):
             here = folds == fold
             mean = self.means[fold]
-            Z = (Y[here][:, self.used] == 1) - mean[self.used]
+            Z = Y[here][:, self.used] - mean[self.used]
+            Z[np.isnan(Z)] = 0.0  # unknown says nothing
             said[here] = mean + Z @ self.weights[fold]
         return said
+
+
+def _filled(Y):
+    """Return Y as CSR with means in place of what is unknown, and the means."""
+    Y = sp.csr_matrix(Y, dtype=np.float64, copy=True)
+    n_samples, n_labels = Y.shape
+    unknown = np.isnan(Y.data)
+    n_known = n_samples - np.bincount(Y.indices[unknown], minlength=n_labels)
+    n_there = np.bincount(Y.indices, Y.data == 1, minlength=n_labels)
+    mean = n_there / np.maximum(n_known, 1)
+    Y.data[unknown] = mean[Y.indices[unknown]]
+    return Y, mean
 
 
 class _Cells:
@@ -166,8 +178,20 @@ class _Cells:
         self.annotations = Annotations(Y, known, folds, hierarchy)
         counts = np.asarray((Y == 1).sum(axis=0), dtype=np.float64).ravel()
         of_above = of_parents(counts[None], hierarchy, float(Y.shape[0]))[0]
+        of_above = of_above - self._n_unknown()
         self.share = logit((counts + 0.5) / (np.maximum(of_above, counts) + 1))
         self.log_count = np.log1p(counts)
+
+    def _n_unknown(self):
+        """Return the number of samples with all parents of a label, it unknown."""
+        count = np.zeros(self.Y.shape[1])
+        for rows in row_blocks(*self.Y.shape):
+            labels = dense(self.Y[rows])
+            unknown = np.isnan(labels)
+            if unknown.any():
+                with_parents = of_parents((labels == 1) * 1, self.hierarchy, 1) == 1
+                count += (unknown & with_parents).sum(axis=0)
+        return count
 
     def features(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the features (n_features, n_rows, n_labels), Y, and the frontier.

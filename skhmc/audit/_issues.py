@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
+from skhmc._data.containers import column_names, is_frame
 from skhmc._data.groups import read_groups
 from skhmc._data.weights import check_sample_weight
+from skhmc._utils.messages import name_list
 from skhmc.audit._detector import check_aggregate, check_number
 from skhmc.audit._scores import annotation_scores
 from skhmc.audit._tables import doubted
@@ -19,6 +21,7 @@ from skhmc.metrics import check_indicator, check_scores
 __all__ = ["find_label_issues"]
 
 N_FOLDS = 5
+ROUNDED = 1e-6  # by how much sums of probabilities may be above 1
 
 
 def find_label_issues(
@@ -62,8 +65,9 @@ def find_label_issues(
         Greatest score of a row.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), \
             default=None
-        Weights of samples, or of samples and labels. Annotations of weight 0 are not
-        judged.
+        Weights of samples, or of samples and labels; columns of a DataFrame are matched
+        to the labels by name. Annotations of weight 0 are not judged, and count as
+        unknown.
     groups : array-like of shape (n_samples,), default=None
         Group of every sample. What annotations say about each other is learnt from
         samples of other groups.
@@ -100,8 +104,9 @@ def find_label_issues(
     n_rows = check_number(n_issues, "n_issues")
     built, Y, proba = align(hierarchy, y_true=y, y_score=y_proba)
     check_indicator(Y, "y", allow_nan=True)
-    proba = check_scores(proba, "y_proba")
+    proba = _probabilities(check_scores(proba, "y_proba"))
     n_samples, n_labels = Y.shape
+    sample_weight = _by_name(sample_weight, built)
     weight = check_sample_weight(sample_weight, n_samples, n_labels)
     if weight is not None:
         weight = weight.reshape(n_samples, -1)
@@ -109,6 +114,34 @@ def find_label_issues(
     Y = close_upward(Y, built)
     scores = annotation_scores(proba, Y, built, folds, aggregate, weight)
     return doubted(scores, proba, Y, built, y, n_rows, max_score)
+
+
+def _probabilities(proba):
+    """Return probabilities, all of them from 0 to 1."""
+    low, high = proba.min(initial=0.0), proba.max(initial=1.0)
+    if low < -ROUNDED or high > 1 + ROUNDED:
+        got = low if low < -ROUNDED else high
+        raise ValueError(
+            f"y_proba must hold probabilities between 0 and 1, got {got.item()!r}. "
+            f"scipy.special.expit makes some of logits."
+        )
+    return np.clip(proba, 0, 1)
+
+
+def _by_name(sample_weight, hierarchy):
+    """Return weights of labels in the order of the hierarchy, where they have names."""
+    if not is_frame(sample_weight):
+        return sample_weight
+    names = column_names(sample_weight)
+    if len(names) < 2 or list(names) == list(range(len(names))):
+        return sample_weight
+    if set(names) != set(hierarchy.labels):
+        raise ValueError(
+            f"sample_weight has the columns {name_list(names)}, expected those of the "
+            f"labels {name_list(hierarchy.labels)}."
+        )
+    read = np.asarray(sample_weight)
+    return read[:, [list(names).index(label) for label in hierarchy.labels]]
 
 
 def _folds(n_samples, groups):

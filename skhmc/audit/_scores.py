@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from skhmc.audit._given import (
     dense,
@@ -51,6 +52,8 @@ def annotation_scores(
     ndarray of shape (n_samples, n_labels)
         NaN where nothing is known to be right or wrong.
     """
+    if weight is not None and not np.all(weight):
+        Y = _without_weightless(Y, weight)
     Y = close_upward(Y, hierarchy)
     n_samples, n_labels = Y.shape
     proba = np.where(folds[:, None] >= 0, proba, 0.0)
@@ -58,7 +61,7 @@ def annotation_scores(
     given = None
     if aggregate == "given":
         given = given_others(proba, Y, hierarchy, folds, weight)
-    frequency = _frequency(Y)
+    frequency = _frequency(Y, weight)
     scores = np.full(Y.shape, np.nan)
     for rows in row_blocks(n_samples, n_labels):
         labels = dense(Y[rows])
@@ -79,15 +82,25 @@ def annotation_scores(
     return scores
 
 
-def _frequency(Y):
+def _without_weightless(Y, weight):
+    """Return Y with the cells that weigh nothing as unknown."""
+    nothing = np.broadcast_to(np.asarray(weight) == 0, Y.shape)
+    if not sp.issparse(Y):
+        return np.where(nothing, np.nan, np.asarray(Y, dtype=np.float64))
+    marked = sp.csr_matrix(np.where(nothing, np.nan, 0.0))
+    return sp.csr_matrix(sp.csr_matrix(Y, dtype=np.float64) + marked)
+
+
+def _frequency(Y, weight):
     """Return the share of every label in the samples of which it is known."""
     n_known = np.zeros(Y.shape[1])
     n_there = np.zeros(Y.shape[1])
     for rows in row_blocks(*Y.shape):
         labels = dense(Y[rows])
-        n_known += (~np.isnan(labels)).sum(axis=0)
-        n_there += (labels == 1).sum(axis=0)
-    return n_there / np.maximum(n_known, 1)
+        own = 1.0 if weight is None else weight[rows]
+        n_known += (~np.isnan(labels) * own).sum(axis=0)
+        n_there += ((labels == 1) * own).sum(axis=0)
+    return np.divide(n_there, n_known, out=np.zeros_like(n_there), where=n_known > 0)
 
 
 def _lift(proba, frequency):

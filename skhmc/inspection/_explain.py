@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import Bunch
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch, check_array
 
 from skhmc._data.responses import find
 from skhmc._utils.messages import name_list
@@ -52,10 +53,12 @@ def explain(
         labels : list
             The label and those above it, the highest first.
         contributions : ndarray of shape (n_samples, n_path, n_features)
-            What every feature adds to the log-odds of every label of ``labels``: the
+            What every feature adds to the score of every label of ``labels``: the
             coefficient times the feature, or the gradient times the feature.
         scores : ndarray of shape (n_samples, n_path)
-            The scores that are explained, before coherence: log-odds.
+            The scores that are explained, before coherence: log-odds of networks and
+            of logistic regressions, of others what their ``decision_function`` has. Of
+            a label tree they are the margins of each label's own classifier.
         method : {"coefficients", "gradients"}
         prototypes : list of list of label names
             Of :class:`skhmc.HCALClassifier`, the labels whose prototypes are nearest to
@@ -77,7 +80,9 @@ def explain(
 
     Notes
     -----
-    Of a linear classifier, contributions and the intercept sum to the score. Of a
+    Of a linear classifier, contributions and the intercept sum to the score. Features
+    are those that it multiplies: of a label tree with ``normalize=True``, those of rows
+    that are scaled to length 1. Of a
     network they are a first-order picture around the sample: they sum to the score
     where the network is linear in the sample and has no biases. With several networks
     (``n_estimators``) they are means over these, and there are no prototypes.
@@ -120,21 +125,29 @@ def explain(
     above = hierarchy.ancestors[[hierarchy.position(label)]].indices
     path = [*sorted(above, key=lambda k: (hierarchy.depth[k], k))]
     path.append(hierarchy.position(label))
-    inner, X, X_train = _innermost(estimator, X, X_train)
-    given = (inner, X, np.array(path), hierarchy)
+    inner, X, X_train, columns = _innermost(estimator, X, X_train, hierarchy.n_labels)
+    missing = [hierarchy.labels[k] for k in path if columns[k] < 0]
+    if missing:
+        raise TypeError(
+            f"{type(estimator).__name__} has no classifier of {name_list(missing)}, "
+            f"of which the training samples had too few of a value. Choose another "
+            f"label."
+        )
+    given = (inner, X, columns[path])
     if hasattr(inner, "net_"):
-        found = _of_network(*given, X_train, int(n_nearest))
+        names = {columns[k]: hierarchy.labels[k] for k in np.flatnonzero(columns >= 0)}
+        found = _of_network(*given, names, X_train, int(n_nearest))
     else:
         if X_train is not None:
             raise ValueError(
                 f"X_train is for networks, which have an embedding; "
                 f"{type(inner).__name__} has none. Leave it out."
             )
-        found = _of_coefficients(*given)
+        found = _of_coefficients(*given, np.sum(columns >= 0))
     return Bunch(labels=[hierarchy.labels[k] for k in path], **found)
 
 
-def _hierarchy_of(estimator: Any) -> Hierarchy:
+def _hierarchy_of(estimator):
     """Return the labels in the order of the estimator's outputs."""
     hierarchy = find(estimator, "hierarchy_")
     if hierarchy is None:
@@ -144,38 +157,86 @@ def _hierarchy_of(estimator: Any) -> Hierarchy:
                 f"{type(estimator).__name__} says no labels: neither hierarchy_ nor "
                 f"classes_. Pass a fitted classifier of several labels."
             )
-        n_labels = len(classes)
-        return Hierarchy.flat(n_labels)
+        if isinstance(classes, np.ndarray) and classes.ndim == 1:
+            return Hierarchy.flat(classes.tolist())
+        return Hierarchy.flat(len(classes))
     return hierarchy
 
 
-def _innermost(estimator: Any, X: Any, X_train: Any) -> tuple[Any, Any, Any]:
-    """Return the classifier inside, and samples as it takes them."""
+def _innermost(estimator, X, X_train, n_labels):
+    """Return the classifier inside, samples as it takes them, and its columns.
+
+    The columns are an array (n_labels,): which of its outputs is that of a label, -1
+    where it has none.
+    """
+    columns = np.arange(n_labels)
     while True:
-        if hasattr(estimator, "steps"):
-            if len(estimator.steps) > 1:
-                X = estimator[:-1].transform(X)
-                if X_train is not None:
-                    X_train = estimator[:-1].transform(X_train)
-            estimator = estimator.steps[-1][1]
-            continue
-        for name in ("best_estimator_", "estimator_"):
-            if hasattr(estimator, name) and not hasattr(estimator, "estimators_"):
-                estimator = getattr(estimator, name)
-                break
-        else:
-            return estimator, X, X_train
+        _check_names(estimator, X)
+        columns = _columns_inside(estimator, columns)
+        if len(getattr(estimator, "steps", ())) > 1:
+            X = estimator[:-1].transform(X)
+            if X_train is not None:
+                X_train = estimator[:-1].transform(X_train)
+        inner = _inside(estimator)
+        if inner is None:
+            return estimator, X, X_train, columns
+        estimator = inner
+
+
+def _inside(estimator):
+    """Return the one estimator that another one holds, None if it holds none."""
+    if isinstance(estimator, FrozenEstimator):
+        return estimator.estimator
+    if hasattr(estimator, "steps"):
+        return estimator.steps[-1][1]
+    if hasattr(estimator, "estimators_"):
+        return None
+    return getattr(estimator, "best_estimator_", getattr(estimator, "estimator_", None))
+
+
+def _columns_inside(estimator, columns):
+    """Return the columns of what a CoherentClassifier holds, of others the same."""
+    if getattr(estimator, "strategy_", 0) is None:
+        raise TypeError(
+            f"{type(estimator).__name__} was fitted to one class per sample, whose "
+            f"scores are no scores of labels. Fit it to indicators, or explain its "
+            f"estimator_ alone."
+        )
+    learnt = getattr(estimator, "_learnt", None)
+    if learnt is None:
+        return columns
+    # it hands on some labels only, or those of a frozen one in another order
+    place = np.full(len(columns) + 1, -1)  # the last is that of lost labels
+    place[learnt] = np.arange(len(learnt))
+    return place[columns]
+
+
+def _check_names(estimator, X):
+    """Raise where features have other names, or another order, than in fit."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or not hasattr(X, "columns"):
+        return
+    if list(X.columns) != list(names):
+        raise ValueError(
+            f"X has the features {name_list(X.columns)}, expected those of fit in "
+            f"their order: {name_list(names)}. Pass X[list(names)]."
+        )
 
 
 # -- linear ----------------------------------------------------------------------------
 
 
-def _of_coefficients(
-    estimator: Any, X: Any, path: np.ndarray, hierarchy: Hierarchy
-) -> dict[str, Any]:
-    coef, intercept = _coefficients(estimator, path, hierarchy.n_labels)
-    X = X.toarray() if sp.issparse(X) else np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or X.shape[1] != coef.shape[1]:
+# classifiers with one classifier per label; those of other ensembles know all labels
+ONE_EACH = {"MultiOutputClassifier", "OneVsRestClassifier", "PerLabel"}
+
+
+def _of_coefficients(estimator, X, path, n_labels):
+    coef, intercept = _coefficients(estimator, path, n_labels)
+    if hasattr(estimator, "_as_read"):  # rows of length 1, say
+        X = estimator._as_read(estimator._check_X(X, reset=False))
+    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    X = X.toarray() if sp.issparse(X) else X
+    if X.shape[1] != coef.shape[1]:
         raise ValueError(
             f"Expected X of shape (n_samples, {coef.shape[1]}), got shape {X.shape}."
         )
@@ -191,50 +252,46 @@ def _of_coefficients(
     }
 
 
-def _coefficients(
-    estimator: Any, path: np.ndarray, n_labels: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _coefficients(estimator, path, n_labels):
     """Return the coefficients (n_path, n_features) and intercepts of labels."""
+    kinds = {kind.__name__ for kind in type(estimator).__mro__}
     members = getattr(estimator, "estimators_", None)
-    if members is not None and len(members) == n_labels:
+    if kinds & ONE_EACH and len(members) == n_labels:
         chosen = [members[k] for k in path]
-        if all(hasattr(member, "coef_") for member in chosen):
-            rows = np.vstack([_dense(member.coef_)[-1:] for member in chosen])
-            return rows, np.array([np.ravel(m.intercept_)[-1] for m in chosen])
-    coef = getattr(estimator, "coef_", None)
+        if all(_is_binary(member) for member in chosen):
+            coef = np.vstack([_dense(member.coef_).reshape(1, -1) for member in chosen])
+            return coef, np.array([np.ravel(m.intercept_)[0] for m in chosen])
+    coef = getattr(estimator, "coef_", None) if members is None else None
     if coef is None:
         raise TypeError(
             f"Expected a network, or a classifier with coef_ for every label, got "
             f"{type(estimator).__name__}. For others, use permutations "
             f"(sklearn.inspection) or shap on predict_proba."
         )
-    by_label = coef if coef.shape[0] == n_labels != coef.shape[1] else coef.T
-    if getattr(estimator, "n_features_in_", None) == coef.shape[1] != coef.shape[0]:
-        by_label = coef
-    if by_label.shape[0] != n_labels:
+    # scikit-learn has a row per label, classifiers of skhmc have a column
+    by_label = coef.T if hasattr(estimator, "hierarchy_") else coef
+    if by_label.ndim != 2 or by_label.shape[0] != n_labels:
         raise TypeError(
-            f"coef_ of {type(estimator).__name__} has shape {coef.shape}, expected one "
-            f"row or column for each of {n_labels} labels."
+            f"coef_ of {type(estimator).__name__} has shape {coef.shape}, expected "
+            f"coefficients of each of {n_labels} labels."
         )
     intercept = np.ravel(estimator.intercept_)
     return _dense(by_label[path]), np.broadcast_to(intercept, n_labels)[path]
 
 
-def _dense(matrix: Any) -> np.ndarray:
+def _is_binary(member):
+    """Tell whether a classifier has coefficients of one score, that of a label."""
+    return hasattr(member, "coef_") and np.size(member.intercept_) == 1
+
+
+def _dense(matrix):
     return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
 
 
 # -- networks --------------------------------------------------------------------------
 
 
-def _of_network(
-    estimator: Any,
-    X: Any,
-    path: np.ndarray,
-    hierarchy: Hierarchy,
-    X_train: Any,
-    n_nearest: int,
-) -> dict[str, Any]:
+def _of_network(estimator, X, path, names, X_train, n_nearest):
     import torch
 
     module = estimator.net_.module_
@@ -260,13 +317,13 @@ def _of_network(
             "scores": logits[:, places].detach().cpu().numpy(),
             "method": "gradients",
         }
-        near = _nearest(estimator, module, inputs, hierarchy, X_train, n_nearest)
+        near = _nearest(estimator, module, inputs, names, X_train, n_nearest)
     finally:
         module.train(was_training)
     return found | near
 
 
-def _inputs(estimator: Any, X: Any) -> Any:
+def _inputs(estimator, X):
     """Return samples as a tensor that the network takes, scaled as in fit."""
     import torch
 
@@ -276,19 +333,12 @@ def _inputs(estimator: Any, X: Any) -> Any:
     return torch.tensor(X, dtype=weight.dtype, device=weight.device)
 
 
-def _place(estimator: Any, label: int) -> int:
+def _place(estimator, label):
     """Return the network's column of a label."""
     return int(estimator._form.rows[label])
 
 
-def _nearest(
-    estimator: Any,
-    module: Any,
-    inputs: Any,
-    hierarchy: Hierarchy,
-    X_train: Any,
-    n_nearest: int,
-) -> dict[str, Any]:
+def _nearest(estimator, module, inputs, names, X_train, n_nearest):
     """Return the nearest prototypes and training samples, None where there are none."""
     import torch
 
@@ -303,12 +353,11 @@ def _nearest(
     with torch.no_grad():
         embedded = _unit(_embedded(module, inputs))
         if hasattr(module, "unit_prototypes"):
-            columns = [_place(estimator, k) for k in range(hierarchy.n_labels)]
+            columns = [_place(estimator, k) for k in names]
+            labels = list(names.values())
             cosine = embedded @ _unit(module.unit_prototypes()[columns]).T
             values, rows = cosine.topk(min(n_nearest, cosine.shape[1]))
-            found["prototypes"] = [
-                [hierarchy.labels[k] for k in row] for row in rows.tolist()
-            ]
+            found["prototypes"] = [[labels[k] for k in row] for row in rows.tolist()]
             found["prototype_similarities"] = values.cpu().numpy()
         if X_train is not None:
             train = _unit(_embedded(module, _inputs(estimator, X_train)))
@@ -319,10 +368,10 @@ def _nearest(
     return found
 
 
-def _embedded(module: Any, inputs: Any) -> Any:
+def _embedded(module, inputs):
     encoded = module.encode(inputs)
     return module.embed(encoded) if hasattr(module, "embed") else encoded
 
 
-def _unit(vectors: Any) -> Any:
+def _unit(vectors):
     return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)

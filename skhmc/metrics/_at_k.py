@@ -15,6 +15,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skhmc._data.align import align
 from skhmc._data.containers import is_frame
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.messages import name_list
 from skhmc._utils.top_k import top_k
 from skhmc.hierarchy import Hierarchy
@@ -373,8 +374,10 @@ def propensity_scored_precision_at_k_score(
     ... )
     0.3333333333333333
     """
+    hierarchy = repeatable(hierarchy)
     top = _read(y_true, y_score, k, hierarchy, among, exclude, close, sample_weight)
-    inverse = (1 / _read_propensity(propensity, top.hierarchy))[top.counting]
+    values = _read_propensity(propensity, top.hierarchy, hierarchy)
+    inverse = (1 / values)[top.counting]
     gained = np.where(top.hit, inverse[top.columns], 0).sum(axis=1)
     rows = np.repeat(np.arange(len(gained)), top.n_true)
     value = inverse[top.true.indices]
@@ -819,9 +822,10 @@ def _check_enough(filled, n_known, k, among):
     )
 
 
-def _read_propensity(propensity, hierarchy):
-    """Return the propensities (n_labels,) in the order of the hierarchy."""
-    values = label_numbers(propensity, hierarchy, "propensity", "label_propensity")
+def _read_propensity(propensity, hierarchy, given):
+    """Return the propensities (n_labels,) in the order of the columns."""
+    source = "label_propensity"
+    values = label_numbers(propensity, hierarchy, "propensity", source, given)
     good = (values > 0) & (values <= 1)
     if not good.all():
         wrong = int(np.flatnonzero(~good)[0])

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skhmc._data.align import align
+from skhmc._utils.kinds import repeatable
 from skhmc._utils.levels import transposed
 from skhmc._utils.messages import name_list, plain
 from skhmc.coherence import raise_to_descendants
@@ -636,8 +637,11 @@ def _read(
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {AVERAGES}, got {average!r}.")
     thresholds = _read_thresholds(thresholds)
-    hierarchy, y_true, y_score = align(hierarchy, y_true=y_true, y_score=y_score)
-    value = None if information is None else _read_information(information, hierarchy)
+    given = repeatable(hierarchy)
+    hierarchy, y_true, y_score = align(given, y_true=y_true, y_score=y_score)
+    value = None
+    if information is not None:
+        value = _read_information(information, hierarchy, given)
     return _Task(
         hierarchy=hierarchy,
         y_true=y_true,
@@ -668,9 +672,9 @@ def _read_thresholds(thresholds):
     return found
 
 
-def _read_information(information, hierarchy):
+def _read_information(information, hierarchy, given):
     source = "information_accretion"
-    values = label_numbers(information, hierarchy, "information", source)
+    values = label_numbers(information, hierarchy, "information", source, given)
     good = (values >= 0) & np.isfinite(values)
     if not good.all():
         wrong = int(np.flatnonzero(~good)[0])

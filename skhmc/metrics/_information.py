@@ -100,6 +100,7 @@ def bits_of_counts(counts: np.ndarray, pseudocount: float = 0.0) -> np.ndarray:
     """Return bits (n_labels,), from the samples with labels and with all parents."""
     with_label, with_parents = counts.T + pseudocount
     rate = np.ones(len(counts))
-    np.divide(with_label, with_parents, out=rate, where=with_label > 0)
+    some = (with_label > 0) & (with_parents > 0)
+    np.divide(with_label, with_parents, out=rate, where=some)
     # of labels that are not closed, more samples may have a label than its parents
     return np.abs(np.log2(np.minimum(rate, 1)))

@@ -102,7 +102,7 @@ def kept_labels(
 
 
 def label_numbers(
-    values: Any, hierarchy: Hierarchy, argument: str, source: str
+    values: Any, hierarchy: Hierarchy, argument: str, source: str, given: Any = None
 ) -> np.ndarray:
     """Return one number per label, in the order of the hierarchy.
 
@@ -116,11 +116,18 @@ def label_numbers(
         What the values are called, for messages.
     source : str
         Function that returns such values for all labels.
+    given : Hierarchy, anything ``Hierarchy.build`` takes, or None, default=None
+        The hierarchy as the user has it, perhaps in another order than columns have.
 
     Returns
     -------
     ndarray of shape (n_labels,)
         Numbers as they are given. Their values are not checked.
+
+    Raises
+    ------
+    ValueError
+        When numbers are missing, or have no names and labels have two orders.
     """
     if isinstance(values, Mapping) or hasattr(values, "to_dict"):
         by_name = dict(values)
@@ -131,13 +138,27 @@ def label_numbers(
                 f"{source} returns for all labels."
             )
         values = [by_name[label] for label in hierarchy.labels]
+        given = None  # names say which is which
     found = np.asarray(values)
     if found.shape != (hierarchy.n_labels,) or found.dtype.kind not in "iuf":
         raise ValueError(
             f"{argument} must hold one number for each of {hierarchy.n_labels} labels, "
             f"got shape {found.shape} and dtype {found.dtype}."
         )
+    if given is not None:
+        _refuse_two_orders(hierarchy, given, argument, source)
     return found
+
+
+def _refuse_two_orders(hierarchy, given, argument, source):
+    """Raise where the columns of labels have another order than their hierarchy."""
+    order = Hierarchy.build(given).labels
+    if order != hierarchy.labels and set(order) == set(hierarchy.labels):
+        raise ValueError(
+            f"{argument} has no names, but the labels stand in two orders: "
+            f"{name_list(hierarchy.labels)} as columns, {name_list(order)} in the "
+            f"hierarchy. Pass numbers by name, as {source} returns them."
+        )
 
 
 def positives(Y: Any) -> sp.csr_matrix:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
 from skhmc._utils.messages import name_list
+from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._hierarchical import label_sets
 from skhmc.metrics._inputs import metric_weights
@@ -211,11 +212,13 @@ def _of_samples(
     wrong = (predicted > true).tocsr()
     # met first on the way up: from a label itself, or from a child that is not common
     first = _specific(true, built) + _specific(predicted, built)
-    first = first + _cells((missed + wrong) @ built.parents)
+    # a label whose truth is unknown does not count, but is passed on the way
+    off = _cells(_cells(close_upward(missed + wrong, built)) > _cells(common))
+    first = first + _cells(off @ built.parents)
     n_first = np.asarray(_cells(first).multiply(common).sum(axis=1)).ravel()
     root = np.zeros(built.n_labels)
     root[built.roots] = 1
-    n_first = n_first + ((missed @ root + wrong @ root) > 0)
+    n_first = n_first + (off @ root > 0)
     n_first[(true.getnnz(axis=1) == 0) | (predicted.getnnz(axis=1) == 0)] = 0
     precision = _share(n_first, n_first + wrong.getnnz(axis=1))
     recall = _share(n_first, n_first + missed.getnnz(axis=1))

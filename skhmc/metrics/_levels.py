@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
-from skhmc.coherence import violations
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._hierarchical import label_sets
 from skhmc.metrics._inputs import check_indicator, metric_weights, positives, truth
@@ -123,9 +123,11 @@ def tree_inconsistency_error(
     Notes
     -----
     The labels of a sample are consistent if they are the labels of one path that begins
-    at a root: each has a parent among them, and no two have the same depth. A sample
-    without a label is consistent. So predicting nothing has no error: show it beside
-    the full-path accuracy. Where samples have several paths, this measure says nothing.
+    at a root: each but the root is a child of the one before. In a DAG, where a label
+    has several parents, one path is enough; the other parents must not be there. A
+    sample without a label is consistent. So predicting nothing has no error: show it
+    beside the full-path accuracy. Where samples have several paths, this measure says
+    nothing.
 
     References
     ----------
@@ -145,9 +147,28 @@ def tree_inconsistency_error(
     built, y_pred = align(hierarchy, y_pred=y_pred)
     check_indicator(y_pred, "y_pred")
     predicted = positives(y_pred)
-    broken = violations(y_pred, built).getnnz(axis=1) > 0
-    for level in built.levels:
-        broken |= predicted[:, level].getnnz(axis=1) > 1
+    broken = _off_one_path(predicted, built)
     weights = metric_weights(sample_weight, len(broken))
     total = weights.sum()
     return float(weights @ broken / total) if total else float("nan")
+
+
+def _off_one_path(predicted: sp.csr_matrix, hierarchy: Hierarchy) -> np.ndarray:
+    """Tell of every sample whether its labels are not those of one path from a root."""
+    n_samples, n_labels = predicted.shape
+    sample, label = predicted.nonzero()
+    order = np.lexsort((hierarchy.depth[label], sample))
+    sample, label = sample[order], label[order]
+    first = np.diff(sample, prepend=-1) > 0
+    is_root = np.zeros(n_labels, dtype=bool)
+    is_root[hierarchy.roots] = True
+    # parents are less deep than children, so that on a path each label follows its own
+    parent, child = np.asarray(hierarchy.edges, dtype=np.int64).reshape(-1, 2).T
+    before = np.append(0, label[:-1]) if len(label) else label
+    follows = np.isin(
+        before.astype(np.int64) * n_labels + label, parent * n_labels + child
+    )
+    good = np.where(first, is_root[label], follows)
+    broken = np.zeros(n_samples, dtype=bool)
+    broken[sample[~good]] = True
+    return broken

@@ -274,8 +274,15 @@ def _best_threshold(score, positive, weight):
     f1 = 2 * found / (np.cumsum(weight) + found[-1])
     last = np.append(score[1:] != score[:-1], True)  # equal scores go together
     best = np.flatnonzero(last)[np.argmax(f1[last])]
-    below = score[best + 1] if best + 1 < len(score) else score[best] - 1e-6
-    return (score[best] + below) / 2
+    # in the precision of the scores, as whoever compares them with it has them
+    kind, lowest = score.dtype.type, score[best]
+    if best + 1 < len(score):
+        below = score[best + 1]
+    else:
+        below = min(lowest - kind(1e-6), np.nextafter(lowest, kind(-np.inf)))
+    between = below + (lowest - below) / kind(2)
+    # of neighbours among the floats none is between: a score must be greater
+    return float(between if between < lowest else below)
 
 
 # -- rows ------------------------------------------------------------------------------

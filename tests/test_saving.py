@@ -195,7 +195,13 @@ def test_transformers_come_back(tmp_path):
     assert_same(prototypes.transform(X), saved(prototypes, tmp_path).transform(X))
 
 
-@pytest.mark.parametrize("network", [clf for _, clf in FAST], ids=lambda c: type(c))
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(clf, id=name, marks=pytest.mark.slow if k else ())
+        for k, (name, clf) in enumerate(FAST)
+    ],
+)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_linear_paths_come_back(network, sparse, tmp_path):
     given = sp.csr_matrix(np.where(X > 0, X, 0)) if sparse else X

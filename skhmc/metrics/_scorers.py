@@ -459,7 +459,11 @@ def _changed(scorer, kind):
     named = {
         p.name: getattr(scorer, p.name)
         for p in defaults
-        # by their texts: what was read from a file is no same object
-        if p.default is not p.empty and repr(getattr(scorer, p.name)) != repr(p.default)
+        if p.default is not p.empty and not _is_same(getattr(scorer, p.name), p.default)
     }
     return named | scorer.kwargs
+
+
+def _is_same(value, default):
+    """Tell the default; a text that was read from a file is another object."""
+    return value is default or (isinstance(value, str) and value == default)

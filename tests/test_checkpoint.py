@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
+from collections import OrderedDict
+from copy import deepcopy
+from enum import Enum
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ import torch
 from filelock import FileLock
 from safetensors import safe_open
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import (
@@ -504,6 +508,84 @@ def test_digests_tell_what_differs():
     assert _digest({1: 1, 2: 2}) == _digest({2: 2, 1: 1})
     assert _digest((1, np.int64(2))) == _digest([1, 2])
     assert _digest(np.asfortranarray(np.eye(3))) == _digest(np.eye(3))
+
+
+def written(kind, text="value"):
+    """Return what is written anew under one name, as in a notebook."""
+    scope = {"__name__": "__main__", "torch": torch}
+    exec(f"P = {text}\ndef inner(n): return P * n\n{KINDS[kind]}", scope)
+    return scope["make"]
+
+
+KINDS = {
+    "a constant": "def make(n): return torch.nn.Dropout(P)",
+    "a function it calls": "def make(n): return torch.nn.Dropout(inner(n))",
+    "a lambda in it": "def make(n): return (lambda: P)()",
+    "a class it makes": "class C:\n def go(self): return P\ndef make(): return C()",
+    "a class": "class make(torch.nn.Module):\n def go(self): return P",
+    "a property": "class make:\n @property\n def go(self): return inner(1)",
+    "a base": "class A:\n p = P\nclass make(A): pass",
+    "a method that calls super": (
+        "class make:\n def __init__(self): super().__init__(); self.p = P"
+    ),
+    "an object": "class C:\n def go(self): return P\nmake = C()",
+    "functions that call one another": (
+        "def f(n): return make(n) + P\ndef make(n): return f(n - 1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_digests_tell_code_that_was_written_anew(kind):
+    assert _digest(written(kind, "1")) == _digest(written(kind, "1"))
+    assert _digest(written(kind, "1")) != _digest(written(kind, "2"))
+    assert _digest(written(kind, "[1, {'a': 1}]")) != _digest(written(kind, "[1]"))
+
+
+def test_digests_tell_what_objects_keep_to_themselves():
+    class Colour(Enum):
+        RED = 1
+        BLUE = 2
+
+    class Scales(torch.nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self._by = by
+
+    @lru_cache
+    def cached(x):
+        return x
+
+    def named(*names):
+        layers = {"a": torch.nn.Flatten(), "b": torch.nn.ReLU()}
+        return torch.nn.Sequential(OrderedDict((n, layers[n]) for n in names))
+
+    hooked = torch.nn.ReLU()
+    hooked.register_forward_hook(lambda module, inputs, output: 2 * output)
+    linear = torch.nn.Linear(2, 2)
+    pairs = [
+        (Colour.RED, Colour.BLUE),
+        (make_scorer(f1_score), make_scorer(accuracy_score)),
+        (cached, lru_cache(lambda x: x + 1)),
+        (linear, deepcopy(linear).requires_grad_(False)),
+        (named("a", "b"), named("b", "a")),
+        (torch.nn.ReLU(), hooked),
+        (Scales(1), Scales(2)),
+        ("a".join, "b".join),
+    ]
+    for one, other in pairs:
+        assert _digest(one) == _digest(deepcopy(one))
+        assert _digest(one) != _digest(other)
+
+
+def test_an_encoder_that_is_frozen_now_is_another_one(tmp_path):
+    hierarchy, X, Y = task("many")
+    encoder = torch.nn.Linear(5, 3)
+    clf = MaxConstraintClassifier(hierarchy, encoder=encoder, random_state=0, **SIZES)
+    clf.set_params(checkpoint=Checkpoint(tmp_path)).fit(X, Y)
+    encoder.requires_grad_(False)
+    assert clf.fit(X, Y).history_  # without the warning that nothing is trained
+    assert torch.equal(clf.net_.module_.encoder.weight, encoder.weight)
 
 
 def test_an_x_in_a_file_is_looked_at_in_a_thousand_rows(tmp_path):

@@ -74,17 +74,17 @@ def learnt(clf):
     return _digest([history, *(state.state_dict() for state in states)])
 
 
-def assert_goes_on(dying, new, X, Y, folder, steps=(N_STEPS + 1, 2 * N_STEPS - 1)):
+def assert_goes_on(dying, new, X, Y, folder, **given):
     """A fit that dies again and again ends as one that nothing happens to."""
-    plain = new().fit(X, Y)
+    plain = new().fit(X, Y, **given)
     checkpoint = Checkpoint(folder)
-    for n_steps in steps:
+    for n_steps in (N_STEPS + 1, 2 * N_STEPS - 1):
         dying(n_steps)
         with pytest.raises(Died):
-            new().set_params(checkpoint=checkpoint).fit(X, Y)
+            new().set_params(checkpoint=checkpoint).fit(X, Y, **given)
     dying(None)
     must = Checkpoint(folder, resume="must")
-    clf = new().set_params(checkpoint=must).fit(X, Y)
+    clf = new().set_params(checkpoint=must).fit(X, Y, **given)
     assert learnt(clf) == learnt(plain)
     assert_same(clf.predict_proba(X), plain.predict_proba(X))
     assert clf.n_iter_ == plain.n_iter_
@@ -147,6 +147,12 @@ WAYS = {
     "progress": {"verbose": 1},
     "weighting": {"task_weighting": "dwa"},
     "softmax": {"label_loss": "softmax"},
+    "linear path": {"linear_path": True},
+    "path of sparse": {"linear_path": True},
+    "sparse sampled": {"n_sampled_labels": 2},
+    "siblings": {"n_sampled_labels": (2, "siblings")},
+    "all at once": {"class_weight": "balanced", "early_stopping": True}
+    | {"n_iter_no_change": 2, "validation_fraction": 0.3},
 }
 
 
@@ -156,7 +162,7 @@ ONLY |= {"several": "n_estimators"}
 
 def data_of(way, tmp_path):
     """Return the hierarchy, X and Y of a way to train."""
-    if way == "sparse":
+    if "sparse" in way:
         return wide_task()
     hierarchy, X, Y = task("paths" if way in ("paths", "softmax") else "many")
     if way == "file":
@@ -181,8 +187,12 @@ def test_all_ways_to_train_go_on_with_the_same_bits(estimator, way, dying, tmp_p
         torch.manual_seed(1)  # which it draws from
         return build(estimator, hierarchy, **SIZES, encoder=encoder)
 
-    clf = assert_goes_on(dying, new, X, Y, tmp_path / "checkpoints")
-    assert way != "sparse" or clf.net_.module_.takes_sparse
+    given = {}
+    if way == "all at once":
+        weights = np.random.default_rng(0).uniform(1, 2, size=len(Y))
+        given = {"sample_weight": weights, "groups": np.arange(len(Y)) // 2}
+    clf = assert_goes_on(dying, new, X, Y, tmp_path / "checkpoints", **given)
+    assert "sparse" not in way or clf.net_.module_.takes_sparse
 
 
 @one_estimator
@@ -449,6 +459,12 @@ def test_a_damaged_file_is_said(one, tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
             clf.fit(X, Y)
+    for place in rng.integers(len(whole) // 2, len(whole), size=8):
+        turned = bytearray(whole)
+        turned[place] ^= 1  # one bit of a weight, or of the JSON
+        path.write_bytes(turned)
+        with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
+            clf.fit(X, Y)
     for name in ("module", "history", "seeds", "optimizer"):
         write_state(path, head, {k: v for k, v in state.items() if k != name})
         with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
@@ -456,6 +472,12 @@ def test_a_damaged_file_is_said(one, tmp_path):
     write_state(path, head | {"identity": {}}, state)
     with pytest.raises(ValueError, match="it is that of another fit"):
         clf.fit(X, Y)
+    for wrong in ([], {"X": 3}, {"X": None}):
+        write_state(path, head | {"identity": wrong}, state)
+        with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
+            clf.fit(X, Y)
+        with pytest.raises(FileNotFoundError, match="no checkpoint of this fit"):
+            clone(clf).set_params(tol=1.0).fit(X, Y)
     path.write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="no checkpoint of this fit"):
         clone(clf).set_params(tol=1.0).fit(X, Y)

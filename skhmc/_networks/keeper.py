@@ -80,7 +80,7 @@ def _what_differs(folder, kind, found, path):
     text = f"resume='must', but {str(folder)!r} holds no checkpoint of this fit."
     nearest = None
     for other in sorted(folder.glob(f"{kind}-*{ENDING}")):
-        texts = differences(found, _identity_in(other))
+        texts = _differences_to(found, other)
         if nearest is None or len(texts) < len(nearest):
             nearest = texts
     if nearest is None:
@@ -96,11 +96,11 @@ def _what_differs(folder, kind, found, path):
     )
 
 
-def _identity_in(path):
+def _differences_to(found, path):
     try:
-        return read_state(path)[0]["identity"]
+        return differences(found, read_state(path)[0]["identity"])
     except Exception:  # one that is damaged is not near
-        return {}
+        return differences(found, {})
 
 
 def _warn_of_versions(folder, kind, found, path):
@@ -111,7 +111,7 @@ def _warn_of_versions(folder, kind, found, path):
     for other in sorted(others):
         if other.stem.split("-")[2] == mine:  # a fit beside this one
             continue
-        texts = differences(found, _identity_in(other))
+        texts = _differences_to(found, other)
         warn_user(
             f"{str(other)!r} is a checkpoint of this fit, but training does not go on "
             f"from it, since {'; '.join(texts)}. It starts anew. Install what it was "

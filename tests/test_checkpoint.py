@@ -319,10 +319,22 @@ def test_the_old_file_stays_when_writing_fails(dying, tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr("skhmc._networks.packing.save_file", half)
-    with pytest.raises(OSError, match="No space left"):
+    message = r"cannot be written after epoch 2 .No space left on device\)\. The one"
+    with pytest.raises(OSError, match=message):
         clf.fit(X, Y)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2  # and its lock
+
+
+def test_what_cannot_be_written_is_said(tmp_path):
+    hierarchy, X, Y = task("many")
+    clf = MaxConstraintClassifier(hierarchy, max_iter=1, **SMALL)
+    clf.set_params(checkpoint=Checkpoint(tmp_path)).fit(X, Y)
+    (path,) = tmp_path.glob("*.safetensors")
+    path.unlink()
+    path.with_name(f"{path.name}.part").mkdir()  # of safetensors, not of Python
+    with pytest.raises(OSError, match=r"cannot be written after epoch 1 .*Make room"):
+        clf.fit(X, Y)
 
 
 def test_a_finished_fit_is_taken_as_it_is_and_said(tmp_path):

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from skhmc._networks.fingerprint import differences, fingerprint, identity
 from skhmc._networks.packing import read_state, write_state
@@ -244,6 +245,13 @@ class Keeper:
                 f"checkpoint={str(self.path.parent)!r} cannot keep all that this fit "
                 f"has: {error}. Numbers, texts, arrays and tensors can be kept. Use "
                 f"another optimizer, schedule or callback, or set checkpoint=None."
+            ) from error
+        except (OSError, SafetensorError) as error:
+            raise OSError(
+                f"The checkpoint {str(self.path)!r} cannot be written after epoch "
+                f"{len(net.history)} ({error}). The one before it stays, if there is "
+                f"one. Make room on its disk, and fit again: training goes on from "
+                f"there. Or give checkpoint= another folder."
             ) from error
 
 

@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
+from collections import OrderedDict
+from copy import deepcopy
+from enum import Enum
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ import torch
 from filelock import FileLock
 from safetensors import safe_open
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import (
@@ -70,17 +74,17 @@ def learnt(clf):
     return _digest([history, *(state.state_dict() for state in states)])
 
 
-def assert_goes_on(dying, new, X, Y, folder, steps=(N_STEPS + 1, 2 * N_STEPS - 1)):
+def assert_goes_on(dying, new, X, Y, folder, **given):
     """A fit that dies again and again ends as one that nothing happens to."""
-    plain = new().fit(X, Y)
+    plain = new().fit(X, Y, **given)
     checkpoint = Checkpoint(folder)
-    for n_steps in steps:
+    for n_steps in (N_STEPS + 1, 2 * N_STEPS - 1):
         dying(n_steps)
         with pytest.raises(Died):
-            new().set_params(checkpoint=checkpoint).fit(X, Y)
+            new().set_params(checkpoint=checkpoint).fit(X, Y, **given)
     dying(None)
     must = Checkpoint(folder, resume="must")
-    clf = new().set_params(checkpoint=must).fit(X, Y)
+    clf = new().set_params(checkpoint=must).fit(X, Y, **given)
     assert learnt(clf) == learnt(plain)
     assert_same(clf.predict_proba(X), plain.predict_proba(X))
     assert clf.n_iter_ == plain.n_iter_
@@ -143,6 +147,12 @@ WAYS = {
     "progress": {"verbose": 1},
     "weighting": {"task_weighting": "dwa"},
     "softmax": {"label_loss": "softmax"},
+    "linear path": {"linear_path": True},
+    "path of sparse": {"linear_path": True},
+    "sparse sampled": {"n_sampled_labels": 2},
+    "siblings": {"n_sampled_labels": (2, "siblings")},
+    "all at once": {"class_weight": "balanced", "early_stopping": True}
+    | {"n_iter_no_change": 2, "validation_fraction": 0.3},
 }
 
 
@@ -152,7 +162,7 @@ ONLY |= {"several": "n_estimators"}
 
 def data_of(way, tmp_path):
     """Return the hierarchy, X and Y of a way to train."""
-    if way == "sparse":
+    if "sparse" in way:
         return wide_task()
     hierarchy, X, Y = task("paths" if way in ("paths", "softmax") else "many")
     if way == "file":
@@ -177,8 +187,12 @@ def test_all_ways_to_train_go_on_with_the_same_bits(estimator, way, dying, tmp_p
         torch.manual_seed(1)  # which it draws from
         return build(estimator, hierarchy, **SIZES, encoder=encoder)
 
-    clf = assert_goes_on(dying, new, X, Y, tmp_path / "checkpoints")
-    assert way != "sparse" or clf.net_.module_.takes_sparse
+    given = {}
+    if way == "all at once":
+        weights = np.random.default_rng(0).uniform(1, 2, size=len(Y))
+        given = {"sample_weight": weights, "groups": np.arange(len(Y)) // 2}
+    clf = assert_goes_on(dying, new, X, Y, tmp_path / "checkpoints", **given)
+    assert "sparse" not in way or clf.net_.module_.takes_sparse
 
 
 @one_estimator
@@ -305,10 +319,22 @@ def test_the_old_file_stays_when_writing_fails(dying, tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr("skhmc._networks.packing.save_file", half)
-    with pytest.raises(OSError, match="No space left"):
+    message = r"cannot be written after epoch 2 .No space left on device\)\. The one"
+    with pytest.raises(OSError, match=message):
         clf.fit(X, Y)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2  # and its lock
+
+
+def test_what_cannot_be_written_is_said(tmp_path):
+    hierarchy, X, Y = task("many")
+    clf = MaxConstraintClassifier(hierarchy, max_iter=1, **SMALL)
+    clf.set_params(checkpoint=Checkpoint(tmp_path)).fit(X, Y)
+    (path,) = tmp_path.glob("*.safetensors")
+    path.unlink()
+    path.with_name(f"{path.name}.part").mkdir()  # of safetensors, not of Python
+    with pytest.raises(OSError, match=r"cannot be written after epoch 1 .*Make room"):
+        clf.fit(X, Y)
 
 
 def test_a_finished_fit_is_taken_as_it_is_and_said(tmp_path):
@@ -445,6 +471,12 @@ def test_a_damaged_file_is_said(one, tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
             clf.fit(X, Y)
+    for place in rng.integers(len(whole) // 2, len(whole), size=8):
+        turned = bytearray(whole)
+        turned[place] ^= 1  # one bit of a weight, or of the JSON
+        path.write_bytes(turned)
+        with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
+            clf.fit(X, Y)
     for name in ("module", "history", "seeds", "optimizer"):
         write_state(path, head, {k: v for k, v in state.items() if k != name})
         with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
@@ -452,6 +484,12 @@ def test_a_damaged_file_is_said(one, tmp_path):
     write_state(path, head | {"identity": {}}, state)
     with pytest.raises(ValueError, match="it is that of another fit"):
         clf.fit(X, Y)
+    for wrong in ([], {"X": 3}, {"X": None}):
+        write_state(path, head | {"identity": wrong}, state)
+        with pytest.raises(ValueError, match="cannot be read .* Remove it, or set"):
+            clf.fit(X, Y)
+        with pytest.raises(FileNotFoundError, match="no checkpoint of this fit"):
+            clone(clf).set_params(tol=1.0).fit(X, Y)
     path.write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="no checkpoint of this fit"):
         clone(clf).set_params(tol=1.0).fit(X, Y)
@@ -504,6 +542,84 @@ def test_digests_tell_what_differs():
     assert _digest({1: 1, 2: 2}) == _digest({2: 2, 1: 1})
     assert _digest((1, np.int64(2))) == _digest([1, 2])
     assert _digest(np.asfortranarray(np.eye(3))) == _digest(np.eye(3))
+
+
+def written(kind, text="value"):
+    """Return what is written anew under one name, as in a notebook."""
+    scope = {"__name__": "__main__", "torch": torch}
+    exec(f"P = {text}\ndef inner(n): return P * n\n{KINDS[kind]}", scope)
+    return scope["make"]
+
+
+KINDS = {
+    "a constant": "def make(n): return torch.nn.Dropout(P)",
+    "a function it calls": "def make(n): return torch.nn.Dropout(inner(n))",
+    "a lambda in it": "def make(n): return (lambda: P)()",
+    "a class it makes": "class C:\n def go(self): return P\ndef make(): return C()",
+    "a class": "class make(torch.nn.Module):\n def go(self): return P",
+    "a property": "class make:\n @property\n def go(self): return inner(1)",
+    "a base": "class A:\n p = P\nclass make(A): pass",
+    "a method that calls super": (
+        "class make:\n def __init__(self): super().__init__(); self.p = P"
+    ),
+    "an object": "class C:\n def go(self): return P\nmake = C()",
+    "functions that call one another": (
+        "def f(n): return make(n) + P\ndef make(n): return f(n - 1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_digests_tell_code_that_was_written_anew(kind):
+    assert _digest(written(kind, "1")) == _digest(written(kind, "1"))
+    assert _digest(written(kind, "1")) != _digest(written(kind, "2"))
+    assert _digest(written(kind, "[1, {'a': 1}]")) != _digest(written(kind, "[1]"))
+
+
+def test_digests_tell_what_objects_keep_to_themselves():
+    class Colour(Enum):
+        RED = 1
+        BLUE = 2
+
+    class Scales(torch.nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self._by = by
+
+    @lru_cache
+    def cached(x):
+        return x
+
+    def named(*names):
+        layers = {"a": torch.nn.Flatten(), "b": torch.nn.ReLU()}
+        return torch.nn.Sequential(OrderedDict((n, layers[n]) for n in names))
+
+    hooked = torch.nn.ReLU()
+    hooked.register_forward_hook(lambda module, inputs, output: 2 * output)
+    linear = torch.nn.Linear(2, 2)
+    pairs = [
+        (Colour.RED, Colour.BLUE),
+        (make_scorer(f1_score), make_scorer(accuracy_score)),
+        (cached, lru_cache(lambda x: x + 1)),
+        (linear, deepcopy(linear).requires_grad_(False)),
+        (named("a", "b"), named("b", "a")),
+        (torch.nn.ReLU(), hooked),
+        (Scales(1), Scales(2)),
+        ("a".join, "b".join),
+    ]
+    for one, other in pairs:
+        assert _digest(one) == _digest(deepcopy(one))
+        assert _digest(one) != _digest(other)
+
+
+def test_an_encoder_that_is_frozen_now_is_another_one(tmp_path):
+    hierarchy, X, Y = task("many")
+    encoder = torch.nn.Linear(5, 3)
+    clf = MaxConstraintClassifier(hierarchy, encoder=encoder, random_state=0, **SIZES)
+    clf.set_params(checkpoint=Checkpoint(tmp_path)).fit(X, Y)
+    encoder.requires_grad_(False)
+    assert clf.fit(X, Y).history_  # without the warning that nothing is trained
+    assert torch.equal(clf.net_.module_.encoder.weight, encoder.weight)
 
 
 def test_an_x_in_a_file_is_looked_at_in_a_thousand_rows(tmp_path):

@@ -112,6 +112,20 @@ def test_prototypes_follow_their_weights():
     assert is_fresh(clf)
 
 
+def test_prototypes_follow_weights_that_lie_where_others_lay():
+    clf, X, _ = fitted()
+    module = clf.net_.module_
+    weight = module.prototypes[0]
+    for number in range(20):
+        assert is_fresh(clf)
+        for _ in range(2):  # what is freed first is where the second comes to lie
+            weight.data = torch.randn(weight.shape) + number
+        assert is_fresh(clf)
+    clf.predict_proba(X[:1])
+    clf.net_.module_.to(torch.bfloat16).to(torch.float32)  # rounds
+    assert kept(clf) is None and is_fresh(clf)
+
+
 def test_prototypes_are_not_pickled_twice():
     clf, X, _ = fitted()
     before = len(pickle.dumps(clf))

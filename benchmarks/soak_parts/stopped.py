@@ -80,14 +80,22 @@ def learnt(clf, X):
     return repr((history, arrays, clf.predict_proba(X).tobytes())).encode()
 
 
+class Pipe:
+    """That of this process; a number in the callback would make it another one."""
+
+    def __init__(self):
+        self.number = None
+
+
+PIPE = Pipe()
+
+
 class Tells(Callback):
     """Writes a byte at the start of every epoch, when that before is kept."""
 
-    pipe = None  # of the process, not of the callback: it is no parameter
-
     def on_epoch_begin(self, net, **kwargs):
-        if Tells.pipe is not None:
-            os.write(Tells.pipe, b".")
+        if PIPE.number is not None:
+            os.write(PIPE.number, b".")
 
     def state_dict(self):
         return {}
@@ -153,7 +161,7 @@ def kill_one(number, rng):
         checkpoint = Checkpoint(folder / "fits", every=every)
 
         def fit(pipe, kept=True):
-            Tells.pipe = pipe
+            PIPE.number = pipe
             mine = clone(clf).set_params(checkpoint=checkpoint if kept else None)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -45,9 +45,11 @@ class Checkpoint:
     step, so that a kill while it is written leaves the old one.
 
     The data are compared value by value; of a ``numpy.memmap`` X, only the shape, the
-    type and 1,000 rows. Parameters are compared by what they hold, functions by their
-    code, and classes by their name. ``verbose`` is not compared. With
-    ``random_state=None``, a fit goes on with the seeds it drew when it began.
+    type and 1,000 rows. Parameters are compared by what they hold. Your functions and
+    classes are compared by their code, and by the numbers and texts of their module
+    that they name; what they import from other modules is not compared. Nor is
+    ``verbose``. With ``random_state=None``, a fit goes on with the seeds it drew when
+    it began.
 
     ``partial_fit`` writes no checkpoints.
 

@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._data.X import FileRows
+from skhmc._networks.code_parts import class_parts, code_parts, function_parts
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["differences", "fingerprint", "identity"]
@@ -85,6 +86,7 @@ def identity(params, device, X, targets, weight, groups, former):
     if former is not None:
         net = former.net
         before = [net.module_.state_dict(), net.criterion_.state_dict()]
+        before += [former.form.hierarchy, former.places, former.waiting]
     found["weights that warm_start starts from"] = _said(before, _form(before))
     return found
 
@@ -180,7 +182,7 @@ def _taken_apart(value):
         if isinstance(value, kinds):
             return take_apart(value)
     if hasattr(value, "__dict__"):
-        return _name(type(value)), [_public(vars(value))]
+        return "object", [type(value), _given(vars(value))]
     return _name(type(value)), [joblib.hash(value).encode()]
 
 
@@ -188,12 +190,15 @@ def _name(thing):
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
-def _public(attributes):
-    """Return what a user gave an object, without what it made of it in a fit."""
+def _given(attributes):
+    """Return what a user gave an object, without what it made of it in a fit.
+
+    What begins with an underscore is given, too: many objects keep all they know there.
+    """
     return {
         name: value
         for name, value in attributes.items()
-        if not name.startswith("_") and not name.endswith("_")
+        if name.startswith("_") or not name.endswith("_")
     }
 
 
@@ -203,21 +208,23 @@ def _of_dict(value):
     return "dict", [part for key, inner in pairs for part in (key.encode(), inner)]
 
 
-def _of_code(code):
-    # names and constants, but neither lines nor files: a comment changes nothing
-    return "code", [code.co_code, list(code.co_consts), list(code.co_names)]
-
-
-def _of_function(function):
-    closure = [cell.cell_contents for cell in function.__closure__ or ()]
-    inner = [function.__code__, function.__defaults__, function.__kwdefaults__, closure]
-    return _name(function), inner
+def _of_builtin(function):
+    owner = function.__self__  # of a method; of a function, its module
+    owner = None if isinstance(owner, types.ModuleType) else owner
+    return "function", [repr(_name(function)).encode(), owner]
 
 
 def _of_module(module):
-    own = {k: v for k, v in _public(vars(module)).items() if k != "training"}
-    inner = [module._parameters, module._buffers, module._modules]
-    return _name(type(module)), [own, *inner]
+    of_torch = vars(torch.nn.Module())  # its own weights, parts, hooks and switches
+    own = {k: v for k, v in _given(vars(module)).items() if k not in of_torch}
+    trained = {
+        name: [weight, weight is not None and weight.requires_grad]
+        for name, weight in module._parameters.items()
+    }
+    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+    # parts are called one after the other: their order counts
+    parts = [[name, part] for name, part in module._modules.items()]
+    return "module", [type(module), own, trained, module._buffers, parts, hooks]
 
 
 def _of_file(rows):
@@ -261,16 +268,20 @@ _PARTS = [
         functools.partial,
         lambda value: ("partial", [value.func, value.args, value.keywords]),
     ),
-    (type, lambda value: ("class", [_name(value).encode()])),
-    (types.CodeType, _of_code),
-    (types.FunctionType, _of_function),
-    (types.MethodType, lambda value: ("method", [value.__func__, value.__self__])),
     (
-        types.BuiltinFunctionType,
-        lambda value: ("function", [repr(_name(value)).encode()]),
+        type,
+        lambda value: ("class", [_name(value).encode(), class_parts(value)]),
     ),
+    (types.CodeType, lambda value: ("code", code_parts(value))),
+    (
+        types.FunctionType,
+        lambda value: (_name(value), function_parts(value)),
+    ),
+    (types.MethodType, lambda value: ("method", [value.__func__, value.__self__])),
+    (types.BuiltinFunctionType, _of_builtin),
+    (types.ModuleType, lambda value: ("package", [value.__name__.encode()])),
     (
         BaseEstimator,
-        lambda value: (_name(type(value)), [value.get_params(deep=False)]),
+        lambda value: ("estimator", [type(value), value.get_params(deep=False)]),
     ),
 ]

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from skhmc._networks.fingerprint import differences, fingerprint, identity
 from skhmc._networks.packing import read_state, write_state
@@ -80,7 +81,7 @@ def _what_differs(folder, kind, found, path):
     text = f"resume='must', but {str(folder)!r} holds no checkpoint of this fit."
     nearest = None
     for other in sorted(folder.glob(f"{kind}-*{ENDING}")):
-        texts = differences(found, _identity_in(other))
+        texts = _differences_to(found, other)
         if nearest is None or len(texts) < len(nearest):
             nearest = texts
     if nearest is None:
@@ -96,11 +97,11 @@ def _what_differs(folder, kind, found, path):
     )
 
 
-def _identity_in(path):
+def _differences_to(found, path):
     try:
-        return read_state(path)[0]["identity"]
+        return differences(found, read_state(path)[0]["identity"])
     except Exception:  # one that is damaged is not near
-        return {}
+        return differences(found, {})
 
 
 def _warn_of_versions(folder, kind, found, path):
@@ -111,7 +112,7 @@ def _warn_of_versions(folder, kind, found, path):
     for other in sorted(others):
         if other.stem.split("-")[2] == mine:  # a fit beside this one
             continue
-        texts = differences(found, _identity_in(other))
+        texts = _differences_to(found, other)
         warn_user(
             f"{str(other)!r} is a checkpoint of this fit, but training does not go on "
             f"from it, since {'; '.join(texts)}. It starts anew. Install what it was "
@@ -244,6 +245,13 @@ class Keeper:
                 f"checkpoint={str(self.path.parent)!r} cannot keep all that this fit "
                 f"has: {error}. Numbers, texts, arrays and tensors can be kept. Use "
                 f"another optimizer, schedule or callback, or set checkpoint=None."
+            ) from error
+        except (OSError, SafetensorError) as error:
+            raise OSError(
+                f"The checkpoint {str(self.path)!r} cannot be written after epoch "
+                f"{len(net.history)} ({error}). The one before it stays, if there is "
+                f"one. Make room on its disk, and fit again: training goes on from "
+                f"there. Or give checkpoint= another folder."
             ) from error
 
 

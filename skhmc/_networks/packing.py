@@ -4,6 +4,7 @@ No pickle: what is read runs no code. Everything comes back as it was, bit for b
 is refused when it is written.
 """
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -18,6 +19,7 @@ from skhmc._utils.files import replacing
 __all__ = ["pack", "read_state", "unpack", "write_state"]
 
 TEXT = "json"  # the name of the array that holds the JSON
+SUM = "sum"  # the name of the array that holds a digest of all others
 KINDS = "biuf"  # of arrays: bool, int and float
 # what numpy has no type for is kept as integers of its width
 AS_INTEGERS = {torch.bfloat16: torch.int16}
@@ -133,6 +135,7 @@ def write_state(path, head, state):
     packed = pack(state, arrays)
     text = json.dumps({"head": head, "state": packed}, allow_nan=False)
     arrays[TEXT] = np.frombuffer(text.encode(), np.uint8)
+    arrays[SUM] = _sum_of(arrays)
     with replacing(Path(path)) as beside:
         save_file(arrays, beside)
 
@@ -156,4 +159,17 @@ def read_state(path, device=None):
         if device is None:
             return text["head"], None
         arrays = {name: file.get_tensor(name) for name in file.keys()}
+    said = arrays.pop(SUM, None)
+    if said is None or not np.array_equal(said, _sum_of(arrays)):
+        raise ValueError("its numbers are not those that were written")
     return text["head"], unpack(text["state"], arrays, device)
+
+
+def _sum_of(arrays):
+    """Return a digest of arrays by name: a disk may give back other numbers."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        if array.size:
+            digest.update(array.reshape(-1).view(np.uint8))
+    return np.frombuffer(digest.digest(), np.uint8)

@@ -155,6 +155,7 @@ class _Kept(NamedTuple):
 
     stamp: list[tuple[int, int]]  # of every weight: where it is, how often changed
     vectors: Tensor  # (L, d)
+    held: list[Tensor]  # the weights' memory, where no others can come to lie meanwhile
 
 
 class _Scores(Seeded):
@@ -262,7 +263,8 @@ class _Scores(Seeded):
         stamp = [(weight.data_ptr(), weight._version) for weight in weights]
         kept = self._kept  # one read: other threads may predict, too
         if kept is None or kept.stamp != stamp:
-            kept = self._kept = _Kept(stamp, self._label_vectors())
+            held = [weight.detach() for weight in weights]
+            kept = self._kept = _Kept(stamp, self._label_vectors(), held)
         return kept.vectors
 
     def freeze(self) -> None:
@@ -277,6 +279,10 @@ class _Scores(Seeded):
         if mode:
             self._kept = None
         return super().train(mode)
+
+    def _apply(self, *args: Any, **options: Any) -> Self:
+        self._kept = None  # to another dtype and back, weights are rounded in place
+        return super()._apply(*args, **options)
 
     def __getstate__(self) -> dict:
         return {**super().__getstate__(), "_kept": None}  # weights are there already

@@ -56,6 +56,15 @@ def test_single_paths(rule, tmp_path):
 
 @slow
 @quiet
+@pytest.mark.parametrize("kind", ["hcal", "hyperbolic", "max_constraint"])
+def test_a_linear_path_is_in_the_graph(kind, tmp_path):
+    clf, X = fitted(kind, linear_path=True)
+    assert clf.linear_path_ and clf.net_.module_.path.weight.any()
+    check(clf, X, tmp_path / "model.onnx")
+
+
+@slow
+@quiet
 def test_4000_labels(tmp_path):
     hierarchy = random_hierarchy(4000, seed=0, max_parents=2, root_rate=0.05)
     Y = closed_labels(hierarchy, 300, seed=0)
@@ -65,6 +74,7 @@ def test_4000_labels(tmp_path):
 
 
 @slow
+@quiet
 def test_names_and_hierarchy_are_in_the_file(tmp_path):
     tree = Hierarchy.from_edges([("a", 1), ("a", ("b", 2)), ("d", "e")])
     X = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)

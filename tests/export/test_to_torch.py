@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -24,6 +25,7 @@ from skhmc import (
 from skhmc.coherence import RULES
 from skhmc.export import to_torch
 from skhmc.nn.rules import RULE_MODULES
+from skhmc.nn.sparse import LinearPath
 from tests.hierarchies import random_hierarchy
 
 N_FEATURES = 5
@@ -82,6 +84,29 @@ def test_sets_of_labels(kind, max_parents):
     assert type(clf._form).__name__ == "ManyPaths"
     for rule in ["auto", "min", "average", "product", None]:
         check(clf.set_params(coherence=rule), X)
+
+
+@quiet
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_linear_path_is_exported(kind):
+    clf, X = fitted(kind, linear_path=True)
+    with_path = check(clf, X)(torch.from_numpy(X))
+    for module in clf.net_.module_.modules():
+        if isinstance(module, LinearPath):
+            assert module.weight.any()
+            with torch.no_grad():
+                module.weight.zero_()
+    assert not torch.equal(check(clf, X)(torch.from_numpy(X)), with_path)
+
+
+@quiet
+def test_a_network_that_learnt_from_sparse_rows_takes_dense_ones():
+    hierarchy = random_hierarchy(12, seed=3, max_parents=2)
+    X = sp.random(60, 1200, 0.005, "csr", np.float32, random_state=0)
+    clf = HCALClassifier(hierarchy, embedding_dim=4, linear_path=True, **SMALL)
+    clf.fit(X, closed_labels(hierarchy, 60, seed=0))
+    assert clf.linear_path_ and clf.net_.module_.takes_sparse
+    check(clf, X.toarray())
 
 
 @quiet

@@ -147,7 +147,7 @@ def explain(
     return Bunch(labels=[hierarchy.labels[k] for k in path], **found)
 
 
-def _hierarchy_of(estimator):
+def _hierarchy_of(estimator: Any) -> Any:
     """Return the labels in the order of the estimator's outputs."""
     hierarchy = find(estimator, "hierarchy_")
     if hierarchy is None:
@@ -163,7 +163,9 @@ def _hierarchy_of(estimator):
     return hierarchy
 
 
-def _innermost(estimator, X, X_train, n_labels):
+def _innermost(
+    estimator: Any, X: Any, X_train: Any, n_labels: int
+) -> tuple[Any, Any, Any, np.ndarray]:
     """Return the classifier inside, samples as it takes them, and its columns.
 
     The columns are an array (n_labels,): which of its outputs is that of a label, -1
@@ -183,7 +185,7 @@ def _innermost(estimator, X, X_train, n_labels):
         estimator = inner
 
 
-def _inside(estimator):
+def _inside(estimator: Any) -> Any:
     """Return the one estimator that another one holds, None if it holds none."""
     if isinstance(estimator, FrozenEstimator):
         return estimator.estimator
@@ -194,7 +196,7 @@ def _inside(estimator):
     return getattr(estimator, "best_estimator_", getattr(estimator, "estimator_", None))
 
 
-def _columns_inside(estimator, columns):
+def _columns_inside(estimator: Any, columns: np.ndarray) -> np.ndarray:
     """Return the columns of what a CoherentClassifier holds, of others the same."""
     if getattr(estimator, "strategy_", 0) is None:
         raise TypeError(
@@ -211,7 +213,7 @@ def _columns_inside(estimator, columns):
     return place[columns]
 
 
-def _check_names(estimator, X):
+def _check_names(estimator: Any, X: Any) -> None:
     """Raise where features have other names, or another order, than in fit."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None or not hasattr(X, "columns"):
@@ -230,7 +232,9 @@ def _check_names(estimator, X):
 ONE_EACH = {"MultiOutputClassifier", "OneVsRestClassifier", "PerLabel"}
 
 
-def _of_coefficients(estimator, X, path, n_labels):
+def _of_coefficients(
+    estimator: Any, X: Any, path: np.ndarray, n_labels: int
+) -> dict[str, Any]:
     coef, intercept = _coefficients(estimator, path, n_labels)
     if hasattr(estimator, "_as_read"):  # rows of length 1, say
         X = estimator._as_read(estimator._check_X(X, reset=False))
@@ -252,7 +256,9 @@ def _of_coefficients(estimator, X, path, n_labels):
     }
 
 
-def _coefficients(estimator, path, n_labels):
+def _coefficients(
+    estimator: Any, path: np.ndarray, n_labels: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients (n_path, n_features) and intercepts of labels."""
     kinds = {kind.__name__ for kind in type(estimator).__mro__}
     members = getattr(estimator, "estimators_", None)
@@ -279,19 +285,26 @@ def _coefficients(estimator, path, n_labels):
     return _dense(by_label[path]), np.broadcast_to(intercept, n_labels)[path]
 
 
-def _is_binary(member):
+def _is_binary(member: Any) -> bool:
     """Tell whether a classifier has coefficients of one score, that of a label."""
     return hasattr(member, "coef_") and np.size(member.intercept_) == 1
 
 
-def _dense(matrix):
+def _dense(matrix: Any) -> np.ndarray:
     return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
 
 
 # -- networks --------------------------------------------------------------------------
 
 
-def _of_network(estimator, X, path, names, X_train, n_nearest):
+def _of_network(
+    estimator: Any,
+    X: Any,
+    path: np.ndarray,
+    names: Any,
+    X_train: Any,
+    n_nearest: int,
+) -> dict[str, Any]:
     import torch
 
     module = estimator.net_.module_
@@ -323,7 +336,7 @@ def _of_network(estimator, X, path, names, X_train, n_nearest):
     return found | near
 
 
-def _inputs(estimator, X):
+def _inputs(estimator: Any, X: Any) -> Any:
     """Return samples as a tensor that the network takes, scaled as in fit."""
     import torch
 
@@ -333,12 +346,19 @@ def _inputs(estimator, X):
     return torch.tensor(X, dtype=weight.dtype, device=weight.device)
 
 
-def _place(estimator, label):
+def _place(estimator: Any, label: int) -> int:
     """Return the network's column of a label."""
     return int(estimator._form.rows[label])
 
 
-def _nearest(estimator, module, inputs, names, X_train, n_nearest):
+def _nearest(
+    estimator: Any,
+    module: Any,
+    inputs: Any,
+    names: Any,
+    X_train: Any,
+    n_nearest: int,
+) -> dict[str, Any]:
     """Return the nearest prototypes and training samples, None where there are none."""
     import torch
 
@@ -368,10 +388,10 @@ def _nearest(estimator, module, inputs, names, X_train, n_nearest):
     return found
 
 
-def _embedded(module, inputs):
+def _embedded(module: Any, inputs: Any) -> Any:
     encoded = module.encode(inputs)
     return module.embed(encoded) if hasattr(module, "embed") else encoded
 
 
-def _unit(vectors):
+def _unit(vectors: Any) -> Any:
     return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)

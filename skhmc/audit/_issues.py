@@ -48,7 +48,7 @@ def find_label_issues(
         annotated ones count as annotated.
     y_proba : array-like or DataFrame of shape (n_samples, n_labels)
         Probabilities of a classifier that has not seen the samples, as
-        :func:`sklearn.model_selection.cross_val_predict` returns them.
+        scikit-learn's ``cross_val_predict`` returns them.
     hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
         The labels and edges. None is flat.
     aggregate : {"lift", "mean", "min", "product", "given"}, default="lift"

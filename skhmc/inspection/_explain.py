@@ -32,7 +32,7 @@ def explain(
     estimator : fitted classifier
         A network such as :class:`skhmc.HCALClassifier`; a linear classifier with
         ``coef_``, such as :class:`skhmc.LabelTreeClassifier`; or
-        :class:`sklearn.multiclass.OneVsRestClassifier` or
+        scikit-learn's ``OneVsRestClassifier`` or
         :class:`sklearn.multioutput.MultiOutputClassifier` of linear classifiers, also
         inside a Pipeline, a search or :class:`skhmc.CoherentClassifier`. After steps of
         a Pipeline, features are those that the last step gets.
@@ -60,6 +60,7 @@ def explain(
             of logistic regressions, of others what their ``decision_function`` has. Of
             a label tree they are the margins of each label's own classifier.
         method : {"coefficients", "gradients"}
+            What contributions are made of.
         prototypes : list of list of label names
             Of :class:`skhmc.HCALClassifier`, the labels whose prototypes are nearest to
             every sample, the nearest first. Else None.
@@ -87,8 +88,8 @@ def explain(
     where the network is linear in the sample and has no biases. With several networks
     (``n_estimators``) they are means over these, and there are no prototypes.
 
-    :mod:`shap` explains any classifier of skhmc by ``predict_proba``; the user guide
-    has an example.
+    The package shap explains any classifier of skhmc by ``predict_proba``; the user
+    guide has an example.
 
     References
     ----------
@@ -143,7 +144,7 @@ def explain(
                 f"X_train is for networks, which have an embedding; "
                 f"{type(inner).__name__} has none. Leave it out."
             )
-        found = _of_coefficients(*given, np.sum(columns >= 0))
+        found = _of_coefficients(*given, int(np.sum(columns >= 0)))
     return Bunch(labels=[hierarchy.labels[k] for k in path], **found)
 
 
@@ -262,11 +263,11 @@ def _coefficients(
     """Return the coefficients (n_path, n_features) and intercepts of labels."""
     kinds = {kind.__name__ for kind in type(estimator).__mro__}
     members = getattr(estimator, "estimators_", None)
-    if kinds & ONE_EACH and len(members) == n_labels:
+    if kinds & ONE_EACH and members is not None and len(members) == n_labels:
         chosen = [members[k] for k in path]
         if all(_is_binary(member) for member in chosen):
-            coef = np.vstack([_dense(member.coef_).reshape(1, -1) for member in chosen])
-            return coef, np.array([np.ravel(m.intercept_)[0] for m in chosen])
+            rows = np.vstack([_dense(member.coef_).reshape(1, -1) for member in chosen])
+            return rows, np.array([np.ravel(m.intercept_)[0] for m in chosen])
     coef = getattr(estimator, "coef_", None) if members is None else None
     if coef is None:
         raise TypeError(

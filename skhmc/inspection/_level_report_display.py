@@ -36,7 +36,7 @@ class LevelReportDisplay:
     figure; grey is not defined. Above every column is the figure of the level. Names
     are written where there is room: with 20 labels all, with 4,000 those of labels with
     many below them; the colours of the others still show which part of the hierarchy is
-    predicted well. :attr:`report` has all figures.
+    predicted well. ``report`` has all figures.
 
     Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
     once; :meth:`plot` draws again.

@@ -90,7 +90,6 @@ def hierarchical_classification_report(
     See Also
     --------
     skhmc.inspection.LevelReportDisplay : The same as a picture.
-    sklearn.metrics.classification_report : For labels without hierarchy.
 
     Notes
     -----

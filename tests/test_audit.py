@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, KernelHMC
 from skhmc.audit import MissingAnnotationDetector, closure_report, find_label_issues
-from skhmc.audit._given import FEATURES, _Cells
+from skhmc.audit._given import FEATURES, _Cells, given_others
 from skhmc.coherence import close_upward, most_specific
 from skhmc.datasets import make_hidden_hierarchy
 from tests.hierarchies import random_hierarchy, random_labels
@@ -223,8 +223,8 @@ def test_unknown_cells_are_no_zeros_in_what_annotations_say():
     assert features["what the other annotations say"][:, 0].mean() == pytest.approx(
         share, abs=0.05
     )
-    known = np.count_nonzero(~np.isnan(Y[:, 0]))
-    odds = (np.nansum(Y[:, 0]) + 0.5) / (known * (1 - share) + 0.5)
+    others = Y[folds != folds[0], 0]  # the first sample's own fold says nothing of it
+    odds = (np.sum(others == 1) + 0.5) / (np.sum(others == 0) + 0.5)
     found = features["logit of the label's share in samples with its parents"]
     assert found[0, 0] == pytest.approx(np.log(odds))
 
@@ -346,3 +346,19 @@ def test_wrong_arguments_are_refused():
         MissingAnnotationDetector(Given(), hierarchy, cv=2).fit(
             proba, Y, groups=["a", None]
         )
+
+
+def test_no_annotation_speaks_for_itself():
+    rng = np.random.default_rng(0)
+    proba = rng.random((80, 6))
+    hierarchy = Hierarchy.flat(list("abcdef"))
+    Y = (rng.random((80, 6)) < 0.3).astype(float)
+    folds = np.arange(80) % 4
+    for row, label in [(0, 0), (13, 3), (50, 5)]:
+        said = []
+        for value in (0, 1):
+            changed = Y.copy()
+            changed[row, label] = value
+            said.append(given_others(proba, changed, hierarchy, folds)(slice(0, 80)))
+        # what is left is that one more sample of 80 has the label
+        assert abs(said[0][row, label] - said[1][row, label]) < 0.03

@@ -120,9 +120,8 @@ class MissingAnnotationDetector(
     of their probabilities. An annotation that is there has the same probability
     without itself, and at least that of annotations below it.
 
-    The annotation itself is among those that the regression of a dozen coefficients is
-    fitted to. So where only some hundred labels could be added or removed, its own
-    value moves its probability a little towards itself.
+    Both regressions are fitted once per fold, to the samples of the other folds. So no
+    annotation speaks for itself.
 
     Annotations that are missing lower all these probabilities, in the same way for all
     samples if they are missing at random. So the order means more than the number.

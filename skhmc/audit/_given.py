@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from skhmc._utils.levels import CELLS_PER_BLOCK
@@ -176,22 +177,29 @@ class _Cells:
         self.above = sp.csr_matrix(hierarchy.ancestors, dtype=np.float64)
         self.n_parents = np.diff(hierarchy.parents.indptr)
         self.annotations = Annotations(Y, known, folds, hierarchy)
-        counts = np.asarray((Y == 1).sum(axis=0), dtype=np.float64).ravel()
-        of_above = of_parents(counts[None], hierarchy, float(Y.shape[0]))[0]
-        of_above = of_above - self._n_unknown()
-        self.share = logit((counts + 0.5) / (np.maximum(of_above, counts) + 1))
-        self.log_count = np.log1p(counts)
+        self.folds = folds
+        there, above = map(_of_others, self._counts())
+        self.share = logit((there + 0.5) / (above + 1))
+        self.log_count = np.log1p(there)
 
-    def _n_unknown(self):
-        """Return the number of samples with all parents of a label, it unknown."""
-        count = np.zeros(self.Y.shape[1])
+    def _counts(self):
+        """Count by fold samples with a label, and with its parents, it known."""
+        n_folds = self.folds.max() + 2
+        there = np.zeros((n_folds, self.Y.shape[1]))
+        above = np.zeros_like(there)
         for rows in row_blocks(*self.Y.shape):
             labels = dense(self.Y[rows])
-            unknown = np.isnan(labels)
-            if unknown.any():
-                with_parents = of_parents((labels == 1) * 1, self.hierarchy, 1) == 1
-                count += (unknown & with_parents).sum(axis=0)
-        return count
+            with_parents = of_parents((labels == 1) * 1, self.hierarchy, 1) == 1
+            of_fold = sp.csr_matrix(
+                (
+                    np.ones(len(labels)),
+                    (self.folds[rows] % n_folds, range(len(labels))),
+                ),
+                shape=(n_folds, len(labels)),
+            )
+            there += of_fold @ (labels == 1)
+            above += of_fold @ (with_parents & ~np.isnan(labels))
+        return there, above
 
     def features(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the features (n_features, n_rows, n_labels), Y, and the frontier.
@@ -217,8 +225,8 @@ class _Cells:
             [
                 logit(given),
                 logit(proba),
-                np.broadcast_to(self.share, Y.shape),
-                np.broadcast_to(self.log_count, Y.shape),
+                self.share[self.folds[rows]],
+                self.log_count[self.folds[rows]],
                 siblings < 0.5,
                 np.abs(siblings - 1) < 0.5,
                 np.minimum(siblings, MOST_SIBLINGS),
@@ -230,6 +238,13 @@ class _Cells:
         )
         of_above = of_parents(there.astype(np.int8), self.hierarchy, 1)
         return found, Y, (of_above == 1) & (n_children == 0)
+
+
+def _of_others(counts):
+    """Return counts of all other folds, by fold; of all, of the last: no fold."""
+    others = counts.sum(axis=0) - counts
+    others[-1] = counts.sum(axis=0)
+    return others
 
 
 def given_others(
@@ -268,6 +283,7 @@ def given_others(
     found: list[np.ndarray] = []
     values_found: list[np.ndarray] = []
     weights_found: list[np.ndarray] = []
+    folds_found: list[np.ndarray] = []
     for rows in row_blocks(n_samples, n_labels):
         features, labels, frontier = cells.features(rows)
         use = frontier & ~np.isnan(labels) & known[rows, None]
@@ -275,28 +291,39 @@ def given_others(
             use &= drawn.random_sample(use.shape) < share
         found.append(features[:, use].T)
         values_found.append(labels[use])
+        folds_found.append(np.broadcast_to(folds[rows, None], use.shape)[use])
         if weight is not None:
             weights_found.append(np.broadcast_to(weight[rows], use.shape)[use])
     features, values = np.concatenate(found), np.concatenate(values_found)
-    if len(np.unique(values)) < 2:  # nothing to be learnt: the classifier's word
-        return lambda rows: np.clip(
-            proba[rows] / np.maximum(of_parents(proba[rows], hierarchy, 1.0), 1e-12),
-            SMALL,
-            1 - SMALL,
-        )
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale == 0] = 1.0
-    model = LogisticRegression(C=10.0, max_iter=300)
     weights = np.concatenate(weights_found) if weights_found else None
-    model.fit((features - mean) / scale, values, sample_weight=weights)
-    coef = model.coef_[0] / scale
-    intercept = model.intercept_[0] - mean @ coef
+    fold_of = np.concatenate(folds_found)
+    # a model per fold, of the cells of the others: no annotation speaks for itself
+    models = np.zeros((folds.max() + 2, features.shape[1] + 1))
+    for fold in np.unique(folds):
+        use = fold_of != fold  # of no fold: all cells
+        models[fold] = _fit(
+            features[use], values[use], None if weights is None else weights[use]
+        )
 
     def probability(rows):
         features, _, _ = cells.features(rows)
-        return 1 / (1 + np.exp(-(np.tensordot(coef, features, 1) + intercept)))
+        model = models[folds[rows]]  # that of fold -1 is the last
+        said = np.einsum("frl,rf->rl", features, model[:, :-1]) + model[:, -1:]
+        return expit(said)
 
     return probability
+
+
+def _fit(features, values, weights):
+    """Return the coefficients of a logistic regression, the intercept last."""
+    if len(np.unique(values)) < 2:  # nothing to be learnt: the classifier's word
+        return np.eye(1, features.shape[1] + 1)[0]
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale[scale == 0] = 1.0
+    model = LogisticRegression(C=10.0, max_iter=300)
+    model.fit((features - mean) / scale, values, sample_weight=weights)
+    coef = model.coef_[0] / scale
+    return np.append(coef, model.intercept_[0] - mean @ coef)
 
 
 def _n_frontier(Y, hierarchy):

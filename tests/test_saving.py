@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
@@ -366,7 +366,6 @@ def test_pipelines_with_scikit_learn_inside(tmp_path):
     "inner",
     [
         RandomForestClassifier(5, random_state=0),
-        HistGradientBoostingClassifier(max_iter=3),
         SGDClassifier(loss="log_loss", random_state=0),
         SGDClassifier(loss="modified_huber", random_state=0),
     ],

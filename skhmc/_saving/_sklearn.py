@@ -23,6 +23,9 @@ __all__ = ["from_skops", "is_listed", "listed_names", "to_skops"]
 
 EXTRA = "save"
 NOWHERE = "A tree of scikit-learn points to a node or a feature that is not there."
+REPEATED = ("KFold", "StratifiedKFold")  # what repeated splitters name
+NUMBERS = ["bool", "bool_", "float32", "float64"]
+NUMBERS += [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 # types of nodes, by the kind of the node, beside the listed classes
 INSIDE = {
     "ObjectNode": {
@@ -31,8 +34,6 @@ INSIDE = {
         "sklearn._loss.link.MultinomialLogit",
         "sklearn._loss.loss.HalfBinomialLoss",
         "sklearn._loss.loss.HalfMultinomialLoss",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.linear_model._base.LinearModelLoss",
         "sklearn.preprocessing._label.LabelBinarizer",
         "sklearn.preprocessing._label.LabelEncoder",
@@ -63,12 +64,9 @@ INSIDE = {
     "SliceNode": {"builtins.slice"},
     "JsonNode": {"builtins.str"},
     "TypeNode": {"builtins." + name for name in ("bool", "float", "int", "str")}
-    | {"numpy." + name for name in ("float32", "float64", "int32", "int64")},
-    "NdArrayNode": {"numpy.ndarray"}
-    | {
-        "numpy." + name
-        for name in ("bool", "bool_", "float32", "float64", "int32", "int64", "uint8")
-    },
+    | {"numpy." + name for name in ("float32", "float64", "int32", "int64")}
+    | {"sklearn.model_selection._split." + name for name in REPEATED},
+    "NdArrayNode": {"numpy.ndarray"} | {"numpy." + name for name in NUMBERS},
     "DTypeNode": {"numpy.dtype"},
     "RandomStateNode": {"numpy.random.mtrand.RandomState"},
     "CachedNode": set(),
@@ -216,8 +214,6 @@ def _check_trees(value, seen):
     kind = type(value).__name__
     if kind == "Tree":
         _check_tree(value)
-    elif kind == "TreePredictor":
-        _check_predictor(value)
     for part in _parts_of(value):
         _check_trees(part, seen)
 
@@ -242,19 +238,4 @@ def _check_tree(tree):
         wrong |= inner & ((child <= nodes) | (child >= tree.node_count))
     wrong |= inner & ((tree.feature < 0) | (tree.feature >= tree.n_features))
     if tree.node_count < 1 or wrong.any():
-        raise ModelFileError(NOWHERE)
-
-
-def _check_predictor(predictor):
-    nodes = predictor.nodes
-    numbers = np.arange(len(nodes))
-    inner = nodes["is_leaf"] == 0
-    wrong = np.zeros(len(nodes), bool)
-    for child in (nodes["left"], nodes["right"]):
-        child = child.astype(np.int64)
-        wrong |= inner & ((child <= numbers) | (child >= len(nodes)))
-    categorical = inner & (nodes["is_categorical"] != 0)
-    sets = predictor.raw_left_cat_bitsets
-    wrong |= categorical & (nodes["bitset_idx"].astype(np.int64) >= len(sets))
-    if not len(nodes) or wrong.any():
         raise ModelFileError(NOWHERE)

@@ -182,7 +182,6 @@ SCIKIT_LEARN = {
     "sklearn.ensemble": [
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
-        "HistGradientBoostingClassifier",
         "RandomForestClassifier",
         "RandomForestRegressor",
     ],

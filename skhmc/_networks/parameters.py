@@ -236,7 +236,9 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
     sparse_input = _stays_sparse(X, former)
-    input_row_gradients = sparse_input and plain_adamw
+    linear_path = _linear_path(params, X, n_labels, n_sampled, former)
+    # without the path, too, it would be faster: but AU(PRC) then is not measured yet
+    input_row_gradients = linear_path and sparse_input and plain_adamw
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
     return Settings(
@@ -249,7 +251,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
         sparse_input=sparse_input,
         input_row_gradients=input_row_gradients,
-        linear_path=_linear_path(params, X, n_labels, n_sampled, former),
+        linear_path=linear_path,
         linear_head=linear_head,
         normalize_features=_normalize_features(params, linear_head, many, former),
         aggregation=aggregation,

@@ -1,6 +1,6 @@
 """
-Protein function: from files to Fmax and Smin
-=============================================
+Protein function: Fmax and Smin
+===============================
 
 An ontology (OBO), a table of proteins and terms, and sequences are what function
 prediction begins with. Files are read, k-mers are counted, and a classifier is judged

@@ -2,13 +2,12 @@
 
     python -m benchmarks.sparse_defaults [--row ROW] [--data-set SET] [--seeds 3]
 
-fits HCALClassifier to the training rows of three sets of texts (tf-idf in CSR), as an
-older commit did by default ("before") and with candidates for new defaults, and scores
-the validation rows: the set's own, or a fifth of the training rows. Test rows are never
-looked at. Every fit runs in a process of its own on one thread; CPU seconds are those
-of ``fit`` alone, by ``time.process_time``. Ratios of them mean something between fits
-of one machine that does nothing else. ``--n-samples`` takes that many training rows
-alone, to explore.
+fits HCALClassifier to the training rows of three sets of texts (tf-idf in CSR), by its
+defaults ("before") and with candidates for new ones, and scores the validation rows:
+the set's own, or a fifth of the training rows. Test rows are never looked at. Every fit
+runs in a process of its own on one thread; CPU seconds are those of ``fit`` alone, by
+``time.process_time``. Ratios of them mean something between fits of one machine that
+does nothing else. ``--n-samples`` takes that many training rows alone, to explore.
 
 Fits that are stored in ``benchmarks/results/sparse_defaults.json`` are not repeated,
 unless their row is defined in another way now. A candidate is chosen where every set
@@ -22,7 +21,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -33,10 +31,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.command import RESULTS, command_line, read_results, write_results
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.recipe import TEXTS, split
-from benchmarks.same_bits import unpack
 
 REPOSITORY = Path(__file__).parents[1]
-BEFORE = "2a88d49"  # the last commit whose first layer had dense gradients
 FILE = RESULTS / "sparse_defaults.json"
 CHOICES = Path(__file__).parent / "choices.json"
 SEEDS = 3
@@ -44,7 +40,6 @@ SHARE, LOSS = 1 / 3, 0.001  # of CPU seconds at most, and of AU(PRC) at most
 PATH = {"linear_path": "auto"}
 ROWS = {
     "before": {},
-    "rows": {},  # what the code does now, by the same defaults
     "path": PATH,
     "20 epochs": {"max_iter": 20},
     "path, 20 epochs": PATH | {"max_iter": 20},
@@ -78,10 +73,9 @@ def measure(name, seed, options, n_samples):
     }
 
 
-def in_package(package, *job):
-    """Return what :func:`measure` says with the package in a folder."""
-    path = os.pathsep.join(map(str, (package, REPOSITORY)))
-    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+def in_process(*job):
+    """Return what :func:`measure` says in a process of its own, on one thread."""
+    env = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--fit", json.dumps(job)]
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True)
     if done.returncode:
@@ -191,16 +185,13 @@ def main():
         for name in args.data_set or TEXTS
         for row in args.row or ROWS
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        unpack(BEFORE, folder)
-        for row, name, seed in jobs:
-            key = key_of(row, name, seed, args.n_samples)
-            if key in read_results(FILE):
-                continue
-            package = folder if row == "before" else REPOSITORY
-            fit = in_package(package, name, seed, ROWS[row], args.n_samples)
-            write_results(FILE, read_results(FILE) | {key: fit})
-            print(key, fit["au_prc"], fit["cpu_seconds"], flush=True)
+    for row, name, seed in jobs:
+        key = key_of(row, name, seed, args.n_samples)
+        if key in read_results(FILE):
+            continue
+        fit = in_process(name, seed, ROWS[row], args.n_samples)
+        write_results(FILE, read_results(FILE) | {key: fit})
+        print(key, fit["au_prc"], fit["cpu_seconds"], flush=True)
     show(read_results(FILE))
 
 

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-__all__ = ["VERSION_KEY", "VersionWarning", "VersionedMixin", "running_version"]
+from skhmc._utils.version import package_version
+
+__all__ = ["VERSION_KEY", "VersionWarning", "VersionedMixin"]
 
 VERSION_KEY = "_skhmc_version"  # in pickles, and never an attribute
 BEFORE = "before 0.1.0"  # pickles that do not say it
-
-
-def running_version() -> str:
-    """Return the version of skhmc.
-
-    Examples
-    --------
-    >>> import skhmc
-    >>> running_version() == skhmc.__version__
-    True
-    """
-    # importing from the package itself would point up
-    return sys.modules[__name__.partition(".")[0]].__version__
 
 
 class VersionWarning(InconsistentVersionWarning):
@@ -55,7 +43,7 @@ class VersionWarning(InconsistentVersionWarning):
     def __str__(self) -> str:
         return (
             f"Trying to {self.done} estimator {self.estimator_name} of skhmc "
-            f"{self.original_version} with skhmc {running_version()}. It may break, or "
+            f"{self.original_version} with skhmc {package_version()}. It may break, or "
             f"predict something else. Compare some predictions with those of before, "
             f"or fit again."
         )
@@ -68,11 +56,11 @@ class VersionedMixin:
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), VERSION_KEY: running_version()}  # type: ignore
+        return {**super().__getstate__(), VERSION_KEY: package_version()}  # type: ignore
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         version = state.pop(VERSION_KEY, BEFORE)
-        if version != running_version():
+        if version != package_version():
             warnings.warn(VersionWarning(type(self).__name__, version), stacklevel=2)
         super().__setstate__(state)  # type: ignore

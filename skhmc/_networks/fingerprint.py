@@ -7,7 +7,6 @@ depend on the process: no addresses, no hash seeds, no caches.
 import functools
 import hashlib
 import platform
-import sys
 import types
 from importlib.metadata import version
 
@@ -21,6 +20,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._data.X import FileRows
 from skhmc._networks.code_parts import class_parts, code_parts, function_parts
+from skhmc._utils.version import package_version
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["differences", "fingerprint", "identity"]
@@ -55,7 +55,7 @@ def identity(params, device, X, targets, weight, groups, former):
         Lists of two strings.
     """
     found = {
-        "version of skhmc": _said(sys.modules["skhmc"].__version__),
+        "version of skhmc": _said(package_version()),
         "version of the file": _said(FORMAT),
         "version of torch": _said(torch.__version__),
         "version of skorch": _said(version("skorch")),

@@ -11,11 +11,12 @@ from typing import Any
 import sklearn
 from sklearn.base import BaseEstimator
 
-from skhmc._data.versions import VersionWarning, running_version
+from skhmc._data.versions import VersionWarning
 from skhmc._saving._decode import Reader
 from skhmc._saving._encode import Writer
 from skhmc._saving._file import ModelFileError, read_file, write_file
 from skhmc._saving._types import name_of_class
+from skhmc._utils.version import package_version
 
 __all__ = ["load", "save"]
 
@@ -147,13 +148,13 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
         raise ModelFileError(
             f"{os.fspath(path)!r} holds something that skhmc.save does not write: "
             f"{type(error).__name__}: {error}. It is damaged, made by hand, or of "
-            f"another version of skhmc than {running_version()}."
+            f"another version of skhmc than {package_version()}."
         ) from error
     if not isinstance(estimator, BaseEstimator):
         raise ModelFileError(
             f"{os.fspath(path)!r} holds {type(estimator).__name__}, no estimator."
         )
-    if written_by != running_version():
+    if written_by != package_version():
         warnings.warn(
             VersionWarning(type(estimator).__name__, written_by, "load"), stacklevel=2
         )
@@ -176,7 +177,7 @@ def _no_estimator(value):
 
 def _versions():
     """Return the versions of what a file was written with."""
-    found = {"skhmc": running_version(), "python": platform.python_version()}
+    found = {"skhmc": package_version(), "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

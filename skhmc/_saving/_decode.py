@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._data.versions import VERSION_KEY, VersionedMixin, running_version
+from skhmc._data.versions import VERSION_KEY, VersionedMixin
 from skhmc._saving._encode import qualified_name
 from skhmc._saving._file import DTYPES, ModelFileError
 from skhmc._saving._sklearn import from_skops
@@ -23,6 +23,7 @@ from skhmc._saving._types import (
     function_named,
     value_class_named,
 )
+from skhmc._utils.version import package_version
 from skhmc.hierarchy import Hierarchy, Ontology
 
 __all__ = ["Reader"]
@@ -358,7 +359,7 @@ def _set_state(value, state):
         missing = sorted(set(kind._get_param_names()) - state.keys())
         if missing:
             raise ValueError(f"{kind.__name__} without its parameters {missing}")
-        state[VERSION_KEY] = running_version()  # skhmc.load warns of another, once
+        state[VERSION_KEY] = package_version()  # skhmc.load warns of another, once
     if hasattr(value, "__setstate__"):
         value.__setstate__(state)
     else:

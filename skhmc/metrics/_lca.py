@@ -35,8 +35,7 @@ def lca_f1_score(
     y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
-        The labels and edges.
-        A tree, or several.
+        The labels and edges: a tree, or several.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights.
 
@@ -114,8 +113,7 @@ def lca_precision_score(
     y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
-        The labels and edges.
-        A tree, or several.
+        The labels and edges: a tree, or several.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights.
 
@@ -162,8 +160,7 @@ def lca_recall_score(
     y_pred : array-like or sparse matrix (n_samples, n_labels), or list of label sets
         Predicted indicators 0 and 1, or lists of label names.
     hierarchy : Hierarchy or anything ``Hierarchy.build`` takes
-        The labels and edges.
-        A tree, or several.
+        The labels and edges: a tree, or several.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights.
 

@@ -690,7 +690,7 @@ def test_pickles_say_their_version(kind, monkeypatch):
     estimator = kind(**needed)
     assert pickle.loads(pickle.dumps(estimator)).get_params().keys()
     assert not hasattr(pickle.loads(pickle.dumps(estimator)), "_skhmc_version")
-    monkeypatch.setattr(versions, "running_version", lambda: "0.0.7")
+    monkeypatch.setattr(versions, "package_version", lambda: "0.0.7")
     old = pickle.dumps(estimator)
     monkeypatch.undo()
     said = rf"unpickle estimator {kind.__name__} of skhmc 0\.0\.7 with skhmc 0\."

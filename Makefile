@@ -51,7 +51,7 @@ test: $(READY)
 	$(PY) -m pytest -n auto --dist worksteal
 
 slow: $(READY)
-	$(PY) -m pytest -m slow --durations=0 --durations-min=1
+	$(PY) -m pytest -m slow -n auto --dist worksteal --durations=30 --durations-min=1
 
 soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000

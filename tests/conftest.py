@@ -20,6 +20,14 @@ hypothesis.settings.register_profile("skhmc", deadline=None)  # times vary on CI
 hypothesis.settings.load_profile("skhmc")
 
 
+@pytest.hookimpl(tryfirst=True)  # before "-m" chooses
+def pytest_collection_modifyitems(items):
+    """Leave to ``make slow`` what takes seconds for each network."""
+    for item in items:
+        if "check_class_weight_classifiers" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 def _fail_without_data(report):
     required = os.environ.get("SKHMC_REQUIRE_DATA", "") not in ("", "0")
     xfailed = hasattr(report, "wasxfail")

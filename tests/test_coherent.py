@@ -83,7 +83,6 @@ from tests.contract import (
     task,
 )
 from tests.instances import FAST
-from tests.test_layers import LOADED, run_python
 
 CONSTRAINTS = {
     "max": max_constraint,
@@ -142,12 +141,6 @@ def checks_without_weights(inner):
 )
 def test_checks_around_a_classifier_that_takes_no_weights(estimator, check):
     check(estimator)
-
-
-def test_no_torch_is_loaded(tmp_path):
-    assert run_python(f"from skhmc import CoherentClassifier; {LOADED}", tmp_path) == (
-        "[]"
-    )
 
 
 # -- classifiers of scikit-learn -------------------------------------------------------

@@ -43,7 +43,7 @@ def test_columns_are_matched_by_name_in_any_order(estimator, kind):
 
 
 @every_classifier
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(hierarchies(max_labels=8), st.integers(0, 2**16))
 @pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")
 def test_permuting_the_columns_permutes_the_outputs(estimator, hierarchy, seed):

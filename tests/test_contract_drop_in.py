@@ -253,6 +253,7 @@ def test_cross_validate_with_many_scorers_gives_what_each_fold_gives(
                 assert found[f"{part}_{name}"][k] == expected, (part, name)
 
 
+@pytest.mark.slow
 @every_classifier
 def test_curves_and_importances_run(estimator):
     hierarchy, X, Y = problem(5)
@@ -305,7 +306,9 @@ def check_search(estimator, proba_format, search, **options):
 
 
 @every_classifier
-@every_format
+@pytest.mark.parametrize(
+    "proba_format", ["list", pytest.param("array", marks=pytest.mark.slow)]
+)
 def test_a_grid_search_runs_and_predicts_as_its_best_estimator(estimator, proba_format):
     check_search(estimator, proba_format, GridSearchCV, scoring="average_precision")
 

@@ -58,7 +58,9 @@ COLUMNS = ColumnTransformer(
 
 
 @every_classifier
-@every_format
+@pytest.mark.parametrize(
+    "proba_format", ["list", pytest.param("array", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("before", "make"),
     [

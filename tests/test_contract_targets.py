@@ -62,7 +62,9 @@ CONTAINERS = {
 
 
 @every_classifier
-@every_kind
+@pytest.mark.parametrize(
+    "kind", ["many", pytest.param("paths", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_any_container_gives_the_same_fit(estimator, kind, container):
     clfs, X = fits(estimator, kind, CONTAINERS[container])

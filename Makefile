@@ -57,6 +57,7 @@ soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000
 	$(PY) -m benchmarks.soak_files --cases 20000
 	$(PY) -m benchmarks.soak_stops --stops 100
+	$(PY) -m benchmarks.soak_calls --cases 200000
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -213,6 +213,20 @@ def test_one_label_with_unknowns_is_an_indicator():
     np.testing.assert_array_equal(dense(targets), [[1], [np.nan], [0]])
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_one_label_in_an_object_array_is_an_indicator(missing):
+    column = np.array([[1], [0], [missing], [True]], dtype=object)
+    for y in (column, pd.DataFrame(column, columns=["a"])):
+        targets = read_targets(y, None)
+        assert targets.classes is None
+        np.testing.assert_array_equal(dense(targets), [[1], [0], [np.nan], [1]])
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert list(read_targets(np.array([["a"], ["b"]], object), None).classes) == [
+            "a",
+            "b",
+        ]
+
+
 def test_duplicate_entries_of_a_sparse_y_are_one_wrong_value():
     Y = sp.csr_matrix((np.ones(3), np.array([1, 1, 0]), [0, 2, 3]), shape=(2, 2))
     with pytest.raises(ValueError, match="got 2.0 for label 1"):

@@ -21,6 +21,7 @@ __all__ = [
     "has_dictionaries",
     "holds_text",
     "is_frame",
+    "is_missing_scalar",
     "refuse_lazy",
     "unwrap",
 ]
@@ -205,8 +206,11 @@ def _unwrap_row(row):
     return list(row) if isinstance(row, Iterable) else row
 
 
-def _is_missing_scalar(value):
-    return not isinstance(value, (str, *ROWS)) and (value is None or is_missing(value))
+def is_missing_scalar(value):
+    """Tell None, NaN, NaT and pandas.NA from names, and from rows of names."""
+    if isinstance(value, (str, np.ndarray, *ROWS)):
+        return False
+    return value is None or is_missing(value)
 
 
 # -- tables ----------------------------------------------------------------------------
@@ -294,7 +298,7 @@ def check_one_kind(y):
     if any(isinstance(value, ROWS) or hasattr(value, "shape") for value in values):
         return  # rows of indicators
     texts = [value for value in values if isinstance(value, str)]
-    missing = [i for i, value in enumerate(values) if _is_missing_scalar(value)]
+    missing = [i for i, value in enumerate(values) if is_missing_scalar(value)]
     numbers = [value for value in values if isinstance(value, Number)]
     numbers = [value for value in numbers if not is_missing(value)]
     if texts and numbers:

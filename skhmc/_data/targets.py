@@ -29,6 +29,7 @@ from skhmc._data.containers import (
     column_values,
     has_dictionaries,
     is_frame,
+    is_missing_scalar,
     refuse_lazy,
     unwrap,
 )
@@ -428,7 +429,16 @@ def _is_column_of_classes(y):
     """Tell whether y is one dense column of anything but 0, 1 and NaN."""
     if sp.issparse(y) or y.ndim != 2 or y.shape[1] != 1:
         return False
+    if y.dtype.kind == "O":  # of a table that has mixed columns, or None in this one
+        return not all(_is_indicator(value) for value in y.flat)
     return y.dtype.kind not in "biuf" or not (np.isin(y, (0, 1)) | (y != y)).all()
+
+
+def _is_indicator(value):
+    """Tell whether an object is 0, 1, False, True, or missing."""
+    if is_missing_scalar(value):
+        return True
+    return isinstance(value, (int, float, np.number, np.bool_)) and value in (0, 1)
 
 
 def _check_binary_classes(classes, n_labels):

@@ -472,7 +472,7 @@ def test_no_samples_no_edges_and_wrong_widths(function):
             function(wrong, CHAIN)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(hierarchies(), st.integers(0, 2**32 - 1))
 def test_a_few_samples_are_gathered_as_many_are_swept(h, seed):
     scores = np.random.default_rng(seed).normal(size=(40, h.n_labels))

@@ -472,6 +472,26 @@ def test_no_samples_no_edges_and_wrong_widths(function):
             function(wrong, CHAIN)
 
 
+@settings(max_examples=20, deadline=None)
+@given(hierarchies(), st.integers(0, 2**32 - 1))
+def test_a_few_samples_are_gathered_as_many_are_swept(h, seed):
+    scores = np.random.default_rng(seed).normal(size=(40, h.n_labels))
+    for constraint in (max_constraint, min_constraint):
+        for kind in (np.float32, np.int64, bool):
+            many = constraint(scores.astype(kind), h)
+            for n in (1, 4, 5):
+                few = constraint(scores[:n].astype(kind), h)
+                assert few.dtype == many.dtype
+                np.testing.assert_array_equal(few, many[:n])
+
+
+def test_many_labels_are_swept_and_not_gathered():
+    chain = Hierarchy.from_edges([(k, k + 1) for k in range(200)])  # 20,100 pairs
+    assert chain._short_sweeps is None and Hierarchy.flat(3)._short_sweeps is None
+    assert (max_constraint(np.arange(201.0)[None], chain) == 200).all()
+    assert CHAIN._short_sweeps is not None
+
+
 # -- plans -----------------------------------------------------------------------------
 
 

@@ -17,7 +17,11 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
@@ -222,10 +226,15 @@ def test_no_layer_is_forgotten():
 
 
 @pytest.mark.parametrize("folder", ["here", Path("there") / "ä"])
-def test_checkpoints_come_back(folder, tmp_path):
+def test_no_file_says_where_a_fit_writes(folder, tmp_path):
     clf = build(NETWORK, DAG, checkpoint=Checkpoint(folder, every=2, resume="must"))
-    loaded = saved(clf, tmp_path).checkpoint
-    assert loaded == clf.checkpoint and type(loaded.folder) is type(folder)
+    clf = make_pipeline(StandardScaler(), clf, memory=str(tmp_path / "cache"))
+    message = "memory='.*cache' is left out of what .* a folder of yours"
+    with pytest.warns(UserWarning, match=f"checkpoint='.*' and {message}"):
+        loaded = saved(clf, tmp_path)
+    assert loaded.memory is None and loaded[-1].checkpoint is None
+    clf[-1].checkpoint = clf.memory = None
+    assert repr(loaded) == repr(clf)
 
 
 def test_all_scorers_and_metrics_come_back(tmp_path):
@@ -368,6 +377,7 @@ def test_pipelines_with_scikit_learn_inside(tmp_path):
         RandomForestClassifier(5, random_state=0),
         SGDClassifier(loss="log_loss", random_state=0),
         SGDClassifier(loss="modified_huber", random_state=0),
+        HistGradientBoostingClassifier(max_iter=2, max_features=0.5, random_state=0),
     ],
     ids=repr,
 )
@@ -376,6 +386,18 @@ def test_classifiers_of_scikit_learn_inside(inner, tmp_path):
     loaded = saved(clf, tmp_path)
     assert_same_answers(clf, loaded, X)
     assert_same_answers(clone(clf).fit(X, Y), loaded.fit(X, Y), X)
+
+
+def test_generators_of_scikit_learn_go_on(tmp_path):
+    """They are written as plain numbers: skops would call what a file names."""
+    options = {"max_features": 0.5, "warm_start": True, "random_state": 0}
+    inner = HistGradientBoostingRegressor(max_iter=2, **options).fit(X, X[:, 0])
+    state = inner._feature_subsample_rng.bit_generator.state
+    loaded = saved(LabelTreeClassifier(C=inner), tmp_path).C
+    assert loaded._feature_subsample_rng.bit_generator.state == state
+    assert inner._feature_subsample_rng.bit_generator.state == state
+    going_on = [clf.set_params(max_iter=4).fit(X, X[:, 0]) for clf in (inner, loaded)]
+    assert_same(*(clf.predict(X) for clf in going_on))
 
 
 @pytest.mark.slow
@@ -421,6 +443,10 @@ def test_an_encoder_is_given_to_load(tmp_path):
         skhmc.load(path)
     with pytest.raises(skhmc.ModelFileError, match="does not take the weights"):
         skhmc.load(path, encoder=lambda width, input_shape: other_encoder(input_shape))
+    with pytest.raises(skhmc.ModelFileError, match=f"an encoder of yours, {name}"):
+        skhmc.load(path, encoder={"another.Encoder": Encoder})
+    with pytest.raises(ValueError, match="no network in .* has an encoder of yours"):
+        saved(build(NETWORK, TREE), tmp_path, encoder=Encoder)
 
 
 @pytest.mark.slow

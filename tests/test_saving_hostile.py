@@ -2,12 +2,14 @@
 
 import json
 import zipfile
+from copy import copy
 from io import BytesIO
 
 import numpy as np
 import pytest
 import skops.io
 from safetensors.numpy import load as read_tensors
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 import skhmc
 from benchmarks.soak_files import originals, run_case
@@ -233,8 +235,9 @@ def test_crafted_parts_of_skops(change, message, path):
 
 def test_trees_that_point_outside_are_found():
     """scikit-learn would follow them to any place in memory."""
-    tree = originals()[TREES].estimator.estimator_.tree_
-    _sklearn._check_tree(tree)
+    clf = originals()[TREES].estimator.estimator_
+    tree = clf.tree_
+    _sklearn._check_trees(clf, set())
     for name, value in (("children_left", 10**6), ("feature", 10**6)):
         state = tree.__getstate__()
         nodes = state["nodes"].copy()
@@ -242,7 +245,42 @@ def test_trees_that_point_outside_are_found():
         broken = tree.__reduce__()[0](*tree.__reduce__()[1])
         broken.__setstate__(state | {"nodes": nodes})
         with pytest.raises(skhmc.ModelFileError, match="points to a node"):
-            _sklearn._check_tree(broken)
+            _sklearn._check_tree(broken, clf.n_features_in_)
+
+
+@pytest.mark.parametrize("n_features, text", [(4, "feature that"), ("5", "Got n_feat")])
+def test_trees_that_read_more_features_than_x_has_are_found(n_features, text, path):
+    """The width of X is compared with what the estimator says, not the tree."""
+    original = originals()[TREES]
+    clf = copy(original.estimator)
+    inner = clf.estimator_ = copy(clf.estimator_)
+    inner.n_features_in_ = n_features
+    skhmc.save(clf, path)
+    with pytest.raises(skhmc.ModelFileError, match=text):
+        skhmc.load(path)
+
+
+def test_boosted_trees_that_point_outside_are_found():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    clf = HistGradientBoostingRegressor(max_iter=1, random_state=0).fit(X, X[:, 1])
+    ((predictor,),) = clf._predictors
+    _sklearn._check_trees(clf, set())
+    right = predictor.nodes.copy()
+    for name, value in (
+        ("left", 0),
+        ("right", len(right)),
+        ("feature_idx", 3),
+        ("feature_idx", -1),
+        ("is_categorical", 1),
+    ):
+        predictor.nodes = right.copy()
+        predictor.nodes[name][0] = value
+        with pytest.raises(skhmc.ModelFileError, match="points to a|categories"):
+            _sklearn._check_trees(clf, set())
+    state = np.random.default_rng(0).bit_generator.state | {"bit_generator": "seed"}
+    clf._feature_subsample_rng = {_sklearn.GENERATOR: state}
+    with pytest.raises(skhmc.ModelFileError, match="bit generator 'seed'"):
+        _sklearn._make_generators(clf)
 
 
 # -- files of skops itself -------------------------------------------------------------

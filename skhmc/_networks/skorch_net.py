@@ -448,6 +448,16 @@ def _finite(logits):
     return logits
 
 
+def _is_in_training(module):
+    """Tell whether a module or a part of it is; torch's own walk is slow here."""
+    if module.training:
+        return True
+    for part in module._modules.values():
+        if part is not None and _is_in_training(part):
+            return True
+    return False
+
+
 def _check(finite):
     """Raise unless all scores of a batch were finite."""
     if finite:
@@ -700,7 +710,7 @@ class Net(NeuralNet):
     @property
     def is_on_cpu(self):
         """Whether the network is on the CPU."""
-        return torch.device(self.device).type == "cpu"
+        return self.device == "cpu" or torch.device(self.device).type == "cpu"
 
     def _steps(self):
         """Return the context of several steps."""
@@ -780,12 +790,13 @@ class Net(NeuralNet):
             return None
         self._end_training()
         with torch.inference_mode():
-            X = torch.from_numpy(np.require(X, requirements=["C", "W"]))
-            return _finite(self.module_(X).numpy())
+            if not (X.flags.c_contiguous and X.flags.writeable):
+                X = np.require(X, requirements=["C", "W"])
+            return _finite(self.module_(torch.from_numpy(X)).numpy())
 
     def _end_training(self):
         """Set what is still in training to inference; a whole walk takes longer."""
-        if any(part.training for part in self.module_.modules()):
+        if _is_in_training(self.module_):
             self.module_.eval()
 
     def logits(self, dataset, follow=None):

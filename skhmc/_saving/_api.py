@@ -17,6 +17,7 @@ from skhmc._saving._encode import Writer
 from skhmc._saving._file import ModelFileError, read_file, write_file
 from skhmc._saving._types import name_of_class
 from skhmc._utils.version import package_version
+from skhmc._utils.warnings import warn_user
 
 __all__ = ["load", "save"]
 
@@ -116,9 +117,15 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
     ModelFileError
         When the file is damaged, is no file of :func:`save`, has a later format, or
         needs an ``encoder``.
+    ValueError
+        When ``encoder`` is given, but no network in the file has one of yours.
 
     Warns
     -----
+    UserWarning
+        When the estimator had a ``checkpoint``, or a Pipeline a ``memory``. They are
+        None in what is returned: a later ``fit`` would write into a folder that the
+        file names.
     VersionWarning
         When another version of skhmc wrote the file. It is a warning of the class
         ``sklearn.exceptions.InconsistentVersionWarning``.
@@ -140,7 +147,8 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
     document, arrays = read_file(path)
     try:
         versions = document["versions"]
-        estimator = Reader(document, arrays, encoder).read(document["root"])
+        reader = Reader(document, arrays, encoder)
+        estimator = reader.read(document["root"])
         written_by = str(versions["skhmc"])
     except (ModelFileError, ImportError, Warning):
         raise
@@ -153,6 +161,17 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
     if not isinstance(estimator, BaseEstimator):
         raise ModelFileError(
             f"{os.fspath(path)!r} holds {type(estimator).__name__}, no estimator."
+        )
+    if encoder is not None and not reader.takes_encoder:
+        raise ValueError(
+            f"Got encoder={encoder!r:.200}, but no network in {os.fspath(path)!r} has "
+            f"an encoder of yours. Leave encoder= out, or look at the path."
+        )
+    if reader.left_out:
+        warn_user(
+            f"{' and '.join(reader.left_out)} is left out of what {os.fspath(path)!r} "
+            f"holds, since a later fit would write there. Give a folder of yours to "
+            f"set_params(), if you want to train on."
         )
     if written_by != package_version():
         warnings.warn(

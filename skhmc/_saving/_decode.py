@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
 from skhmc._data.versions import VERSION_KEY, VersionedMixin
 from skhmc._saving._encode import qualified_name
@@ -18,6 +19,7 @@ from skhmc._saving._file import DTYPES, ModelFileError
 from skhmc._saving._sklearn import from_skops
 from skhmc._saving._types import (
     ADDED,
+    BIT_GENERATORS,
     RENAMED,
     class_named,
     function_named,
@@ -28,7 +30,6 @@ from skhmc.hierarchy import Hierarchy, Ontology
 
 __all__ = ["Reader"]
 
-BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 LAST_CHARACTER = 0x10FFFF  # of Unicode
 # Objects can share arrays, which may then be copied. In a file of ours few do.
 SHARED = 16
@@ -56,6 +57,8 @@ class Reader:
         self._handed_out = 0  # bytes of arrays
         self._limit = SHARED * sum(array.nbytes for array in arrays) + SHARED_BYTES
         self._about = []  # what the file says of encoders, outermost first
+        self.takes_encoder = False  # whether any network has one
+        self.left_out = []  # parameters that let a fit write into folders
 
     def read(self, node):
         """Return the value of a node."""
@@ -201,6 +204,9 @@ class Reader:
         if name == "encoder":
             return self._make_encoder(content)
         kind = class_named(name)
+        if name == "Checkpoint":
+            folder = self._pairs(content["state"])["folder"]
+            return self._leave_out(f"checkpoint={str(folder)!r:.200}")
         if issubclass(kind, sp.sparray | sp.spmatrix):
             return self._make_sparse(kind, content)
         if issubclass(kind, Hierarchy):
@@ -234,10 +240,19 @@ class Reader:
             state = self._pairs(content["state"])
         if not all(isinstance(key, str) for key in state):
             raise ValueError("an attribute without a name")
+        if kind is Pipeline and state["memory"] is not None:  # joblib reads pickles
+            state["memory"] = self._leave_out(f"memory={state['memory']!r:.200}")
         _set_state(value, state)
         if "net_" in state and "encoder" not in content:
             _try_out(value)
         return value
+
+    def _leave_out(self, text):
+        """Return None for a parameter that lets a later fit write into a folder.
+
+        Which folder that is, the person who loads has to say.
+        """
+        self.left_out.append(text)
 
     def _make_sparse(self, kind, content):
         state = self._pairs(content["state"])
@@ -282,6 +297,7 @@ class Reader:
 
     def _given(self, name):
         """Return what the user gave for an encoder with a name in the file."""
+        self.takes_encoder = True
         given = self._encoders
         if isinstance(given, dict):
             given = given.get(name)

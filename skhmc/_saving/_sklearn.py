@@ -10,18 +10,20 @@ scikit-learn walks without looking where it treads.
 import io
 import json
 import zipfile
+from copy import copy
 from functools import cache
 from importlib import import_module
 
 import numpy as np
 
 from skhmc._saving._file import ModelFileError, parse_json
-from skhmc._saving._types import SCIKIT_LEARN
+from skhmc._saving._types import BIT_GENERATORS, SCIKIT_LEARN
 from skhmc._utils.optional import import_optional
 
 __all__ = ["from_skops", "is_listed", "listed_names", "to_skops"]
 
 EXTRA = "save"
+GENERATOR = "state of a generator"
 NOWHERE = "A tree of scikit-learn points to a node or a feature that is not there."
 REPEATED = ("KFold", "StratifiedKFold")  # what repeated splitters name
 NUMBERS = ["bool", "bool_", "float32", "float64"]
@@ -29,11 +31,15 @@ NUMBERS += [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 
 # types of nodes, by the kind of the node, beside the listed classes
 INSIDE = {
     "ObjectNode": {
+        "sklearn._loss.link.IdentityLink",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",
         "sklearn._loss.link.MultinomialLogit",
         "sklearn._loss.loss.HalfBinomialLoss",
         "sklearn._loss.loss.HalfMultinomialLoss",
+        "sklearn._loss.loss.HalfSquaredError",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.linear_model._base.LinearModelLoss",
         "sklearn.preprocessing._label.LabelBinarizer",
         "sklearn.preprocessing._label.LabelEncoder",
@@ -105,7 +111,7 @@ def to_skops(value, where):
     """Return an estimator of scikit-learn as the bytes of a skops file."""
     skops = import_optional("skops.io", "skhmc.save", EXTRA)
     try:
-        data = skops.dumps(value)
+        data = skops.dumps(_with_plain_generators(value))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_types(json.loads(archive.read("schema.json")))
     except Exception as error:
@@ -114,6 +120,22 @@ def to_skops(value, where):
             f"skhmc.save do not hold: {error}"
         ) from error
     return data
+
+
+def _with_plain_generators(value):
+    """Return an estimator whose generators are dicts of their state.
+
+    skops would make them of whatever numpy.random has, with sizes that a file says.
+    """
+    states = {
+        name: {GENERATOR: part.bit_generator.state}
+        for name, part in vars(value).items()
+        if isinstance(part, np.random.Generator)
+    }
+    if states:
+        value = copy(value)
+        vars(value).update(states)
+    return value
 
 
 # -- reading ---------------------------------------------------------------------------
@@ -135,7 +157,20 @@ def from_skops(data):
     if not is_listed(value):
         raise ModelFileError(f"Got {type(value).__name__} in a part written by skops.")
     _check_trees(value, set())
+    _make_generators(value)
     return value
+
+
+def _make_generators(value):
+    """Turn dicts of the state of a generator into generators again."""
+    for name, part in vars(value).items():
+        if isinstance(part, dict) and part.keys() == {GENERATOR}:
+            state = part[GENERATOR]
+            if state["bit_generator"] not in BIT_GENERATORS:
+                raise ModelFileError(f"A bit generator {state['bit_generator']!r}.")
+            bits = getattr(np.random, state["bit_generator"])()
+            bits.state = state
+            vars(value)[name] = np.random.Generator(bits)
 
 
 def _check_archive(archive, n_bytes):
@@ -206,16 +241,31 @@ def _check_types(schema):
 # -- trees -----------------------------------------------------------------------------
 
 
-def _check_trees(value, seen):
-    """Raise where a tree inside points to a node or a feature that is not there."""
-    if id(value) in seen:
+def _check_trees(value, seen, n_features=None):
+    """Raise where a tree inside points to a node or a feature that is not there.
+
+    Parameters
+    ----------
+    value : object
+    seen : set of tuple
+        What was looked at: its id, and where it was.
+    n_features : int or None
+        That of the estimator around it, which checks the width of X.
+    """
+    if (id(value), n_features) in seen:
         return
-    seen.add(id(value))
+    seen.add((id(value), n_features))
     kind = type(value).__name__
     if kind == "Tree":
-        _check_tree(value)
+        _check_tree(value, n_features)
+    if kind == "TreePredictor":
+        _check_predictor(value, n_features)
+    if hasattr(value, "__dict__"):
+        n_features = vars(value).get("n_features_in_", n_features)
+        if type(n_features) not in (int, type(None)):
+            raise ModelFileError(f"Got n_features_in_={n_features!r:.100}.")
     for part in _parts_of(value):
-        _check_trees(part, seen)
+        _check_trees(part, seen, n_features)
 
 
 def _parts_of(value):
@@ -229,13 +279,29 @@ def _parts_of(value):
     return vars(value).values() if hasattr(value, "__dict__") else []
 
 
-def _check_tree(tree):
-    nodes = np.arange(tree.node_count)
-    left, right = tree.children_left, tree.children_right
-    inner = left != -1
-    wrong = (right != -1) != inner
+def _check_tree(tree, n_features):
+    """Raise for a tree that scikit-learn would walk out of."""
+    nodes = tree.children_left, tree.children_right, tree.feature
+    _check_nodes(*nodes, tree.children_left == -1, n_features)
+    leaves = (tree.children_right == -1) == (tree.children_left == -1)
+    if tree.n_features != n_features or not leaves.all():
+        raise ModelFileError(NOWHERE)
+
+
+def _check_predictor(predictor, n_features):
+    """Raise for a tree of HistGradientBoosting that scikit-learn would walk out of."""
+    nodes = predictor.nodes
+    if nodes["is_categorical"].any():  # which would point to sets of categories
+        raise ModelFileError("A tree of scikit-learn with categories.")
+    columns = (nodes[name].astype(np.int64) for name in ("left", "right"))
+    _check_nodes(*columns, nodes["feature_idx"], nodes["is_leaf"] != 0, n_features)
+
+
+def _check_nodes(left, right, feature, is_leaf, n_features):
+    if n_features is None or not len(left):
+        raise ModelFileError(NOWHERE)
+    wrong = (feature < 0) | (feature >= n_features)
     for child in (left, right):  # behind its parent, so that a walk ends
-        wrong |= inner & ((child <= nodes) | (child >= tree.node_count))
-    wrong |= inner & ((tree.feature < 0) | (tree.feature >= tree.n_features))
-    if tree.node_count < 1 or wrong.any():
+        wrong |= (child <= np.arange(len(left))) | (child >= len(left))
+    if (wrong & ~is_leaf).any():
         raise ModelFileError(NOWHERE)

@@ -9,6 +9,7 @@ from importlib import import_module
 
 __all__ = [
     "ADDED",
+    "BIT_GENERATORS",
     "RENAMED",
     "SCIKIT_LEARN",
     "class_named",
@@ -165,6 +166,7 @@ FUNCTIONS = {
     "skhmc.nn.hyperbolic": ["log0", "radius_penalty"],
     "skhmc.nn.losses": ["asl", "bce", "softmax_loss", "zlpr"],
 }
+BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # of numpy.random
 # {name of a class: {attribute in files of before: its name now, or None where it went}}
 RENAMED: dict[str, dict[str, str | None]] = {}
 # {name of a class: {attribute that files of before lack: what they would have said}}
@@ -182,6 +184,8 @@ SCIKIT_LEARN = {
     "sklearn.ensemble": [
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
+        "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor",
         "RandomForestClassifier",
         "RandomForestRegressor",
     ],

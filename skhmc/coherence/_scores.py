@@ -13,7 +13,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from skhmc._utils.levels import ROWS_PER_BLOCK, check_width, sweep, transposed
+from skhmc._utils.levels import (
+    FEW_SAMPLES,
+    ROWS_PER_BLOCK,
+    check_width,
+    sweep,
+    sweep_few,
+    transposed,
+)
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -86,12 +93,16 @@ def read_scores(scores: ArrayLike, hierarchy: Hierarchy) -> np.ndarray:
 
 
 def raise_to_descendants(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
-    """Do what :func:`max_constraint` does, in place."""
+    """Do what :func:`max_constraint` does, in place but for few samples."""
+    if values.shape[1] <= FEW_SAMPLES and hierarchy._short_sweeps:
+        return sweep_few(values, hierarchy._short_sweeps[0], np.maximum)
     return sweep(values, hierarchy.upward_plan, np.maximum)
 
 
 def lower_to_ancestors(values: np.ndarray, hierarchy: Hierarchy) -> np.ndarray:
-    """Do what :func:`min_constraint` does, in place."""
+    """Do what :func:`min_constraint` does, in place but for few samples."""
+    if values.shape[1] <= FEW_SAMPLES and hierarchy._short_sweeps:
+        return sweep_few(values, hierarchy._short_sweeps[1], np.minimum)
     return sweep(values, hierarchy.downward_plan, np.minimum)
 
 

@@ -18,7 +18,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from skhmc._utils.kinds import repeatable
-from skhmc._utils.levels import PlanStep, closure, depths, frozen, plan_steps
+from skhmc._utils.levels import (
+    Gather,
+    PlanStep,
+    closure,
+    depths,
+    frozen,
+    gathers,
+    plan_steps,
+)
 from skhmc._utils.lines import MAX_BYTES
 from skhmc._utils.messages import name_list, plain
 from skhmc.hierarchy import _text
@@ -563,6 +571,11 @@ class Hierarchy:
     @cached_property
     def downward_plan(self) -> tuple[PlanStep, ...]:
         return plan_steps(self.edges[:, 1], self.edges[:, 0], self.depth)
+
+    @cached_property
+    def _short_sweeps(self) -> tuple[Gather, Gather] | None:
+        """How few samples are swept upward and downward, None for many labels."""
+        return gathers(self.edges, self.depth, self.n_labels)
 
     # -- by name -----------------------------------------------------------------
 

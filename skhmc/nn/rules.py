@@ -8,6 +8,7 @@ place and read nothing back, so that they can be traced and exported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -19,19 +20,41 @@ from skhmc.hierarchy import Hierarchy
 
 __all__: list[str] = []
 
+SMALL_STEP = 2**14  # positions in a step; steps of one level are joined up to there
+
 
 def positions(array: ArrayLike) -> Tensor:
     """Return positions as a tensor that may index others: a copy, also of int32."""
     return torch.from_numpy(np.array(array, dtype=np.int64))
 
 
+def joined(plan: Iterable[PlanStep], depth: np.ndarray) -> Iterator[PlanStep]:
+    """Yield the steps of a plan, those of one level as one where that is small.
+
+    Sources are padded as in every step. Graphs take as long to write as they have
+    steps, and small steps take the same time whatever their width.
+    """
+    for _, level in groupby(plan, lambda step: depth[step.targets[0]]):
+        steps = list(level)
+        targets = np.concatenate([step.targets for step in steps])
+        width = max(step.sources.shape[1] for step in steps)
+        if len(targets) * width > SMALL_STEP:
+            yield from steps
+            continue
+        padded = [
+            np.pad(sources, [(0, 0), (0, width - sources.shape[1])], mode="edge")
+            for _, sources in steps
+        ]
+        yield PlanStep(targets, np.concatenate(padded))
+
+
 class _Plan(nn.Module):
     """Steps of labels that are updated together, and of what each is updated from."""
 
-    def __init__(self, plan: Iterable[PlanStep]) -> None:
+    def __init__(self, plan: Iterable[PlanStep], depth: np.ndarray) -> None:
         super().__init__()
         self.n_steps = 0
-        for targets, sources in plan:
+        for targets, sources in joined(plan, depth):
             for name, array in (("targets", targets), ("sources", sources)):
                 name = f"{name}_{self.n_steps}"
                 self.register_buffer(name, positions(array), persistent=False)
@@ -47,7 +70,7 @@ class _Raise(_Plan):
     """Raise every label to its highest descendant."""
 
     def __init__(self, hierarchy: Hierarchy) -> None:
-        super().__init__(hierarchy.upward_plan)
+        super().__init__(hierarchy.upward_plan, hierarchy.depth)
 
     def forward(self, values: Tensor) -> Tensor:
         for targets, sources in self.steps():
@@ -61,7 +84,7 @@ class _Lower(_Plan):
     """Lower every label to its lowest ancestor."""
 
     def __init__(self, hierarchy: Hierarchy) -> None:
-        super().__init__(hierarchy.downward_plan)
+        super().__init__(hierarchy.downward_plan, hierarchy.depth)
 
     def forward(self, values: Tensor) -> Tensor:
         for targets, sources in self.steps():
@@ -87,7 +110,7 @@ class _Product(_Plan):
     """Multiply the conditional probabilities in the scores, from the roots down."""
 
     def __init__(self, hierarchy: Hierarchy) -> None:
-        super().__init__(hierarchy.downward_plan)
+        super().__init__(hierarchy.downward_plan, hierarchy.depth)
 
     def forward(self, values: Tensor) -> Tensor:
         result = values

@@ -24,6 +24,7 @@ from skhmc import (
 )
 from skhmc.coherence import RULES
 from skhmc.export import to_torch
+from skhmc.nn import rules
 from skhmc.nn.rules import RULE_MODULES
 from skhmc.nn.sparse import LinearPath
 from tests.hierarchies import random_hierarchy
@@ -144,6 +145,17 @@ def test_rules_are_those_of_the_table(name, seed):
     found = RULE_MODULES[name](hierarchy)(torch.from_numpy(values.copy()))
     expected = RULES[name].constrain(values.copy(), hierarchy)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("most, n_steps", [(2**14, 8), (20, 13), (0, 19)])
+def test_small_steps_of_a_level_are_joined(most, n_steps, monkeypatch):
+    monkeypatch.setattr(rules, "SMALL_STEP", most)
+    hierarchy = random_hierarchy(60, 0, max_parents=2)
+    rule = RULE_MODULES["max"](hierarchy)
+    assert rule.n_steps == n_steps
+    values = np.random.default_rng(0).random((60, 7))
+    found = rule(torch.from_numpy(values.copy())).numpy()
+    assert np.array_equal(found, RULES["max"].constrain(values, hierarchy))
 
 
 def test_a_rule_reads_nothing_back():

@@ -49,6 +49,29 @@ def test_a_table_has_one_kind_of_rows_and_thread():
     assert found == {"a": ("test", {"LabelTreeClassifier": [test]})}
 
 
+def test_the_choice_is_least_behind_on_validation_rows():
+    def runs(program, figure, rows="valid"):
+        common = {"program": program, "rows": rows, "threads": 1, "au_prc": 0.5}
+        return [common | {"set": s, "precision_at_1": figure(s)} for s in sets_of_texts]
+
+    sets_of_texts = many_labels.TEXTS
+    steady = runs(worker.ALL, lambda name: 0.58)
+    uneven = runs(worker.BOTH, lambda name: 0.5 if name == "cei" else 0.7)
+    peer = runs("omikuji", lambda name: 0.6)
+    on_test_rows = runs(worker.BOTH, lambda name: 1.0, "test")
+    found = many_labels.choose([*steady, *uneven, *peer, *on_test_rows])
+    assert found["chosen"] == worker.BOTH  # .1 behind on cei, the other .12
+    behind = {worker.ALL: 0.12, worker.BOTH: 0.1}
+    assert found["behind the best row, at most"] == behind
+    found = many_labels.choose([*steady, *peer])
+    assert found["behind the best row, at most"] == {worker.ALL: 0.02}
+
+
+def test_the_stored_choice_is_that_of_the_results():
+    runs = read_results(many_labels.STORED)["runs"]
+    assert read_results(many_labels.CHOICES)["texts"] == many_labels.choose(runs)
+
+
 def test_means_over_seeds():
     runs = [{"program": "a", "au_prc": x, "peak_mb": 1} for x in (0.5, 0.6)]
     heads = ["program", *many_labels.COLUMNS]
@@ -122,7 +145,8 @@ def test_programs_that_know_leaves_only_have_their_ancestors(folder):
 def test_other_projects_programs_are_left_out_without_their_python(capsys):
     options = Namespace(program=None, peers=None)
     found = many_labels.wanted("made_20000", options)
-    assert found == ["MaxConstraintClassifier", "LabelTreeClassifier"]
+    ours = ["MaxConstraintClassifier", "LabelTreeClassifier", worker.FIXED]
+    assert found == ours
     said = capsys.readouterr().out
     assert "omikuji is left out, --peers names no Python" in said
     assert "OneVsRest LinearSVC is left out, there are too many labels" in said

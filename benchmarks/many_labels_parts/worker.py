@@ -207,7 +207,7 @@ class Ours:
             data.edges.tolist(), labels=range(data.n_labels)
         )
         options = {"random_state": seed, "sparse_output": True}
-        if name in ("LabelTreeClassifier", BOTH):
+        if name in (ALL, BOTH, FIXED, "LabelTreeClassifier"):
             options["n_jobs"] = threads
         else:
             import torch
@@ -226,6 +226,10 @@ class Ours:
                 hierarchy,
                 average="logit",
             )
+        elif name == ALL:
+            self.clf = skhmc.LabelTreeClassifier(hierarchy, negatives="all", **options)
+        elif name == FIXED:
+            self.clf = skhmc.LabelTreeClassifier(hierarchy, C=1.0, **options)
         else:
             self.clf = getattr(skhmc, name)(hierarchy, **options)
 
@@ -253,6 +257,8 @@ def in_rows(columns, scores, n_columns):
     return sp.csr_matrix(parts, (len(columns), n_columns))
 
 
+FIXED = "LabelTreeClassifier, C=1"
+ALL = "LabelTreeClassifier, all negatives"
 BOTH = "LabelTreeClassifier, both negatives"
 BONSAI = {"cluster_k": 100, "cluster_balanced": False, "max_depth": 3}
 PROGRAMS = {  # name: what makes it, with its options
@@ -264,6 +270,8 @@ PROGRAMS = {  # name: what makes it, with its options
     "OneVsRest LinearSVC": (OneVsRest, {}),
     "MaxConstraintClassifier": (Ours, {"name": "MaxConstraintClassifier"}),
     "LabelTreeClassifier": (Ours, {"name": "LabelTreeClassifier"}),
+    FIXED: (Ours, {"name": FIXED}),
+    ALL: (Ours, {"name": ALL}),
     BOTH: (Ours, {"name": BOTH}),
 }
 

@@ -1,14 +1,28 @@
 """One fit on two processes: the weights of one process, or an error in both."""
 
+import re
+import socket
+import warnings
 from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
+import torch.distributed as dist
+from sklearn.model_selection import GridSearchCV, KFold
+from skorch.callbacks import Callback, EarlyStopping
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import skhmc
-from skhmc import HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
+import skhmc._data.X as X_module
+from skhmc import Checkpoint, HCALClassifier, HyperbolicHMC, MaxConstraintClassifier
+from skhmc._networks import distributed
+from skhmc._networks.skorch_net import Net
 from skhmc.coherence import close_upward
+from skhmc.metrics import au_prc_scorer
+from skhmc.nn.shards import Shards
 from tests.contract import task
 from tests.processes import Workers
 
@@ -37,6 +51,12 @@ def workers(tmp_path_factory):
 # -- fits, in processes or not ---------------------------------------------------------
 
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def make_data(kind):
     """Return a hierarchy, X, Y and what else fit takes, by name."""
     hierarchy, X, Y = task("paths" if kind == "paths" else "many")
@@ -56,6 +76,10 @@ def make_data(kind):
     if kind == "sparse":
         empty = sp.random(N_ROWS, 1200, 0.005, "csr", random_state=0)
         X = sp.csr_matrix(sp.hstack([X[:, :2], empty]))
+    if kind == "classes":
+        paths, X, Y = task("paths")
+        names = np.array(paths.labels)
+        hierarchy, Y = paths, names[[row.nonzero()[0].max() for row in Y]]
     return hierarchy, X, Y, given
 
 
@@ -73,6 +97,8 @@ def fit(name, kind, how="fit", **options):
     if how == "partial_fit":
         for rows in (slice(0, 40), slice(40, None)):
             clf.partial_fit(X[rows], Y[rows])
+    elif how == "warm_start":
+        clf.set_params(warm_start=True).fit(X, Y).fit(X[:50], Y[:50])
     else:
         clf.fit(X, Y, **given)
     return *learnt(clf), clf.predict_proba(X)
@@ -113,6 +139,7 @@ CASES = {
     "early stopping": {"early_stopping": True, "n_iter_no_change": 1},
     "parts": {"how": "partial_fit"},
     "linear path": {"kind": "sparse", "linear_path": True},
+    "classes": {"kind": "classes"},
 }
 OTHERS = {
     "published": ("hcal", HCALClassifier.PUBLISHED),
@@ -126,6 +153,13 @@ OTHERS = {
     "one batch": ("max", {"batch_size": None}),
     "one row": ("hcal", {"batch_size": 1, "max_iter": 1, "aggregation": 0.5}),
     "mcloss": ("max", {"label_loss": "mcloss"}),
+    "warm start": ("hcal", {"how": "warm_start"}),
+    "lbfgs": ("max", {"optimizer": torch.optim.LBFGS, "max_iter": 1}),
+    "plateau": (
+        "max",
+        {"schedule": ReduceLROnPlateau, "schedule__monitor": "train_loss"}
+        | {"schedule__patience": 0, "schedule__threshold": 1.0},
+    ),
     "cascade": ("hyperbolic", {"mode": "cascade"}),
     "euclidean": ("hyperbolic", {"geometry": "euclidean"}),
 }
@@ -143,3 +177,306 @@ def test_two_processes_learn_what_one_does(workers, name, given):
     first, second = workers.run(partial(fit_together, name, **given))
     assert_equal(first, second)
     assert_close(first, one)
+
+
+def shared_ints(**options):
+    """Return what a fit learns whose seeds nobody gave."""
+    return fit_together("max", "many", random_state=None, **options)
+
+
+def test_without_random_state_all_have_the_seeds_of_the_first(workers):
+    first, second = workers.run(shared_ints)
+    assert_equal(first, second)
+    again, _ = workers.run(shared_ints)
+    assert np.abs(first[2] - again[2]).max() > 1e-3  # others, in the next fit
+
+
+# -- rows and messages -----------------------------------------------------------------
+
+
+def rows_read(path):
+    """Return which rows of a file every part of a fit reads."""
+    X = np.load(path, mmap_mode="r")
+    hierarchy, _, Y, _ = make_data("many")
+    clf = NETWORKS["hcal"](hierarchy)
+    read, checked = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(X_module, "ENTRIES_PER_BLOCK", 10 * X.shape[1])
+        patch.setattr(X_module, "check_array", lambda X, **_: checked.append(len(X)))
+        plain = X_module.FileRows.read
+        patch.setattr(
+            X_module.FileRows,
+            "read",
+            lambda rows, numbers: (read.append(numbers), plain(rows, numbers))[1],
+        )
+        with skhmc.distributed():
+            clf.fit(X, Y)
+    return read, checked, learnt(clf)
+
+
+def test_each_row_of_a_file_is_read_once(workers, tmp_path):
+    _, X, _, _ = make_data("many")
+    path = tmp_path / "X.npy"
+    np.save(path, X)
+    first, second = workers.run(rows_read, path)
+    read = [np.concatenate(found[0][1:]) for found in (first, second)]  # [0]: digest
+    assert abs(len(read[0]) - len(read[1])) <= 3 * 5
+    for epoch in range(3):
+        rows = [r[len(r) * epoch // 3 : len(r) * (epoch + 1) // 3] for r in read]
+        assert sorted(np.concatenate(rows)) == list(range(N_ROWS))
+    assert len(first[1]) + len(second[1]) == -(-N_ROWS // 10) - 1
+    assert_equal(first[2], second[2])
+    assert_close(first[2], fit("hcal", "many")[:2])
+
+
+def messages(kind, n_labels, **options):
+    """Return how many numbers every message of gradients has, and the weights."""
+    hierarchy, X, Y, _ = make_data(kind)
+    labels = [*hierarchy.labels, *range(n_labels)]
+    more = sp.csr_matrix((N_ROWS, n_labels))
+    Y = sp.csr_matrix(sp.hstack([Y, more]))
+    hierarchy = skhmc.Hierarchy.from_edges(
+        [(hierarchy.labels[a], hierarchy.labels[b]) for a, b in hierarchy.edges],
+        labels=labels,
+    )
+    clf = NETWORKS["hcal"](hierarchy, linear_head=False, **options)
+    sizes = []
+    plain = Shards.add
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of labels without a positive
+        patch.setattr(
+            Shards,
+            "add",
+            lambda shards, x: (sizes.append(x.numel()), plain(shards, x))[1],
+        )
+        with skhmc.distributed():
+            clf.fit(X, Y)
+    return max(sizes), sum(w.numel() for w in clf.net_.module_.parameters())
+
+
+def test_gradients_of_sampled_labels_travel_as_rows(workers):
+    (n_sent, n_weights), _ = workers.run(
+        partial(messages, "sparse Y", 2000, n_sampled_labels=10)
+    )
+    assert n_weights > 2000 * EMBEDDED["embedding_dim"]
+    assert n_sent < 500
+
+
+def test_gradients_of_features_travel_as_rows(workers):
+    (n_sent, n_weights), _ = workers.run(
+        partial(messages, "sparse", 20, linear_path=True, n_sampled_labels=None)
+    )
+    assert n_weights > 1200 * 20
+    assert n_sent < n_weights / 4
+
+
+def held_out_rows():
+    hierarchy, X, Y, _ = make_data("many")
+    sizes = []
+    plain = Net.logits
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Net,
+            "logits",
+            lambda net, data: (sizes.append(len(data)), plain(net, data))[1],
+        )
+        with skhmc.distributed():
+            NETWORKS["max"](hierarchy, early_stopping=True).fit(X, Y)
+    return sizes
+
+
+def test_each_held_out_row_is_scored_once(workers):
+    first, second = workers.run(held_out_rows)
+    assert [a + b for a, b in zip(first, second, strict=True)] == [7] * 3
+
+
+# -- outside of the context ------------------------------------------------------------
+
+
+def fit_by_oneself(rank):
+    """Fit in one process of a group alone, and search in the other."""
+    hierarchy, X, Y, _ = make_data("many")
+    if dist.get_rank() == rank:
+        return fit("hcal", "many")
+    search = GridSearchCV(NETWORKS["max"](hierarchy), {"max_iter": [1, 2]}, cv=KFold(2))
+    return search.fit(X, Y).best_params_
+
+
+def test_without_the_context_nobody_waits(workers):
+    found = workers.run(fit_by_oneself, 1)
+    assert found[0]["max_iter"] in (1, 2)
+    assert_equal(found[1], fit("hcal", "many"))
+
+
+def search_together():
+    hierarchy, X, Y, _ = make_data("many")
+    search = GridSearchCV(
+        NETWORKS["max"](hierarchy, max_iter=1),
+        {"dropout": [0.0, 0.5]},
+        cv=KFold(2),
+        scoring=au_prc_scorer,
+    )
+    with skhmc.distributed() as processes:
+        search.fit(X, Y)
+    assert processes == (dist.get_rank(), 2)
+    return search.cv_results_["mean_test_score"]
+
+
+def test_a_search_in_the_context_shares_its_fits(workers):
+    first, second = workers.run(search_together)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_group_is_asked_for_by_name():
+    with pytest.raises(RuntimeError, match="torchrun --nproc-per-node 2 train.py"):
+        with skhmc.distributed():
+            pass
+
+
+def test_one_process_is_as_none_at_all(monkeypatch):
+    port = free_port()
+    told = {"RANK": 0, "WORLD_SIZE": 1, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in told.items():
+        monkeypatch.setenv(name, str(value))
+    with skhmc.distributed() as processes:
+        alone = fit("hcal", "many")
+    assert processes == (0, 1)
+    with skhmc.distributed():  # the same group
+        assert_equal(fit("hcal", "many"), alone)
+    assert_equal(fit("hcal", "many"), alone)
+    monkeypatch.setattr(distributed._Made, "was_closed", False)  # as it was, at the end
+    with pytest.raises(ZeroDivisionError), skhmc.distributed():
+        1 / 0  # noqa: B018
+    with pytest.raises(RuntimeError, match="an error left skhmc.distributed"):
+        with skhmc.distributed():
+            pass
+
+
+# -- errors, in all processes ----------------------------------------------------------
+
+
+def first_rows(X, Y):
+    return X[:-1], Y[:-1]
+
+
+def swap_rows(X, Y):
+    X[:2] = X[1::-1].copy()
+    return X, Y
+
+
+def turn_labels(X, Y):
+    Y[0] = 1 - Y[0].min()
+    return X, Y
+
+
+def lose_number(X, Y):
+    X[3, 1] = np.nan
+    return X, Y
+
+
+def fit_what_differs(change, given, options):
+    """Fit with other data and parameters in the second process."""
+    hierarchy, X, Y, _ = make_data("many")
+    if dist.get_rank() == 0:
+        given = options = {}
+    elif change is not None:
+        X, Y = change(X.copy(), Y.copy())
+    with skhmc.distributed():
+        NETWORKS["hcal"](hierarchy, **options).fit(X, Y, **given)
+
+
+class Diverges(Callback):
+    """Changes a weight in one process alone."""
+
+    def on_batch_end(self, net, **given):
+        if dist.get_rank() == 1:
+            next(net.module_.parameters()).data[0] += 1e-3
+
+
+FORM = "71 x 5 values of float64"
+
+
+@pytest.mark.parametrize(
+    "change, given, options, expected",
+    [
+        (first_rows, {}, {}, f"where X is {FORM}, there 70 x 5 values of float64"),
+        (swap_rows, {}, {}, f"process 0, where X is {FORM}, there other content"),
+        (turn_labels, {}, {}, "where y is .* there other content"),
+        (None, {"sample_weight": np.ones(N_ROWS)}, {}, "where sample_weight is None"),
+        (None, {}, {"dropout": 0.1}, "where dropout is 'auto', there 0.1"),
+        (
+            None,
+            {},
+            {"checkpoint": Checkpoint("elsewhere")},
+            "where checkpoint is None, there Checkpoint",
+        ),
+    ],
+)
+def test_what_differs_is_an_error_in_all_processes(
+    workers, change, given, options, expected
+):
+    errors = workers.errors(fit_what_differs, change, given, options)
+    for error in errors:
+        assert isinstance(error, ValueError)
+        assert re.search(expected, str(error)), error
+
+
+def test_what_one_process_cannot_read_is_an_error_in_all(workers):
+    first, second = workers.errors(fit_what_differs, lose_number, {}, {})
+    assert str(first).startswith(
+        "Process 0 stops, because process 1 of this fit raised"
+    )
+    assert "ValueError: Input X contains NaN" in str(first)
+    assert isinstance(second, ValueError) and "contains NaN" in str(second)
+
+
+def test_weights_that_differ_after_an_epoch_are_an_error(workers):
+    fit = partial(fit_together, "hcal", "many", callbacks=[Diverges])
+    for error in workers.errors(fit):
+        assert "same weights: 'bias' differs after epoch 1" in str(error)
+
+
+class StopsOneOnPurpose(EarlyStopping):
+    def __init__(self):
+        super().__init__("train_loss", threshold=10, patience=1)
+
+    def on_epoch_end(self, net, **given):
+        if dist.get_rank() == 1:
+            super().on_epoch_end(net, **given)
+
+
+def test_where_a_callback_stops_one_process_all_stop(workers):
+    first, second = workers.run(
+        partial(fit_together, "max", "many", callbacks=[StopsOneOnPurpose])
+    )
+    assert_equal(first, second)
+    assert len(first[1]["train_loss"]) == 2
+
+
+def own_encoder(normalised):
+    layers = [nn.Linear(5, 6), nn.ReLU()]
+    if normalised:
+        layers.insert(1, nn.BatchNorm1d(6))
+    return nn.Sequential(*layers)
+
+
+def test_encoders_start_from_the_weights_of_the_first(workers):
+    given = {"encoder": own_encoder, "encoder__normalised": False}
+    first, second = workers.run(partial(fit_together, "max", "many", **given))
+    assert_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({"encoder__normalised": True}, "the layer 'encoder.1', a BatchNorm1d, which"),
+        (
+            {"encoder__normalised": False, "batch_size": 1},
+            "smallest batch has 1 rows for 2 processes",
+        ),
+    ],
+)
+def test_encoders_that_cannot_be_shared_are_refused(workers, given, expected):
+    given = {"encoder": own_encoder, **given}
+    for error in workers.errors(partial(fit_together, "max", "many", **given)):
+        assert expected in str(error)

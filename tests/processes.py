@@ -33,23 +33,28 @@ class Workers:
             other.close()
             self.pipes.append(pipe)
             self.processes.append(process)
+        for rank in range(n_processes):  # on a busy machine, imports take long
+            assert self.result(rank, seconds=240) == "ready"
 
     def start(self, function, *args):
         """Have every process call a function that it can import."""
         for pipe in self.pipes:
             pipe.send((function, args))
 
-    def results(self, seconds=60):
-        """Return what every process returned, or the exception that it raised."""
-        found = []
-        for rank, pipe in enumerate(self.pipes):
-            if not pipe.poll(seconds):
-                raise TimeoutError(f"process {rank} gave no answer in {seconds} s")
-            result, text = pipe.recv()
-            if text:
-                result.add_note(text)
-            found.append(result)
-        return found
+    def result(self, rank, seconds=60):
+        """Return what one process returned, or the exception that it raised."""
+        pipe = self.pipes[rank]
+        if not pipe.poll(seconds):
+            self.stop()
+            raise TimeoutError(f"process {rank} gave no answer in {seconds} s")
+        result, text = pipe.recv()
+        if text:
+            result.add_note(text)
+        return result
+
+    def results(self):
+        """Return what all processes returned or raised."""
+        return [self.result(rank) for rank in range(len(self.pipes))]
 
     def run(self, function, *args):
         """Return what every process returns; raise what one of them raised."""
@@ -86,10 +91,11 @@ def serve(pipe, meeting, rank, n_processes, timeout):
         world_size=n_processes,
         timeout=timedelta(seconds=timeout),
     )
+    pipe.send(("ready", ""))
     while True:
         try:
             function, args = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             break
         try:
             answer = function(*args), ""

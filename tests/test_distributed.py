@@ -1,9 +1,14 @@
 """One fit on two processes: the weights of one process, or an error in both."""
 
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 import warnings
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +27,11 @@ from skhmc._networks import distributed
 from skhmc._networks.skorch_net import Net
 from skhmc.coherence import close_upward
 from skhmc.metrics import au_prc_scorer
-from skhmc.nn.shards import Shards
+from skhmc.nn.shards import LostProcess, Shards
 from tests.contract import task
 from tests.processes import Workers
+from tests.train_in_processes import fit as fit_example
+from tests.train_in_processes import learnt
 
 pytestmark = pytest.mark.distributed
 
@@ -81,13 +88,6 @@ def make_data(kind):
         names = np.array(paths.labels)
         hierarchy, Y = paths, names[[row.nonzero()[0].max() for row in Y]]
     return hierarchy, X, Y, given
-
-
-def learnt(clf):
-    """Return the weights and the record of a fit, without durations."""
-    weights = {k: v.numpy() for k, v in clf.net_.module_.state_dict().items()}
-    names = [k for k in clf.history_[0] if k != "dur"]
-    return weights, {k: [epoch[k] for epoch in clf.history_] for k in names}
 
 
 def fit(name, kind, how="fit", **options):
@@ -436,7 +436,7 @@ def test_weights_that_differ_after_an_epoch_are_an_error(workers):
         assert "same weights: 'bias' differs after epoch 1" in str(error)
 
 
-class StopsOneOnPurpose(EarlyStopping):
+class StopsInOne(EarlyStopping):
     def __init__(self):
         super().__init__("train_loss", threshold=10, patience=1)
 
@@ -447,21 +447,24 @@ class StopsOneOnPurpose(EarlyStopping):
 
 def test_where_a_callback_stops_one_process_all_stop(workers):
     first, second = workers.run(
-        partial(fit_together, "max", "many", callbacks=[StopsOneOnPurpose])
+        partial(fit_together, "max", "many", callbacks=[StopsInOne])
     )
     assert_equal(first, second)
     assert len(first[1]["train_loss"]) == 2
 
 
-def own_encoder(normalised):
+def own_encoder(normalised=False, noisy=False):
+    torch.manual_seed(dist.get_rank())  # of what is drawn for own rows, too
     layers = [nn.Linear(5, 6), nn.ReLU()]
     if normalised:
         layers.insert(1, nn.BatchNorm1d(6))
+    if noisy:
+        layers.append(nn.Dropout(0.3))
     return nn.Sequential(*layers)
 
 
 def test_encoders_start_from_the_weights_of_the_first(workers):
-    given = {"encoder": own_encoder, "encoder__normalised": False}
+    given = {"encoder": own_encoder}
     first, second = workers.run(partial(fit_together, "max", "many", **given))
     assert_equal(first, second)
 
@@ -471,7 +474,7 @@ def test_encoders_start_from_the_weights_of_the_first(workers):
     [
         ({"encoder__normalised": True}, "the layer 'encoder.1', a BatchNorm1d, which"),
         (
-            {"encoder__normalised": False, "batch_size": 1},
+            {"batch_size": 1},
             "smallest batch has 1 rows for 2 processes",
         ),
     ],
@@ -480,3 +483,123 @@ def test_encoders_that_cannot_be_shared_are_refused(workers, given, expected):
     given = {"encoder": own_encoder, **given}
     for error in workers.errors(partial(fit_together, "max", "many", **given)):
         assert expected in str(error)
+
+
+# -- checkpoints -----------------------------------------------------------------------
+
+
+class Died(Exception):
+    """Stands for a kill of all processes."""
+
+
+def fit_and_die(folder, n_steps, *args, **options):
+    """Fit with checkpoints, and die after some steps, or not for None."""
+    left = [n_steps]
+    step = Net.train_step
+
+    def train_step(net, batch, **given):
+        if left[0] == 0:
+            raise Died
+        left[0] = None if left[0] is None else left[0] - 1
+        return step(net, batch, **given)
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a fit that is finished
+        patch.setattr(Net, "train_step", train_step)
+        return fit_together(*args, checkpoint=Checkpoint(folder), **options)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"early_stopping": True, "n_iter_no_change": 9},
+        {"kind": "sparse", "n_sampled_labels": 2},
+        {"random_state": None},
+        {"encoder": own_encoder, "encoder__noisy": True},
+    ],
+    ids=["stopping", "sampled", "no seed", "encoder"],
+)
+def test_a_fit_that_died_ends_with_the_same_bits(workers, tmp_path, given):
+    given = {"kind": "many", **given}
+    fit_on = partial(fit_and_die, **given)
+    if "random_state" not in given:
+        plain = workers.run(fit_on, tmp_path / "plain", None, "max")
+    for n_steps in (6, 9):  # of 5 in an epoch
+        for error in workers.errors(fit_on, tmp_path / "died", n_steps, "max"):
+            assert isinstance(error, Died)
+    first, second = workers.run(fit_on, tmp_path / "died", None, "max")
+    if "random_state" in given:  # nobody knows what it would have been
+        plain = workers.run(fit_on, tmp_path / "died", None, "max")
+    assert_equal((first, second), plain)
+    names = sorted(path.suffix for path in (tmp_path / "died").iterdir())
+    assert names == [".lock", ".safetensors"]
+
+
+def test_one_process_goes_on_where_two_stopped(workers, tmp_path):
+    workers.errors(fit_and_die, tmp_path, 6, "max", "many")
+    found = fit("max", "many", checkpoint=Checkpoint(tmp_path, resume="must"))
+    assert_close(found, fit("max", "many"))
+
+
+def fit_without_folder(folder):
+    checkpoint = Checkpoint(folder, resume="must")
+    return fit_together("max", "many", checkpoint=checkpoint)
+
+
+def test_what_the_first_process_does_not_find_is_an_error_in_all(workers, tmp_path):
+    first, second = workers.errors(fit_without_folder, tmp_path / "none")
+    assert isinstance(first, FileNotFoundError)
+    assert "process 0 of this fit raised FileNotFoundError" in str(second)
+
+
+# -- kills -----------------------------------------------------------------------------
+
+
+def killed_runs(folder, *kills):
+    """Run a program by torchrun, which starts it again after every kill."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launcher += ["--max-restarts", str(len(kills)), "--monitor-interval", "0.1"]
+    program = Path(__file__).parent / "train_in_processes.py"
+    command = [sys.executable, *launcher, str(program), str(folder), *kills]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [dict(np.load(folder / f"learnt-{rank}.npz")) for rank in (0, 1)]
+
+
+def test_processes_that_were_killed_end_with_the_same_bits(workers, tmp_path):
+    plain, _ = workers.run(fit_example, tmp_path / "plain")
+    expected = plain[0] | {k: np.array(v) for k, v in plain[1].items()}
+    # the second before there is a file, the first in a later epoch, the second again
+    for found in killed_runs(tmp_path, "1:2", "0:8", "1:3"):
+        np.testing.assert_equal(found, expected)
+    assert len(list(tmp_path.glob("killed-*"))) == 3
+
+
+def fit_and_fall_silent(how, rank):
+    """Fit, and have one process killed, or stopped for good, in the second epoch."""
+    left = [7]
+    step = Net.train_step
+
+    def train_step(net, batch, **given):
+        left[0] -= 1
+        if left[0] == 0 and dist.get_rank() == rank:
+            os.kill(os.getpid(), how)
+        return step(net, batch, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Net, "train_step", train_step)
+        return fit_together("max", "many")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_who_waits_for_a_lost_process_is_told(tmp_path, how):
+    workers = Workers(2, tmp_path, timeout=20)
+    try:
+        workers.start(fit_and_fall_silent, how, 1)
+        error = workers.result(0, seconds=60)
+    finally:
+        workers.processes[1].kill()
+        workers.stop()
+    assert isinstance(error, LostProcess)
+    assert "another process of this fit ended or does not answer" in str(error)
+    assert "start all of them again: with checkpoint=" in str(error)

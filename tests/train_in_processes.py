@@ -72,7 +72,7 @@ def fit(folder, kills=()):
     ends = (X @ rng.normal(size=(5, 3)) > 0.5).astype(int)
     Y = np.column_stack([ends[:, :2].any(axis=1), ends])
     clf = skhmc.HCALClassifier(
-        {"b": "a", "c": "a"},
+        skhmc.Hierarchy.from_edges([("a", "b"), ("a", "c")], labels="abcd"),
         hidden_layer_sizes=(12,),
         embedding_dim=6,
         early_stopping=True,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
@@ -43,10 +45,9 @@ class Processes(NamedTuple):
 
 
 class _Made:
-    """The group that :func:`distributed` made; it is one for the process."""
+    """Whether :func:`distributed` made the default group, of which there is one."""
 
     here = False
-    was_closed = False
 
 
 @contextmanager
@@ -94,8 +95,8 @@ def distributed(
     Notes
     -----
     A group that is made here is kept for the next use, until the program ends or an
-    error leaves the context: then it is closed, so that no other process waits for this
-    one. It is torch.distributed's [1]_.
+    error leaves the context. Then it is closed, so that no other process waits for this
+    one. Processes talk by torch.distributed [1]_.
 
     References
     ----------
@@ -117,7 +118,7 @@ def distributed(
     try:
         yield Processes(shards.rank, shards.n_processes)
     except BaseException:
-        _close(after_error=True)
+        _close()
         raise
     finally:
         _SHARDS.reset(token)
@@ -127,11 +128,6 @@ def _join(group: Any, backend: str | None, timeout: float) -> None:
     """Make the default group, if there is none."""
     if group is not None or dist.is_initialized():
         return
-    if _Made.was_closed:
-        raise RuntimeError(
-            "The processes no longer form a group, because an error left "
-            "skhmc.distributed() before. Start all processes again."
-        )
     missing = [name for name in TOLD if name not in os.environ]
     if missing:
         raise RuntimeError(
@@ -143,17 +139,53 @@ def _join(group: Any, backend: str | None, timeout: float) -> None:
     if torch.cuda.is_available():
         place = int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count()
         torch.cuda.set_device(place)
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    limit = timedelta(seconds=timeout)
+    store, rank, n = next(iter(dist.rendezvous("env://", timeout=limit)))
+    store = dist.PrefixStore(_agreed_name(store, rank, n, timeout), store)
+    given = {"rank": rank, "world_size": n, "timeout": limit}
+    dist.init_process_group(backend, store=store, **given)
     _Made.here = True
     atexit.register(_close)
 
 
-def _close(after_error: bool = False) -> None:
+def _agreed_name(store: Any, rank: int, n: int, timeout: float) -> str:
+    """Return a name that this start of all processes alone has.
+
+    A launcher that starts processes again after one was killed may keep the store in
+    which they find each other. What those before left there must not be taken for the
+    addresses of these: so each asks the first process under a name of its own, and that
+    answers whatever was asked until all have said that they were answered.
+    """
+    own = uuid4().hex
+    if rank > 0:
+        store.set(f"asking {rank}", own)
+        store.wait([f"answer to {own}"], timedelta(seconds=timeout))
+        name = store.get(f"answer to {own}").decode()
+        store.set(f"{name} has {rank}", "")
+        return name
+    missing = set(range(1, n))
+    end = time.monotonic() + timeout
+    while missing:
+        for other in sorted(missing):
+            if store.check([f"asking {other}"]):
+                asked = store.get(f"asking {other}").decode()
+                store.set(f"answer to {asked}", own)
+            if store.check([f"{own} has {other}"]):
+                missing.remove(other)
+        if time.monotonic() > end:
+            raise LostProcess(
+                f"Of {n} processes, {len(missing)} did not come within {timeout} s: "
+                f"{sorted(missing)}. Look at what they say, or raise timeout."
+            )
+        time.sleep(0.02)
+    return own
+
+
+def _close() -> None:
     """Close the group that was made here, so that nobody waits for this process."""
     if not _Made.here:
         return
     _Made.here = False
-    _Made.was_closed = after_error
     if dist.is_initialized():
         with suppress(RuntimeError):  # others may be gone
             dist.destroy_process_group()

@@ -68,8 +68,8 @@ def distributed(
         The processes that share a fit. None is all of the default group, which is made
         if there is none, as a launcher such as ``torchrun`` says.
     backend : str, default=None
-        How processes of a group that is made here talk: "gloo", "nccl" or another one
-        of torch. None takes gloo for CPUs and nccl for GPUs.
+        Name of what carries messages in a group that is made here: "gloo", "nccl" or
+        another one of torch. None takes gloo for CPUs and nccl for GPUs.
     timeout : float, default=300.0
         Seconds that a process of a group that is made here waits for the others, for
         example while the first one writes a checkpoint. One that was killed is noticed

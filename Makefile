@@ -61,6 +61,7 @@ soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000
 	$(PY) -m benchmarks.soak_files --cases 20000
 	$(PY) -m benchmarks.soak_stops --stops 100
+	$(PY) -m benchmarks.soak_ranks --kills 20
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

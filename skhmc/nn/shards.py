@@ -226,8 +226,8 @@ class Shards:
         has_grad = [weight.grad is not None for weight in dense]
         parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in dense]
         parts += [values for _, _, values in by_rows]
-        kind = {"dtype": dense[0].dtype, "device": dense[0].device} if dense else {}
-        parts.append(torch.tensor(has_grad, **kind))  # travels with the others
+        like = dense[0] if dense else torch.empty(0)  # to travel with the others
+        parts.append(torch.tensor(has_grad, dtype=like.dtype, device=like.device))
         *sums, n_having = self._sums(parts)
         for k, weight in enumerate(dense):
             if has_grad[k] or n_having[k] > 0:

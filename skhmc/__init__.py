@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skhmc._meta.threshold import HierarchicalThresholdClassifier
     from skhmc._meta.voting import HierarchicalVotingClassifier
     from skhmc._networks.checkpoint import Checkpoint
+    from skhmc._networks.distributed import distributed
     from skhmc._networks.hcal import HCALClassifier
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
@@ -37,6 +38,7 @@ _ON_DEMAND = {
     "LabelTreeClassifier": "skhmc._linear.label_tree",
     "MaxConstraintClassifier": "skhmc._networks.max_constraint",
     "ModelFileError": "skhmc._saving",
+    "distributed": "skhmc._networks.distributed",
     "load": "skhmc._saving",
     "model_card": "skhmc._cards.model_card",
     "save": "skhmc._saving",
@@ -73,6 +75,7 @@ __all__ = [
     "MaxConstraintClassifier",
     "ModelFileError",
     "__version__",
+    "distributed",
     "load",
     "model_card",
     "save",

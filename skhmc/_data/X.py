@@ -122,7 +122,7 @@ class FileRows:
                 file.madvise(WILL_NEED, start - before, before + size)
 
 
-def check_X(estimator, X, *, dtype, reset, allow_nd):
+def check_X(estimator, X, *, dtype, reset, allow_nd, share=(0, 1)):
     """Return X as a C-ordered array or CSR matrix of a dtype.
 
     What lies in a file stays there, whatever its dtype: FileRows are returned.
@@ -140,6 +140,9 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
         Whether this is a new fit.
     allow_nd : bool
         Whether X may have more than two dimensions.
+    share : (int, int), default=(0, 1)
+        Which of how many processes this is, of those that check the same X in a file:
+        each looks at blocks of its own.
 
     Returns
     -------
@@ -155,14 +158,14 @@ def check_X(estimator, X, *, dtype, reset, allow_nd):
         plain = _finite(X, options["dtype"])
         if plain is not None:
             return plain
-    return _read(estimator, X, reset, options)
+    return _read(estimator, X, reset, options, share)
 
 
-def _read(estimator, X, reset, options):
+def _read(estimator, X, reset, options, share):
     """Return X as scikit-learn's checks do; explain what they found wrong."""
     try:
         if has_rows_in_file(X):
-            return _check_rows_in_file(estimator, X, reset, options)
+            return _check_rows_in_file(estimator, X, reset, options, share)
         return validate_data(estimator, X, reset=reset, **options)
     except ValueError as error:
         if "while dim <= 2 is required" in str(error):
@@ -204,10 +207,11 @@ def _finite(X, dtype):
         return X if np.isfinite(X.sum()) else None
 
 
-def _check_rows_in_file(estimator, X, reset, options):
+def _check_rows_in_file(estimator, X, reset, options, share):
     first, *others = row_blocks(X)
     validate_data(estimator, X[first], reset=reset, **options)
-    for block in others:
+    rank, n_processes = share
+    for block in others[rank::n_processes]:
         check_array(X[block], estimator=estimator, input_name="X", **options)
     return FileRows(X, options["dtype"])
 

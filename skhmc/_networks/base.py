@@ -19,7 +19,14 @@ from skhmc._data.targets import match_former, read_targets, require_y
 from skhmc._data.weights import read_sample_weight, warn_constant
 from skhmc._data.X import check_sample_shape, check_X
 from skhmc._networks.batches import SliceDataset
+from skhmc._networks.distributed import (
+    agreeing,
+    check_alike,
+    current_shards,
+    own_share,
+)
 from skhmc._networks.encoder import user_encoders
+from skhmc._networks.fingerprint import identity
 from skhmc._networks.grow import GrowingMixin
 from skhmc._networks.growing import changes, match_labels, same_source
 from skhmc._networks.keeper import keeping
@@ -38,6 +45,7 @@ from skhmc._networks.training import (
     describe,
     n_weights,
     perceptron,
+    seeds_of_first,
     side_by_side,
     train,
 )
@@ -112,15 +120,16 @@ class NetworkHMC(
         former = self._former if self.warm_start and self._is_fitted else None
         if former is None:
             self._forget()
-        require_y(self, y)
-        X = self._check_X(X, reset=former is None)
-        targets = read_targets(y, self.hierarchy)
-        check_consistent_length(X, targets.Y)
-        weight = read_sample_weight(sample_weight, y, targets, self._dtype)
-        if groups is not None:
-            groups = read_groups(groups, targets.Y.shape[0])
-        if former is not None:
-            targets = self._follow(targets, former)
+        with agreeing(current_shards()):
+            require_y(self, y)
+            X = self._check_X(X, reset=former is None, share=own_share())
+            targets = read_targets(y, self.hierarchy)
+            check_consistent_length(X, targets.Y)
+            weight = read_sample_weight(sample_weight, y, targets, self._dtype)
+            if groups is not None:
+                groups = read_groups(groups, targets.Y.shape[0])
+            if former is not None:
+                targets = self._follow(targets, former)
         return self._learn(X, targets, weight, former, groups=groups)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -175,8 +184,15 @@ class NetworkHMC(
         former = self._former if self._is_fitted else None
         if former is None:
             self._forget()
+        with agreeing(current_shards()):
+            read = self._read_part(X, y, classes, sample_weight, former)
+            X, targets, weight = read
+        return self._learn(X, targets, weight, former, partial=True)
+
+    def _read_part(self, X, y, classes, sample_weight, former):
+        """Return the checked X, the Targets and the weights of a part of the data."""
         require_y(self, y)
-        X = self._check_X(X, reset=former is None)
+        X = self._check_X(X, reset=former is None, share=own_share())
         before = former.hierarchy if former else None
         as_before = former is not None and same_source(self.hierarchy, before)
         if as_before:
@@ -195,12 +211,13 @@ class NetworkHMC(
                 targets, weight = match_former(targets, weight, *labels, all_named)
             else:
                 targets = self._grown_targets(targets, all_named)
-        return self._learn(X, targets, weight, former, partial=True)
+        return X, targets, weight
 
-    def _check_X(self, X, reset):
+    def _check_X(self, X, reset, share=(0, 1)):
         """Return X as the network takes it; a new fit may have samples of any shape."""
         many = self._many_dimensions
-        X = check_X(self, X, dtype=self._dtype, reset=reset, allow_nd=many)
+        options = {"dtype": self._dtype, "reset": reset, "allow_nd": many}
+        X = check_X(self, X, **options, share=share)
         if not reset:
             name = type(self).__name__
             check_sample_shape(name, X.shape[1:], self._sample_shape)
@@ -217,12 +234,16 @@ class NetworkHMC(
         if targets.classes is not None:
             check_can_stop(self.threshold, targets.hierarchy)
         given = X, targets, weight, groups
+        shards = current_shards()
         try:
             with self._keeping(*given, former) as keeper:
                 seeds = None if keeper is None else keeper.seeds
-                plan = self._plan(*given, former, partial, seeds)
+                if seeds is None and self.random_state is None:
+                    seeds = seeds_of_first(shards)
+                with agreeing(shards):
+                    plan = self._plan(*given, former, partial, seeds)
                 settings, problem, parts = plan
-                trained = train(parts, problem, settings, keeper)
+                trained = train(parts, problem, settings, keeper, shards)
         except (MemoryError, RuntimeError) as error:
             raise_if_out_of_memory(error, self._params)
             raise
@@ -235,18 +256,25 @@ class NetworkHMC(
         return self
 
     def _keeping(self, X, targets, weight, groups, former):
-        """Return the context of a fit, in which it has the Keeper of its checkpoint."""
-        return keeping(
-            self.checkpoint,
-            type(self).__name__,
-            resolve_device(self.device),
-            self._params,
-            X=X,
-            targets=targets,
-            weight=weight,
-            groups=groups,
-            former=former,
-        )
+        """Return the context of a fit, in which it has the Keeper of its checkpoint.
+
+        Processes that share the fit first make sure that it is the same one.
+        """
+        shards = current_shards()
+        device = resolve_device(self.device)
+        found = None
+        if shards is not None or self.checkpoint is not None:
+            with agreeing(shards):
+                given = X, targets, weight, groups, former
+                found = identity(self._params, device, *given, self._asking())
+            check_alike(shards, found, self.checkpoint)
+        return keeping(self.checkpoint, type(self).__name__, device, found, shards)
+
+    def _asking(self):
+        """Return what tells fits from one another, and how to do without it."""
+        if self.checkpoint is None:
+            return "skhmc.distributed()", "fit outside of it"
+        return f"checkpoint={self.checkpoint!r}", "set checkpoint=None"
 
     def _plan(
         self, X, targets, weight, groups=None, former=None, partial=False, seeds=None

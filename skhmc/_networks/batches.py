@@ -28,6 +28,23 @@ class _Rows(NamedTuple):
     here: slice | torch.Tensor
     there: slice | torch.Tensor
 
+    @property
+    def n(self):
+        """How many there are."""
+        if isinstance(self.here, slice):
+            return self.here.stop - self.here.start
+        return len(self.here)
+
+    def part(self, start, stop):
+        """Return those from one position among them to another."""
+        return _Rows(*(_part(rows, start, stop) for rows in self))
+
+
+def _part(rows, start, stop):
+    if isinstance(rows, slice):
+        return slice(rows.start + start, rows.start + stop)
+    return rows[start:stop]
+
 
 class _PaddedRows:
     """A CSR matrix on a device, of which rows become dense there.
@@ -187,12 +204,22 @@ class SliceDataset(torch.utils.data.Dataset):
         if isinstance(X, FileRows) and rows is not None:
             X.will_need(_numbers(rows.here))
 
-    def batch(self, rows, device):
+    def n_stored(self, rows):
+        """Return how many numbers sparse batches of X store of some rows."""
+        if not self.sparse:
+            return 0
+        starts = self.arrays[0].indptr
+        if isinstance(rows.here, slice):
+            return int(starts[rows.here.stop] - starts[rows.here.start])
+        numbers = _numbers(rows.here)
+        return int((starts[numbers + 1] - starts[numbers]).sum())
+
+    def batch(self, rows, device, all_rows=None):
         """Return ``(X, (Y, weight))`` of some rows, on a device.
 
         With a sampler ``({"X": X, "labels": labels}, (Y, weight, sample))``, where Y
         and weights have the columns of the sample's labels alone, and these stay on the
-        CPU.
+        CPU. Labels are sampled for ``all_rows``, where other processes have some.
         """
         rows = rows if isinstance(rows, _Rows) else _Rows(rows, rows)
         weight = self.arrays[2]
@@ -204,7 +231,8 @@ class SliceDataset(torch.utils.data.Dataset):
             Y = self._targets(Y)
             weight = self._dense(weight)
             return _to(X, device), (_to(Y, device), _to(weight, device))
-        sample = self.sampler.draw(self._positive(Y), self.dtype)
+        all_Y = Y if all_rows is None else self._cut(self.arrays[1], all_rows)
+        sample = self.sampler.draw(self._positive(all_Y), self.dtype)
         Y = self._targets(Y, sample.labels)
         if wide:
             weight = _block(self.arrays[2], rows.here, sample.labels)
@@ -303,13 +331,15 @@ class Batches:
     """One pass over a dataset, shuffled when there is a generator.
 
     Batches are of equal size to within one sample: a last batch of a single sample
-    would stop encoders with batch normalisation.
+    would stop encoders with batch normalisation. With ``shards`` every batch is cut
+    once more, for the processes that share it.
     """
 
-    def __init__(self, dataset, batch_size, device, generator=None):
+    def __init__(self, dataset, batch_size, device, generator=None, shards=None):
         self.dataset = dataset
         self.device = device
         self.generator = generator
+        self.shards = shards
         self.n_batches = -(-len(dataset) // batch_size)
 
     def __len__(self):
@@ -328,6 +358,20 @@ class Batches:
             parts = (_Rows(order[cut], away[cut]) for cut in cuts)
         steps = itertools.chain([None], parts, [None])
         for rows, following in itertools.pairwise(steps):
-            self.dataset.will_need(following)
+            self.dataset.will_need(self._own(following))
             if rows is not None:
-                yield self.dataset.batch(rows, self.device)
+                yield self._batch(rows)
+
+    def _own(self, rows):
+        """Return the rows of a batch that this process has."""
+        if rows is None or self.shards is None:
+            return rows
+        return rows.part(*self.shards.bounds(rows.n))
+
+    def _batch(self, rows):
+        if self.shards is None:
+            return self.dataset.batch(rows, self.device)
+        before = rows.part(0, self.shards.bounds(rows.n)[0])
+        stored = map(self.dataset.n_stored, (rows, before))
+        self.shards.begin(rows.n, *stored)
+        return self.dataset.batch(self._own(rows), self.device, all_rows=rows)

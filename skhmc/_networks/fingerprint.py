@@ -33,7 +33,7 @@ N_ROWS = 1000  # of an X in a file that are looked at
 SHOWN = 60  # characters of a value in a message
 
 
-def identity(params, device, X, targets, weight, groups, former):
+def identity(params, device, X, targets, weight, groups, former, asking):
     """Return what a fit depends on: a text and a digest by name.
 
     Parameters
@@ -48,6 +48,8 @@ def identity(params, device, X, targets, weight, groups, former):
     groups : Groups or None
     former : Former or None
         What a former call left, if training goes on from its weights.
+    asking : pair of str
+        What needs to tell parameters from others, and how to do without it.
 
     Returns
     -------
@@ -69,10 +71,9 @@ def identity(params, device, X, targets, weight, groups, former):
             found[name] = _said(params[name])
         except Exception as error:
             raise InvalidParameterError(
-                f"checkpoint={params['checkpoint']!r} needs parameters that can be "
-                f"told from others when a fit goes on, which {name}={params[name]!r} "
-                f"cannot: {error}. Give it as a class or a function with a name, or "
-                f"set checkpoint=None."
+                f"{asking[0]} needs parameters that can be told from others, which "
+                f"{name}={params[name]!r} cannot: {error}. Give it as a class or a "
+                f"function with a name, or {asking[1]}."
             ) from error
     found["X"] = _said(X, _form(X))
     found["y"] = _said([targets.Y, targets.classes, targets.codes], _form(targets.Y))

@@ -1,12 +1,14 @@
 """A fit's checkpoint: found, locked, read, and written again every few epochs."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-from skhmc._networks.fingerprint import differences, fingerprint, identity
+from skhmc._networks.distributed import agreeing
+from skhmc._networks.fingerprint import differences, fingerprint
 from skhmc._networks.packing import read_state, write_state
 from skhmc._networks.skorch_net import callback_state, set_callback_state
 from skhmc._utils.warnings import warn_user
@@ -17,7 +19,7 @@ ENDING = ".safetensors"
 
 
 @contextmanager
-def keeping(checkpoint, kind, device, params, **data):
+def keeping(checkpoint, kind, device, found, shards=None):
     """Give the Keeper of a fit, whose file nobody else writes meanwhile, or None.
 
     Parameters
@@ -27,15 +29,45 @@ def keeping(checkpoint, kind, device, params, **data):
         Name of the estimator's class.
     device : str
         Name of the device that is trained on.
-    params : dict
-        Parameters of the estimator by name.
-    **data
-        As :func:`skhmc._networks.fingerprint.identity` takes them.
+    found : dict or None
+        What :func:`skhmc._networks.fingerprint.identity` returns; None without a
+        checkpoint.
+    shards : Shards or None
+        Of several processes the first one finds, locks and writes the file, which all
+        of them read.
     """
     if checkpoint is None:
         yield None
         return
-    found = identity(params, device, **data)
+    with agreeing(shards):
+        own = None
+        if shards is None or shards.is_first:
+            own = _find(checkpoint, kind, found)
+    try:
+        path, is_there = _told(own, shards)
+        keeper = Keeper(path, checkpoint.every, device, found, shards)
+        if is_there:
+            with agreeing(shards):
+                keeper.read()
+        yield keeper
+    finally:
+        if own is not None:
+            own[1].release()
+
+
+def _told(own, shards):
+    """Return a fit's file, and whether to go on from it, as the first process found."""
+    if own is not None:
+        path, _, is_there = own
+    if shards is None:
+        return path, is_there
+    said = "" if own is None else f"{int(is_there)}{path.absolute()}"
+    told = shards.say(said)[0]
+    return Path(told[1:]), told[0] == "1"
+
+
+def _find(checkpoint, kind, found):
+    """Return the path of a fit's file, its lock, and whether to go on from it."""
     folder = checkpoint._path
     if checkpoint.resume == "must" and not folder.is_dir():
         raise FileNotFoundError(
@@ -45,16 +77,15 @@ def keeping(checkpoint, kind, device, params, **data):
     folder.mkdir(parents=True, exist_ok=True)
     path, lock = _own_file(folder, kind, found)
     try:
-        keeper = Keeper(path, checkpoint.every, device, found)
-        if checkpoint.resume != "never" and path.exists():
-            keeper.read()
-        elif checkpoint.resume == "must":
+        is_there = checkpoint.resume != "never" and path.exists()
+        if not is_there and checkpoint.resume == "must":
             raise FileNotFoundError(_what_differs(folder, kind, found, path))
-        elif checkpoint.resume == "auto":
+        if not is_there and checkpoint.resume == "auto":
             _warn_of_versions(folder, kind, found, path)
-        yield keeper
-    finally:
+    except BaseException:
         lock.release()
+        raise
+    return path, lock, is_there
 
 
 def _own_file(folder, kind, found):
@@ -133,9 +164,12 @@ class Keeper:
         Name of the device that is trained on.
     found : dict
         The identity of the fit.
+    shards : Shards or None
+        The processes that share the fit.
     """
 
-    def __init__(self, path, every, device, found):
+    def __init__(self, path, every, device, found, shards=None):
+        self.shards = shards
         self.path = path
         self.every = every
         self.device = device
@@ -198,7 +232,7 @@ class Keeper:
                 set_callback_state(callback, state["callbacks"][name])
         net.generator.set_state(state["shuffle"])
         self.draws.set_state(state["draws"])
-        _set_global_state(state["global"], self.device)
+        _set_global_state(state["global"], self.device, self.shards)
 
     def epochs_left(self, net):
         """Return how many epochs a net still is to be trained."""
@@ -222,6 +256,12 @@ class Keeper:
             self._write(net)
 
     def _write(self, net):
+        of_encoder = _global_state(net)
+        with agreeing(self.shards):
+            if self.shards is None or self.shards.is_first:
+                self._write_state(net, of_encoder)
+
+    def _write_state(self, net, of_encoder):
         state = {
             "seeds": self.seeds,
             "module": net.module_.state_dict(),
@@ -235,7 +275,7 @@ class Keeper:
             "callbacks": {name: callback_state(one) for name, one in net.callbacks_},
             "shuffle": net.generator.get_state(),
             "draws": self.draws.get_state(),
-            "global": _global_state(net),
+            "global": of_encoder,
         }
         head = {"identity": self.found, "finished": self.is_finished}
         try:
@@ -276,15 +316,23 @@ def _global_state(net):
     if not net.copy_input:
         return None
     on_gpu = torch.device(net.device).type == "cuda"
-    return {
-        "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(net.device) if on_gpu else None,
-    }
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state(net.device) if on_gpu else None
+    if net.shards is None:
+        return {"cpu": cpu, "cuda": cuda}
+    every_cpu = net.shards.gather_messages(cpu)  # each process has a state of its own
+    every_cuda = [None] * len(every_cpu)
+    if on_gpu:
+        every_cuda = net.shards.gather_messages(cuda)
+    pairs = zip(every_cpu, every_cuda, strict=True)
+    return [{"cpu": cpu, "cuda": cuda} for cpu, cuda in pairs]
 
 
-def _set_global_state(state, device):
+def _set_global_state(state, device, shards):
     if state is None:
         return
+    if isinstance(state, list):  # of every process that shared the fit
+        state = state[(0 if shards is None else shards.rank) % len(state)]
     torch.set_rng_state(state["cpu"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -4,6 +4,7 @@ The only place that imports skorch.
 """
 
 import dis
+import itertools
 import os
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
+from skhmc._networks.distributed import agreeing
 from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
 from skhmc._networks.plain_modules import (
     from_plain,
@@ -46,6 +48,7 @@ from skhmc._networks.plain_modules import (
 )
 from skhmc._networks.proba_modules import has_module, proba_module
 from skhmc._scoring.outputs import Blocks
+from skhmc.nn.shards import sharing
 
 __all__ = [
     "Net",
@@ -80,7 +83,7 @@ MODULES = ("module_", "criterion_")
 DEFAULTS = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
 DEFAULTS |= {"dataset": Dataset}
 MADE_ANEW = {*MODULES, "module", "criterion", "optimizer_", "virtual_params_"}
-MADE_ANEW |= {"generator", "best", "keeper", "_followed", *DEFAULTS}
+MADE_ANEW |= {"generator", "best", "keeper", "shards", "_followed", *DEFAULTS}
 
 
 def resolve_device(device):
@@ -537,6 +540,7 @@ class Net(NeuralNet):
         self.stopped_early = False
         self.n_epochs_done = 0
         self.keeper = None
+        self.shards = None
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -557,9 +561,12 @@ class Net(NeuralNet):
         if method_name == "on_train_end":  # where a Checkpoint may go back to the best
             self.n_epochs_done = sum("train_loss" in epoch for epoch in self.history)
         try:
-            super().notify(method_name, **kwargs)
-            if method_name == "on_epoch_end" and self.keeper is not None:
-                self.keeper.end_epoch(self)
+            if method_name != "on_epoch_end":
+                super().notify(method_name, **kwargs)
+            elif self.shards is None:
+                self._end_epoch(**kwargs)
+            else:
+                self._end_epoch_together(**kwargs)
         except KeyboardInterrupt as stop:
             self.stopped_early = _was_raised_on_purpose(stop)
             raise
@@ -573,6 +580,34 @@ class Net(NeuralNet):
                 f"these; early_stopping=True adds 'valid_score' and "
                 f"'valid_score_best'."
             ) from error
+
+    def _end_epoch(self, **kwargs):
+        super().notify("on_epoch_end", **kwargs)
+        if self.keeper is not None:
+            self.keeper.end_epoch(self)
+
+    def _end_epoch_together(self, **kwargs):
+        """End training in all processes where a callback of one ends it."""
+        stop = None
+        with agreeing(self.shards):
+            try:
+                super().notify("on_epoch_end", **kwargs)
+            except KeyboardInterrupt as asked:
+                if not _was_raised_on_purpose(asked):
+                    raise
+                stop = asked
+        if self.shards.any(stop is not None):
+            raise stop or _StopTraining
+        weights = self.get_all_learnable_params(), self.module_.named_buffers()
+        name = self.shards.differing(dict(itertools.chain(*weights)))
+        if name is not None:
+            raise RuntimeError(
+                f"The processes of this fit no longer have the same weights: {name!r} "
+                f"differs after epoch {len(self.history)}. Look for what a layer of an "
+                f"encoder, an optimizer or a callback does in one process alone."
+            )
+        if self.keeper is not None:
+            self.keeper.end_epoch(self)
 
     def get_dataset(self, X, y=None):
         """Return what batches are cut from, also of an X that was not read yet."""
@@ -608,7 +643,7 @@ class Net(NeuralNet):
         dataset = self.get_dataset(X)
         return Blocks(self.logits(dataset), len(dataset)).map(change)
 
-    def train(self, dataset, keeper=None):
+    def train(self, dataset, keeper=None, shards=None):
         """Train all epochs, and return what interrupted this, or None.
 
         skorch's ``fit`` and ``partial_fit`` swallow a KeyboardInterrupt. Here whoever
@@ -620,11 +655,20 @@ class Net(NeuralNet):
         dataset : SliceDataset
         keeper : Keeper or None
             What this fit may go on from, and writes checkpoints.
+        shards : Shards or None
+            The processes that share this fit.
 
         Returns
         -------
         KeyboardInterrupt or None
         """
+        self.shards = shards
+        try:
+            return self._train(dataset, keeper)
+        finally:
+            self.shards = None
+
+    def _train(self, dataset, keeper):
         self.notify("on_train_begin", X=dataset, y=None)
         if keeper is not None:
             keeper.put_back(self)  # over what callbacks began with
@@ -699,7 +743,8 @@ class Net(NeuralNet):
     def get_iterator(self, dataset, training=False):
         generator = self.generator if training else None
         dataset = dataset.move_to(self.device) if training else dataset
-        return Batches(dataset, self.batch_size, self.device, generator)
+        shards = self.shards if training else None
+        return Batches(dataset, self.batch_size, self.device, generator, shards)
 
     def fit_loop(self, *args, **kwargs):
         on_gpu = torch.device(self.device).type == "cuda"
@@ -718,7 +763,9 @@ class Net(NeuralNet):
 
     def _step(self):
         """Return the context of one step."""
-        return THREADS.step() if self.is_on_cpu else nullcontext()
+        # who waits for other processes has no use for fewer threads
+        is_alone = self.is_on_cpu and self.shards is None
+        return THREADS.step() if is_alone else nullcontext()
 
     def infer(self, x, **fit_params):
         if isinstance(x, dict):  # sampled labels stay on the CPU, unlike X
@@ -728,6 +775,23 @@ class Net(NeuralNet):
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             output = super().infer(x, **fit_params)
         return _as_type(output, self.dtype)
+
+    def train_step_single(self, batch, **fit_params):
+        if self.shards is None:
+            return super().train_step_single(batch, **fit_params)
+        with sharing(self.shards):
+            step = super().train_step_single(batch, **fit_params)
+        weights = self.get_all_learnable_params()
+        self.shards.sum_gradients(weights, self._rows_of_labels)
+        return step
+
+    @property
+    def _rows_of_labels(self):
+        """Names of weights that have a row for every label."""
+        tables = self.module_.label_tables().values()
+        return {name for parts in tables for name in parts} - (
+            self.module_.label_columns()
+        )
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, *y_true)
@@ -845,7 +909,8 @@ class Net(NeuralNet):
                 "again, or load it with the version that kept it."
             )
         state = {**state, "device": _device_at_hand(state["device"])}
-        vars(self).update(state, **DEFAULTS, generator=None, best=None, keeper=None)
+        nothing = dict.fromkeys(("generator", "best", "keeper", "shards"))
+        vars(self).update(state, **DEFAULTS, **nothing)
         for name in MODULES:
             module = from_plain(state[name])
             module = module.to(self.device)

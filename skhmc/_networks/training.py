@@ -5,6 +5,8 @@ Nothing here knows an estimator: :func:`describe` and :func:`train` get what it 
 """
 
 import fnmatch
+import itertools
+import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -26,6 +28,7 @@ from skhmc._data.weights import (
 )
 from skhmc._data.X import FileRows
 from skhmc._networks.batches import SliceDataset
+from skhmc._networks.distributed import agreeing, check_can_share
 from skhmc._networks.growing import as_growth, find_starts
 from skhmc._networks.label_sampling import LabelSampler, Siblings
 from skhmc._networks.skorch_net import Net
@@ -52,6 +55,7 @@ __all__ = [
     "linear_path",
     "n_weights",
     "perceptron",
+    "seeds_of_first",
     "side_by_side",
     "train",
     "weight_of_labels",
@@ -373,6 +377,18 @@ def draw_seeds(random_state, before):
     return rng.randint(np.iinfo(np.int32).max, size=4).tolist()
 
 
+def seeds_of_first(shards):
+    """Return seeds that all processes have, or None where there is but one process.
+
+    Parameters
+    ----------
+    shards : Shards or None
+    """
+    if shards is None:
+        return None
+    return json.loads(shards.say(json.dumps(draw_seeds(None, None)))[0])
+
+
 # -- several networks as one -----------------------------------------------------------
 
 
@@ -408,7 +424,8 @@ def side_by_side(parts):
 class _HeldOutScore:
     """A metric of a net's predictions, or probabilities, on rows held out."""
 
-    def __init__(self, stopping, dataset, Y, weight, form):
+    def __init__(self, stopping, dataset, Y, weight, form, shards=None):
+        self.shards = shards
         self.metric = stopping.metric
         self.threshold = stopping.threshold
         self.dataset = dataset
@@ -426,8 +443,18 @@ class _HeldOutScore:
             )
 
     def __call__(self, net):
-        blocks = Blocks(net.logits(self.dataset), len(self.dataset))
-        response = blocks.map(self._respond).array()
+        shards = self.shards
+        with agreeing(shards):  # one may find scores that are no numbers
+            blocks = Blocks(net.logits(self.dataset), len(self.dataset))
+            response = blocks.map(self._respond).array()
+        if shards is None:
+            return self._measure(response)
+        response = shards.gather_to_first(response, self.Y.shape[0])
+        with agreeing(shards):
+            score = self._measure(response) if shards.is_first else 0.0
+        return float(shards.say(repr(float(score)))[0])  # one score decides for all
+
+    def _measure(self, response):
         hierarchy = self.form.hierarchy_of_Y
         with read_before():  # fit has warned of the hierarchy
             return self.metric.measure(self.Y, response, hierarchy, self.weight)
@@ -438,7 +465,7 @@ class _HeldOutScore:
         return self.form.proba(logits, self.rule)
 
 
-def train(parts, problem, settings, keeper=None):
+def train(parts, problem, settings, keeper=None, shards=None):
     """Train a network from its first weights, or from those of a former one.
 
     Parameters
@@ -450,6 +477,8 @@ def train(parts, problem, settings, keeper=None):
     settings : Settings
     keeper : Keeper or None
         Of a fit that writes checkpoints, and may go on from one.
+    shards : Shards or None
+        The processes that share a fit.
 
     Returns
     -------
@@ -462,6 +491,9 @@ def train(parts, problem, settings, keeper=None):
     draws = torch.Generator(settings.device).manual_seed(seeds[2])
     parts = _in_dtype(parts, settings.dtype)
     _initialise(parts, former, growth, init, draws)
+    if shards is not None:  # a user's encoder draws from a generator of its process
+        weights = parts.module.parameters(), parts.module.buffers()
+        shards.take_from_first(itertools.chain(*weights, parts.criterion.parameters()))
 
     sampler = None
     if settings.n_sampled_labels is not None:
@@ -471,9 +503,12 @@ def train(parts, problem, settings, keeper=None):
             siblings = Siblings(problem.form.hierarchy)
         sampler = LabelSampler(n_labels, settings.n_sampled_labels, shuffle, siblings)
     dataset = _training_data(problem, settings, parts.module, sampler)
+    n_batches = -(-len(dataset) // (settings.batch_size or len(dataset)))
+    own_encoder = bool(parts.user_modules)
+    check_can_share(shards, parts.module, own_encoder, len(dataset) // n_batches)
     best = None
     if settings.early_stopping is not None:
-        score = _watched(problem, settings, parts.module)
+        score = _watched(problem, settings, parts.module, shards)
         best = score, settings.early_stopping.patience, settings.early_stopping.tol
     net = Net(
         parts.module,
@@ -491,7 +526,7 @@ def train(parts, problem, settings, keeper=None):
         max_epochs=settings.max_iter,
         batch_size=settings.batch_size or len(dataset),
         device=settings.device,
-        verbose=settings.verbose,
+        verbose=settings.verbose if shards is None or shards.is_first else 0,
         callbacks=settings.callbacks,
         **_with_prefix("callbacks", settings.callback_options),
         optimizer=settings.optimizer,
@@ -502,7 +537,7 @@ def train(parts, problem, settings, keeper=None):
     n_before = len(net.history)  # without epochs that were interrupted
     if keeper is not None:
         keeper.begin(seeds, draws)
-    interruption = net.train(dataset, keeper)
+    interruption = net.train(dataset, keeper, shards)
     if interruption is not None:
         _say_what_is_kept(interruption, net, n_before)
     net.check_finite()
@@ -557,19 +592,24 @@ def _training_data(problem, settings, module, sampler):
     )
 
 
-def _watched(problem, settings, module):
+def _watched(problem, settings, module, shards):
     """Return the score that early stopping watches, of what it holds out."""
     _, held_out = problem.split
     weight = None if problem.weight is None else problem.weight[held_out]
+    own = held_out  # of this process
+    if shards is not None and len(held_out) < shards.n_processes:
+        shards = None  # each scores them all
+    if shards is not None:
+        own = held_out[slice(*shards.bounds(len(held_out)))]
     dataset = SliceDataset(
-        problem.X[held_out],
+        problem.X[own],
         dtype=settings.dtype,
         copy=settings.copy_input,
         sparse=module.takes_sparse,
     )
     Y = problem.Y[held_out]
     stopping = settings.early_stopping
-    return _HeldOutScore(stopping, dataset, Y, weight, problem.form)
+    return _HeldOutScore(stopping, dataset, Y, weight, problem.form, shards)
 
 
 def _with_prefix(name, options):

@@ -29,6 +29,7 @@ from skhmc.nn.functional import (
 )
 from skhmc.nn.losses import LabelLoss, find_loss
 from skhmc.nn.modules import EmbeddedOutput, Output
+from skhmc.nn.shards import add_processes, counted_once, n_rows, whole_batch
 
 __all__ = ["HCALCriterion", "LabelCriterion", "LabelTasks", "SetTasks", "label_tasks"]
 
@@ -116,13 +117,13 @@ class LabelTasks(nn.Module):
             loss = self._each(logits, Y)
         if weight is not None:
             loss = loss * weight
-        of_labels = loss.sum(0) / len(Y)
+        of_labels = loss.sum(0) / n_rows(Y)
         sizes = self.level_sizes
         if sample is not None:
             of_labels = of_labels * sample.importance
             sizes = level_counts(sample.labels, sizes)
         of_levels = [level.sum() for level in of_labels.split(sizes)]
-        return torch.stack(of_levels) / self.entropies
+        return add_processes(torch.stack(of_levels)) / self.entropies
 
     def _each(self, logits: Tensor, Y: Tensor) -> Tensor:
         """Return the losses (B, L), or raise if a user's loss is of another shape."""
@@ -187,8 +188,8 @@ class SetTasks(nn.Module):
         for positions in self.classes:
             w = None if weight is None else _columns(weight, positions)
             each = self._each(logits[:, positions], Y[:, positions], w)
-            losses.append(each.sum() / len(Y))
-        of_levels = torch.stack(losses)
+            losses.append(each.sum() / n_rows(Y))
+        of_levels = add_processes(torch.stack(losses))
         if self.coverage is None:
             return of_levels
         return of_levels / self.coverage
@@ -405,13 +406,17 @@ class HCALCriterion(LabelCriterion):
         """Return the losses of class means (K - 1,) for all levels but the deepest."""
         losses = []
         levels: Sequence[Tensor | slice] = self.tasks.classes
+        # means of samples that several processes may have
+        features, Y = whole_batch(output.features), whole_batch(Y)
+        weight = None if weight is None else whole_batch(weight)
+        all_prototypes = counted_once(output.prototypes)
         for k, classes in enumerate(levels[:-1]):
             membership = torch.nan_to_num(Y[:, classes])
             if weight is not None:
                 membership = membership * _columns(weight, classes)
             bound = None if self.max_means is None else self.max_means[k]
-            means, label = class_means(output.features, membership, self.chunk, bound)
-            prototypes = output.prototypes[classes]
+            means, label = class_means(features, membership, self.chunk, bound)
+            prototypes = all_prototypes[classes]
             scores = prototype_logits(means, prototypes, output.temperature)
             ones = None if self.ones_weight is None else self.ones_weight[classes]
             total = nn.functional.cross_entropy(scores, label, ones, reduction="sum")
@@ -532,7 +537,8 @@ class EmbeddingCriterion(LabelCriterion):
         label_loss = self.tasks(logits, Y, weight, sample).sum()
         embedding_loss = torch.zeros_like(label_loss)
         if self.ranking is not None and isinstance(output, EmbeddedOutput):
-            embedding_loss = self.embedding_loss(output.points).to(label_loss)
+            points = counted_once(output.points)
+            embedding_loss = self.embedding_loss(points).to(label_loss)
         total = label_loss + self.embedding_weight * embedding_loss
         self.record(torch.stack([total, label_loss, embedding_loss]))
         return total

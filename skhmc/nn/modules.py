@@ -20,6 +20,7 @@ from skhmc.nn.functional import (
 )
 from skhmc.nn.growth import Growth
 from skhmc.nn.rows import take_rows
+from skhmc.nn.shards import place
 from skhmc.nn.sparse import LinearPath, SparseLinear, map_values
 
 __all__ = ["LabelNetwork", "PrototypeNetwork", "initialise"]
@@ -76,10 +77,11 @@ class Dropout(Seeded):
             return x
         if x.is_sparse:  # zeros stay zeros, whatever is dropped
             return map_values(x, self)
-        n_numbers = -(-x.numel() // 4)
+        n_entries, first = place(x)  # also of rows that other processes have
+        n_numbers = -(-n_entries // 4)
         bits = torch.empty(n_numbers, dtype=torch.int64, device=x.device)
         bits.random_(-(2**63), None, generator=self.generator)
-        values = bits.view(torch.int16)[: x.numel()].view(x.shape)
+        values = bits.view(torch.int16)[first : first + x.numel()].view(x.shape)
         n_dropped = min(round(self.p * 2**16), 2**16 - 1)  # of the 2^16 values
         keep = (values >= n_dropped - 2**15).to(x.dtype)
         return x * keep.mul_(2**16 / (2**16 - n_dropped))

@@ -14,12 +14,13 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow soak lint docs docs-check recipes wheel clean
+.PHONY: help venv demo test slow distributed soak lint docs docs-check recipes wheel clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
 	@echo "make test   run the fast test suite (makes .venv first)"
 	@echo "make slow   run the tests that fit on whole real data sets"
+	@echo "make distributed  run the tests on several processes: torch, and Dask"
 	@echo "make soak   the long counts: 100,000 random hierarchies, 20,000 damaged files,"
 	@echo "            100 kills and interruptions; fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
@@ -53,10 +54,14 @@ test: $(READY)
 slow: $(READY)
 	$(PY) -m pytest -m slow --durations=0 --durations-min=1
 
+distributed: $(READY)
+	$(PY) -m pytest -m distributed --durations=0 --durations-min=1
+
 soak: $(READY)
 	$(PY) -m benchmarks.soak --cases 100000
 	$(PY) -m benchmarks.soak_files --cases 20000
 	$(PY) -m benchmarks.soak_stops --stops 100
+	$(PY) -m benchmarks.soak_scale --stops 20
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -43,6 +43,7 @@ LAYERS = {
     "export": (7, TORCH),
     "inspection": (5, TORCH | {"networkx"}),
     "_saving": (7, LEARNING | {"safetensors", "torch"}),
+    "_scale": (7, LEARNING | {"filelock", "joblib", "tqdm"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
@@ -191,7 +192,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_data", "_saving", "audit", "export", "inspection"}
+    assert asking == {"_data", "_saving", "_scale", "audit", "export", "inspection"}
     assert not wrong
 
 
@@ -223,7 +224,8 @@ def run_python(code, cwd, home=None):
 
 
 LOADED = (
-    "import sys; print(sorted({'torch', 'skorch', 'matplotlib'} & set(sys.modules)))"
+    "import sys; print(sorted({'torch', 'skorch', 'matplotlib', 'dask', 'distributed', "
+    "'pyarrow'} & set(sys.modules)))"
 )
 
 

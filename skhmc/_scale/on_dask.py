@@ -252,7 +252,9 @@ def _backend_of_worker(client: Any = None, **options: Any) -> Any:
     """Return joblib's backend for what a task itself runs in parallel."""
     backend = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
     client = current_client("on_dask") if client is None else client
-    return backend(client=_KeepingClient(client), **options)
+    if not isinstance(client, _KeepingClient):
+        client = _KeepingClient(client)
+    return backend(client=client, **options)
 
 
 def _fail(text: str) -> None:

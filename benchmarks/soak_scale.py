@@ -95,7 +95,7 @@ def main():
     begin = time.perf_counter()
     wrong = []
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):
         for kind in [options.only] if options.only else KINDS:

@@ -223,10 +223,8 @@ def run_python(code, cwd, home=None):
     return done.stdout.strip()
 
 
-LOADED = (
-    "import sys; print(sorted({'torch', 'skorch', 'matplotlib', 'dask', 'distributed', "
-    "'pyarrow'} & set(sys.modules)))"
-)
+HEAVY = {"torch", "skorch", "matplotlib", "dask", "distributed"}
+LOADED = f"import sys; print(sorted({HEAVY} & set(sys.modules)))"
 
 
 def test_torch_is_loaded_on_demand(tmp_path):
@@ -234,6 +232,12 @@ def test_torch_is_loaded_on_demand(tmp_path):
     assert run_python(f"import skhmc, {light}; {LOADED}", tmp_path) == "[]"
     some = "from skhmc import Hierarchy; dir(Hierarchy); import skhmc; dir(skhmc)"
     assert run_python(f"{some}; {LOADED}", tmp_path) == "[]"
+
+
+def test_extras_are_loaded_on_demand(tmp_path):
+    """scikit-learn loads pyarrow where that is installed; ``import skhmc`` does not."""
+    with_arrow = LOADED.replace("{", "{'pyarrow', ", 1)
+    assert run_python(f"import skhmc; {with_arrow}", tmp_path) == "[]"
 
 
 def test_modules_are_loaded_on_demand(tmp_path):

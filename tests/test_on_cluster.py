@@ -27,17 +27,23 @@ from skhmc import (
 )
 from skhmc.coherence import close_upward
 
+# sockets of Dask's that are not closed by hand
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 REPOSITORY = Path(__file__).parents[1]
 H = Hierarchy.from_paths(["a/b", "a/c", "d", "e/f", "e/g"])
 N_KILLS = 3
-WAIT = 120  # seconds for a worker that is started again, on a machine that is busy
+WAIT = 200  # seconds for a worker that is started again, on a machine that is busy
 
 rng = np.random.default_rng(0)
-X = rng.normal(size=(240, 300))
+X = rng.normal(size=(240, 1000))
 Y = close_upward((X[:, :40] @ rng.normal(size=(40, 7)) > 3).astype(float), H)
 LINEAR = CoherentClassifier(
     LogisticRegression(C=0.01, max_iter=200), H, strategy="per_label"
 )
+BAYES = CoherentClassifier(GaussianNB(), H)
 NET = HCALClassifier(
     H,
     hidden_layer_sizes=(8,),
@@ -48,20 +54,11 @@ NET = HCALClassifier(
 )
 
 
-class Slow(BaseEstimator):
-    """A classifier of one label that takes its time, without a processor."""
+class Stays(GaussianNB):
+    """A classifier that no pickle can hold."""
 
-    def __init__(self, seconds=0.3, tol=0.0):
-        self.seconds = seconds
-        self.tol = tol
-
-    def fit(self, X, y):
-        time.sleep(self.seconds)
-        self.mean_ = X.mean(axis=0) + self.tol
-        return self
-
-    def score(self, X, y):
-        return float(((X - self.mean_) ** 2).mean())
+    def __reduce_ex__(self, protocol):
+        raise TypeError("I hold a file that is open.")
 
 
 # -- without a cluster -----------------------------------------------------------------
@@ -90,7 +87,7 @@ def client():
 
     # what a library of the cluster warns of while it starts and ends is not ours
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):
         yield client
@@ -114,17 +111,13 @@ def sent(client):
     TCP.write = write
 
 
-def pids(client):
-    return [nanny.process.pid for nanny in client.cluster.workers.values()]
-
-
 def search(**options):
     grid = {"tol": [1e-3, 1e-4]}
     return GridSearchCV(NET, grid, cv=KFold(3), **options).fit(X, Y)
 
 
 def vote():
-    members = [("net", NET), ("linear", LINEAR), ("kernel", KernelHMC(H))]
+    members = [("net", NET), ("linear", LINEAR), ("bayes", BAYES)]
     clf = HierarchicalVotingClassifier(members, H, weights="cv", cv=KFold(2))
     return clf.fit(X, Y).predict_proba(X)
 
@@ -189,16 +182,15 @@ def set_threads(n):
 @pytest.mark.distributed
 def test_progress_is_shown(client, capsys):
     with skhmc.on_dask(client, verbose=20):
-        cross_val_score(GaussianNB(), X, Y[:, 0], cv=KFold(4))
+        GridSearchCV(GaussianNB(), {}, cv=KFold(4)).fit(X, Y[:, 0])
     out, err = capsys.readouterr()
     assert "Done   4 out of   4" in out + err and "elapsed" in out + err
 
 
 @pytest.mark.distributed
 def test_what_cannot_be_sent_is_an_error_and_no_hang(client):
-    unsendable = GaussianNB(priors=threading.Lock())
     with skhmc.on_dask(client), pytest.raises(TypeError, match="could not be sent"):
-        cross_val_score(Slow(tol=unsendable), X, Y, cv=KFold(2), error_score="raise")
+        cross_val_score(Stays(), X, Y[:, 0], cv=KFold(2))
 
 
 @pytest.mark.distributed
@@ -270,7 +262,7 @@ def test_a_cluster_that_dies_ends_the_call(rows, tmp_path):
     from distributed import Client, LocalCluster
 
     path, clf, expected = rows
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster, set_as_default=False) as lonely:
         stop = threading.Timer(2.0, cluster.scale, args=(0,))
         stop.start()

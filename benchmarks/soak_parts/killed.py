@@ -216,11 +216,23 @@ class Killed:
         start = time.perf_counter()
         return call(), time.perf_counter() - start
 
+    def _workers(self):
+        """Return the numbers of the two processes, when both are ready.
+
+        One that is killed while it starts is not started again by Dask.
+        """
+        end = time.monotonic() + WAIT
+        while time.monotonic() < end:
+            processes = [n.process for n in self.client.cluster.workers.values()]
+            ready = [p for p in processes if p and p.status.name == "running"]
+            if len(ready) == len(self.client.nthreads()) == 2:
+                return [process.pid for process in ready]
+            time.sleep(0.2)
+        raise TimeoutError(f"No two workers after {WAIT} s.")
+
     def _with_a_kill(self, rng, seconds, call, name):
         """Return the case and the result of a call in which a worker is killed."""
-        self.client.wait_for_workers(2, timeout=WAIT)
-        nannies = list(self.client.cluster.workers.values())
-        pid = nannies[int(rng.integers(2))].process.pid
+        pid = self._workers()[int(rng.integers(2))]
         case = Case()
         done = threading.Event()
 

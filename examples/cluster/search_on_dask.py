@@ -36,7 +36,7 @@ def main(max_iter=10):
     print(f"in this process: {time.perf_counter() - start:.1f} s")
     together, X, Y = search(max_iter)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):
         start = time.perf_counter()

@@ -50,7 +50,8 @@ def on_dask(client: Any = None, *, verbose: int = 0) -> Iterator[Any]:
         Client of the cluster. None is the current one, the last that was made.
     verbose : int, default=0
         How much joblib prints of what is done and how long the rest takes: 0 is
-        nothing, 1 some lines, more than 10 a line for every task.
+        nothing, 1 some lines, more than 10 a line for every task. A function with a
+        ``verbose`` of its own, such as ``cross_val_score``, has to be told itself.
 
     Yields
     ------
@@ -138,6 +139,7 @@ class Held:
 
     def __init__(self, value: Any) -> None:
         if isinstance(value, np.ndarray):
+            value = value.view()
             value.flags.writeable = False
         self.value = value
 
@@ -181,16 +183,22 @@ class _KeepingClient:
     Parameters
     ----------
     client : distributed.Client
+    on_worker : bool, default=False
+        Whether this is a worker, in a task that runs others. Then it keeps their data
+        itself: should it die, the task and all of these begin again.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, on_worker: bool = False) -> None:
         self._client = client
+        self._on_worker = on_worker
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
     async def scatter(self, data: Any, **options: Any) -> Any:
         """Return the future of a task that holds some data, for all of joblib's."""
+        if self._on_worker:
+            return await self._client.scatter(Held(data), **options)
         key = f"skhmc-data-{uuid.uuid4().hex}"
         return self._task(lambda: (hold, packed(data)), key=key, pure=False)
 
@@ -253,7 +261,7 @@ def _backend_of_worker(client: Any = None, **options: Any) -> Any:
     backend = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
     client = current_client("on_dask") if client is None else client
     if not isinstance(client, _KeepingClient):
-        client = _KeepingClient(client)
+        client = _KeepingClient(client, on_worker=True)
     return backend(client=client, **options)
 
 

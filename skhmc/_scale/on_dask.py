@@ -229,7 +229,9 @@ class _KeepingClient:
         try:
             return self._client.submit(*write(), **options)
         except Exception as error:
-            return self._client.submit(_fail, f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            key = f"skhmc-failed-{uuid.uuid4().hex}"  # futures of one key are one
+            return self._client.submit(_fail, text, key=key, pure=False)
 
 
 def _change_arguments(tasks: Any, change: Any) -> list:

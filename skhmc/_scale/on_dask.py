@@ -21,6 +21,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import joblib
@@ -92,10 +93,8 @@ def on_dask(client: Any = None, *, verbose: int = 0) -> Iterator[Any]:
     client = current_client("on_dask") if client is None else client
     config = import_optional("dask.config", caller="on_dask", extra=EXTRA)
     quiet = {"distributed.admin.large-graph-warning-threshold": NO_WARNING}
-    with (
-        config.set(quiet),
-        joblib.parallel_config("dask", client=_KeepingClient(client), verbose=verbose),
-    ):
+    backend = _backend_class()(client=_KeepingClient(client))
+    with config.set(quiet), joblib.parallel_config(backend, verbose=verbose):
         yield client
 
 
@@ -258,13 +257,52 @@ def _run(pickled: bytes, held: list) -> _Sent:
     return _Sent(function(tasks=_change_arguments(tasks, fill)))
 
 
+class _Failed(NamedTuple):
+    """What joblib is told in place of a result."""
+
+    error: BaseException
+
+
+@cache
+def _backend_class() -> Any:
+    """Return joblib's backend for Dask, with an end for tasks that Dask gives up.
+
+    joblib waits for the result of every task, also where the scheduler says that there
+    will be none, since workers died with it again and again.
+    """
+    base = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
+
+    class Backend(base):
+        def submit(self, func, callback=None):
+            future = super().submit(func, callback)
+
+            def tell(done):
+                if done.exception() is not None:
+                    callback(_Failed(done.exception()))
+
+            future.add_done_callback(tell)
+            return future
+
+        def retrieve_result_callback(self, out):
+            if isinstance(out, _Failed):
+                raise out.error
+            return super().retrieve_result_callback(out)
+
+        def get_nested_backend(self):
+            return Backend(client=self.client), -1
+
+        def __reduce__(self):
+            return _backend_of_worker, ()
+
+    return Backend
+
+
 def _backend_of_worker(client: Any = None, **options: Any) -> Any:
     """Return joblib's backend for what a task itself runs in parallel."""
-    backend = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
     client = current_client("on_dask") if client is None else client
     if not isinstance(client, _KeepingClient):
         client = _KeepingClient(client, on_worker=True)
-    return backend(client=client, **options)
+    return _backend_class()(client=client, **options)
 
 
 def _fail(text: str) -> None:

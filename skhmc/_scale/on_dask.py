@@ -270,7 +270,7 @@ def _backend_class() -> Any:
     joblib waits for the result of every task, also where the scheduler says that there
     will be none, since workers died with it again and again.
     """
-    base = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
+    base: Any = import_optional("joblib._dask", "on_dask", EXTRA).DaskDistributedBackend
 
     class Backend(base):
         def submit(self, func, callback=None):

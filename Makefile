@@ -63,6 +63,7 @@ soak: $(READY)
 	$(PY) -m benchmarks.soak_stops --stops 100
 	$(PY) -m benchmarks.soak_calls --cases 200000
 	$(PY) -m benchmarks.soak_ranks --kills 20
+	$(PY) -m benchmarks.soak_scale --stops 20
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -28,7 +28,7 @@ from sklearn.base import clone
 import skhmc
 from benchmarks.command import RESULTS, command_line, write_results
 from benchmarks.figures import versions
-from benchmarks.soak_parts.stopped import NETWORKS
+from benchmarks.soak_parts.processes import NETWORKS
 from skhmc._networks.skorch_net import Net
 from skhmc.nn.shards import LostProcess
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from skhmc._networks.hyperbolic import HyperbolicHMC
     from skhmc._networks.max_constraint import MaxConstraintClassifier
     from skhmc._saving import ModelFileError, load, save
+    from skhmc._scale.on_dask import on_dask
+    from skhmc._scale.predict_files import predict_files
     from skhmc._utils.warnings import HierarchyWarning
 
 __version__ = "0.1.0"
@@ -41,6 +43,8 @@ _ON_DEMAND = {
     "distributed": "skhmc._networks.distributed",
     "load": "skhmc._saving",
     "model_card": "skhmc._cards.model_card",
+    "on_dask": "skhmc._scale.on_dask",
+    "predict_files": "skhmc._scale.predict_files",
     "save": "skhmc._saving",
 }
 
@@ -78,6 +82,8 @@ __all__ = [
     "distributed",
     "load",
     "model_card",
+    "on_dask",
+    "predict_files",
     "save",
 ]
 

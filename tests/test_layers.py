@@ -43,6 +43,7 @@ LAYERS = {
     "export": (7, TORCH),
     "inspection": (5, TORCH | {"networkx"}),
     "_saving": (7, LEARNING | {"safetensors", "torch"}),
+    "_scale": (7, LEARNING | {"filelock", "joblib", "tqdm"}),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it
@@ -191,7 +192,7 @@ def test_optional_packages_are_imported_in_functions():
                 asking.add(path.parent.name)
                 if id(node) not in inside:
                     wrong.append(f"{path.name}:{node.lineno}")
-    assert asking == {"_data", "_saving", "audit", "export", "inspection"}
+    assert asking == {"_data", "_saving", "_scale", "audit", "export", "inspection"}
     assert not wrong
 
 
@@ -222,14 +223,19 @@ def run_python(code, cwd, home=None):
     return done.stdout.strip()
 
 
-LOADED = (
-    "import sys; print(sorted({'torch', 'skorch', 'matplotlib'} & set(sys.modules)))"
-)
+HEAVY = {"torch", "skorch", "matplotlib", "dask", "distributed"}
+LOADED = f"import sys; print(sorted({HEAVY} & set(sys.modules)))"
 
 
 def test_torch_is_loaded_on_demand(tmp_path):
     light = ", ".join(f"skhmc.{name}" for name in NO_TORCH if name != "_meta")
     assert run_python(f"import skhmc, {light}; {LOADED}", tmp_path) == "[]"
+
+
+def test_extras_are_loaded_on_demand(tmp_path):
+    """scikit-learn loads pyarrow where that is installed; ``import skhmc`` does not."""
+    with_arrow = LOADED.replace("{", "{'pyarrow', ", 1)
+    assert run_python(f"import skhmc; {with_arrow}", tmp_path) == "[]"
 
 
 def test_modules_are_loaded_on_demand(tmp_path):

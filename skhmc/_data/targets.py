@@ -264,6 +264,12 @@ class Targets:
     codes: np.ndarray | None = None
     added: tuple = ()  # labels at the end of the columns, which a DataFrame had not
 
+    def __sizeof__(self):
+        """Return the bytes in memory, by which Dask decides what to send only once."""
+        arrays = [self.Y.data if sp.issparse(self.Y) else self.Y, self.classes]
+        held = [array.nbytes for array in arrays if isinstance(array, np.ndarray)]
+        return object.__sizeof__(self) + sum(held)
+
     @property
     def label_names(self):
         """The names of the columns (n_labels,): ``label_names_`` of an estimator."""

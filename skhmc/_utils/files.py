@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ __all__ = ["replacing"]
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give the path of a file to write, which then takes the place of another.
 
     Whenever the program or the machine stops, the old file is there, or the new one: it
@@ -21,7 +22,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Where the file is to be. Nobody else may write to it at the same time.
+        Where the file is to be. Nobody else may write to it at the same time, unless
+        it is ``shared``.
+    shared : bool, default=False
+        Whether others may write it at the same time, from other machines, too. Each
+        writes beside it under a name of its own. The last one who is ready has written
+        it.
 
     Yields
     ------
@@ -40,7 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     print(path.read_text(), len(list(Path(folder).iterdir())))
     whole 1
     """
-    beside = path.with_name(f"{path.name}.part")
+    own = f".{uuid.uuid4().hex}" if shared else ""
+    beside = path.with_name(f"{path.name}{own}.part")
     try:
         yield beside
         with open(beside, "rb+") as file:

@@ -272,7 +272,7 @@ def test_values_and_gradients_are_finite(loss, scale, dtype):
 
 @pytest.mark.parametrize("kind", ["hmce", "hilecon"])
 def test_blocks_give_the_same_and_keep_less(kind):
-    hierarchy = random_hierarchy(8, 1, max_parents=2)
+    hierarchy = random_hierarchy(30, 1, max_parents=2)
     features, Y = batch(hierarchy, 2, unknown=0.1, n_samples=40)
     found, kept = [], []
     for max_pairs in (2**22, 200):
@@ -290,7 +290,6 @@ def test_blocks_give_the_same_and_keep_less(kind):
         leaves = [features, *loss.parameters()]
         found.append([value.detach(), *torch.autograd.grad(value, leaves)])
     assert_same(*found)
-    print("KEPT", kept)
     assert kept[0] > 5 * kept[1]
 
 

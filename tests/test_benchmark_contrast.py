@@ -39,9 +39,8 @@ def test_the_documentation_has_the_tables_of_the_results():
 def test_every_row_is_measured_on_every_set():
     runs = read_results(contrast.STORED)["runs"]
     for name in contrast.SETS:
-        for row in ROWS[1:]:
-            assert len(contrast.gains(runs, name, row)) == contrast.SEEDS
-        assert all(contrast.chosen(runs, name, loss) for loss in LOSSES)
+        n_seeds = {len(contrast.gains(runs, name, row)) for row in ROWS[1:]}
+        assert n_seeds == {contrast.SEEDS}
 
 
 def test_networks_have_a_contrastive_loss_only_if_it_gains():
@@ -102,7 +101,8 @@ def test_the_choice_is_made_first_and_no_fit_is_repeated(capsys):
     scores = {("hmce", WEIGHTS[1]): 0.6, ("hilecon", WEIGHTS[0]): 0.7}
     contrast.measure(options_of(), results, fake_fit(made, scores))
     of_choice = [run for run in made if run[1] == CHOICE_SEED]
-    assert made[: len(of_choice)] == of_choice and len(of_choice) == 1 + 2 * 2
+    n_sets = len(contrast.CHOICE_SETS)
+    assert made[: len(of_choice)] == of_choice and len(of_choice) == n_sets * 5
     epochs = contrast.MAX_ITER
     assert made[len(of_choice) :] == [
         ("cei", 0, NONE, None, epochs),
@@ -118,6 +118,20 @@ def test_the_choice_is_made_first_and_no_fit_is_repeated(capsys):
     assert contrast.verdict(runs) == {"hmce": ["cei"], "hilecon": ["cei"]}
     page = contrast.page({"runs": runs, "versions": {"torch": "2"}})
     assert "hmce on 1 and hilecon on 1" in page and "**+0.2000**" in page
+
+
+def test_the_weight_is_the_best_of_all_sets_of_the_choice():
+    low, high = WEIGHTS
+    cells = dict(zip(contrast.CHOICE_SETS, ((0.5, 0.6), (0.8, 0.4)), strict=True))
+    runs = [
+        {"set": name, "seed": CHOICE_SEED, "row": "hmce", "weight": w, "au_prc": score}
+        for name, scores in cells.items()
+        for w, score in zip(WEIGHTS, scores, strict=True)
+    ]
+    assert contrast.chosen(runs, "hmce") == low
+    runs[-1]["au_prc"] = 0.75
+    assert contrast.chosen(runs, "hmce") == high
+    assert contrast.chosen(runs[1:], "hmce") is None
 
 
 def test_more_epochs_need_the_other_rows():

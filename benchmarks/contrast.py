@@ -240,7 +240,7 @@ def plan(names, rows, seeds):
 
 
 def of_length(runs, epochs):
-    """Return the runs of a table: those with so many epochs, but for the row of more."""
+    """Return the runs of one table; the row of more epochs has more than these."""
     return [run for run in runs if run["epochs"] == epochs]
 
 
@@ -346,8 +346,8 @@ def said_of_verdict(runs):
         counts = [f"{loss} on {len(names)}" for loss, names in found.items()]
         said.append(" and ".join(counts))
     return (
-        f"Sets of texts with a mean gain of at least {GAIN}, of {len(TEXTS)}: {said[0]}. "
-        f"The same, over more epochs: {said[1]}.\n"
+        f"Sets of texts with a mean gain of at least {GAIN}, of {len(TEXTS)}: over none, "
+        f"{said[0]}; over more epochs, {said[1]}.\n"
     )
 
 
@@ -369,7 +369,8 @@ def cost_table(runs, names, epochs):
 def choice_table(runs, epochs):
     """Return AU(PRC) by weight on the seed of the choice, beside that of none."""
     rows = []
-    for name in CHOICE_SETS:
+    there = all(chosen(runs, loss) for loss in LOSSES)
+    for name in CHOICE_SETS if there else ():
         without = find(runs, name, CHOICE_SEED, NONE)["au_prc"]
         cells = [name, f"{without:.4f}"]
         for loss in LOSSES:
@@ -380,9 +381,7 @@ def choice_table(runs, epochs):
                 cells.append(f"**{text}**" if weight == best else text)
         rows.append(cells)
     heads = [f"{loss}, {weight}" for loss in LOSSES for weight in WEIGHTS]
-    title = (
-        f"{epochs} epochs: differences by weight, on one seed of its own; chosen: bold"
-    )
+    title = f"{epochs} epochs: differences by weight; the chosen one is bold"
     return table(title, ["set", NONE, *heads], rows)
 
 

@@ -346,8 +346,8 @@ def said_of_verdict(runs):
         counts = [f"{loss} on {len(names)}" for loss, names in found.items()]
         said.append(" and ".join(counts))
     return (
-        f"Sets of texts with a mean gain of at least {GAIN}, of {len(TEXTS)}: over none, "
-        f"{said[0]}; over more epochs, {said[1]}.\n"
+        f"Sets of texts with a mean gain of at least {GAIN}, of {len(TEXTS)}: over "
+        f"none, {said[0]}; over more epochs, {said[1]}.\n"
     )
 
 

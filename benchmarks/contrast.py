@@ -313,6 +313,8 @@ def page(results):
     for epochs in sorted({run["epochs"] for run in results["runs"]}):
         runs = of_length(results["runs"], epochs)
         names = [name for name in SETS if len(gains(runs, name, MORE))]
+        if not names:
+            continue
         parts["gains"] += [gain_table(runs, names, epochs), said_of_verdict(runs)]
         parts["costs"].append(cost_table(runs, names, epochs))
         parts["choice"].append(choice_table(runs, epochs))

@@ -234,11 +234,19 @@ def depth_weighted_hamming_loss(
     As most labels are in neither set, values are small; compare them with those of
     predicting nothing.
 
+    From the paper is the distance of two label sets in which labels near the roots
+    weigh more, divided by the weight of all labels. There it is no measure, but weighs
+    the pairs of samples in a loss (:class:`skhmc.nn.HiLeCon`). The program that its
+    authors published has three weights to choose from: these, :math:`e^{1 / d_l}` with
+    roots of depth 1, and equal ones. We do not know which of them the paper's figures
+    have. Not from the paper are the use as a measure of predictions, the mean over
+    samples and their weights, ``exclude``, ``close``, and what is unknown.
+
     References
     ----------
-    Yu, He, Zhu, Tan and Zhou, "Instances and labels: hierarchy-aware joint supervised
-    contrastive learning for hierarchical multi-label text classification", Findings of
-    EMNLP, 2023.
+    Yu, He, Gutiérrez-Basulto and Pan, "Instances and labels: hierarchy-aware joint
+    supervised contrastive learning for hierarchical multi-label text classification",
+    Findings of EMNLP, 2023.
 
     Examples
     --------

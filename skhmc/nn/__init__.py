@@ -5,6 +5,7 @@ Losses, networks, criteria and the max constraint. Hyperbolic geometry is in
 """
 
 from skhmc.nn.coherence import MaxConstraint
+from skhmc.nn.contrast import HMCE, HiLeCon, label_contrast, level_contrast
 from skhmc.nn.criteria import (
     HCALCriterion,
     LabelCriterion,
@@ -26,8 +27,10 @@ from skhmc.nn.rows import RowAdamW, take_rows
 from skhmc.nn.sparse import LinearPath, SparseLinear
 
 __all__ = [
+    "HMCE",
     "LOSSES",
     "HCALCriterion",
+    "HiLeCon",
     "LabelCriterion",
     "LabelNetwork",
     "LabelTasks",
@@ -45,7 +48,9 @@ __all__ = [
     "class_means",
     "dwa_weights",
     "initialise",
+    "label_contrast",
     "label_tasks",
+    "level_contrast",
     "perturb",
     "prototype_logits",
     "softmax_loss",

@@ -60,7 +60,7 @@ def test_a_wrong_answer_is_found():
 
 def test_the_long_run_that_is_kept_passed():
     kept = json.loads((RESULTS / "soak_calls.json").read_text())
-    assert kept["passed"] and kept["cases"] >= 60_000
+    assert kept["passed"] and kept["cases"] >= 20_000
     assert list(kept["outcomes"]) == list(KINDS)
     assert sum(sum(n.values()) for n in kept["outcomes"].values()) == kept["cases"]
     for kind, n in kept["outcomes"].items():

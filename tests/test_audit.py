@@ -1,5 +1,6 @@
 """skhmc.audit: missing annotations, improbable ones, and broken edges."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +11,12 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, KernelHMC
-from skhmc.audit import MissingAnnotationDetector, closure_report, find_label_issues
+from skhmc.audit import (
+    MissingAnnotationDetector,
+    SuggestionDisplay,
+    closure_report,
+    find_label_issues,
+)
 from skhmc.audit._given import FEATURES, _Cells, given_others
 from skhmc.coherence import close_upward, most_specific
 from skhmc.datasets import make_hidden_hierarchy
@@ -314,6 +320,40 @@ def test_broken_edges_equal_a_loop(seed):
         }
         assert found == expected
         assert (np.diff(table["n_broken"]) <= 0).all()
+
+
+def test_terms_of_an_ontology_have_their_names(tmp_path):
+    text = "[Term]\nid: T:0\nname: growth\n\n[Term]\nid: T:1\nname: growth of roots\n"
+    (tmp_path / "small.obo").write_text(f"{text}is_a: T:0\n")
+    ontology = Hierarchy.from_obo(tmp_path / "small.obo")
+    Y = np.array([[1, 1], [1, 0], [1, 1], [1, 0]])
+    detector = MissingAnnotationDetector(Given(), ontology, cv=KFold(2))
+    detector.fit(np.tile([0.9, 0.6], (4, 1)), Y)
+    for table in (detector.suggestions(), detector.label_issues()):
+        assert list(table)[:3] == ["sample", "label", "name"]
+        assert table["name"].tolist() == table["label"].map(ontology.names).tolist()
+    display = SuggestionDisplay.from_detector(detector)
+    written = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert "1:  growth › [growth of roots]" in written
+    display = SuggestionDisplay(detector.suggestions()).plot()
+    assert "1:  T:0 › [T:1]" in [x.get_text() for x in display.ax_.get_yticklabels()]
+    plt.close("all")
+
+
+def test_long_paths_lose_labels_and_names_their_middles():
+    suggestions = {
+        "sample": ["s"] * 3,
+        "score": [0.9, 0.8, 0.7],
+        "missing": [("c" * 20,), ("a" * 30, "b" * 30), ("c",)],
+        "above": [("first", "b" * 30, "x"), (), ("first", "x")],
+    }
+    display = SuggestionDisplay(suggestions).plot()
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == [
+        f"s:  … › x › [{'c' * 20}]",
+        f"s:  [{'a' * 12}…{'a' * 12} › {'b' * 12}…{'b' * 12}]",
+        "s:  first › x › [c]",
+    ]
+    plt.close("all")
 
 
 def test_samples_of_broken_edges_have_their_names():

@@ -318,11 +318,11 @@ class MissingAnnotationDetector(
         Returns
         -------
         DataFrame, or dict of lists where no library for tables is installed
-            ``sample``, its position or its name in the index of X; ``label``;
-            ``score``; ``probability``, that of the classifier; and tuples of label
-            names: ``missing``, the label and those above it that are not annotated,
-            the highest first; ``above`` and ``beside``, annotated labels above it
-            and annotated siblings.
+            ``sample``, its position or its name in the index of X; ``label``; with an
+            ontology ``name``, what people call the term; ``score``; ``probability``,
+            that of the classifier; and tuples of labels: ``missing``, the label and
+            those above it that are not annotated, the highest first; ``above`` and
+            ``beside``, annotated labels above it and annotated siblings.
         """
         check_is_fitted(self, "proba_")
         n_rows = check_number(n_suggestions, "n_suggestions")

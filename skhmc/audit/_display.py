@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from skhmc._utils.optional import import_optional
+from skhmc.hierarchy import term_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,6 +15,7 @@ __all__ = ["SuggestionDisplay"]
 
 JOIN = " › "
 LONGEST = 50  # letters of a path
+LEAST = 12  # letters that are left of a name
 COLOUR = "#d55e00"
 
 
@@ -26,6 +29,9 @@ class SuggestionDisplay:
     ----------
     suggestions : DataFrame or dict
         Table that :meth:`MissingAnnotationDetector.suggestions` returns.
+    names : mapping, default=None
+        What to write for labels, by label, such as ``names`` of an ontology. None
+        writes the labels.
 
     Attributes
     ----------
@@ -56,14 +62,19 @@ class SuggestionDisplay:
     ax_: Axes
     figure_: Any
 
-    def __init__(self, suggestions: Any) -> None:
+    def __init__(
+        self, suggestions: Any, *, names: Mapping[Hashable, str] | None = None
+    ) -> None:
         self.suggestions = suggestions
+        self.names = names
 
     @classmethod
     def from_detector(
         cls, detector: Any, *, n_suggestions: int = 20, ax: Axes | None = None
     ) -> SuggestionDisplay:
         """Draw the suggestions of a fitted detector.
+
+        Terms of an ontology are written by their names.
 
         Parameters
         ----------
@@ -79,7 +90,9 @@ class SuggestionDisplay:
         SuggestionDisplay
             The display, drawn.
         """
-        return cls(detector.suggestions(n_suggestions)).plot(ax=ax)
+        suggestions = detector.suggestions(n_suggestions)
+        names = term_names(detector.hierarchy_)
+        return cls(suggestions, names=names).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> SuggestionDisplay:
         """Draw the bars.
@@ -105,7 +118,7 @@ class SuggestionDisplay:
             plt = import_optional("matplotlib.pyplot", "SuggestionDisplay.plot", "plot")
             size = (11, 1.0 + 0.3 * max(len(rows), 1))
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        names = [_path(sample, missing, above) for sample, _, missing, above in rows]
+        names = [_path(row[0], *map(self._called, row[2:])) for row in rows]
         scores = [float(score) for _, score, *_ in rows]
         places = list(range(len(rows)))
         self.bars_ = ax.barh(places, scores, color=COLOUR, height=0.7)
@@ -116,12 +129,27 @@ class SuggestionDisplay:
         self.figure_ = ax.get_figure(root=True)
         return self
 
+    def _called(self, labels: tuple) -> list[str]:
+        return [str((self.names or {}).get(label, label)) for label in labels]
 
-def _path(sample: Any, missing: tuple, above: tuple) -> str:
-    """Return a sample and a path as text; a long one loses its beginning."""
-    path = JOIN.join(map(str, above))
-    gone = f"[{JOIN.join(map(str, missing))}]"
-    path = f"{path}{JOIN}{gone}" if path else gone
-    if len(path) > LONGEST:
-        path = f"…{path[-LONGEST:]}"
-    return f"{sample}:  {path}"
+
+def _path(sample: Any, missing: list[str], above: list[str]) -> str:
+    """Return a sample and a path as text.
+
+    A long path loses its first labels, and long names that are missing their middles.
+    """
+    most = max(LEAST, LONGEST // len(missing))
+    gone = f"[{JOIN.join(_shortened(name, most) for name in missing)}]"
+    left = LONGEST - len(gone)
+    shown = [*above]
+    while shown and len(JOIN.join(shown)) > left:
+        shown = shown[1:]
+    if len(shown) < len(above):
+        shown = ["…", *shown]
+    return f"{sample}:  {JOIN.join([*shown, gone])}"
+
+
+def _shortened(name: str, most: int) -> str:
+    if len(name) <= most:
+        return name
+    return f"{name[: most // 2]}…{name[1 - (most + 1) // 2 :]}"

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from skhmc._data.tables import as_table, sample_names
 from skhmc.audit._given import dense, row_blocks
-from skhmc.hierarchy import Hierarchy
+from skhmc.hierarchy import Hierarchy, term_names
 
 __all__ = ["doubted", "suggested", "worst_cells"]
 
@@ -101,6 +101,12 @@ def doubted(
     return _table(rows, labels, scores, proba, Y, hierarchy, X, columns)
 
 
+def _called(hierarchy, label_names):
+    """Return a column of what people call the terms of an ontology; else none."""
+    called = term_names(hierarchy)
+    return {"name": [called[label] for label in label_names]} if called else {}
+
+
 def _table(rows, labels, scores, proba, Y, hierarchy, X, columns):
     names = _Names(Y, hierarchy)
     around = [names.around(*cell) for cell in zip(rows, labels, strict=True)]
@@ -109,6 +115,7 @@ def _table(rows, labels, scores, proba, Y, hierarchy, X, columns):
     table = {
         "sample": sample_names(X, rows),
         "label": label_names.tolist(),
+        **_called(hierarchy, label_names),
         "score": scores[rows, labels],
         "probability": proba[rows, labels],
     }

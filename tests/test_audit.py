@@ -17,7 +17,7 @@ from skhmc.audit import (
     closure_report,
     find_label_issues,
 )
-from skhmc.audit._given import FEATURES, _Cells, given_others
+from skhmc.audit._given import FEATURES, _Cells, given_others, path_product
 from skhmc.coherence import close_upward, most_specific
 from skhmc.datasets import make_hidden_hierarchy
 from tests.hierarchies import random_hierarchy, random_labels
@@ -146,6 +146,46 @@ def test_scores_are_coherent_down_missing_paths(hidden):
     there = (Y[:, parent] == 1) & (Y[:, child] == 1)
     for both in (missing, there):
         assert (scores[:, child] <= scores[:, parent] + 1e-9)[both].all()
+
+
+def test_a_path_that_nobody_has_noted_is_as_probable_as_its_end():
+    """A label is missing, however probable it is that one below it is missing, too."""
+    rng = np.random.default_rng(0)
+    hierarchy = Hierarchy.from_paths(["a/b/c", "d/e/f"])
+    true = close_upward(
+        np.tile([[0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1], [0, 0, 1, 0, 0, 1]], (60, 1)),
+        hierarchy,
+    )
+    proba = np.clip(np.abs(true - 0.03 - 0.05 * rng.random(true.shape)), 0, 1)
+    Y = true.copy()
+    Y[2:12:3, 3:] = 0  # nobody has looked at d, e and f
+    detector = MissingAnnotationDetector(Given(), hierarchy, cv=KFold(2))
+    scores = detector.fit(proba, Y).annotation_scores()
+    np.testing.assert_allclose(scores[2:12:3, 3:5], scores[2:12:3, [5, 5]])
+    table = detector.suggestions(4)  # each path once
+    assert sorted(table["sample"]) == [2, 5, 8, 11]
+    assert set(table["missing"]) == {("d", "d/e", "d/e/f")}
+    assert table["score"].min() > 0.9
+
+
+def test_paths_equal_a_walk():
+    rng = np.random.default_rng(1)
+    hierarchy = random_hierarchy(8, 1, max_parents=1)
+    there = close_upward((rng.random((20, 8)) < 0.1) * 1, hierarchy) == 1
+    last, inner = rng.random((2, *there.shape))
+    found = path_product(last, inner, there, hierarchy)
+    assert (found[there] == last[there]).all()
+    parent = {child: parent for parent, child in hierarchy.edges.tolist()}
+    for row, label in np.argwhere(~there):
+        ends = hierarchy.descendants[[label]].indices
+        paths = []
+        for end in [label, *ends]:
+            paths.append(last[row, end])
+            above = parent.get(end)
+            while above is not None and not there[row, above]:
+                paths[-1] *= inner[row, above]
+                above = parent.get(above)
+        assert found[row, label] == pytest.approx(max(paths))
 
 
 # -- unknown, weights, groups ----------------------------------------------------------
@@ -340,18 +380,19 @@ def test_terms_of_an_ontology_have_their_names(tmp_path):
     plt.close("all")
 
 
-def test_long_paths_lose_labels_and_names_their_middles():
+def test_long_paths_lose_their_first_labels_and_long_names_their_middles():
     suggestions = {
-        "sample": ["s"] * 3,
-        "score": [0.9, 0.8, 0.7],
-        "missing": [("c" * 20,), ("a" * 30, "b" * 30), ("c",)],
-        "above": [("first", "b" * 30, "x"), (), ("first", "x")],
+        "sample": ["s"] * 4,
+        "score": [0.9, 0.8, 0.7, 0.6],
+        "missing": [("c" * 20,), ("a" * 30, "b" * 30), ("c",), ("a" * 60,)],
+        "above": [("first", "b" * 30, "x"), ("first",), ("first", "x"), ()],
     }
     display = SuggestionDisplay(suggestions).plot()
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == [
         f"s:  … › x › [{'c' * 20}]",
-        f"s:  [{'a' * 12}…{'a' * 12} › {'b' * 12}…{'b' * 12}]",
+        f"s:  [… › {'b' * 30}]",
         "s:  first › x › [c]",
+        f"s:  [{'a' * 25}…{'a' * 24}]",
     ]
     plt.close("all")
 
@@ -399,6 +440,7 @@ def test_no_annotation_speaks_for_itself():
         for value in (0, 1):
             changed = Y.copy()
             changed[row, label] = value
-            said.append(given_others(proba, changed, hierarchy, folds)(slice(0, 80)))
+            given = given_others(proba, changed, hierarchy, folds)
+            said.append(given(slice(0, 80))[0])
         # what is left is that one more sample of 80 has the label
         assert abs(said[0][row, label] - said[1][row, label]) < 0.03

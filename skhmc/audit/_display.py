@@ -15,7 +15,6 @@ __all__ = ["SuggestionDisplay"]
 
 JOIN = " › "
 LONGEST = 50  # letters of a path
-LEAST = 12  # letters that are left of a name
 COLOUR = "#d55e00"
 
 
@@ -124,7 +123,7 @@ class SuggestionDisplay:
         self.bars_ = ax.barh(places, scores, color=COLOUR, height=0.7)
         ax.bar_label(self.bars_, fmt="%.2f", padding=3)
         ax.set_yticks(places, names)
-        ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1), xlabel="score")
+        ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.15), xlabel="score")
         self.ax_ = ax
         self.figure_ = ax.get_figure(root=True)
         return self
@@ -134,22 +133,19 @@ class SuggestionDisplay:
 
 
 def _path(sample: Any, missing: list[str], above: list[str]) -> str:
-    """Return a sample and a path as text.
-
-    A long path loses its first labels, and long names that are missing their middles.
-    """
-    most = max(LEAST, LONGEST // len(missing))
-    gone = f"[{JOIN.join(_shortened(name, most) for name in missing)}]"
-    left = LONGEST - len(gone)
-    shown = [*above]
-    while shown and len(JOIN.join(shown)) > left:
-        shown = shown[1:]
-    if len(shown) < len(above):
-        shown = ["…", *shown]
-    return f"{sample}:  {JOIN.join([*shown, gone])}"
+    """Return a sample and a path as text; a long one loses its first labels."""
+    names = [_shortened(name) for name in [*above, *missing]]
+    first = 0  # that is shown
+    while first < len(names) - 1 and len(JOIN.join(names[first:])) > LONGEST:
+        first += 1
+    there, gone = names[first : len(above)], names[max(first, len(above)) :]
+    if first:
+        (there if first <= len(above) else gone).insert(0, "…")
+    return f"{sample}:  {JOIN.join([*there, f'[{JOIN.join(gone)}]'])}"
 
 
-def _shortened(name: str, most: int) -> str:
-    if len(name) <= most:
+def _shortened(name: str) -> str:
+    """Return a name of at most LONGEST letters: a long one loses its middle."""
+    if len(name) <= LONGEST:
         return name
-    return f"{name[: most // 2]}…{name[1 - (most + 1) // 2 :]}"
+    return f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"

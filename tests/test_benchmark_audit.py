@@ -98,6 +98,7 @@ def test_all_methods_judge_the_same_cells(monkeypatch):
     X = np.random.default_rng(0).normal(size=(60, 4)) + drawn()[:, :4] * 2
     data = Bunch(X=X, Y=drawn(), hierarchy=TREE)
     monkeypatch.setattr(audit, "load", lambda name, seed: data)
+    monkeypatch.setattr(audit, "WRONG", 0.3)
     for condition in ("paths", "wrong"):
         found = audit.run("made", 0, condition, None)
         assert list(found["precision"]) == [*audit.METHODS[: -len(audit.PEERS)]]

@@ -121,10 +121,6 @@ class MissingAnnotationDetector(
     most probable path that ends with it or below it. An annotation that is there has
     the same probability without itself, and at least that of annotations below it.
 
-    This is best for samples whose annotations stop too early. Where the question is
-    rather which samples lack a whole path, as if nobody had looked there, "mean" finds
-    more if the classifier is good: the annotations around say little then.
-
     Both regressions are fitted once per fold, to the samples of the other folds. So no
     annotation speaks for itself.
 

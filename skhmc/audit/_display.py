@@ -29,8 +29,8 @@ class SuggestionDisplay:
     suggestions : DataFrame or dict
         Table that :meth:`MissingAnnotationDetector.suggestions` returns.
     names : mapping, default=None
-        What to write for labels, by label, such as ``names`` of an ontology. None
-        writes the labels.
+        Text that is drawn for a label, by label, such as ``names`` of an ontology.
+        If None, the labels are drawn themselves.
 
     Attributes
     ----------

@@ -2,8 +2,9 @@
 
 Run as ``python -m benchmarks.audit [--peers PATH/TO/python] [--set NAME] [--seeds 3]
 [--condition NAME] [--first-seed 0]``. Hides 5, 10 and 30 % of the most specific
-positives of the rows to fit (a sample keeps what is above them), or adds 2 % wrong
-ones, each with its ancestors.
+positives of the rows to fit (a sample keeps what is above them), hides 10 % of them
+with all that is above no other annotation (as if nobody had looked there), or adds 2 %
+wrong ones, each with its ancestors.
 KernelHMC gives probabilities in five folds, from annotations as they then are. All
 scores rank the same cells and use the same probabilities: those that are 0, or those
 that are 1. The figure is the precision at k, k being the number of cells that were
@@ -43,7 +44,17 @@ from skhmc import KernelHMC
 from skhmc.audit import MissingAnnotationDetector
 from skhmc.coherence import close_upward, most_specific
 
-__all__ = ["HIDDEN", "PAGE", "SETS", "STORED", "main", "make_wrong", "page"]
+__all__ = [
+    "HIDDEN",
+    "PAGE",
+    "SETS",
+    "STORED",
+    "hide",
+    "hide_paths",
+    "main",
+    "make_wrong",
+    "page",
+]
 
 STORED = RESULTS / "audit.json"
 PAGE = DOCS / "audit_tables.inc"
@@ -67,7 +78,9 @@ AGGREGATES = (
 )  # "min" is the probability: it is coherent
 PEERS = ("cleanlab", "cleanlab, adjusted")
 METHODS = (*AGGREGATES, PARENTS, *PLAIN, *PEERS)
-TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN} | {"wrong": "2 % wrong"}
+PATHS = 0.1
+TITLES = {share: f"{share:.0%} hidden" for share in HIDDEN}
+TITLES |= {"paths": "10% of paths hidden", "wrong": "2 % wrong"}
 
 
 # -- the data --------------------------------------------------------------------------
@@ -97,6 +110,16 @@ def hide(Y, hierarchy, share, random):
     changed = np.zeros(Y.shape, bool)
     changed[tuple(cells[gone].T)] = True
     return np.where(changed, 0, Y), changed
+
+
+def hide_paths(Y, hierarchy, share, random):
+    """Return annotations without a share of the paths, and which are gone.
+
+    A path ends with a most specific label; what is above another one as well stays.
+    """
+    _, ends = hide(Y, hierarchy, share, random)
+    fewer = close_upward(most_specific(Y, hierarchy) * ~ends, hierarchy)
+    return fewer, fewer < Y
 
 
 def make_wrong(Y, hierarchy, share, random):
@@ -168,7 +191,8 @@ def run(name, seed, condition, peer):
     """Return the precision of every method on annotations that were changed."""
     data = load(name, seed)
     random = np.random.RandomState(seed + 1000)
-    change, share = (make_wrong, WRONG) if condition == "wrong" else (hide, condition)
+    others = {"wrong": (make_wrong, WRONG), "paths": (hide_paths, PATHS)}
+    change, share = others.get(condition, (hide, condition))
     Y, changed = change(data.Y, data.hierarchy, share, random)
     candidates = Y == (1 if condition == "wrong" else 0)
     start = time.process_time()

@@ -1,25 +1,32 @@
-"""CAFA's measures: seconds beside cafaeval's, on the same arrays.
+"""CAFA's measures: seconds beside cafaeval's, on the same arrays; and the baselines.
 
-Run as ``python -m benchmarks.cafa [--quick]``. Scores and true labels of 5,000 samples
-and 4,125 labels of a random hierarchy are drawn, closed, and judged at CAFA's 99
-thresholds: by ``cafaeval.evaluation.compute_metrics`` in one process, and by
-:func:`skhmc.metrics.cafa_curves`, which is given the same closed arrays
+Run as ``python -m benchmarks.cafa [--quick] [--only measures|baselines]``. Scores and
+true labels of 5,000 samples and 4,125 labels of a random hierarchy are drawn, closed,
+and judged at CAFA's 99 thresholds: by ``cafaeval.evaluation.compute_metrics`` in one
+process, and by :func:`skhmc.metrics.cafa_curves`, which is given the same closed arrays
 (``close=False``), closes them itself (``close=True``), or looks at all scores. Seconds
 are those of the processor, of this process and of those that it starts. Both are
 checked to find the same.
 
-Writes ``benchmarks/results/cafa.json`` and the table of ``docs/metrics.rst``. With
-``--quick`` it judges 200 samples and writes nothing. ``--page`` writes the table anew.
+The baselines that papers print, label frequency and nearest neighbours, are fitted to
+as many samples with 50 features, and predict a fifth as many others.
+
+Writes ``benchmarks/results/cafa.json`` and the tables of ``docs/metrics.rst`` and
+``docs/which_measure.rst``. With ``--quick`` it judges 200 samples and writes nothing.
+``--page`` writes the tables anew.
 """
 
 import os
+import warnings
 from importlib.metadata import version
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.command import DOCS, RESULTS, command_line, read_results, write_results
 from benchmarks.tables import block, include, table
-from skhmc import Hierarchy
+from skhmc import CoherentClassifier, Hierarchy
 from skhmc.coherence import close_upward, max_constraint
 from skhmc.metrics import cafa_curves, information_accretion
 
@@ -28,8 +35,13 @@ __all__ = ["PAGE", "STORED", "page"]
 STORED = RESULTS / "cafa.json"
 PAGE = DOCS / "cafa_table.inc"
 N_SAMPLES = 5000
+N_FEATURES = 50
 N_LABELS = 4125  # as many as the Gene Ontology has in the sets of Clus
 GRID = np.arange(0.01, 1, 0.01)
+BASELINES = {
+    "label frequency": DummyClassifier(strategy="prior"),
+    "10 nearest neighbours": KNeighborsClassifier(10),
+}
 OURS = {
     "cafa_curves, the same closed arrays": {"thresholds": "cafa", "close": False},
     "cafa_curves, closes them itself": {"thresholds": "cafa"},
@@ -94,8 +106,30 @@ def measure(n_samples):
     return rows
 
 
+def measure_baselines(n_samples):
+    """Return rows: who predicts, seconds of fit and of predict_proba."""
+    n_new = n_samples // 5
+    hierarchy, Y, _ = draw(n_samples)
+    X = np.random.default_rng(1).normal(size=(n_samples + n_new, N_FEATURES))
+    rows = []
+    for name, inner in BASELINES.items():
+        clf = CoherentClassifier(inner, hierarchy)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # labels of one value, which they keep
+            fitted, _ = seconds(lambda c=clf: c.fit(X[:n_samples], Y))
+            said, proba = seconds(lambda c=clf: c.predict_proba(X[n_samples:]))
+        parent, child = hierarchy.edges.T
+        if (
+            proba.shape != (n_new, N_LABELS)
+            or (proba[:, child] > proba[:, parent]).any()
+        ):
+            raise SystemExit(f"{name} predicted something else.")
+        rows.append([name, fitted, said])
+    return rows
+
+
 def page(results):
-    """Return the table of the documentation."""
+    """Return the tables of the documentation."""
     first = {}
     cells = []
     for weighted, name, took in results["rows"]:
@@ -105,26 +139,47 @@ def page(results):
         cells.append([weighted, name, f"{took:.2f}", said])
     heads = ["weighted by", "who judges", "seconds", "times faster"]
     title = f"{results['n_samples']:,} samples, {N_LABELS:,} labels, 99 thresholds"
-    text = block("table", [table(title, heads, cells)])
-    return include("benchmarks.cafa", [text], results["versions"])
+    texts = [block("table", [table(title, heads, cells)])]
+    said = [
+        [name, *(f"{took:.1f}" for took in times)]
+        for name, *times in results["baselines"]
+    ]
+    n_samples = results["n_samples"]
+    title = (
+        f"Baselines: fitted to {n_samples:,} samples with {N_FEATURES} features and "
+        f"{N_LABELS:,} labels, asked about {n_samples // 5:,}"
+    )
+    heads = ["inside CoherentClassifier", "seconds of fit", "seconds of predict_proba"]
+    texts.append(block("baselines", [table(title, heads, said)]))
+    return include("benchmarks.cafa", texts, results["versions"])
+
+
+PARTS = {
+    "measures": ("rows", measure),
+    "baselines": ("baselines", measure_baselines),
+}
 
 
 def main():
     parser = command_line(__doc__)
     parser.add_argument("--quick", action="store_true", help="judge few samples")
-    parser.add_argument("--page", action="store_true", help="only write the table anew")
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--page", action="store_true", help="only write the tables")
     args = parser.parse_args()
     if args.page:
         PAGE.write_text(page(read_results(STORED)))
         return
     n_samples = 200 if args.quick else N_SAMPLES
-    names = ("cafaeval", "numpy", "scipy")
-    results = {
-        "n_samples": n_samples,
-        "seed": 0,
-        "rows": measure(n_samples),
-        "versions": {name: version(name) for name in names},
-    }
+    names = ("cafaeval", "numpy", "scipy", "scikit-learn")
+    results = {} if args.quick else read_results(STORED)
+    results |= {"n_samples": n_samples, "seed": 0}
+    results["versions"] = {name: version(name) for name in names}
+    for part, (key, function) in PARTS.items():
+        if args.only in (None, part):
+            results[key] = function(n_samples)
+    if args.quick and args.only:
+        print(results)
+        return
     print(page(results))
     if not args.quick:
         write_results(STORED, results)

@@ -189,11 +189,13 @@ def test_labels_that_are_no_strings(read):
         ("! only\n\n", "got no line that is not a comment"),
         (
             "s1,cat\n",
-            r"line 1: got 1 column\(s\) in 's1,cat', expected two, sample and",
+            r"line 1: got 1 column\(s\) in 's1,cat', expected two, sample and.*"
+            r"Is ',' between them\? pandas.read_csv\(path, sep=','\)",
         ),
+        ("s1 cat\n", "Is a space between them"),
         (
             "a\tb\n\nc\td\te\n",
-            r"line 3: got 3 column\(s\) in 'c\\td\\te', expected two",
+            r"line 3: got 3 column\(s\) in 'c\\td\\te', expected two.*cut -f1,2",
         ),
         (
             "!gaf-version: 2.2\na\tb\n",
@@ -363,3 +365,10 @@ def test_columns_the_other_way_round_are_noticed(read):
         read("GO:0001\tP1\nGO:0002\tP1")
     assert read("P1\tGO:0001\nP1\tGO:0002").labels == [["GO:0001", "GO:0002"]]
     assert read("MGI:98834\tGO:0001").samples == ["MGI:98834"]
+
+
+def test_columns_the_other_way_round_are_said_where_labels_are_known(read, toy):
+    with pytest.raises(ValueError, match="'T:1', are labels.*'s', are not. Put the"):
+        read("T:1\ts\nT:2\ts\n", hierarchy=toy())
+    with pytest.raises(ValueError, match="names that the hierarchy does not have: 's'"):
+        read("T:1\ts\np\tT:2\n", hierarchy=toy())  # one of two may be chance

@@ -1,5 +1,6 @@
 """skhmc.audit: missing annotations, improbable ones, and broken edges."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +11,13 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc import Hierarchy, KernelHMC
-from skhmc.audit import MissingAnnotationDetector, closure_report, find_label_issues
-from skhmc.audit._given import FEATURES, _Cells, given_others
+from skhmc.audit import (
+    MissingAnnotationDetector,
+    SuggestionDisplay,
+    closure_report,
+    find_label_issues,
+)
+from skhmc.audit._given import FEATURES, _Cells, given_others, path_product
 from skhmc.coherence import close_upward, most_specific
 from skhmc.datasets import make_hidden_hierarchy
 from tests.hierarchies import random_hierarchy, random_labels
@@ -140,6 +146,46 @@ def test_scores_are_coherent_down_missing_paths(hidden):
     there = (Y[:, parent] == 1) & (Y[:, child] == 1)
     for both in (missing, there):
         assert (scores[:, child] <= scores[:, parent] + 1e-9)[both].all()
+
+
+def test_a_path_that_nobody_has_noted_is_as_probable_as_its_end():
+    """A label is missing, however probable it is that one below it is missing, too."""
+    rng = np.random.default_rng(0)
+    hierarchy = Hierarchy.from_paths(["a/b/c", "d/e/f"])
+    true = close_upward(
+        np.tile([[0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1], [0, 0, 1, 0, 0, 1]], (60, 1)),
+        hierarchy,
+    )
+    proba = np.clip(np.abs(true - 0.03 - 0.05 * rng.random(true.shape)), 0, 1)
+    Y = true.copy()
+    Y[2:12:3, 3:] = 0  # nobody has looked at d, e and f
+    detector = MissingAnnotationDetector(Given(), hierarchy, cv=KFold(2))
+    scores = detector.fit(proba, Y).annotation_scores()
+    np.testing.assert_allclose(scores[2:12:3, 3:5], scores[2:12:3, [5, 5]])
+    table = detector.suggestions(4)  # each path once
+    assert sorted(table["sample"]) == [2, 5, 8, 11]
+    assert set(table["missing"]) == {("d", "d/e", "d/e/f")}
+    assert table["score"].min() > 0.9
+
+
+def test_paths_equal_a_walk():
+    rng = np.random.default_rng(1)
+    hierarchy = random_hierarchy(8, 1, max_parents=1)
+    there = close_upward((rng.random((20, 8)) < 0.1) * 1, hierarchy) == 1
+    last, inner = rng.random((2, *there.shape))
+    found = path_product(last, inner, there, hierarchy)
+    assert (found[there] == last[there]).all()
+    parent = {child: parent for parent, child in hierarchy.edges.tolist()}
+    for row, label in np.argwhere(~there):
+        ends = hierarchy.descendants[[label]].indices
+        paths = []
+        for end in [label, *ends]:
+            paths.append(last[row, end])
+            above = parent.get(end)
+            while above is not None and not there[row, above]:
+                paths[-1] *= inner[row, above]
+                above = parent.get(above)
+        assert found[row, label] == pytest.approx(max(paths))
 
 
 # -- unknown, weights, groups ----------------------------------------------------------
@@ -316,6 +362,41 @@ def test_broken_edges_equal_a_loop(seed):
         assert (np.diff(table["n_broken"]) <= 0).all()
 
 
+def test_terms_of_an_ontology_have_their_names(tmp_path):
+    text = "[Term]\nid: T:0\nname: growth\n\n[Term]\nid: T:1\nname: growth of roots\n"
+    (tmp_path / "small.obo").write_text(f"{text}is_a: T:0\n")
+    ontology = Hierarchy.from_obo(tmp_path / "small.obo")
+    Y = np.array([[1, 1], [1, 0], [1, 1], [1, 0]])
+    detector = MissingAnnotationDetector(Given(), ontology, cv=KFold(2))
+    detector.fit(np.tile([0.9, 0.6], (4, 1)), Y)
+    for table in (detector.suggestions(), detector.label_issues()):
+        assert list(table)[:3] == ["sample", "label", "name"]
+        assert table["name"].tolist() == table["label"].map(ontology.names).tolist()
+    display = SuggestionDisplay.from_detector(detector)
+    written = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert "1:  growth › [growth of roots]" in written
+    display = SuggestionDisplay(detector.suggestions()).plot()
+    assert "1:  T:0 › [T:1]" in [x.get_text() for x in display.ax_.get_yticklabels()]
+    plt.close("all")
+
+
+def test_long_paths_lose_their_first_labels_and_long_names_their_middles():
+    suggestions = {
+        "sample": ["s"] * 4,
+        "score": [0.9, 0.8, 0.7, 0.6],
+        "missing": [("c" * 20,), ("a" * 30, "b" * 30), ("c",), ("a" * 60,)],
+        "above": [("first", "b" * 30, "x"), ("first",), ("first", "x"), ()],
+    }
+    display = SuggestionDisplay(suggestions).plot()
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == [
+        f"s:  … › x › [{'c' * 20}]",
+        f"s:  [… › {'b' * 30}]",
+        "s:  first › x › [c]",
+        f"s:  [{'a' * 25}…{'a' * 24}]",
+    ]
+    plt.close("all")
+
+
 def test_samples_of_broken_edges_have_their_names():
     y = pd.DataFrame({"mammal": [0, 1], "cat": [1, 1]}, index=["x", "y"])
     table = closure_report(y, Hierarchy.from_parents({"cat": "mammal"}))
@@ -359,6 +440,7 @@ def test_no_annotation_speaks_for_itself():
         for value in (0, 1):
             changed = Y.copy()
             changed[row, label] = value
-            said.append(given_others(proba, changed, hierarchy, folds)(slice(0, 80)))
+            given = given_others(proba, changed, hierarchy, folds)
+            said.append(given(slice(0, 80))[0])
         # what is left is that one more sample of 80 has the label
         assert abs(said[0][row, label] - said[1][row, label]) < 0.03

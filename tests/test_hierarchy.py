@@ -299,6 +299,7 @@ def test_deep_chain():
         (lambda: Hierarchy.build(None), ValueError, r"flat .* needs labels, got None"),
         (lambda: Hierarchy.build(3), TypeError, "Cannot build a hierarchy from 3"),
         (lambda: Hierarchy.build("a/b"), TypeError, "Cannot build .* from 'a/b'"),
+        (lambda: Hierarchy.build("a.obo"), TypeError, r"from_obo\(.*\) reads"),
         (
             lambda: Hierarchy.build(PETS, ["cat", "cow"]),
             ValueError,

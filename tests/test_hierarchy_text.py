@@ -29,6 +29,17 @@ def test_a_label_of_several_parents_stands_under_each_and_is_followed_once():
     ]
 
 
+def test_names_of_terms_stand_behind_their_ids(tmp_path):
+    path = tmp_path / "small.obo"
+    path.write_text(
+        "[Term]\nid: T:1\nname: growth\n\n"
+        "[Term]\nid: T:2\nname: growth  of roots\nis_a: T:1\n\n[Term]\nid: T:3\n"
+    )
+    go = Hierarchy.from_obo(path)
+    assert go.to_text() == "T:1 growth\n└── T:2 growth of roots\nT:3"
+    assert "T:2 growth of roots" in go._repr_html_()
+
+
 def test_what_is_cut_is_counted():
     assert DAG.to_text(max_rows=3).splitlines()[2:] == [
         "│   └── d (also under c)",

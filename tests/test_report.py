@@ -147,6 +147,30 @@ def test_text_has_the_labels_with_most_support():
         hierarchical_classification_report(*given, max_rows=0)
 
 
+@pytest.fixture
+def ontology(tmp_path):
+    stanzas = ["format-version: 1.4"]
+    for k, name in enumerate(["growth", "growth of roots", "transport"]):
+        above = "is_a: T:0\n" if k else ""
+        stanzas.append(f"[Term]\nid: T:{k}\nname: {name}\n{above}")
+    (tmp_path / "small.obo").write_text("\n\n".join(stanzas))
+    return Hierarchy.from_obo(tmp_path / "small.obo")
+
+
+def test_terms_of_an_ontology_have_their_names(ontology):
+    given = [["T:1"], ["T:2"], ["T:1"]], [["T:1"], ["T:1"], ["T:2"]], ontology
+    text = hierarchical_classification_report(*given)
+    assert "\n    T:1 growth of roots " in text and text.endswith("T:1 (1)")
+    display = LevelReportDisplay.from_predictions(*given)
+    written = [text.get_text() for text in display.ax_.texts]
+    assert written == ["growth  1.00", "growth of roots  0.50", "transport  0.00"]
+    drawn = ontology.plot(full_names=False).ax_.texts
+    assert "growth of roots" in [text.get_text() for text in drawn]
+    drawn = ontology.plot(full_names=True).ax_.texts
+    assert "T:1" in [text.get_text() for text in drawn]
+    plt.close("all")
+
+
 # -- the picture -----------------------------------------------------------------------
 
 

@@ -603,6 +603,7 @@ def test_what_decides_nothing_is_asked_about(y, hierarchy, message):
     ("y", "message"),
     [
         ({"a": [1, 0]}, "a mapping with the keys 'a'. .*pandas.DataFrame"),
+        ({"samples": ["s"], "labels": [["a"]], "counts": {}}, "pass .labels"),
         ([{"a": 1}, {"b": 1}], r"labels of a sample. Expected a list .* such as \['a'"),
         ({"a", "b"}, "a set, whose order does not say"),
         ("abc", "got a str: 'abc'"),

@@ -87,10 +87,15 @@ def unwrap(Y):
 def _refuse_unordered(Y):
     """Raise where nothing says which label belongs to which sample."""
     if isinstance(Y, Mapping) and not is_frame(Y):
+        do = (
+            "Where keys are labels and values their columns, pass "
+            "pandas.DataFrame(mapping); where keys are samples, list(mapping.values())."
+        )
+        if {"samples", "labels"} <= set(Y):
+            do = "Of what skhmc.datasets.read_annotations returns, pass .labels."
         raise TypeError(
             f"Got labels as a mapping with the keys {name_list(Y)}. Expected one row "
-            f"per sample: a list of lists of label names, or an array. Where keys are "
-            f"labels and values their columns, pass pandas.DataFrame(mapping)."
+            f"per sample: a list of lists of label names, or an array. {do}"
         )
     if isinstance(Y, (str, bytes)):
         raise TypeError(

@@ -117,8 +117,9 @@ class MissingAnnotationDetector(
     probability that no child of l is there; and what the other annotations say about
     l: a ridge regression from the 500 most frequent labels that are neither above nor
     below l, in samples of other folds. A missing path of several labels has the product
-    of their probabilities. An annotation that is there has the same probability
-    without itself, and at least that of annotations below it.
+    of their probabilities, each if the next one is there. A label has the score of the
+    most probable path that ends with it or below it. An annotation that is there has
+    the same probability without itself, and at least that of annotations below it.
 
     Both regressions are fitted once per fold, to the samples of the other folds. So no
     annotation speaks for itself.
@@ -306,7 +307,10 @@ class MissingAnnotationDetector(
         return self._scored[1]
 
     def suggestions(self, n_suggestions: int = 100, *, min_score: float = 0.0) -> Any:
-        """Return labels that are probably missing, the most probable first.
+        """Return paths that are probably missing, the most probable first.
+
+        A row is the end of a path. If labels of a path have the same score, the deepest
+        of them stands for all.
 
         Parameters
         ----------
@@ -318,11 +322,11 @@ class MissingAnnotationDetector(
         Returns
         -------
         DataFrame, or dict of lists where no library for tables is installed
-            ``sample``, its position or its name in the index of X; ``label``;
-            ``score``; ``probability``, that of the classifier; and tuples of label
-            names: ``missing``, the label and those above it that are not annotated,
-            the highest first; ``above`` and ``beside``, annotated labels above it
-            and annotated siblings.
+            ``sample``, its position or its name in the index of X; ``label``; with an
+            ontology ``name``, what people call the term; ``score``; ``probability``,
+            that of the classifier; and tuples of labels: ``missing``, the label and
+            those above it that are not annotated, the highest first; ``above`` and
+            ``beside``, annotated labels above it and annotated siblings.
         """
         check_is_fitted(self, "proba_")
         n_rows = check_number(n_suggestions, "n_suggestions")

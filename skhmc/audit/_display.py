@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from skhmc._utils.optional import import_optional
+from skhmc.hierarchy import term_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +28,9 @@ class SuggestionDisplay:
     ----------
     suggestions : DataFrame or dict
         Table that :meth:`MissingAnnotationDetector.suggestions` returns.
+    names : mapping, default=None
+        Text that is drawn for a label, by label, such as ``names`` of an ontology.
+        If None, the labels are drawn themselves.
 
     Attributes
     ----------
@@ -56,14 +61,19 @@ class SuggestionDisplay:
     ax_: Axes
     figure_: Any
 
-    def __init__(self, suggestions: Any) -> None:
+    def __init__(
+        self, suggestions: Any, *, names: Mapping[Hashable, str] | None = None
+    ) -> None:
         self.suggestions = suggestions
+        self.names = names
 
     @classmethod
     def from_detector(
         cls, detector: Any, *, n_suggestions: int = 20, ax: Axes | None = None
     ) -> SuggestionDisplay:
         """Draw the suggestions of a fitted detector.
+
+        Terms of an ontology are written by their names.
 
         Parameters
         ----------
@@ -79,7 +89,9 @@ class SuggestionDisplay:
         SuggestionDisplay
             The display, drawn.
         """
-        return cls(detector.suggestions(n_suggestions)).plot(ax=ax)
+        suggestions = detector.suggestions(n_suggestions)
+        names = term_names(detector.hierarchy_)
+        return cls(suggestions, names=names).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> SuggestionDisplay:
         """Draw the bars.
@@ -105,23 +117,35 @@ class SuggestionDisplay:
             plt = import_optional("matplotlib.pyplot", "SuggestionDisplay.plot", "plot")
             size = (11, 1.0 + 0.3 * max(len(rows), 1))
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        names = [_path(sample, missing, above) for sample, _, missing, above in rows]
+        names = [_path(row[0], *map(self._called, row[2:])) for row in rows]
         scores = [float(score) for _, score, *_ in rows]
         places = list(range(len(rows)))
         self.bars_ = ax.barh(places, scores, color=COLOUR, height=0.7)
         ax.bar_label(self.bars_, fmt="%.2f", padding=3)
         ax.set_yticks(places, names)
-        ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1), xlabel="score")
+        ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.15), xlabel="score")
         self.ax_ = ax
         self.figure_ = ax.get_figure(root=True)
         return self
 
+    def _called(self, labels: tuple) -> list[str]:
+        return [str((self.names or {}).get(label, label)) for label in labels]
 
-def _path(sample: Any, missing: tuple, above: tuple) -> str:
-    """Return a sample and a path as text; a long one loses its beginning."""
-    path = JOIN.join(map(str, above))
-    gone = f"[{JOIN.join(map(str, missing))}]"
-    path = f"{path}{JOIN}{gone}" if path else gone
-    if len(path) > LONGEST:
-        path = f"…{path[-LONGEST:]}"
-    return f"{sample}:  {path}"
+
+def _path(sample: Any, missing: list[str], above: list[str]) -> str:
+    """Return a sample and a path as text; a long one loses its first labels."""
+    names = [_shortened(name) for name in [*above, *missing]]
+    first = 0  # that is shown
+    while first < len(names) - 1 and len(JOIN.join(names[first:])) > LONGEST:
+        first += 1
+    there, gone = names[first : len(above)], names[max(first, len(above)) :]
+    if first:
+        (there if first <= len(above) else gone).insert(0, "…")
+    return f"{sample}:  {JOIN.join([*there, f'[{JOIN.join(gone)}]'])}"
+
+
+def _shortened(name: str) -> str:
+    """Return a name of at most LONGEST letters: a long one loses its middle."""
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"

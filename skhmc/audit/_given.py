@@ -17,6 +17,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from skhmc._utils.levels import CELLS_PER_BLOCK
+from skhmc.coherence import max_constraint
 from skhmc.hierarchy import Hierarchy
 
 __all__ = ["FEATURES", "given_others", "path_aggregate", "row_blocks"]
@@ -34,6 +35,7 @@ FEATURES = (
     "what the other annotations say",
     "logarithm of what the other annotations say",
 )
+NO_CHILD = FEATURES.index("logarithm of the probability that no child is there")
 SMALL = 1e-6  # probabilities stay as far from 0 and 1
 MOST_CELLS = 500_000  # that the regression is fitted to
 MOST_LABELS = 500  # the most frequent, from which others are predicted
@@ -69,15 +71,35 @@ def of_parents(values: np.ndarray, hierarchy: Hierarchy, top: float) -> np.ndarr
 
 
 def path_product(
-    scores: np.ndarray, there: np.ndarray, hierarchy: Hierarchy
+    last: np.ndarray, inner: np.ndarray, there: np.ndarray, hierarchy: Hierarchy
 ) -> np.ndarray:
-    """Multiply scores down paths of labels that are not there."""
-    product = np.ascontiguousarray(scores.T).copy()
+    """Multiply probabilities down paths of labels that are not there.
+
+    Parameters
+    ----------
+    last : ndarray of shape (n_samples, n_labels)
+        Probability of a label if its parents are there and nothing below it.
+    inner : ndarray of shape (n_samples, n_labels)
+        The same if something below it is there.
+    there : ndarray of bool of shape (n_samples, n_labels)
+        Labels that are there; whatever is below a missing one is missing.
+    hierarchy : Hierarchy
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+        The probability of the path that ends with a label, or of a more probable one
+        that goes on below it.
+    """
+    above = np.ascontiguousarray(inner.T).copy()
+    product = np.ascontiguousarray(last.T).copy()
     known = there.T
     for targets, sources in hierarchy.downward_plan:
-        above = np.where(known[sources], 1.0, product[sources]).min(axis=1)
-        product[targets] *= above
-    return product.T
+        before = np.where(known[sources], 1.0, above[sources]).min(axis=1)
+        above[targets] *= before
+        product[targets] *= before
+    missing = np.where(there, 0.0, product.T)
+    return np.where(there, product.T, max_constraint(missing, hierarchy))
 
 
 def path_aggregate(
@@ -201,11 +223,11 @@ class _Cells:
             above += of_fold @ (with_parents & ~np.isnan(labels))
         return there, above
 
-    def features(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the features (n_features, n_rows, n_labels), Y, and the frontier.
+    def features(self, rows: slice) -> tuple[np.ndarray, ...]:
+        """Return features (n_features, n_rows, n_labels), Y, and two sorts of cells.
 
         The frontier are labels with all parents and without a child: what may be added
-        or removed alone.
+        or removed alone. The others, of which it is a part, are all with their parents.
         """
         Y = dense(self.Y[rows])
         there = Y == 1
@@ -237,7 +259,8 @@ class _Cells:
             ]
         )
         of_above = of_parents(there.astype(np.int8), self.hierarchy, 1)
-        return found, Y, (of_above == 1) & (n_children == 0)
+        with_parents = of_above == 1
+        return found, Y, with_parents & (n_children == 0), with_parents
 
 
 def _of_others(counts):
@@ -271,7 +294,8 @@ def given_others(
     -------
     callable
         Of a slice of rows: the probabilities (n_rows, n_labels) of every label if its
-        parents are there and its children are not.
+        parents are there and its children are not, and those if its parents and a child
+        are there.
     """
     n_samples, n_labels = Y.shape
     known = folds >= 0
@@ -280,38 +304,64 @@ def given_others(
     cells = _Cells(proba, Y, known, folds, hierarchy)
     drawn = np.random.RandomState(0)
     share = min(1.0, MOST_CELLS / max(_n_frontier(Y, hierarchy), 1))
-    found: list[np.ndarray] = []
-    values_found: list[np.ndarray] = []
-    weights_found: list[np.ndarray] = []
-    folds_found: list[np.ndarray] = []
+    ends, inner = _Sample(), _Sample()
     for rows in row_blocks(n_samples, n_labels):
-        features, labels, frontier = cells.features(rows)
-        use = frontier & ~np.isnan(labels) & known[rows, None]
+        features, labels, frontier, with_parents = cells.features(rows)
+        use = ~np.isnan(labels) & known[rows, None]
         if share < 1:
             use &= drawn.random_sample(use.shape) < share
-        found.append(features[:, use].T)
-        values_found.append(labels[use])
-        folds_found.append(np.broadcast_to(folds[rows, None], use.shape)[use])
-        if weight is not None:
-            weights_found.append(np.broadcast_to(weight[rows], use.shape)[use])
-    features, values = np.concatenate(found), np.concatenate(values_found)
-    weights = np.concatenate(weights_found) if weights_found else None
-    fold_of = np.concatenate(folds_found)
-    # a model per fold, of the cells of the others: no annotation speaks for itself
-    models = np.zeros((folds.max() + 2, features.shape[1] + 1))
-    for fold in np.unique(folds):
-        use = fold_of != fold  # of no fold: all cells
-        models[fold] = _fit(
-            features[use], values[use], None if weights is None else weights[use]
-        )
+        own = None if weight is None else weight[rows]
+        ends.add(features, labels, folds[rows], own, use & frontier)
+        features[NO_CHILD] = 0.0
+        inner.add(features, labels, folds[rows], own, use & with_parents)
+    n_folds = folds.max() + 2  # the last, -1, is that of rows without a fold
+    end_models, inner_models = ends.models(n_folds), inner.models(n_folds)
 
     def probability(rows):
-        features, _, _ = cells.features(rows)
-        model = models[folds[rows]]  # that of fold -1 is the last
-        said = np.einsum("frl,rf->rl", features, model[:, :-1]) + model[:, -1:]
-        return expit(said)
+        features = cells.features(rows)[0]
+        end = _said(features, end_models[folds[rows]])
+        features[NO_CHILD] = 0.0
+        return end, _said(features, inner_models[folds[rows]])
 
     return probability
+
+
+class _Sample:
+    """Cells, of which a regression is fitted for every fold."""
+
+    def __init__(self):
+        self.features = []
+        self.values = []
+        self.folds = []
+        self.weights = []
+
+    def add(self, features, labels, folds, weight, use):
+        self.features.append(features[:, use].T)
+        self.values.append(labels[use])
+        self.folds.append(np.broadcast_to(folds[:, None], use.shape)[use])
+        if weight is not None:
+            self.weights.append(np.broadcast_to(weight, use.shape)[use])
+
+    def models(self, n_folds):
+        """Return coefficients by fold, learnt from all others.
+
+        So no annotation speaks for itself.
+        """
+        features, values = np.concatenate(self.features), np.concatenate(self.values)
+        folds = np.concatenate(self.folds)
+        weights = np.concatenate(self.weights) if self.weights else None
+        models = np.zeros((n_folds, features.shape[1] + 1))
+        for fold in np.unique(folds):
+            use = folds != fold
+            own = None if weights is None else weights[use]
+            models[fold] = _fit(features[use], values[use], own)
+        return models
+
+
+def _said(features, models):
+    """Return the probabilities of cells by the model of every row."""
+    said = np.einsum("frl,rf->rl", features, models[:, :-1]) + models[:, -1:]
+    return expit(said)
 
 
 def _fit(features, values, weights):

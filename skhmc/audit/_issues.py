@@ -75,10 +75,10 @@ def find_label_issues(
     Returns
     -------
     DataFrame, or dict of lists where no library for tables is installed
-        ``sample``, its position or its name in the index of ``y``; ``label``;
-        ``score``; ``probability``; and tuples of label names: ``above``, ``beside``
-        and ``below``, the annotated labels above it, its annotated siblings, and the
-        annotated labels below it.
+        ``sample``, its position or its name in the index of ``y``; ``label``; with an
+        ontology ``name``, what people call the term; ``score``; ``probability``; and
+        tuples of labels: ``above``, ``beside`` and ``below``, the annotated labels
+        above it, its annotated siblings, and the annotated labels below it.
 
     Raises
     ------

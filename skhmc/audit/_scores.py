@@ -71,8 +71,8 @@ def annotation_scores(
         elif given is None:
             found = path_aggregate(proba[rows], hierarchy, aggregate)
         else:
-            alone = given(rows)
-            path = path_product(alone, there, hierarchy)
+            alone, inner = given(rows)
+            path = path_product(alone, inner, there, hierarchy)
             found = np.where(there, _at_least_below(alone, there, hierarchy), path)
         unknown = np.isnan(labels)
         if weight is not None:

@@ -140,8 +140,26 @@ def _check_width(line: Line, is_gaf: bool, file: str) -> None:
     text = shortened("\t".join(line.cells))
     raise ValueError(
         f"{file}, line {line.number}: got {n_columns} column(s) in {text}, expected "
-        f"{expected}, separated by tabs."
+        f"{expected}, separated by tabs.{_way_out(line.cells)}"
     )
+
+
+def _way_out(cells: list[str]) -> str:
+    """Return what to do with a table that has other columns, or another separator."""
+    if len(cells) > 2:
+        return (
+            " Write a file of the two columns that count: "
+            "table[[sample, label]].to_csv(path, sep='\\t', index=False) in pandas, or "
+            "cut -f1,2 where they are the first."
+        )
+    marks = [mark for mark in (",", ";", " ") if len(cells[0].split(mark)) == 2]
+    if len(cells) == 1 and marks:
+        said = "a space" if marks[0] == " " else repr(marks[0])
+        return (
+            f" Is {said} between them? pandas.read_csv(path, sep={marks[0]!r})"
+            f".to_csv(new_path, sep='\\t', index=False) writes it with tabs."
+        )
+    return ""
 
 
 def _required(line: Line, column: int, what: str, file: str) -> str:

@@ -108,6 +108,14 @@ def _report_unknown(
     if unknown == "ignore":
         warn_user(f"{said}. They are left out.")
         return
+    by_text = {str(label): label for label in known.labels}
+    turned = [x for x in rows.names if _label_of(x, known, by_text) is not None]
+    if len(turned) > len(rows.names) / 2:
+        raise ValueError(
+            f"{file}: the samples in the first column, such as {turned[0]!r}, are "
+            f"labels of the hierarchy, and those in the second, such as {names[0]!r}, "
+            f"are not. Put the sample first."
+        )
     hint = ""
     if not isinstance(known, Ontology):
         hint = "A hierarchy from Hierarchy.from_obo knows alternative ids. "

@@ -668,7 +668,8 @@ class Hierarchy:
 
         Roots, and the children of a label, stand in the order of ``labels``. A label
         with several parents stands under each, with the others named behind it, and
-        what is below it stands there once.
+        what is below it stands there once. Behind an id of an ontology stands the name
+        of its term.
 
         Parameters
         ----------

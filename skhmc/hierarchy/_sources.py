@@ -6,6 +6,8 @@ name).
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +38,8 @@ from skhmc.hierarchy._tables import (
 )
 
 __all__ = ["read_edge_table", "read_matrix", "read_source"]
+
+OBO = re.compile(r"\.obo(\.gz)?$")
 
 # columns of a table of edges, by their usual names
 EDGE_COLUMNS = (("from", "to"), ("source", "target"))
@@ -136,9 +140,16 @@ def read_source(source: Any, labels: Iterable | None = None) -> tuple[Iterable, 
         raise TypeError(
             f"Cannot build a hierarchy from {source!r}. Expected a Hierarchy, a "
             f"networkx.DiGraph, a mapping {{child: parents}}, pairs (parent, child), "
-            f"paths 'a/b/c', or a square 0/1 matrix."
+            f"paths 'a/b/c', or a square 0/1 matrix.{_reader_of(source)}"
         )
     return _read_items(read_column(repeatable(source)))
+
+
+def _reader_of(source: Any) -> str:
+    """Return what reads a file, where its name is given in place of a hierarchy."""
+    if isinstance(source, str | os.PathLike) and OBO.search(os.fspath(source)):
+        return f" Hierarchy.from_obo({source!r}) reads an ontology in OBO format."
+    return ""
 
 
 def _read_items(items: list) -> tuple[Iterable, list]:

@@ -6,6 +6,7 @@ A label with several parents stands under each of them; what is below it is show
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable, Mapping
 from html import escape
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from skhmc.hierarchy._hierarchy import Hierarchy
 
-__all__ = ["to_html", "to_text"]
+__all__ = ["term_names", "to_html", "to_text"]
 
 MAX_HTML_ROWS = 300  # labels in a notebook, however many there are
 MAX_NAME = 80  # characters of a name there
@@ -56,7 +57,7 @@ def to_text(hierarchy: Hierarchy, max_rows: int | None, max_depth: int | None) -
                 expanded.add(row.label)
                 first = children[:most]
                 waiting += _rows(first, row.depth + 1, row.label, row.below)
-        lines.append(row.prefix + _with_notes(_name(hierarchy, row.label), notes))
+        lines.append(row.prefix + _with_notes(_titled(hierarchy, row.label), notes))
     if waiting:
         more = hierarchy.n_labels - len(seen)
         lines.append(f"… {more:,} more" if more else "…")
@@ -115,7 +116,7 @@ def _item(
 ) -> str:
     """Return a label and what is shown below it, as an item of a list."""
     notes = _notes(hierarchy, label, above)
-    name = _name(hierarchy, label)
+    name = _titled(hierarchy, label)
     if len(name) > MAX_NAME:
         name = name[: MAX_NAME - 1] + "…"
     text = escape(_with_notes(name, notes))
@@ -140,10 +141,22 @@ def _list(items: list[str], more: int) -> str:
 # -- names -----------------------------------------------------------------------------
 
 
+def term_names(hierarchy: Hierarchy) -> Mapping[Hashable, str]:
+    """Return what people call the terms of an ontology; of others nothing."""
+    return getattr(hierarchy, "names", {})
+
+
 def _name(hierarchy: Hierarchy, label: int) -> str:
     """Return a label's name on one line."""
     name = str(hierarchy.labels[label])
     return name if name.isprintable() and name else repr(hierarchy.labels[label])
+
+
+def _titled(hierarchy: Hierarchy, label: int) -> str:
+    """Return a label's name and, of a term of an ontology, what people call it."""
+    called = " ".join(term_names(hierarchy).get(hierarchy.labels[label], "").split())
+    name = _name(hierarchy, label)
+    return f"{name} {called}" if called and called != name else name
 
 
 def _notes(hierarchy: Hierarchy, label: int, above: int) -> list[str]:

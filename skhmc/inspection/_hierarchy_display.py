@@ -160,7 +160,8 @@ class HierarchyDisplay:
     label_names : sequence of str, default=None
         Names to write, in the same order, as they are. By default the labels, without
         the names of their parents before them: ``"a/b"`` below ``"a"`` is written
-        ``"b"``. Names longer than 34 characters are shortened in the middle.
+        ``"b"``; of an ontology, the names of its terms. Names longer than 34 characters
+        are shortened in the middle.
 
     Attributes
     ----------
@@ -362,8 +363,9 @@ class HierarchyDisplay:
         root : label, default=None
             Draw this label and what is below it; None draws from all roots.
         full_names : bool, default=False
-            Whether to write labels in full. Otherwise the names of their parents before
-            them are left out. Used without ``label_names``.
+            Whether to write labels as they are. Otherwise the names of their parents
+            before them are left out, and terms of an ontology have their names in place
+            of their ids. Used without ``label_names``.
         cmap : str or matplotlib Colormap, default="Blues"
             Colours of the probabilities from 0 to 1.
         colorbar : bool, default=True

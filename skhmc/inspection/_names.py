@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from skhmc._utils.separators import SYMBOLS
-from skhmc.hierarchy import Hierarchy
+from skhmc.hierarchy import Hierarchy, term_names
 
 __all__ = ["shorten", "short_names"]
 
@@ -28,7 +28,8 @@ def short_names(hierarchy: Hierarchy) -> list[str]:
 
     ``"01/01/03"`` below ``"01/01"`` is ``"03"``. A name is cut only where each of the
     label's parents begins it and a separator follows: one of those that readers of
-    paths know, or one that joins all labels of the hierarchy to their parents.
+    paths know, or one that joins all labels of the hierarchy to their parents. Terms of
+    an ontology have the names that people call them by, whole.
 
     Parameters
     ----------
@@ -39,6 +40,11 @@ def short_names(hierarchy: Hierarchy) -> list[str]:
     list of str
     """
     names = [str(label) for label in hierarchy.labels]
+    if called := term_names(hierarchy):
+        return [
+            " ".join(called[label].split()) or name
+            for label, name in zip(hierarchy.labels, names, strict=True)
+        ]
     above: list[list[str]] = [[] for _ in names]
     for parent, child in hierarchy.edges.tolist():
         above[child].append(names[parent])

@@ -13,7 +13,7 @@ from skhmc._data.align import align
 from skhmc._data.flat_names import judge_flat
 from skhmc._data.tables import as_table
 from skhmc.coherence import close_upward, violations
-from skhmc.hierarchy import Hierarchy
+from skhmc.hierarchy import Hierarchy, term_names
 from skhmc.metrics._inputs import (
     check_indicator,
     check_scores,
@@ -111,6 +111,9 @@ def hierarchical_classification_report(
     ``confused_with`` is the sibling that is most often predicted wrongly in samples
     whose label was missed, and ``n_confused`` the number of these samples. Siblings
     have a parent in common; roots are siblings of each other.
+
+    In the text, the names of terms stand behind the ids of an ontology. In a DataFrame
+    they are ``frame["name"].map(ontology.names)``.
 
     Examples
     --------
@@ -393,6 +396,7 @@ def _as_text(rows, hierarchy, max_rows, digits):
     heads += [name for name in ("au_prc", "threshold") if name in rows]
     heads.append("violations")
     kinds = np.array(rows["kind"])
+    called = term_names(hierarchy)
     lines: list[list[str] | None] = [["", *heads, "confused with"]]
     for kind in KINDS:
         lines.append(None)
@@ -406,7 +410,7 @@ def _as_text(rows, hierarchy, max_rows, digits):
             n_left = max(0, len(chosen) - max_rows)
             most = np.argsort(-rows["support"][chosen], kind="stable")[:max_rows]
             chosen = _tree_order(chosen[most], rows, hierarchy)
-        lines += [_text_row(rows, row, kind, heads, digits) for row in chosen]
+        lines += [_text_row(rows, row, kind, heads, digits, called) for row in chosen]
         if n_left:
             lines.append([f"  … {n_left} more, of less support"])
     full = [line for line in lines if line is not None and len(line) > 1]
@@ -444,11 +448,13 @@ def _tree_order(chosen, rows, hierarchy):
     return ordered
 
 
-def _text_row(rows, row, kind, heads, digits):
+def _text_row(rows, row, kind, heads, digits, called):
     name = str(rows["name"][row])
     if kind == "level":
         name = f"level {name}"
     elif kind != "all":
+        if rows["name"][row] in called:
+            name = f"{name} {called[rows['name'][row]]}"
         indent = "  " * (1 + int(rows["depth"][row]))
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS // 2]}…{name[1 - MOST_LETTERS // 2 :]}"

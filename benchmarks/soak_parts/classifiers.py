@@ -109,7 +109,8 @@ GIVEN = {
             "kernel": ["rbf", "cosine", "linear"],
             "gamma": ["auto", 0.5],
             "ridge": ["auto", 0.1, 10.0],
-            "n_components": ["auto", None, 3],
+            # fewer than rows are drawn in an order that sparse X has otherwise
+            "n_components": ["auto", None, 1000],
             "coherence": RULES,
             "random_state": [0],
             **ANSWERS,

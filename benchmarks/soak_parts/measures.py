@@ -226,7 +226,9 @@ class Judged:
         self.predicted[numbers.random(self.Y.shape) < 0.2] = 0
         # no two scores are equal: which of them comes first is no question
         n_cells = self.Y.size
-        scores = numbers.permutation(n_cells).reshape(self.Y.shape) / n_cells
+        scores = (1 + numbers.permutation(n_cells)).reshape(self.Y.shape) / (
+            1 + n_cells
+        )
         self.scores = scores
         self.weights = None
         if rng.random() < 0.4:

@@ -36,6 +36,7 @@ __all__ = ["CLASSIFIERS"]
 P_OTHER = 0.35  # that a parameter is not its default
 P_WRONG = 0.1  # that one parameter of a call is wrong
 TOLERANCE = 0.01  # solvers stop before the end, and sparse sums round otherwise
+OF_WEIGHTS = 0.1  # members that are nearly alike have nearly any weights
 RULES = ["average", "max", "min", "product", "isotonic", None]
 ANSWERS = {  # how a classifier answers
     "threshold": [None, 0.0, 0.3, 1.0],
@@ -263,9 +264,10 @@ def call_of(name):
         said += f"{len(problem.X)} rows, edges {problem.drawn.edges}, "
         said += f"weights {weights is not None}, unknown {np.isnan(problem.Y).any()}"
         closed = options.get("coherence") is not None or "coherence" not in choices
+        tolerance = OF_WEIGHTS if options.get("weights") == "cv" else TOLERANCE
         return Call(
             answer,
-            lambda found: fault(found, problem, closed),
+            lambda found: fault(found, problem, closed, tolerance),
             said,
             must_fail=wrong is not None,
         )
@@ -297,7 +299,7 @@ def answers(clf, X):
     return Answers(list(clf.label_names_), proba, predicted, proba.dtype)
 
 
-def fault(found, problem, closed):
+def fault(found, problem, closed, tolerance):
     """Say what is wrong with the answers of two fits, and of one row."""
     plain, other, single = found
     for said in (plain, other):
@@ -308,7 +310,7 @@ def fault(found, problem, closed):
             return wrong
     order = [other.names.index(label) for label in plain.names]
     apart = np.abs(other.proba[:, order] - plain.proba).max()
-    if apart > TOLERANCE:
+    if apart > tolerance:
         return f"two containers, probabilities {apart:.2g} apart"
     if np.abs(single.proba - plain.proba[:1]).max() > 1e-4:
         return "a row alone has other probabilities"

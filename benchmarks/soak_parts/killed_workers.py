@@ -237,7 +237,7 @@ class Killed:
         done = threading.Event()
 
         def kill():
-            if not done.wait(rng.uniform(0, 0.9) * seconds):
+            if not done.wait(rng.uniform(0, 0.4) * seconds):
                 os.kill(pid, signal.SIGKILL)
                 case.n_kills += 1
 

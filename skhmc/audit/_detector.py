@@ -150,11 +150,12 @@ class MissingAnnotationDetector(
     --------
     >>> from skhmc import KernelHMC
     >>> from skhmc.audit import MissingAnnotationDetector
+    >>> import numpy as np
     >>> from skhmc.datasets import load_digit_properties
     >>> digits = load_digit_properties()
     >>> X, Y = digits.data[:300] / 16, digits.target[:300].copy()
     >>> names = list(digits.label_names)
-    >>> five = int(Y[:, names.index("digit 5")].argmax())
+    >>> five = int(np.flatnonzero(Y[:, names.index("digit 5")])[1])
     >>> Y[five, names.index("digit 5")] = 0  # nobody has looked
     >>> clf = KernelHMC(digits.hierarchy, gamma=0.3, ridge=0.003)
     >>> detector = MissingAnnotationDetector(clf).fit(X, Y)

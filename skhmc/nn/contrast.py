@@ -312,7 +312,7 @@ def label_contrast(
     features : Tensor (B, d)
         Embeddings of the samples, of any length.
     gates : Tensor (L, d)
-        What every label multiplies them with.
+        Numbers that every label multiplies the embeddings with.
     Y : Tensor (B, L)
         Indicators, NaN where unknown.
     label_weights : Tensor (L,)

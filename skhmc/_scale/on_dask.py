@@ -50,8 +50,8 @@ def on_dask(client: Any = None, *, verbose: int = 0) -> Iterator[Any]:
     client : distributed.Client, default=None
         Client of the cluster. None is the current one, the last that was made.
     verbose : int, default=0
-        Level of what joblib prints of tasks that are done and of the time that is left:
-        0 is nothing, 1 some lines, more than 10 a line for every task. ``cross_val_score``
+        Level of what joblib prints of tasks that are done and of the time left: 0 is
+        nothing, 1 some lines, more than 10 a line for every task. ``cross_val_score``
         and other functions with a ``verbose`` of their own go by that alone.
 
     Yields

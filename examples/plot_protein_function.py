@@ -1,6 +1,6 @@
 """
-From an ontology to Fmax, Smin and a list to check
-==================================================
+From an ontology to Fmax and a report
+=====================================
 
 An ontology (OBO), a table of proteins and terms, and features of the proteins: from
 these, twenty lines give CAFA's measures beside plain baselines, a report by label, and

@@ -19,8 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.command import RESULTS, command_line, write_results
-from benchmarks.figures import versions
+from benchmarks.command import RESULTS, command_line
+from benchmarks.soak_parts.counted import Counts
 from benchmarks.soak_parts.outcome import (
     FALSE_ALARM,
     REFUSED,
@@ -32,13 +32,12 @@ from benchmarks.soak_parts.outcome import (
 from benchmarks.soak_parts.paths import PATHS
 from benchmarks.soak_parts.readers import READERS
 from benchmarks.soak_parts.turned import TURNED
-from benchmarks.tables import text_row
 
 KINDS = {**READERS, **PATHS, **TURNED}
 OUTCOMES = (RIGHT, WARNED, REFUSED, FALSE_ALARM, WRONG)
 MAX_ALARMS = 0.001  # of the cases of right hierarchies beside labels
 MAX_SHOWN = 3  # wrong cases of a kind that are printed
-WIDTHS = (30, *(-len(name) - 3 for name in OUTCOMES))
+WIDTH = 30  # of the names of kinds
 
 
 def run_case(kind, number, seed, folder):
@@ -74,34 +73,16 @@ def main():
     parser.add_argument("--only", choices=list(KINDS), help="one kind; nothing is kept")
     options = parser.parse_args()
     kinds = [options.only] if options.only else list(KINDS)
-    said = ", ".join(f"{name} {version}" for name, version in versions().items())
-    print(f"{options.cases} cases, seed {options.seed}; {said}", flush=True)
-    print(text_row(("", *OUTCOMES), WIDTHS))
-    counts = {}
+    counts = Counts(OUTCOMES, WIDTH, options)
+    counts.begin()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for k, kind in enumerate(kinds):
             n_cases = len(range(k, options.cases, len(kinds)))
-            counts[kind] = run_kind(kind, n_cases, options.seed, Path(folder))
-            row = (kind, *(counts[kind][name] for name in OUTCOMES))
-            print(text_row(row, WIDTHS), flush=True)
-    seconds = time.perf_counter() - start
-    total = sum(counts.values(), Counter())
-    print(text_row(("all", *(total[name] for name in OUTCOMES)), WIDTHS))
-    passed = is_passed(counts)
-    print(f"{'passed' if passed else 'FAILED'} in {seconds:.0f} s")
-    if not options.only:
-        results = {
-            "versions": versions(),
-            "cases": options.cases,
-            "seed": options.seed,
-            "seconds": round(seconds),
-            "passed": passed,
-            "outcomes": {
-                kind: {name: n[name] for name in OUTCOMES} for kind, n in counts.items()
-            },
-        }
-        write_results(RESULTS / "soak.json", results)
+            counts.add(kind, run_kind(kind, n_cases, options.seed, Path(folder)))
+    passed = is_passed(counts.of)
+    path = None if options.only else RESULTS / "soak.json"
+    counts.end(passed, time.perf_counter() - start, path)
     return 0 if passed else 1
 
 

@@ -20,21 +20,21 @@ from collections import Counter
 
 from joblib import Parallel, delayed
 
-from benchmarks.command import RESULTS, command_line, write_results
-from benchmarks.figures import versions
+from benchmarks.command import RESULTS, command_line
 from benchmarks.soak_parts.calls import come_of
 from benchmarks.soak_parts.classifiers import CLASSIFIERS
+from benchmarks.soak_parts.counted import Counts
 from benchmarks.soak_parts.measures import MEASURES
 from benchmarks.soak_parts.outcome import REFUSED, RIGHT, WRONG
 from benchmarks.soak_parts.preparations import PREPARATIONS
-from benchmarks.tables import text_row
 
 KINDS = {**CLASSIFIERS, **MEASURES, **PREPARATIONS}
 OUTCOMES = (RIGHT, REFUSED, WRONG)
 # A fit takes a hundred times as long as a metric: of ten cases one is a fit.
 SHARE_OF_FITS = 0.1
 MAX_SHOWN = 3  # wrong cases of a kind that are printed
-WIDTHS = (40, *(-len(name) - 3 for name in OUTCOMES))
+WIDTH = 40  # of the names of kinds
+N_PARTS = 8  # of a kind, which processes share
 
 
 def run_case(kind, number, seed):
@@ -74,37 +74,21 @@ def main():
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     kinds = [options.only] if options.only else list(KINDS)
-    said = ", ".join(f"{name} {version}" for name, version in versions().items())
-    print(f"{options.cases} cases, seed {options.seed}; {said}", flush=True)
-    print(text_row(("", *OUTCOMES), WIDTHS))
-    start, counts = time.perf_counter(), {}
+    counts = Counts(OUTCOMES, WIDTH, options)
+    counts.begin()
+    start = time.perf_counter()
     with Parallel(options.processes) as parallel:
         for kind, n_cases in shares(options.cases, kinds).items():
-            parts = [range(k, n_cases, 8) for k in range(8)]
             run = delayed(run_kind)
+            parts = [range(k, n_cases, N_PARTS) for k in range(N_PARTS)]
             done = parallel(run(kind, part, options.seed) for part in parts)
-            counts[kind] = sum((found for found, _ in done), Counter())
             texts = [text for _, texts in done for text in texts]
-            print("\n".join(texts[:MAX_SHOWN]), end="\n" if texts else "", flush=True)
-            row = (kind, *(counts[kind][name] for name in OUTCOMES))
-            print(text_row(row, WIDTHS), flush=True)
-    seconds = time.perf_counter() - start
-    total = sum(counts.values(), Counter())
-    print(text_row(("all", *(total[name] for name in OUTCOMES)), WIDTHS))
-    passed = not total[WRONG]
-    print(f"{'passed' if passed else 'FAILED'} in {seconds:.0f} s")
-    if not options.only:
-        results = {
-            "versions": versions(),
-            "cases": options.cases,
-            "seed": options.seed,
-            "seconds": round(seconds),
-            "passed": passed,
-            "outcomes": {
-                kind: {name: n[name] for name in OUTCOMES} for kind, n in counts.items()
-            },
-        }
-        write_results(RESULTS / "soak_calls.json", results)
+            for text in texts[:MAX_SHOWN]:
+                print(text, flush=True)
+            counts.add(kind, sum((found for found, _ in done), Counter()))
+    passed = not counts.total[WRONG]
+    path = None if options.only else RESULTS / "soak_calls.json"
+    counts.end(passed, time.perf_counter() - start, path)
     return 0 if passed else 1
 
 

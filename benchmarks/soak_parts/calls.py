@@ -23,12 +23,12 @@ from skhmc import Hierarchy
 
 __all__ = [
     "FORMS_OF_X",
-    "FORMS_OF_Y",
     "FORMS_OF_HIERARCHIES",
     "Call",
     "Problem",
     "come_of",
     "draw_problem",
+    "form_of_Y",
     "generator",
 ]
 
@@ -148,7 +148,6 @@ FORMS_OF_X = {
 
 def _shuffled_frame(problem, rng):
     order = rng.sample(range(len(problem.labels)), len(problem.labels))
-    # an object array: numpy would make one array of tuples
     frame = pd.DataFrame(problem.Y)
     frame.columns = list(problem.labels)
     return frame.iloc[:, order]

@@ -4,6 +4,8 @@ The data are given once as plain arrays, and once in other containers. Both fits
 give the same probabilities: finite, in [0, 1], in the shape of the labels and coherent.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
@@ -275,14 +277,12 @@ def call_of(name):
     return drawn
 
 
-class Answers:
+class Answers(NamedTuple):
     """What a fitted classifier says, as dense arrays in the order of its labels."""
 
-    def __init__(self, names, proba, predicted, score_type):
-        self.names = names
-        self.proba = proba
-        self.predicted = predicted
-        self.type = score_type
+    names: list
+    proba: np.ndarray
+    predicted: np.ndarray
 
 
 def answers(clf, X):
@@ -296,7 +296,7 @@ def answers(clf, X):
     predicted = np.asarray(predicted)
     if predicted.ndim == 1:
         predicted = predicted[:, None]
-    return Answers(list(clf.label_names_), proba, predicted, proba.dtype)
+    return Answers(list(clf.label_names_), proba, predicted)
 
 
 def fault(found, problem, closed, tolerance):

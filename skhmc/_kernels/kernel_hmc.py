@@ -76,7 +76,7 @@ class KernelHMC(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         memory for two matrices of n x n numbers, 6.4 GB for 20,000 rows. "auto" is None
         up to 20,000 distinct rows, and 2000 beyond. Rows of "linear" and "cosine" that
         are dense, with at most half as many features as rows, need no approximation
-        and no such matrices.
+        and no such matrices. A sparse X and a dense one have other rows drawn.
     coherence : str or None, default="average"
         Rule that makes probabilities coherent, from the table of
         :ref:`rules <coherence-rules>`. "max" raises labels to their highest descendant,

@@ -1,16 +1,18 @@
 """Contrastive losses beside the loss of labels, on validation rows.
 
 Run as ``python -m benchmarks.contrast [--set NAME] [--row NAME] [--seeds 3]
-[--first-seed 0] [--epochs 25]``. HCALClassifier is fitted without a contrastive loss,
-with HMCE or HiLeCon of its embedding, and for as many more epochs as take the CPU time
-of the slower of these two. So that all fits take a quarter of an hour, they are small:
-two hidden layers of 300, 25 epochs, at most 2,000 training rows, which are drawn with
-the seed, and of texts the 2,000 features that most of these rows have. All rows of the
-table are given the same. They are scored on the validation rows (a fifth of the
-training rows, where a set has none); no test row is read. The weight of a contrastive
-loss is the better of two on a seed that the table does not have: of one set of texts
-for all texts, and of one FunCat set for both. ``--epochs 60``, the default of
-HCALClassifier, adds a second table.
+[--first-seed 0] [--epochs 25] [--network small]``. HCALClassifier is fitted without a
+contrastive loss, with HMCE or HiLeCon of its embedding, and for as many more epochs as
+take the CPU time of the slower of these two. So that all fits take a quarter of an
+hour, they are small: two hidden layers of 300, 25 epochs, at most 2,000 training rows,
+which are drawn with the seed, and of texts the 2,000 features that most of these rows
+have. All rows of the table are given the same. They are scored on the validation rows
+(a fifth of the training rows, where a set has none); no test row is read. The weight of
+a contrastive loss is the better of two on a seed that the table does not have: of one
+set of texts for all texts, and of one FunCat set for both. ``--epochs 60``, the default
+of HCALClassifier, adds a second table. ``--network default`` adds one with the default
+layers, at most 3,000 rows and 5,000 features; ``--row`` chooses rows there, and "more
+epochs" takes the time of the slower loss among them.
 
 What was measured before is not measured again. ``--stored`` measures nothing, and
 ``--try-out`` stores nothing. Writes ``benchmarks/results/contrast.json`` and
@@ -19,7 +21,7 @@ What was measured before is not measured again. ``--stored`` measures nothing, a
 
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -54,6 +56,7 @@ __all__ = [
     "PAGE",
     "ROWS",
     "SETS",
+    "SIZES",
     "STORED",
     "TEXTS",
     "WEIGHTS",
@@ -61,8 +64,9 @@ __all__ = [
     "chosen",
     "gains",
     "main",
-    "of_length",
+    "of_table",
     "page",
+    "tables_of",
     "verdict",
 ]
 
@@ -80,11 +84,28 @@ WEIGHTS = (0.003, 0.03)
 SEEDS = 3
 CHOICE_SEED = 100
 CHOICE_SETS = ("rcv1_subset1", "pheno_FUN")  # for texts, and for tables
-MOST_ROWS = 2000  # that are fitted to
-MOST_FEATURES = 2000  # of texts, the most frequent in these
 EPOCHS = 25
-NETWORK = {"hidden_layer_sizes": (300, 300)}  # else the defaults
 GAIN = 0.003  # of AU(PRC), on three sets of texts
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the fits of a table are; else everything is the default."""
+
+    layers: dict
+    n_rows: int  # at most, that are fitted to
+    n_features: int  # of texts, the most frequent in these rows
+
+    def says(self):
+        """Return the size in words, for the title of a table."""
+        layers = self.layers.get("hidden_layer_sizes", "default")
+        return f"layers: {layers}; at most {self.n_rows} rows"
+
+
+SIZES = {
+    "small": Size({"hidden_layer_sizes": (300, 300)}, 2000, 2000),
+    "default": Size({}, 3000, 5000),
+}
 
 
 # -- the networks ----------------------------------------------------------------------
@@ -158,28 +179,29 @@ def load(name):
     )
 
 
-def drawn(rows, seed):
+def drawn(rows, seed, n_rows):
     """Return the rows to fit, as many as all rows of the table are given."""
     random = np.random.RandomState(seed)
-    return np.sort(random.permutation(rows)[:MOST_ROWS])
+    return np.sort(random.permutation(rows)[:n_rows])
 
 
-def often(X):
+def often(X, n_features):
     """Return the features that most rows have, in their order."""
     counts = X.getnnz(axis=0)
-    return np.sort(np.argsort(-counts, kind="stable")[:MOST_FEATURES])
+    return np.sort(np.argsort(-counts, kind="stable")[:n_features])
 
 
 # -- measuring -------------------------------------------------------------------------
 
 
-def fit_and_score(name, seed, row, weight, max_iter):
+def fit_and_score(name, seed, row, weight, max_iter, network):
     """Fit to training rows, and return AU(PRC) of the validation rows and costs."""
-    data = load(name)
-    rows = drawn(data.fit, seed)
-    X = data.X[:, often(data.X[rows])] if name in TEXTS else data.X
+    data, size = load(name), SIZES[network]
+    rows, X = drawn(data.fit, seed, size.n_rows), data.X
+    if name in TEXTS:
+        X = X[:, often(X[rows], size.n_features)]
     train = data.steps.fit_transform(X[rows])
-    options = NETWORK | {"max_iter": max_iter, "random_state": seed}
+    options = size.layers | {"max_iter": max_iter, "random_state": seed}
     clf = model_of(data.hierarchy, row, weight, **options)
     torch.set_num_threads(1)
     with threadpool_limits(1), warnings.catch_warnings():
@@ -243,14 +265,20 @@ def plan(names, rows, seeds):
         yield from ((name, seed, row, None) for name in names for row in rows)
 
 
-def of_length(runs, epochs):
+def of_table(runs, epochs, network):
     """Return the runs of one table; the row of more epochs has more than these."""
-    return [run for run in runs if run["epochs"] == epochs]
+    return [run for run in runs if (run["epochs"], run["network"]) == (epochs, network)]
 
 
-def more_epochs(runs, name, seed, epochs):
+def tables_of(runs):
+    """Return (epochs, network) of every table, the small fits first."""
+    found = {(run["epochs"], run["network"]) for run in runs}
+    return sorted(found, key=lambda pair: (list(SIZES).index(pair[1]), pair[0]))
+
+
+def more_epochs(runs, name, seed, epochs, losses=tuple(LOSSES)):
     """Return how many epochs take the CPU time of the slower contrastive loss."""
-    others = [measured(runs, name, seed, row) for row in (NONE, *LOSSES)]
+    others = [measured(runs, name, seed, row) for row in (NONE, *losses)]
     if None in others:
         raise SystemExit(
             f"{MORE!r} needs the other rows of {name}, seed {seed}: measure all rows."
@@ -261,7 +289,8 @@ def more_epochs(runs, name, seed, epochs):
 
 def measure(options, results, fit=fit_and_score, path=STORED):
     """Measure what is not there yet."""
-    runs, epochs = of_length(results["runs"], options.epochs), options.epochs
+    epochs, network = options.epochs, options.network
+    runs = of_table(results["runs"], epochs, network)
     print(text_row(HEADS, WIDTHS))
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     rows = [row for row in ROWS if row in (options.row or ROWS)]
@@ -272,10 +301,11 @@ def measure(options, results, fit=fit_and_score, path=STORED):
             continue
         max_iter = epochs
         if row == MORE:
-            max_iter = more_epochs(runs, name, seed, epochs)
+            losses = [loss for loss in LOSSES if loss in rows]
+            max_iter = more_epochs(runs, name, seed, epochs, losses or LOSSES)
         run = {"set": name, "seed": seed, "row": row, "weight": weight}
-        run |= {"epochs": epochs, "max_iter": max_iter}
-        run |= fit(name, seed, row, weight, max_iter)
+        run |= {"epochs": epochs, "network": network, "max_iter": max_iter}
+        run |= fit(name, seed, row, weight, max_iter, network)
         runs.append(run)
         results["runs"].append(run)
         print(text_row([str(run[key]) for key in KEYS], WIDTHS), flush=True)
@@ -314,19 +344,20 @@ def verdict(runs, than=NONE):
 def page(results):
     """Return the text of the file that the documentation includes."""
     parts = {name: [] for name in ("gains", "costs", "choice")}
-    for epochs in sorted({run["epochs"] for run in results["runs"]}):
-        runs = of_length(results["runs"], epochs)
+    for epochs, network in tables_of(results["runs"]):
+        runs = of_table(results["runs"], epochs, network)
         names = [name for name in SETS if len(gains(runs, name, MORE))]
         if not names:
             continue
-        parts["gains"] += [gain_table(runs, names, epochs), said_of_verdict(runs)]
-        parts["costs"].append(cost_table(runs, names, epochs))
-        parts["choice"].append(choice_table(runs, epochs))
+        size = f"{epochs} epochs, {SIZES[network].says()}"
+        parts["gains"] += [gain_table(runs, names, size), said_of_verdict(runs)]
+        parts["costs"].append(cost_table(runs, names, size))
+        parts["choice"].append(choice_table(runs, size))
     blocks = [block(*pair) for pair in parts.items()]
     return include("benchmarks.contrast", blocks, results["versions"])
 
 
-def gain_table(runs, names, epochs):
+def gain_table(runs, names, size):
     """Return AU(PRC) without contrast, and what the other rows add, seed by seed."""
     rows = []
     for name in names:
@@ -334,22 +365,25 @@ def gain_table(runs, names, epochs):
         cells = [f"{name} ({n_seeds})", f"{mean_of(runs, name, NONE, 'au_prc'):.4f}"]
         for row in ROWS[1:]:
             found = gains(runs, name, row)
+            if not len(found):
+                cells.append("–")
+                continue
             spread = f" ± {found.std(ddof=1):.4f}" if len(found) > 1 else ""
             cells.append(f"{signed(found.mean(), 4)}{spread}")
         rows.append(cells)
     title = (
-        f"{epochs} epochs: AU(PRC) without contrast, and differences to it, mean ± sd "
-        f"over seeds"
+        f"{size}: AU(PRC) without contrast, and differences to it, mean ± sd over seeds"
     )
     return table(title, ["set (seeds)", *ROWS], rows)
 
 
 def said_of_verdict(runs):
     """Return the verdict as a sentence."""
+    tried = [loss for loss in LOSSES if any(run["row"] == loss for run in runs)]
     said = []
     for than in (NONE, MORE):
         found = verdict(runs, than)
-        counts = [f"{loss} on {len(names)}" for loss, names in found.items()]
+        counts = [f"{loss} on {len(found[loss])}" for loss in tried]
         said.append(" and ".join(counts))
     return (
         f"Sets of texts with a mean gain of at least {GAIN}, of {len(TEXTS)}: over "
@@ -357,38 +391,41 @@ def said_of_verdict(runs):
     )
 
 
-def cost_table(runs, names, epochs):
+def cost_table(runs, names, size):
     """Return CPU seconds of a fit, and how many times as many the other rows take."""
     rows = []
     for name in names:
         seconds = [mean_of(runs, name, row, "cpu_seconds") for row in ROWS]
-        times = [f"{value / seconds[0]:.2f}" for value in seconds[1:]]
+        times = [shown(value / seconds[0], ".2f") for value in seconds[1:]]
         more = mean_of(runs, name, MORE, "max_iter")
         n_rows = mean_of(runs, name, NONE, "n_rows")
         rows.append([name, f"{n_rows:.0f}", f"{seconds[0]:.1f}", *times])
         rows[-1].append(f"{more:.0f}")
     heads = ["set", "rows to fit", "CPU s, none", *ROWS[1:], "more epochs: epochs"]
-    title = f"{epochs} epochs: CPU time of a fit, in multiples of that without contrast"
+    title = f"{size}: CPU time of a fit, in multiples of that without contrast"
     return table(title, heads, rows)
 
 
-def choice_table(runs, epochs):
+def choice_table(runs, size):
     """Return AU(PRC) by weight on the seed of the choice, beside that of none."""
     rows = []
     for name in CHOICE_SETS:
-        if not all(chosen(runs, name, loss) for loss in LOSSES):
+        if not any(chosen(runs, name, loss) for loss in LOSSES):
             continue
         without = find(runs, name, CHOICE_SEED, NONE)["au_prc"]
         cells = [name, f"{without:.4f}"]
         for loss in LOSSES:
             best = chosen(runs, name, loss)
             for weight in WEIGHTS:
+                if best is None:
+                    cells.append("–")
+                    continue
                 found = find(runs, name, CHOICE_SEED, loss, weight)["au_prc"]
                 text = signed(found - without, 4)
                 cells.append(f"**{text}**" if weight == best else text)
         rows.append(cells)
     heads = [f"{loss}, {weight}" for loss in LOSSES for weight in WEIGHTS]
-    title = f"{epochs} epochs: differences by weight; the chosen one is bold"
+    title = f"{size}: differences by weight; the chosen one is bold"
     return table(title, ["set", NONE, *heads], rows)
 
 
@@ -396,7 +433,13 @@ def mean_of(runs, name, row, key):
     """Return the mean of a figure over the seeds of the table."""
     seeds = {run["seed"] for run in runs} - {CHOICE_SEED}
     own = [measured(runs, name, seed, row) for seed in seeds]
-    return float(np.mean([run[key] for run in own if run is not None]))
+    found = [run[key] for run in own if run is not None]
+    return float(np.mean(found)) if found else np.nan
+
+
+def shown(value, form):
+    """Return a figure as text, a dash where it is not measured."""
+    return "–" if np.isnan(value) else format(value, form)
 
 
 # -- the command -----------------------------------------------------------------------
@@ -410,6 +453,7 @@ def main(arguments=None):
     line.add_argument("--seeds", type=int, default=SEEDS)
     line.add_argument("--first-seed", type=int, default=0)
     line.add_argument("--epochs", type=int, default=EPOCHS)
+    line.add_argument("--network", choices=SIZES, default="small")
     line.add_argument("--try-out", action="store_true", help="store nothing")
     line.add_argument("--stored", action="store_true", help="measure nothing")
     options = line.parse_args(arguments)

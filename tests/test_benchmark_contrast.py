@@ -37,7 +37,8 @@ def test_the_documentation_has_the_tables_of_the_results():
 
 
 def test_every_row_is_measured_on_every_set():
-    runs = contrast.of_length(read_results(contrast.STORED)["runs"], contrast.EPOCHS)
+    runs = read_results(contrast.STORED)["runs"]
+    runs = contrast.of_table(runs, contrast.EPOCHS, "small")
     for name in contrast.SETS:
         n_seeds = {len(contrast.gains(runs, name, row)) for row in ROWS[1:]}
         assert n_seeds == {contrast.SEEDS}
@@ -45,7 +46,7 @@ def test_every_row_is_measured_on_every_set():
 
 def test_networks_have_a_contrastive_loss_only_if_it_gains():
     runs = read_results(contrast.STORED)["runs"]
-    tables = [contrast.of_length(runs, n) for n in {run["epochs"] for run in runs}]
+    tables = [contrast.of_table(runs, *pair) for pair in contrast.tables_of(runs)]
     found = [[contrast.verdict(own, than) for than in (NONE, MORE)] for own in tables]
     gained = any(
         min(len(gains[loss]) for gains in pair) >= 3
@@ -88,7 +89,7 @@ def test_the_loss_of_a_batch_is_the_sum():
 
 
 def fake_fit(made, au_prc=None):
-    def fit(name, seed, row, weight, max_iter):
+    def fit(name, seed, row, weight, max_iter, network):
         made.append((name, seed, row, weight, max_iter))
         seconds = {NONE: 2.0, "hmce": 3.0, "hilecon": 5.0}.get(row, 4.9)
         score = (au_prc or {}).get((row, weight), 0.5)
@@ -99,7 +100,7 @@ def fake_fit(made, au_prc=None):
 
 def options_of(**options):
     usual = {"set": ["cei"], "row": None, "seeds": 1, "first_seed": 0, "try_out": True}
-    usual["epochs"] = contrast.EPOCHS
+    usual |= {"epochs": contrast.EPOCHS, "network": "small"}
     return SimpleNamespace(**(usual | options))
 
 
@@ -126,6 +127,21 @@ def test_the_choice_is_made_first_and_no_fit_is_repeated(capsys):
     assert "hmce on 1 and hilecon on 1" in page and "**+0.2000**" in page
 
 
+def test_a_loss_that_is_not_asked_for_is_a_dash(capsys):
+    made, results = [], {"runs": []}
+    options = options_of(row=[NONE, "hmce", MORE], network="default")
+    contrast.measure(options, results, fake_fit(made))
+    assert "hilecon" not in {run[2] for run in made}
+    assert made[-1] == ("cei", 0, MORE, None, round(contrast.EPOCHS * 3 / 2))
+    runs = results["runs"]
+    assert contrast.tables_of(runs) == [(contrast.EPOCHS, "default")]
+    page = contrast.page({"runs": runs, "versions": {"torch": "2"}})
+    assert "25 epochs, layers: default; at most 3000 rows" in page
+    cells = ["cei (1)", "0.5000", "0.0000", "–", "0.0000"]
+    assert "   * - " + "\n     - ".join(cells) + "\n" in page
+    assert "over none, hmce on 0;" in page
+
+
 def test_texts_and_tables_have_weights_of_their_own():
     low, high = WEIGHTS
     cells = dict(zip(contrast.CHOICE_SETS, ((0.5, 0.6), (0.8, 0.4)), strict=True))
@@ -146,6 +162,6 @@ def test_more_epochs_need_the_other_rows():
 
 def test_all_rows_are_given_the_same_and_no_more_than_said():
     rows = np.arange(5000, 9000)
-    first, again = (contrast.drawn(rows, 0) for _ in range(2))
-    assert (first == again).all() and len(set(first)) == contrast.MOST_ROWS
-    assert set(first) <= set(rows) and (first != contrast.drawn(rows, 1)).any()
+    first, again = (contrast.drawn(rows, 0, 2000) for _ in range(2))
+    assert (first == again).all() and len(set(first)) == 2000
+    assert set(first) <= set(rows) and (first != contrast.drawn(rows, 1, 2000)).any()

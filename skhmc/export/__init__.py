@@ -1,4 +1,4 @@
-"""Fitted networks for programs without skhmc: as a torch module, or as an ONNX file."""
+"""Fitted estimators for programs without skhmc: a torch module, or an ONNX file."""
 
 from skhmc.export._onnx import to_onnx
 from skhmc.export._torch import to_torch

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from skhmc._meta.calibrated import HierarchicalCalibratedClassifier
+from skhmc._meta.coherent import CoherentClassifier
 from skhmc._meta.threshold import HierarchicalThresholdClassifier
 from skhmc._networks.base import NetworkHMC
 from skhmc._networks.proba_modules import proba_module, rule_module
@@ -18,7 +19,13 @@ from skhmc.coherence import RULES
 from skhmc.export._calibration import CalibratedProba
 from skhmc.nn.modules import MLPEncoder
 
-__all__ = ["check_exportable", "network_inside", "to_torch"]
+__all__ = [
+    "calibration",
+    "check_exportable",
+    "core_of",
+    "estimator_of_labels",
+    "to_torch",
+]
 
 
 class ProbaModule(nn.Module):
@@ -114,24 +121,25 @@ def to_torch(estimator: Any) -> nn.Module:
     True
     """
     check_exportable(estimator)
-    network = network_inside(estimator)
+    network = core_of(estimator)
     module = deepcopy(network.net_.module_).cpu()
     module.freeze()
     form, rule = network._scored_by()
     classes = network.classes_ if network.classes_.ndim == 1 else None
-    following = [proba_module(form, rule, classes)]
-    if estimator_of_labels(estimator) is not network:
-        following.append(_calibration(estimator_of_labels(estimator)))
-    return ProbaModule(module, *following)
+    proba = proba_module(form, rule, classes)
+    return ProbaModule(module, proba, *calibration(estimator))
 
 
-def _calibration(estimator: Any) -> nn.Module:
-    """Return the maps of a calibrated classifier as a module."""
+def calibration(estimator: Any) -> list[nn.Module]:
+    """Return the maps of a calibrated classifier as a module, none without one."""
+    estimator = estimator_of_labels(estimator)
+    if not isinstance(estimator, HierarchicalCalibratedClassifier):
+        return []
     name = estimator.coherence
     rule = RULES[name] if name is not None else None
     of_classes = estimator.classes_.ndim == 1
     made = None if of_classes else rule_module(rule, estimator.hierarchy_)
-    return CalibratedProba(estimator.maps_, made, of_classes)
+    return [CalibratedProba(estimator.maps_, made, of_classes)]
 
 
 # -- what can be exported --------------------------------------------------------------
@@ -145,16 +153,16 @@ def estimator_of_labels(estimator: Any) -> Any:
     return estimator
 
 
-def network_inside(estimator: Any) -> Any:
-    """Return the network at the core of an estimator that can be exported."""
+def core_of(estimator: Any) -> Any:
+    """Return what is inside thresholds and a calibration, such as a network."""
     found = estimator_of_labels(estimator)
     if isinstance(found, HierarchicalCalibratedClassifier):
         found = estimator_of_labels(found.estimator_)
     return found
 
 
-def check_exportable(estimator: Any) -> None:
-    """Raise unless an estimator is a fitted network, or one with what may be around."""
+def check_exportable(estimator: Any, known: tuple[type, ...] = (NetworkHMC,)) -> None:
+    """Raise unless an estimator is a fitted one of some kinds, or is around one."""
     if isinstance(estimator, type):
         raise TypeError(
             f"Expected a fitted estimator, got the class {estimator.__name__}. Make "
@@ -165,13 +173,15 @@ def check_exportable(estimator: Any) -> None:
             f"Expected a fitted estimator of skhmc, got {type(estimator).__name__}."
         )
     check_is_fitted(estimator)
-    found = network_inside(estimator)
-    if isinstance(found, NetworkHMC):
+    found = core_of(estimator)
+    if isinstance(found, known):
         return
     what = type(found).__name__
     if found is not estimator:
         what = f"{type(estimator).__name__} around {what}"
     advice = "Serve others in Python: the guide page 'Keep, resume, export, serve'."
+    if isinstance(found, CoherentClassifier):
+        advice = "Use skhmc.export.to_onnx, if skl2onnx knows the estimator inside."
     if isinstance(found, Pipeline):
         advice = (
             "Export its last step, pipeline[-1], and give it what the steps before "
@@ -179,5 +189,6 @@ def check_exportable(estimator: Any) -> None:
         )
     raise TypeError(
         f"Only networks can be exported (HCALClassifier, MaxConstraintClassifier, "
-        f"HyperbolicHMC), with thresholds or a calibration around; got {what}. {advice}"
+        f"HyperbolicHMC) and, by to_onnx, CoherentClassifier, with thresholds or a "
+        f"calibration around; got {what}. {advice}"
     )

@@ -23,7 +23,6 @@ from skhmc._data.groups import read_groups
 from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import Targets
 from skhmc._data.weights import check_sample_weight, match_weight, read_row_weights
-from skhmc._meta.answer_blocks import CoherentAnswersMixin
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.calibration_maps import (
     METHODS,
@@ -51,6 +50,8 @@ from skhmc._meta.out_of_fold import (
     proba_of_classes,
     split_rows,
 )
+from skhmc._scoring.outputs import Blocks
+from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 from skhmc._utils.messages import name_list, plain
 from skhmc._utils.warnings import read_before, warn_user
 from skhmc.coherence import RULES, RuleNames, close_upward
@@ -60,7 +61,7 @@ __all__ = ["HierarchicalCalibratedClassifier"]
 
 
 class HierarchicalCalibratedClassifier(
-    CoherentAnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    ProbaOutputsMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     r"""Calibrates the probabilities of any multi-label classifier, and keeps coherence.
 
@@ -399,17 +400,14 @@ class HierarchicalCalibratedClassifier(
 
     # -- predictions -------------------------------------------------------------------
 
-    def _proba(self, X, coherence):
-        """Return calibrated probabilities of labels under a rule, or of classes."""
-        check_is_fitted(self, "classes_")
-        self._validate_params()  # some may change after fit
+    def _raw_proba_blocks(self, X):
+        """Return Blocks of calibrated probabilities of labels, or of classes."""
         if self._one_class:
-            return self._proba_of_classes(X)
-        proba = positive_proba(self.estimator_, X, len(self.label_names_))
-        proba = apply_maps(self.maps_, proba)
-        if coherence is not None:
-            proba = RULES[coherence].apply(proba, self.hierarchy_)
-        return proba
+            proba = self._proba_of_classes(X)
+        else:
+            given = positive_proba(self.estimator_, X, len(self.label_names_))
+            proba = apply_maps(self.maps_, given)
+        return Blocks([proba], len(proba))
 
     def _proba_of_classes(self, X):
         given = proba_of_classes(self.estimator_, X, self.classes_)

@@ -6,7 +6,6 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -15,7 +14,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from skhmc._data.flat_names import judge_flat
 from skhmc._data.parent_counts import parent_counts
@@ -27,7 +26,6 @@ from skhmc._data.weights import (
     smoothed_rates,
     warn_constant,
 )
-from skhmc._meta.answer_blocks import CoherentAnswersMixin
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import (
     is_frozen,
@@ -39,7 +37,8 @@ from skhmc._meta.delegation import (
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
 from skhmc._scoring.answers import check_can_stop
-from skhmc._scoring.outputs import DEFAULT_THRESHOLD
+from skhmc._scoring.outputs import Blocks
+from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 from skhmc._utils.warnings import read_before
 from skhmc.coherence import RULES, RuleNames
 
@@ -47,7 +46,7 @@ __all__ = ["CoherentClassifier"]
 
 
 class CoherentClassifier(
-    CoherentAnswersMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
+    ProbaOutputsMixin, MetaClassifierMixin, ClassifierMixin, BaseEstimator
 ):
     """Makes any probabilistic classifier coherent with a label hierarchy.
 
@@ -325,40 +324,23 @@ class CoherentClassifier(
 
     # -- predictions -------------------------------------------------------------------
 
-    def _proba(self, X, coherence):
-        """Return probabilities of labels under a rule, or those of classes."""
-        check_is_fitted(self, "classes_")
-        self._validate_params()  # some may change after fit
-        if self.classes_.ndim == 1:
-            if self.estimator_ is None:
-                return np.ones((_num_samples(X), 1))
-            return self.estimator_.predict_proba(X)
+    def _raw_proba_blocks(self, X):
+        """Return Blocks of what the estimator says of labels, or of classes."""
+        of = self._proba_of_classes if self._one_class else self._proba_of_labels
+        proba = of(X)
+        return Blocks([proba], len(proba))
+
+    def _proba_of_classes(self, X):
+        if self.estimator_ is None:
+            return np.ones((_num_samples(X), 1))
+        return self.estimator_.predict_proba(X)
+
+    def _proba_of_labels(self, X):
         proba = np.tile(self._priors, (_num_samples(X), 1))
         if len(self._learnt):
             n_learnt = len(self._learnt)
             proba[:, self._learnt] = positive_proba(self.estimator_, X, n_learnt)
-        if coherence is not None:
-            proba = RULES[coherence].apply(proba, self.hierarchy_)
         return proba
-
-    def _above(self, proba):
-        """Tell which labels are predicted."""
-        threshold = self.threshold
-        if threshold is None:
-            threshold = DEFAULT_THRESHOLD
-        return proba > threshold
-
-    def predict(self, X: Any) -> np.ndarray | sp.csr_matrix:
-        """Return predicted indicators (n_samples, n_labels), int.
-
-        Predictions are coherent with ``hierarchy_``, unless ``coherence=None``. After a
-        1-D y, returns the most probable class of every sample (n_samples,). With a
-        ``threshold``, returns the deepest label above it on the way to this class.
-        """
-        self._check_ready()
-        if self._stops:
-            return self._predict_stops(X)
-        return self._indicators(X, self.coherence)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

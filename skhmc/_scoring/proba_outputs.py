@@ -28,15 +28,15 @@ __all__ = ["ProbaOutputsMixin"]
 class ProbaOutputsMixin(AnswersMixin):
     """Mixin of predictions that follow from probabilities before coherence.
 
-    The estimator has the parameters ``coherence``, ``threshold`` and ``proba_format``,
-    the attributes ``hierarchy_`` and ``classes_``, and
+    The estimator has the parameters ``coherence``, ``proba_format`` and, perhaps,
+    ``threshold``, the attributes ``hierarchy_`` and ``classes_``, and
 
     - ``_raw_proba_blocks(X)``: ``Blocks`` of the probabilities of labels before any
       coherence or, after a 1-D y, of classes, whose rows add up to 1.
     """
 
     coherence: str | None
-    threshold: float | None
+    threshold: float | None = None
     _raw_proba_blocks: Callable[[Any], Blocks]
     _validate_params: Callable[[], None]
 
@@ -77,6 +77,7 @@ class ProbaOutputsMixin(AnswersMixin):
         return self._labels_proba_blocks(X, self.coherence).map(answer)
 
     def _above(self, proba):
+        """Tell which labels are predicted."""
         threshold = self.threshold
         if threshold is None:
             threshold = DEFAULT_THRESHOLD

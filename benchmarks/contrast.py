@@ -45,7 +45,7 @@ from benchmarks.tables import block, include, signed, table, text_row
 from skhmc import HCALClassifier
 from skhmc.datasets import fetch_clus
 from skhmc.metrics import au_prc_score
-from skhmc.nn import HMCE, HiLeCon
+from skhmc.nn import HiLeCon
 
 __all__ = [
     "CHOICE_SEED",
@@ -75,10 +75,7 @@ PAGE = DOCS / "contrast_tables.inc"
 TEXTS = ("rcv1_subset1", "cei", "goemotions", "clinc150")
 SETS = (*TEXTS, "pheno_FUN", "seq_FUN")
 NONE, MORE = "none", "more epochs"
-LOSSES = {
-    "hmce": lambda hierarchy, n_features: HMCE(hierarchy),
-    "hilecon": HiLeCon,
-}
+LOSSES = ("hmce", "hilecon")
 ROWS = (NONE, *LOSSES, MORE)
 WEIGHTS = (0.003, 0.03)
 SEEDS = 3
@@ -133,18 +130,16 @@ class ContrastiveCriterion(nn.Module):
 
 
 class Contrastive(HCALClassifier):
-    """HCALClassifier with a contrastive loss; ``contrastive`` is its name and weight.
+    """HCALClassifier with HiLeCon, whose ``contrast_weight`` is no parameter."""
 
-    ``fit`` sets it: it is no parameter.
-    """
-
-    contrastive = None
+    contrast_weight = 0.0
 
     def _build(self, problem, settings, encoder):
         parts = super()._build(problem, settings, encoder)
-        name, weight = self.contrastive
-        contrast = LOSSES[name](problem.form.hierarchy, self.embedding_dim)
-        criterion = ContrastiveCriterion(parts.criterion, contrast, weight)
+        contrast = HiLeCon(problem.form.hierarchy, self.embedding_dim)
+        criterion = ContrastiveCriterion(
+            parts.criterion, contrast, self.contrast_weight
+        )
         return replace(parts, criterion=criterion)
 
 
@@ -152,8 +147,10 @@ def model_of(hierarchy, row, weight, **options):
     """Return the classifier of a row, not fitted."""
     if row not in LOSSES:
         return HCALClassifier(hierarchy, **options)
+    if row == "hmce":
+        return HCALClassifier(hierarchy, contrastive=(row, weight), **options)
     clf = Contrastive(hierarchy, **options)
-    clf.contrastive = row, weight
+    clf.contrast_weight = weight
     return clf
 
 

@@ -37,6 +37,7 @@ GROUPS = {
         "class_weight",
         "perturbation",
         "aggregation",
+        "contrastive",
         "task_weighting",
         "gamma",
         "mode",

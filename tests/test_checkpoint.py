@@ -147,6 +147,7 @@ WAYS = {
     "progress": {"verbose": 1},
     "weighting": {"task_weighting": "dwa"},
     "softmax": {"label_loss": "softmax"},
+    "contrast": {"contrastive": "hmce"},
     "linear path": {"linear_path": True},
     "path of sparse": {"linear_path": True},
     "sparse sampled": {"n_sampled_labels": 2},

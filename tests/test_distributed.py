@@ -145,6 +145,7 @@ OTHERS = {
     "published": ("hcal", HCALClassifier.PUBLISHED),
     "published, paths": ("hcal", HCALClassifier.PUBLISHED | {"kind": "paths"}),
     "aggregation": ("hcal", {"kind": "unknown", "aggregation": (0.5, 4)}),
+    "contrast": ("hcal", {"kind": "unknown", "contrastive": ("hmce", 0.1)}),
     "equal": ("hcal", {"task_weighting": "equal", "label_loss": "mcloss"}),
     "dwa": ("hcal", {"task_weighting": "dwa", "label_loss": "asl"}),
     "zlpr": ("hcal", {"kind": "label weights", "label_loss": "zlpr"}),

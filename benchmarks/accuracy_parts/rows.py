@@ -98,7 +98,7 @@ NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input
 NOT_OF_A_ROW += ("device",)
 # parameters that came when figures were stored, and the values at which these are the
 # same: definitions leave them out there
-LATER = {"checkpoint": None, "linear_path": False}
+LATER = {"checkpoint": None, "contrastive": None, "linear_path": False}
 # constants that figures depend on beside the parameters: their names in stored fits,
 # which stay, and where skhmc has them now
 CONSTANTS = {

@@ -21,6 +21,7 @@ from skhmc._networks.parameters import (
 from skhmc._networks.training import Parts, linear_path
 from skhmc._scoring.label_form import ManyPaths
 from skhmc.coherence import RuleNames
+from skhmc.nn.contrast import HMCE
 from skhmc.nn.criteria import HCALCriterion, SetTasks, label_tasks
 from skhmc.nn.losses import LossNames, find_loss
 from skhmc.nn.modules import PrototypeNetwork
@@ -83,6 +84,11 @@ class HCALClassifier(NetworkHMC):
         classes (child-to-parent aggregation). The deepest level has none. The paper
         uses 1. In a tuple, the second number is the number of samples per mean;
         otherwise it is 32.
+    contrastive : None, "hmce" or tuple ("hmce", float), default=None
+        Contrastive loss beside those of the levels. It draws the embeddings of samples
+        of one batch together that have the same labels down to a level. The number is
+        its weight, 0.03 by default. It helps on texts (see the user guide), and needs
+        all labels in every step.
     task_weighting : {"adaptive", "dwa", "equal"}, default="adaptive"
         Weights of the losses of the levels. "adaptive" is a softmax of the losses,
         "dwa" a softmax of their rates, and "equal" gives equal weights.
@@ -209,7 +215,8 @@ class HCALClassifier(NetworkHMC):
     n_sampled_labels_ : int or None
         Number of labels sampled in every step. None: all labels were used.
     history_ : list of dict
-        Per epoch: the loss, and the loss and weight of every depth.
+        Per epoch: the loss, the loss and weight of every depth, and with
+        ``contrastive`` that loss, without its weight.
         ``pandas.DataFrame`` reads it.
     n_iter_ : int
         Number of epochs trained.
@@ -270,6 +277,7 @@ class HCALClassifier(NetworkHMC):
         "linear_head": ["boolean", StrOptions({"auto"})],
         "perturbation": [Interval(Real, 0, 1e30, closed="left")],  # as float32
         "aggregation": [Interval(Real, 0, 1, closed="both"), "array-like"],
+        "contrastive": [None, StrOptions({"hmce"}), tuple, list],
         "task_weighting": [StrOptions({"adaptive", "dwa", "equal"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "label_loss": [StrOptions(LossNames("auto", paths=True)), callable],
@@ -292,6 +300,7 @@ class HCALClassifier(NetworkHMC):
         linear_head: bool | str = "auto",
         perturbation: float = 0.01,
         aggregation: float | tuple[float, int] = 0.0,
+        contrastive: str | tuple[str, float] | None = None,
         task_weighting: str = "adaptive",
         gamma: float = 0.5,
         label_loss: str | Callable[..., Any] = "auto",
@@ -332,6 +341,7 @@ class HCALClassifier(NetworkHMC):
         self.linear_head = linear_head
         self.perturbation = perturbation
         self.aggregation = aggregation
+        self.contrastive = contrastive
         self.task_weighting = task_weighting
         self.gamma = gamma
         self.label_loss = label_loss
@@ -392,6 +402,7 @@ class HCALClassifier(NetworkHMC):
             gamma=self.gamma,
             class_weight=problem.class_weight_tensors(),
             max_means=_max_means(problem, settings, tasks),
+            contrast=_contrast(problem, settings),
         )
         rates = _prototype_rates(settings.learning_rates[1:], len(form.level_sizes))
         return Parts(network, criterion, encoder.user_modules, rates)
@@ -419,6 +430,13 @@ def _tasks(problem, settings):
     share = np.where(n_covered == 0, 1, n_covered / problem.counts.n_samples)
     loss = find_loss(settings.label_loss).of(form.hierarchy)
     return SetTasks(loss, classes, torch.from_numpy(share))
+
+
+def _contrast(problem, settings):
+    """Return the contrastive loss and its weight, None without one."""
+    if settings.contrast_weight is None:
+        return None
+    return HMCE(problem.form.hierarchy), settings.contrast_weight
 
 
 def _max_means(problem, settings, tasks):

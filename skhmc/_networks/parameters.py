@@ -84,6 +84,8 @@ DTYPES = {
 }
 BALANCED_CAP = 3.0  # "balanced" weighs nothing more than so many times its opposite
 CHUNK = 32  # samples per class mean
+# of the contrastive loss, found on validation rows of texts by benchmarks.contrast
+CONTRAST_WEIGHT = 0.03
 # parameters that some networks lack, and what they do without them
 ABSENT = {
     "label_loss": "bce",
@@ -91,6 +93,7 @@ ABSENT = {
     "linear_head": False,
     "normalize_features": False,
     "aggregation": 0.0,
+    "contrastive": None,
     "n_estimators": 1,
 }
 # what the one cycle is told by the data, and not by the user
@@ -169,6 +172,7 @@ class Settings:
     normalize_features: bool
     aggregation: float
     chunk: int
+    contrast_weight: float | None  # of HMCE; None is none
     # training
     dtype: torch.dtype
     precision: str  # of matrix products
@@ -231,7 +235,9 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     linear_head = _linear_head(params["linear_head"], n_labels, n_encoded, former)
     aggregation, chunk = _aggregation(params["aggregation"])
     chunk = min(chunk, max(CHUNK, X.shape[0]))  # there are no more to a mean
-    n_sampled = _n_sampled_labels(params, n_labels, label_loss, aggregation)
+    contrast_weight = _contrast_weight(params["contrastive"])
+    needs_all = _needs_all_labels(label_loss, aggregation, contrast_weight)
+    n_sampled = _n_sampled_labels(params, n_labels, needs_all)
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
@@ -256,6 +262,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         normalize_features=_normalize_features(params, linear_head, many, former),
         aggregation=aggregation,
         chunk=chunk,
+        contrast_weight=contrast_weight,
         dtype=DTYPES[params["precision"]],
         precision=params["precision"],
         device=device,
@@ -293,6 +300,7 @@ def check_values(params, dropped):
     _dropout_shares(params["dropout"], dropped)
     class_weight_of(params["class_weight"])
     _aggregation(params["aggregation"])
+    _contrast_weight(params["contrastive"])
     _label_sampling(params["n_sampled_labels"])
     positive_elements(params, "learning_rate_init", Real)
     positive_elements(params, "hidden_layer_sizes", Integral)
@@ -605,6 +613,20 @@ def _aggregation(given):
     return pair[0], int(pair[1])  # an array of both holds floats
 
 
+def _contrast_weight(given):
+    """Return the weight of the contrastive loss, None without one."""
+    if given is None:
+        return None
+    pair = [given, CONTRAST_WEIGHT] if isinstance(given, str) else elements(given)
+    right = len(pair) == 2 and isinstance(pair[0], str) and pair[0] == "hmce"
+    if not right or not _is_number(pair[1]) or not 0 < pair[1] < np.inf:
+        raise InvalidParameterError(
+            f"The 'contrastive' parameter must be None, 'hmce', or a pair of 'hmce' "
+            f"and the weight of this loss, a number above 0; got {given!r}."
+        )
+    return float(pair[1])
+
+
 def _label_sampling(given):
     """Return how many labels to sample, as it was given, and whether from siblings."""
     if not isinstance(given, (tuple, list)):
@@ -621,12 +643,11 @@ def _label_sampling(given):
     return number, True
 
 
-def _n_sampled_labels(params, n_labels, label_loss, aggregation):
+def _n_sampled_labels(params, n_labels, needs_all):
     """Return how many labels are sampled in every step; None where all are taken."""
     given, _ = _label_sampling(params["n_sampled_labels"])
     if given is None:
         return None
-    needs_all = _needs_all_labels(label_loss, aggregation)
     if given == "auto":
         exact = needs_all or n_labels <= MAX_LABELS_EXACT
         return None if exact else N_SAMPLED_LABELS
@@ -634,13 +655,15 @@ def _n_sampled_labels(params, n_labels, label_loss, aggregation):
         raise ValueError(
             f"n_sampled_labels={given!r} takes a sample of the labels in every step, "
             f"but {needs_all} needs all of them. Use n_sampled_labels=None, or "
-            f"label_loss='bce' and no aggregation."
+            f"label_loss='bce' and neither aggregation nor contrastive."
         )
     return given
 
 
-def _needs_all_labels(label_loss, aggregation):
+def _needs_all_labels(label_loss, aggregation, contrast_weight):
     """Return what needs all labels in every step, or None if nothing does."""
+    if contrast_weight is not None:
+        return "contrastive='hmce'"
     if aggregation > 0:
         return f"aggregation={aggregation!r}"
     if not find_loss(label_loss).needs_all_labels:

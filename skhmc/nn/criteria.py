@@ -370,6 +370,9 @@ class HCALCriterion(LabelCriterion):
     max_means : list of int or None
         Upper bound, for every level, of the number of classes present in a chunk; None
         counts them in every chunk. See :func:`~skhmc.nn.class_means`.
+    contrast : (nn.Module, float) or None
+        A contrastive loss of features (B, d) and labels (B, L), and its weight. It is
+        added to the sum.
     """
 
     def __init__(
@@ -382,15 +385,18 @@ class HCALCriterion(LabelCriterion):
         gamma: float,
         class_weight: tuple[Tensor, Tensor] | None = None,
         max_means: list[int] | None = None,
+        contrast: tuple[nn.Module, float] | None = None,
     ) -> None:
-        # a loss and a weight of every task, and the total
-        n_recorded = 2 * len(tasks.scales) + 1
+        # a loss and a weight of every task, the contrastive loss, and the total
+        n_recorded = 2 * len(tasks.scales) + 1 + (contrast is not None)
         super().__init__(tasks, class_weight=class_weight, n_recorded=n_recorded)
         self.aggregation = aggregation
         self.chunk = chunk
         self.weighting = weighting
         self.gamma = gamma
         self.max_means = max_means
+        self.contrast = None if contrast is None else contrast[0]
+        self.contrast_weight = 0.0 if contrast is None else contrast[1]
         self.past: list[Tensor] = []  # mean task losses of the last two epochs
 
     def task_weights(self, losses: Tensor) -> Tensor:
@@ -446,8 +452,26 @@ class HCALCriterion(LabelCriterion):
             losses = torch.cat([coarse, losses[-1:]])
         weights = self.task_weights(losses)
         total = (weights * self.tasks.shares * losses).sum()
-        self.record(torch.cat([losses, weights, total[None]]))
+        recorded = [losses, weights]
+        if self.contrast is not None:
+            contrast = total.new_zeros(())
+            if isinstance(output, Output):
+                contrast = self.contrasted(output.features, Y, weight)
+            total = total + self.contrast_weight * contrast
+            recorded.append(contrast[None])
+        self.record(torch.cat([*recorded, total[None]]))
         return total
+
+    def contrasted(self, features: Tensor, Y: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the contrastive loss of a batch, a scalar.
+
+        A label of weight 0 is as good as unknown; other weights do not matter.
+        """
+        assert self.contrast is not None
+        if weight is not None:
+            Y = Y.masked_fill(weight == 0, torch.nan)
+        # pairs of samples that several processes may have
+        return self.contrast(whole_batch(features), whole_batch(Y))
 
     def load_from(self, former: Any) -> None:
         """Continue after the epochs of a former criterion.
@@ -475,6 +499,8 @@ class HCALCriterion(LabelCriterion):
         record = {"train_loss": values[-1]}
         record |= {f"loss_depth_{k}": values[k] for k in range(n_tasks)}
         record |= {f"weight_depth_{k}": values[n_tasks + k] for k in range(n_tasks)}
+        if self.contrast is not None:
+            record["loss_contrast"] = values[-2]
         return record
 
 

@@ -169,12 +169,12 @@ FUNCTIONS = {
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # of numpy.random
 # {name of a class: {attribute in files of before: its name now, or None where it went}}
 RENAMED: dict[str, dict[str, str | None]] = {}
+_OF_NETWORKS = {"checkpoint": None, "linear_path": False, "linear_path_": False}
 # {name of a class: {attribute that files of before lack: what they would have said}}
 ADDED: dict[str, dict[str, object]] = {
-    **{
-        name: {"checkpoint": None, "linear_path": False, "linear_path_": False}
-        for name in ("HCALClassifier", "HyperbolicHMC", "MaxConstraintClassifier")
-    },
+    "HCALClassifier": {**_OF_NETWORKS, "contrastive": None},
+    "HyperbolicHMC": _OF_NETWORKS,
+    "MaxConstraintClassifier": _OF_NETWORKS,
     "LabelTreeClassifier": {"negatives": "siblings", "_saw_all": False},
 }
 # estimators, transformers and splitters of scikit-learn that skops writes into our file

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+import skhmc
 from skhmc import HCALClassifier, Hierarchy
 from skhmc.nn import HMCE
 
@@ -117,3 +118,14 @@ def test_all_labels_are_needed(data):
     with pytest.raises(ValueError, match="contrastive='hmce' needs all of them"):
         fitted(*data, contrastive="hmce", n_sampled_labels=2)
     assert fitted(*data, contrastive="hmce").n_sampled_labels_ is None
+
+
+def test_it_is_saved_and_goes_on(data, tmp_path):
+    clf = fitted(*data, contrastive=HMCE_OF_1, warm_start=True)
+    skhmc.save(clf, tmp_path / "m.skhmc")
+    loaded = skhmc.load(tmp_path / "m.skhmc")
+    assert loaded.contrastive == HMCE_OF_1
+    for again in (clf, loaded):
+        again.fit(*data)
+    for one, other in zip(bits(clf), bits(loaded), strict=True):
+        assert (one == other).all()

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from skhmc.nn.coherence import MaxConstraint
+from skhmc.nn.contrast import HMCE
 from skhmc.nn.criteria import (
     EmbeddingCriterion,
     HCALCriterion,
@@ -44,6 +45,7 @@ KINDS = {
         Ensemble,
         EnsembleCriterion,
         HCALCriterion,
+        HMCE,
         LabelCriterion,
         LabelNetwork,
         LabelTasks,

@@ -14,7 +14,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow distributed soak lint docs docs-check recipes wheel clean
+.PHONY: help venv demo test slow distributed soak lint docs docs-check recipes wheel release clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
@@ -28,6 +28,8 @@ help:
 	@echo "make docs-check  look at every built page in a headless Chromium"
 	@echo "make recipes  run the recipes with MLflow, Optuna and others, in a venv of their own"
 	@echo "make wheel  build the wheel into dist/"
+	@echo "make release  build sdist and wheel, and test both with the oldest and newest"
+	@echo "            versions of what they need, each in an empty environment"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
 	@echo "make clean  delete what the other targets made, except .venv"
 
@@ -92,6 +94,9 @@ wheel: $(READY)
 	rm -rf build dist
 	$(PY) -m build --wheel
 	@ls dist
+
+release:
+	$(PYTHON) .ci/release.py
 
 clean:
 	rm -rf build dist docs/_build docs/api/generated docs/auto_examples

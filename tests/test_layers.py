@@ -44,6 +44,7 @@ LAYERS = {
     "inspection": (5, TORCH | {"networkx"}),
     "_saving": (7, LEARNING | {"safetensors", "torch"}),
     "_scale": (7, LEARNING | {"filelock", "joblib", "tqdm"}),
+    "reproduce": (8, TORCH),
 }
 NO_TORCH = [name for name, (_, packages) in LAYERS.items() if "torch" not in packages]
 SKORCH = "skhmc._networks.skorch_net"  # the one module that imports it

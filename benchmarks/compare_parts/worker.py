@@ -16,6 +16,7 @@ import json
 import sys
 import warnings
 from importlib.metadata import version
+from textwrap import shorten
 
 import numpy as np
 import scipy.sparse as sp
@@ -304,8 +305,8 @@ def attempt(function, library):
         try:
             works, word = function(library)
         except Exception as error:
-            how = " ".join(f"{type(error).__name__}: {error}".split())
-            return {"works": False, "how": how[:120], "note": ""}
+            how = shorten(f"{type(error).__name__}: {error}", 120, placeholder=" ...")
+            return {"works": False, "how": how, "note": ""}
     note = library.note if function is try_cross_validation else ""
     return {"works": bool(works), "how": word, "note": note}
 

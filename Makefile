@@ -1,9 +1,10 @@
 # Needs python3 >= 3.11 with its venv module; everything else goes into .venv.
-# The plain commands behind the targets stand in README.md.
+# The plain commands behind the targets stand in docs/install.rst.
 
 PYTHON ?= python3
 VENV := .venv
-PY := $(VENV)/bin/python
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY := $(VENV)/$(BIN)/python
 READY := $(VENV)/.installed
 
 # Real data sets, where they lie beside the repository and nothing else is said.
@@ -14,7 +15,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow distributed soak lint docs docs-check recipes wheel clean
+.PHONY: help venv demo test slow distributed soak lint docs docs-check recipes wheel release nightly clean
 
 help:
 	@echo "make demo   train on real data and compare, from nothing (makes .venv first)"
@@ -28,6 +29,9 @@ help:
 	@echo "make docs-check  look at every built page in a headless Chromium"
 	@echo "make recipes  run the recipes with MLflow, Optuna and others, in a venv of their own"
 	@echo "make wheel  build the wheel into dist/"
+	@echo "make release  build sdist and wheel, and test both with the oldest and newest"
+	@echo "            versions of what they need, each in an empty environment"
+	@echo "make nightly  run the fast tests with scikit-learn as it will be released next"
 	@echo "make venv   make .venv with all development packages, if it is out of date"
 	@echo "make clean  delete what the other targets made, except .venv"
 
@@ -37,7 +41,7 @@ $(READY): pyproject.toml constraints.txt
 	    "not. Say which to use: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
 	@echo "Installing skhmc and its development packages into $(VENV), in the exact"
 	@echo "versions of constraints.txt. This is done once and takes some minutes."
-	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
@@ -66,8 +70,8 @@ soak: $(READY)
 	$(PY) -m benchmarks.soak_scale --stops 20
 
 lint: $(READY)
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
 # Pages of source code are made anew: Sphinx keeps those whose module has not changed,
@@ -92,6 +96,19 @@ wheel: $(READY)
 	rm -rf build dist
 	$(PY) -m build --wheel
 	@ls dist
+
+release:
+	$(PYTHON) .ci/release.py
+
+# The wheels that scientific projects build every night, in another environment.
+NIGHTLY := .venv-nightly
+NIGHTLY_WHEELS := https://pypi.anaconda.org/scientific-python-nightly-wheels/simple
+nightly:
+	@test -d $(NIGHTLY) || $(PYTHON) -m venv $(NIGHTLY)
+	$(NIGHTLY)/$(BIN)/python -m pip install --quiet -e ".[onnx,test]"
+	$(NIGHTLY)/$(BIN)/python -m pip install --quiet --pre --upgrade \
+	    --extra-index-url $(NIGHTLY_WHEELS) scikit-learn
+	$(NIGHTLY)/$(BIN)/python -m pytest -n auto --dist worksteal
 
 clean:
 	rm -rf build dist docs/_build docs/api/generated docs/auto_examples

@@ -6,18 +6,15 @@ The steps for tables of numbers are those of docs/preprocessing.rst, which says 
 from functools import lru_cache
 
 import numpy as np
-from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from benchmarks.npz_sets import load_npz_set
 from skhmc.datasets import fetch_clus
+from skhmc.reproduce._reproduce import CUT, cut, table_steps
 
 __all__ = ["CUT", "TEXTS", "cut", "load", "split", "table_steps"]
 
 TEXTS = ("cei", "rcv1_subset1", "goemotions")  # tf-idf in CSR
-# standard deviations; chosen on validation rows (benchmarks.tune preprocessing)
-CUT = 2
 
 
 @lru_cache(maxsize=1)
@@ -43,13 +40,3 @@ def split(data, part):
     if len(data.valid):
         return data.train, data.valid
     return train_test_split(data.train, test_size=0.2, random_state=0)
-
-
-def cut(at):
-    """Return the step that cuts standardised features at both ends."""
-    return FunctionTransformer(np.clip, kw_args={"a_min": -at, "a_max": at})
-
-
-def table_steps():
-    """Return the steps: means for missing values, one scale, no tails."""
-    return [SimpleImputer(keep_empty_features=True), StandardScaler(), cut(CUT)]

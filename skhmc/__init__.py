@@ -62,6 +62,7 @@ _MODULES = (
     "nn",
     "paths",
     "preprocessing",
+    "reproduce",
 )
 
 __all__ = [

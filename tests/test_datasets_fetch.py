@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from skhmc.datasets import _download, _fetch, clear_data_home, fetch_clus, get_data_home
-from skhmc.datasets._clus_files import MAX_PUBLISHED, SHA256
+from skhmc.datasets._clus_files import MAX_PUBLISHED, MIRRORS, SHA256, path_there
 
 ARFF = {
     split: f"""\
@@ -24,30 +25,37 @@ ARFF = {
 """.encode()
     for split, rows in [("train", "1,c\n2,b"), ("valid", "3,b"), ("test", "?,c")]
 }
-NAMES = [f"tiny_GO.{split}.arff.gz" for split in ARFF]
+KEPT = [f"tiny_GO.{split}.arff" for split in ARFF]
+NAMES = [f"{name}.gz" for name in KEPT]
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    """Make tiny_GO (an address is known) and tiny (none is) data sets; no proxies."""
+    """Make tiny_GO and tiny data sets; no proxies, and no waiting between tries."""
     hashes = {split: hashlib.sha256(text).hexdigest() for split, text in ARFF.items()}
     monkeypatch.setitem(SHA256, "tiny_GO", hashes)
     monkeypatch.setitem(SHA256, "tiny", {s: hashes[s] for s in ("train", "test")})
     monkeypatch.delenv("SKHMC_CLUS_URL", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
 @pytest.fixture
 def server():
-    """Serve ``server.files``: name -> bytes, or (bytes, length to announce)."""
+    """Serve ``server.files``: path -> bytes, (bytes, length to announce) or a status.
+
+    A list holds one answer after the other, the last one for good.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             server.asked.append(self.path)
-            found = server.files.get(self.path.removeprefix("/data/"))
-            if found is None:
-                return self.send_error(404)
+            found = server.files.get(self.path.removeprefix("/data/"), 404)
+            if isinstance(found, list):
+                found = found.pop(0) if len(found) > 1 else found[0]
+            if isinstance(found, int):
+                return self.send_error(found)
             content, length = found if isinstance(found, tuple) else (found, len(found))
             self.send_response(200)
             self.send_header("Content-Length", str(length))
@@ -118,8 +126,11 @@ def test_without_valid_and_return_X_y(tmp_path, monkeypatch):
     ("content", "reason"),
     [
         (ARFF["test"], "has the SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}"),
-        (gzip.compress(ARFF["train"])[:-9], "damaged or truncated gzip"),
-        (gzip.compress(bytes(MAX_PUBLISHED + 1)), "it has more than 16777216 bytes"),
+        (gzip.compress(ARFF["train"], mtime=0)[:-9], "damaged or truncated gzip"),
+        (
+            gzip.compress(bytes(MAX_PUBLISHED + 1), mtime=0),
+            "it has more than 16777216 bytes",
+        ),
     ],
 )
 def test_changed_local_file(tmp_path, content, reason):
@@ -140,7 +151,7 @@ def test_a_damaged_file_does_not_hide_a_good_one(tmp_path):
 
 
 def test_missing_without_download(tmp_path):
-    message = "tiny_GO.train.arff.gz is missing .*by hand from https://dtai.*clus as t"
+    message = "tiny_GO.train.arff is missing .*by hand from https://raw.*clus as t"
     with pytest.raises(FileNotFoundError, match=message):
         fetch_clus("tiny_GO", data_home=tmp_path / "home", download_if_missing=False)
     assert not (tmp_path / "home").exists()
@@ -159,19 +170,24 @@ def test_unknown_name():
 def test_download(tmp_path, server):
     home = tmp_path / "new" / "home"
     check_tiny(fetch_clus("tiny_GO", data_home=home, base_url=server.url))
-    assert files_in(home / "clus") == sorted(NAMES)
+    assert files_in(home / "clus") == sorted(KEPT)
+    for name, text in plain_files().items():
+        assert (home / "clus" / name).read_bytes() == text
+        assert (home / "clus" / name).stat().st_mode & 0o777 == 0o644
     n_asked = len(server.asked)
     check_tiny(fetch_clus("tiny_GO", data_home=home, base_url=server.url))
     assert len(server.asked) == n_asked == 3
 
 
-def test_download_of_plain_files_from_the_environment_s_mirror(
+def test_download_of_plain_files_from_the_environment_s_mirrors(
     tmp_path, server, monkeypatch
 ):
-    monkeypatch.setenv("SKHMC_CLUS_URL", server.url + "/")
+    monkeypatch.setenv("SKHMC_CLUS_URL", f"{server.url}/empty/ {server.url}/")
     server.files = plain_files()
     check_tiny(fetch_clus("tiny_GO", data_home=tmp_path))
-    assert files_in(tmp_path) == sorted(plain_files())
+    assert files_in(tmp_path) == sorted(KEPT)
+    first = [f"/data/empty/{NAMES[0]}", f"/data/empty/{KEPT[0]}"]
+    assert server.asked[:4] == [*first, f"/data/{NAMES[0]}", f"/data/{KEPT[0]}"]
 
 
 def test_download_of_missing_files_only(tmp_path, server):
@@ -180,45 +196,95 @@ def test_download_of_missing_files_only(tmp_path, server):
     assert [path[-14:] for path in server.asked] == [".valid.arff.gz", "O.test.arff.gz"]
 
 
-TRAIN = gzip.compress(ARFF["train"])
+def test_the_mirrors_of_skhmc_have_the_paths_of_their_repository(
+    tmp_path, server, monkeypatch
+):
+    monkeypatch.setattr(_fetch, "MIRRORS", (f"{server.url}/gone", f"{server.url}/at@1"))
+    server.files = {
+        f"at@1/datasets_GO/tiny_GO/tiny_GO.{split}.arff": text
+        for split, text in ARFF.items()
+    }
+    check_tiny(fetch_clus("tiny_GO", data_home=tmp_path))
+    assert files_in(tmp_path) == sorted(KEPT)
+    assert len(server.asked) == 6 and server.asked[0].startswith("/data/gone/datasets")
+
+
+def test_every_file_has_an_address_of_its_own():
+    paths = [
+        path_there(name, split)
+        for name in SHA256.keys() - {"tiny", "tiny_GO"}
+        for split in SHA256[name]
+    ]
+    assert len(set(paths)) == len(paths) == 39
+    assert "datasets_FUN/church_FUN/church_FUN.valid.arff" in paths
+    assert "others/Enron_corr_trainvalid.arff" in paths
+    assert all(base.startswith("https://") and base[-1] != "/" for base in MIRRORS)
+
+
+TRAIN = gzip.compress(ARFF["train"], mtime=0)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (gzip.compress(b"<html>moved</html>"), "SHA-256 [0-9a-f]{64}, expected"),
-        (b"<html>moved</html>", "SHA-256 [0-9a-f]{64}, expected"),
+        (
+            gzip.compress(b"<html>moved</html>", mtime=0),
+            "expected [0-9a-f]{64} but got",
+        ),
+        (b"<html>moved</html>", "expected [0-9a-f]{64} but got [0-9a-f]{64}"),
         ((TRAIN[:40], len(TRAIN)), "40 bytes read"),
         (TRAIN[:40], "damaged or truncated gzip"),
-        (gzip.compress(bytes(MAX_PUBLISHED + 1)), "it has more than 16777216 bytes"),
+        (
+            gzip.compress(bytes(MAX_PUBLISHED + 1), mtime=0),
+            "it has more than 16777216 bytes",
+        ),
         (bytes(MAX_PUBLISHED + 1), "it has more than 16777216 bytes"),
-        (None, r"404.*, nor http://127.*train.arff \(.*404"),
+        (503, "503 Server Error"),
+        (404, r"404.*, nor http://127.*train.arff \(404"),
     ],
-    ids=["other gzip", "html", "connection cut", "file cut", "packed", "long", "404"],
+    ids=["other gzip", "html", "connection cut", "file cut", "packed", "long"]
+    + ["busy", "absent"],
 )
 def test_bad_answers(tmp_path, server, answer, reason):
     server.files[NAMES[0]] = answer
-    message = rf"(?s)download {server.url}/{NAMES[0]} \(.*{reason}.*Get the files by"
+    message = rf"(?s)download {KEPT[0]} from {server.url}/{NAMES[0]} \(.*{reason}.*Get"
     with pytest.raises(OSError, match=message) as caught:
         fetch_clus("tiny_GO", data_home=tmp_path, base_url=server.url)
-    page = "https://dtai.cs.kuleuven.be/clus/hmcdatasets/"
-    guide = f"by hand from {page} and put them into {tmp_path / 'clus'} as {NAMES[0]}"
-    assert guide in str(caught.value)
+    guide = f"and put them into {tmp_path / 'clus'} as {KEPT[0]}, "
+    assert guide in str(caught.value) and f"by hand from {MIRRORS[0]}" in str(
+        caught.value
+    )
     assert files_in(tmp_path) == []
 
 
-def test_cut_connection_is_tried_once_more(tmp_path, server):
-    server.files[NAMES[0]] = (TRAIN[:40], len(TRAIN))
+def test_a_mirror_stands_in_for_another(tmp_path, server):
+    """That has a wrong file, a broken one, and none."""
+    good = dict(server.files)
+    server.files = {
+        f"bad/{NAMES[0]}": gzip.compress(ARFF["test"]),
+        f"bad/{NAMES[1]}": (TRAIN[:40], len(TRAIN)),
+    } | {f"good/{name}": content for name, content in good.items()}
+    mirrors = [f"{server.url}/bad", f"{server.url}/good"]
+    check_tiny(fetch_clus("tiny_GO", data_home=tmp_path, base_url=mirrors))
+    assert files_in(tmp_path) == sorted(KEPT)
+
+
+@pytest.mark.parametrize("broken", [(TRAIN[:40], len(TRAIN)), 503, TRAIN[:40]])
+def test_broken_connection_is_tried_twice_more(tmp_path, server, broken):
+    server.files[NAMES[0]] = [broken, broken, TRAIN]
+    check_tiny(fetch_clus("tiny_GO", data_home=tmp_path, base_url=server.url))
+    assert server.asked[:3] == [f"/data/{NAMES[0]}"] * 3
+    server.files[NAMES[0]], server.asked[:] = [*[broken] * 3, TRAIN], []
     with pytest.raises(OSError, match="Could not download"):
-        fetch_clus("tiny_GO", data_home=tmp_path, base_url=server.url)
-    assert server.asked == [f"/data/{NAMES[0]}"] * 2
+        fetch_clus("tiny_GO", data_home=tmp_path / "new", base_url=server.url)
+    assert server.asked == [f"/data/{NAMES[0]}"] * 3
 
 
 def test_no_network(tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(OSError, match=f"download {url}/tiny_GO.*refused.*by hand"):
+        with pytest.raises(OSError, match=f"from {url}/tiny_GO.*refused.*by hand"):
             fetch_clus("tiny_GO", data_home=tmp_path, base_url=url)
     assert files_in(tmp_path) == []
 
@@ -231,9 +297,13 @@ def test_server_that_does_not_answer(tmp_path, monkeypatch):
             fetch_clus("tiny_GO", data_home=tmp_path, base_url=url)
 
 
-def test_address_that_is_none(tmp_path):
-    with pytest.raises(OSError, match="unknown url type: 'nonsense/.*by hand"):
-        fetch_clus("tiny_GO", data_home=tmp_path, base_url="nonsense")
+@pytest.mark.parametrize("address", ["nonsense", "file:///tmp"])
+def test_address_that_is_none(tmp_path, address):
+    message = (
+        rf"{address}/tiny_GO.* \(expected an address .*http://.*data_home=.*by hand"
+    )
+    with pytest.raises(OSError, match=message):
+        fetch_clus("tiny_GO", data_home=tmp_path, base_url=address)
 
 
 def test_folder_that_cannot_be_made(tmp_path, server):
@@ -242,13 +312,19 @@ def test_folder_that_cannot_be_made(tmp_path, server):
         fetch_clus("tiny_GO", data_home=tmp_path, base_url=server.url)
 
 
-def test_no_known_address(tmp_path):
-    message = "no public address of tiny is known. Get the files by hand and put them"
-    with pytest.raises(OSError, match=message):
-        fetch_clus("tiny", data_home=tmp_path)
+def test_without_pooch(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    message = (
+        r'fetch_clus needs the package pooch.*"skhmc\[fetch\]".*Get the files by h'
+    )
+    with pytest.raises(ImportError, match=message):
+        fetch_clus("tiny_GO", data_home=tmp_path)
+    for name, text in plain_files().items():
+        (tmp_path / name).write_bytes(text)
+    check_tiny(fetch_clus("tiny_GO", data_home=tmp_path))
 
 
-def test_two_downloads_at_once(tmp_path, server):
+def test_downloads_at_once(tmp_path, server):
     results = []
 
     def fetch():
@@ -262,7 +338,7 @@ def test_two_downloads_at_once(tmp_path, server):
     assert len(results) == 8
     for data in results:
         check_tiny(data)
-    assert files_in(tmp_path) == sorted(NAMES)
+    assert files_in(tmp_path) == sorted(KEPT)
 
 
 # -- data home ---------------------------------------------------------------------
@@ -282,7 +358,7 @@ def test_get_data_home(monkeypatch, tmp_path):
 def test_clear_data_home(tmp_path, server):
     home = tmp_path / "home"
     fetch_clus("tiny_GO", data_home=home, base_url=server.url)
-    (home / "clus" / f"{NAMES[0]}.0123.part").write_text("left by a killed process")
+    (home / "clus" / NAMES[0]).write_text("a packed copy, as it may be put there")
     clear_data_home(home)
     assert not home.exists()
     clear_data_home(home)

@@ -35,28 +35,45 @@ def test_version_to_cite(name):
     assert found == skhmc.__version__
 
 
+def test_newest_changes_are_of_this_version_and_dated():
+    newest = re.search(r"^## (.*)$", read("CHANGES.md"), re.M).group(1)
+    assert re.fullmatch(
+        rf"{re.escape(skhmc.__version__)} \(\d{{4}}-\d\d-\d\d\)", newest
+    )
+    assert "../CHANGES.md" in read("docs/release_notes.rst")
+
+
 def test_pre_commit_has_the_ruff_of_constraints():
     (pinned,) = re.findall(r"^ruff==(.*)$", read("constraints.txt"), re.M)
     assert f"rev: v{pinned}\n" in read(".pre-commit-config.yaml")
 
 
-# -- the workflow, which nothing here runs ---------------------------------------------
+# -- what nothing here runs: the workflow, the recipe, Read the Docs -------------------
 
 JOB_KEYS = {"runs-on", "timeout-minutes", "strategy", "env", "steps"}
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+NOT_RUN_HERE = (".github/workflows/ci.yml", ".readthedocs.yaml", "conda/recipe.yaml")
+SYSTEMS = ["ubuntu-latest", "macos-latest", "windows-latest"]
+
+
+def read_yaml(name):
+    import yaml
+
+    return yaml.safe_load(read(name))
 
 
 @pytest.fixture(scope="module")
 def workflow():
-    import yaml
-
-    return yaml.safe_load(read(".github/workflows/ci.yml"))
+    return read_yaml(".github/workflows/ci.yml")
 
 
 @pytest.fixture(scope="module")
-def job(workflow):
-    (found,) = workflow["jobs"].values()
-    return found
+def jobs(workflow):
+    return workflow["jobs"]
+
+
+def commands_of(job):
+    return [step["run"] for step in job["steps"] if "run" in step]
 
 
 def read_commands():
@@ -70,44 +87,97 @@ def read_commands():
     return found
 
 
-def test_workflow_runs_what_ci_runs(job):
+def read_targets():
+    """Return the targets of the Makefile that are no files."""
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.M)
+    return set(phony.split())
+
+
+def classified_pythons():
+    lines = read_project()["classifiers"]
+    return [x.rpartition(" :: ")[2] for x in lines if re.search(r":: 3\.\d+$", x)]
+
+
+@pytest.mark.parametrize("name", NOT_RUN_HERE)
+def test_files_that_are_not_run_here_say_so(name):
+    comment = re.match(r"(#.*\n)+", read(name)).group()
+    assert "Not run here" in comment
+    assert f"`{name}`" in read("CONTRIBUTING.md")
+
+
+def test_workflow_runs_what_ci_runs(jobs):
     commands = read_commands()
     assert {"make demo", "make test", "make docs-check", "make slow"} < set(commands)
-    assert [step["run"] for step in job["steps"] if "run" in step] == commands
-    assert "Not run here" in read(".github/workflows/ci.yml").partition("name:")[0]
+    assert commands_of(jobs["check"]) == commands
+    assert commands_of(jobs["platforms"]) == ["make test"]
+    assert commands_of(jobs["release"]) == ["make release"]
+    assert commands_of(jobs["nightly"]) == ["make nightly"]
 
 
-def test_workflow_has_the_form_of_one(workflow, job):
+def test_commands_that_are_not_run_here_exist(jobs):
+    commands = [command for job in jobs.values() for command in commands_of(job)]
+    commands += read_yaml(".readthedocs.yaml")["build"]["commands"][:1]
+    for command in commands:
+        word, _, target = command.partition(" ")
+        if word == "make" and not target.startswith("--question"):
+            assert target in read_targets(), command
+        elif word != "make":
+            assert os.access(ROOT / word, os.X_OK), command
+
+
+def test_workflow_has_the_form_of_one(workflow, jobs):
     # YAML 1.1 reads the word on as true
     assert set(workflow) == {"name", True, "permissions", "jobs"}
-    assert set(workflow[True]) <= {"push", "pull_request"}
+    assert set(workflow[True]) <= {"push", "pull_request", "schedule"}
     assert workflow["permissions"] == {"contents": "read"}
-    assert set(job) <= JOB_KEYS and isinstance(job["runs-on"], str)
-    assert all(isinstance(value, str) for value in job["env"].values())
-    for step in job["steps"]:
-        assert set(step) in ({"run"}, {"uses"}, {"uses", "with"})
-        assert all(step.values())
-    text = read(".github/workflows/ci.yml")
-    named = re.findall(r"\$\{\{ (.*?) \}\}", text)
-    assert {f"matrix.{key}" for key in job["strategy"]["matrix"]} == set(named)
+    for name, job in jobs.items():
+        assert set(job) - {"continue-on-error"} == JOB_KEYS
+        assert ("continue-on-error" in job) == (name == "nightly")
+        assert all(isinstance(value, str) for value in job["env"].values())
+        for step in job["steps"]:
+            assert set(step) in ({"run"}, {"uses"}, {"uses", "with"})
+            assert all(step.values())
+        named = re.findall(r"\$\{\{ (.*?) \}\}", str(job))
+        assert {f"matrix.{key}" for key in job["strategy"]["matrix"]} == set(named)
 
 
-def test_workflow_pins_its_actions(job):
-    used = [step["uses"] for step in job["steps"] if "uses" in step]
+def test_workflow_pins_its_actions(jobs):
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    used = {step["uses"] for step in steps if "uses" in step}
     assert used and all(PINNED.fullmatch(action) for action in used)
     text = read(".github/workflows/ci.yml")
     for action in used:  # the version is beside it, for people
         assert re.search(rf"{re.escape(action)} # v\d+\.\d+\.\d+\n", text)
 
 
-def test_workflow_has_the_pythons_of_the_classifiers(job):
-    versions = job["strategy"]["matrix"]["python-version"]
-    classified = [
-        line.rpartition(" :: ")[2]
-        for line in read_project()["classifiers"]
-        if re.search(r":: 3\.\d+$", line)
-    ]
-    assert versions == classified
+def test_workflow_has_all_systems_and_pythons(jobs):
+    matrix = jobs["platforms"]["strategy"]["matrix"]
+    assert matrix["os"] == SYSTEMS
+    assert set(classified_pythons()) <= set(matrix["python-version"])
+    checked = jobs["check"]["strategy"]["matrix"]["python-version"]
+    assert checked == classified_pythons()[: len(checked)]
+
+
+def test_read_the_docs_builds_the_documentation():
+    config = read_yaml(".readthedocs.yaml")
+    assert set(config) == {"version", "build"} and config["version"] == 2
+    assert set(config["build"]) == {"os", "tools", "commands"}
+    assert config["build"]["tools"]["python"] in classified_pythons()
+    assert config["build"]["commands"][0] == "make docs"
+
+
+def test_recipe_has_the_requirements_of_the_project():
+    recipe, project = read_yaml("conda/recipe.yaml"), read_project()
+    assert recipe["context"]["version"] == skhmc.__version__
+    python, *packages = recipe["requirements"]["run"]
+    assert python == f"python {project['requires-python']}"
+    expected = [re.sub("^torch>", "pytorch>", x) for x in project["dependencies"]]
+    assert [line.replace(" ", "") for line in packages] == sorted(expected)
+    about, description = recipe["about"], project["description"]
+    assert (about["summary"], about["license"]) == (description, project["license"])
+    (test,) = recipe["tests"]
+    for module in test["python"]["imports"]:
+        importlib.import_module(module)
 
 
 def test_scripts_of_ci_can_be_run():

@@ -1,8 +1,21 @@
-"""The files of the Clus benchmark: SHA-256 of their ARFF text (not of the gzip)."""
+"""The files of the Clus benchmark: SHA-256 of their ARFF text, and where they are."""
 
-__all__ = ["MAX_PUBLISHED", "SHA256"]
+__all__ = ["MAX_PUBLISHED", "MIRRORS", "SHA256", "path_there"]
 
 MAX_PUBLISHED = 2**24  # bytes; the largest of the texts has a fifth of them
+
+# The repository of C-HMCNN (Giunchiglia and Lukasiewicz, 2020) has all these texts; at
+# this commit their hashes are those below. It can be had from two places.
+REPOSITORY, COMMIT = "EGiunchiglia/C-HMCNN", "e887855ab4b3b8f22e4fafc80a0a33c1d1ac0041"
+MIRRORS = (
+    f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/HMC_data",
+    f"https://cdn.jsdelivr.net/gh/{REPOSITORY}@{COMMIT}/HMC_data",
+)
+OTHER_NAMES = {
+    "diatoms": {"train": "Diatoms_train", "test": "Diatoms_test"},
+    "enron": {"train": "Enron_corr_trainvalid", "test": "Enron_corr_test"},
+    "imclef07a": {"train": "ImCLEF07A_Train", "test": "ImCLEF07A_Test"},
+}
 
 SHA256 = {
     "cellcycle_FUN": {
@@ -73,3 +86,11 @@ SHA256 = {
         "test": "e95c33e0bc8a23be9b093bc34268404c47f304739bd73eceda58f8cbc42a90fb",
     },
 }
+
+
+def path_there(name: str, split: str) -> str:
+    """Return the path of a file below ``MIRRORS``."""
+    if name in OTHER_NAMES:
+        return f"others/{OTHER_NAMES[name][split]}.arff"
+    kind = name.rpartition("_")[2]
+    return f"datasets_{kind}/{name}/{name}.{split}.arff"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skhmc.datasets._clus_files import SHA256
 
-__all__ = ["arff_names", "clear_data_home", "get_data_home"]
+__all__ = ["arff_name", "arff_names", "clear_data_home", "get_data_home"]
 
 
 def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
@@ -62,14 +62,18 @@ def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     home = Path(get_data_home(data_home))
     names = [arff for name in SHA256 for arff in arff_names(name)]
     for arff in names:
-        for pattern in (arff, f"{arff}.gz", f"{arff}*.part"):
-            for path in (home / "clus").glob(pattern):
-                path.unlink()
+        for path in (home / "clus" / arff, home / "clus" / f"{arff}.gz"):
+            path.unlink(missing_ok=True)
     for folder in (home / "clus", home):
         with suppress(OSError):  # which it raises unless the folder is empty
             folder.rmdir()
 
 
+def arff_name(name: str, split: str) -> str:
+    """Return the name of one file of a data set, without ``.gz``."""
+    return f"{name}.{split}.arff"
+
+
 def arff_names(name: str) -> list[str]:
     """Return the file names of a data set, without ``.gz``."""
-    return [f"{name}.{split}.arff" for split in SHA256[name]]
+    return [arff_name(name, split) for split in SHA256[name]]

@@ -1,65 +1,42 @@
-"""Download of one data file: verified, then moved into place in one step."""
+"""Downloads of data files through pooch: verified, then moved into place whole."""
 
 from __future__ import annotations
 
-import hashlib
+import io
 import os
-import uuid
-from http.client import HTTPException
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from typing import Any
 
-from skhmc.datasets._arff_text import read_at_most, unpack
+from skhmc._utils.optional import import_optional
+from skhmc.datasets._arff_text import unpack
 from skhmc.datasets._clus_files import MAX_PUBLISHED
 
-__all__ = ["download", "unpack_published"]
+__all__ = ["download"]
 
 TIMEOUT = 30  # seconds without an answer
-SUFFIXES = (".gz", "")  # what to look for, in this order
-
-
-def _check_hash(text: bytes, expected: str, file: str | os.PathLike[str]) -> None:
-    """Raise an OSError when the SHA-256 of ``text`` is not the expected one."""
-    got = hashlib.sha256(text).hexdigest()
-    if got != expected:
-        raise OSError(
-            f"{file} is not the published file: its ARFF text has the SHA-256 {got}, "
-            f"expected {expected}"
-        )
-
-
-def unpack_published(
-    content: bytes, file: str | os.PathLike[str], sha256: str
-) -> bytes:
-    """Return the ARFF text of a published file; raise an OSError when it is none.
-
-    The hash is that of the text, which may be packed in several ways. So data is
-    unpacked before it is judged, but no further than published texts go.
-    """
-    text = unpack(content, file, MAX_PUBLISHED)
-    if len(text) > MAX_PUBLISHED:
-        raise OSError(
-            f"{file} is not the published file: it has more than {MAX_PUBLISHED} bytes "
-            f"of text, which no published one has"
-        )
-    _check_hash(text, sha256, file)
-    return text
+RETRIES = 2  # of an address whose connection breaks; pooch waits 1 s, then 2 s
+READABLE = 0o644  # data for everybody, where pooch's files are for their owner alone
 
 
 def download(
-    base_url: str, arff: str, folder: str | os.PathLike[str], sha256: str
+    mirrors: Sequence[Iterable[str]], path: str | os.PathLike[str], sha256: str
 ) -> bytes:
-    """Download a file, gzipped or plain, and return its ARFF text.
+    """Download a file from the first mirror that has it, and return its ARFF text.
+
+    The text is kept unpacked. It is verified in a temporary file of its own beside
+    ``path``, which is then renamed: two downloads at once do not meet, and nobody
+    reads half a file.
 
     Parameters
     ----------
-    base_url : str
-        Address of the folder that holds the file.
-    arff : str
-        Name of the file without ``.gz``.
-    folder : path-like
-        Folder to keep the file in; created when missing.
+    mirrors : sequence of iterables of str
+        Addresses of the file, gzipped or plain, by mirror. Where an address answers
+        that it has no such file, the next one of the mirror is asked, after any other
+        failure the next mirror.
+    path : path-like
+        Where to keep the text. Its folder is created when missing.
     sha256 : str
         Hash of the ARFF text.
 
@@ -70,62 +47,80 @@ def download(
 
     Raises
     ------
+    ImportError
+        When pooch is not installed.
     OSError
         When no address gives the file; the message has the reason for each. Nothing
         is left in the folder then.
     """
-    reasons = []
-    for suffix in SUFFIXES:
-        url = f"{base_url.rstrip('/')}/{arff}{suffix}"
-        try:
-            content = _get(url)
-            text = unpack_published(content, url, sha256)
-            _write(Path(folder, arff + suffix), content)
-            return text
-        except (OSError, HTTPException, ValueError) as error:
-            reasons.append(f"{url} ({_reason(error)})")
-            is_absent = isinstance(error, HTTPError) and error.code == 404
-            if not is_absent:  # the other suffix would fare no better
+    path, reasons = Path(path), []
+    for addresses in mirrors:
+        for url in addresses:
+            try:
+                _keep(url, path, sha256)
+                return path.read_bytes()
+            except FileNotFoundError as error:
+                reasons.append(f"{url} ({error})")
+            except (OSError, ValueError) as error:  # of requests and of pooch, too
+                reasons.append(f"{url} ({error})")
                 break
-    raise OSError("Could not download " + ", nor ".join(reasons))
+    raise OSError(f"Could not download {path.name} from " + ", nor ".join(reasons))
+
+
+def _keep(url: str, path: Path, sha256: str) -> None:
+    """Have pooch download a file, verify it and move it into place."""
+    pooch = import_optional("pooch", "fetch_clus", "fetch")
+    keeper = pooch.create(
+        path=path.parent,
+        base_url="",
+        registry={path.name: sha256},
+        urls={path.name: url},
+        retry_if_failed=RETRIES,
+    )
+    keeper.fetch(path.name, downloader=_write_text)
+
+
+def _write_text(url: str, output_file: str, _: Any) -> None:
+    """Write the text behind an address into a file, as pooch asks its downloaders to.
+
+    The hash is that of the text, which may be packed in several ways. So data is
+    unpacked before pooch judges it, but no further than published texts go.
+    """
+    if not url.startswith(("http://", "https://")):
+        # not a ValueError, after which pooch would try again
+        raise OSError(
+            "expected an address that starts with http:// or https://; name a folder "
+            "on this machine by data_home="
+        )
+    text = unpack(_get(url), url, MAX_PUBLISHED)
+    if len(text) > MAX_PUBLISHED:
+        raise ValueError(
+            f"it has more than {MAX_PUBLISHED} bytes of text, which no published file "
+            f"has"
+        )
+    Path(output_file).write_bytes(text)
+    os.chmod(output_file, READABLE)
 
 
 def _get(url: str) -> bytes:
-    """Return what an address holds; a broken connection is tried once more."""
+    """Return what an address holds, or raise what pooch tries again after."""
+    requests = import_optional("requests", "fetch_clus", "fetch")
+    pooch = import_optional("pooch", "fetch_clus", "fetch")
+    content = _Limited()
     try:
-        return _read(url)
-    except HTTPError:
-        raise  # an answer, which would be the same again
-    except (OSError, HTTPException):
-        return _read(url)
-
-
-def _read(url: str) -> bytes:
-    try:
-        with urlopen(url, timeout=TIMEOUT) as response:
-            length = getattr(response, "length", None)
-            if length is None or length > MAX_PUBLISHED:
-                return read_at_most(response, MAX_PUBLISHED + 1)
-            return response.read()  # which says if the connection was cut
-    except HTTPError as error:
-        error.close()
+        pooch.HTTPDownloader(chunk_size=2**16, timeout=TIMEOUT)(url, content, None)
+    except requests.HTTPError as error:
+        if error.response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # an answer, which would be the same again
+            raise FileNotFoundError(str(error)) from error
         raise
+    return content.getvalue()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write beside the target and rename, so that no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+class _Limited(io.BytesIO):
+    """Memory for no more than a published file may have."""
 
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    # an URLError wraps what went wrong; an HTTPError, its subclass, says it itself
-    if isinstance(error, URLError) and not isinstance(error, HTTPError):
-        text = str(error.reason)
-    return text or type(error).__name__
+    def write(self, chunk: Any, /) -> int:
+        if self.tell() + len(chunk) > MAX_PUBLISHED:
+            raise OSError(f"it has more than {MAX_PUBLISHED} bytes")
+        return super().write(chunk)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import Bunch
 
-from skhmc.datasets._arff_text import parse_arff, read_at_most
+from skhmc.datasets._arff_text import parse_arff, read_at_most, unpack
 from skhmc.datasets._clus_arff import bunch_of
-from skhmc.datasets._clus_files import MAX_PUBLISHED, SHA256
-from skhmc.datasets._data_home import arff_names, get_data_home
-from skhmc.datasets._download import download, unpack_published
+from skhmc.datasets._clus_files import MAX_PUBLISHED, MIRRORS, SHA256, path_there
+from skhmc.datasets._data_home import arff_name, arff_names, get_data_home
+from skhmc.datasets._download import download
 
 __all__ = ["fetch_clus"]
 
-BASE_URL = "https://dtai.cs.kuleuven.be/clus/hmcdatasets/"
 GO_ROOTS = ("GO0003674", "GO0005575", "GO0008150")  # not scored, as in publications
 
 YEAST = (
@@ -38,7 +39,7 @@ def fetch_clus(
     data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
     *,
-    base_url: str | None = None,
+    base_url: str | Sequence[str] | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, sp.csr_matrix]:
     """Load a data set of the Clus benchmark; download it if it is missing.
@@ -54,10 +55,11 @@ def fetch_clus(
         ``<name>.train.arff``, likewise ``valid`` and ``test``.
     download_if_missing : bool, default=True
         Whether to download missing files into ``clus``.
-    base_url : str, default=None
-        Address of a folder that holds the files under these names. By default the
-        environment variable ``SKHMC_CLUS_URL`` or, where that is not set, the page of
-        the FunCat and GO sets (see Notes).
+    base_url : str or list of str, default=None
+        Addresses of folders (http or https) that hold the files under these names; the
+        first that has a file gives it. By default the environment variable
+        ``SKHMC_CLUS_URL``, with blanks between several, or, where that is not set, two
+        mirrors of the repository named in the Notes.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` only.
 
@@ -81,20 +83,23 @@ def fetch_clus(
         When ``name`` is not one of these.
     FileNotFoundError
         When a file is missing and ``download_if_missing`` is False.
+    ImportError
+        When a file is missing and pooch, which downloads it, is not installed (the
+        extra ``fetch``).
     OSError
         When a file cannot be downloaded, or when a file's content is not the published
-        one. The message says where to get the files by hand and where to put them.
+        one. The message has all addresses that were tried, and says where to get the
+        files by hand and where to put them.
 
     Notes
     -----
     The SHA-256 of every file's ARFF text is compared with the one recorded in skhmc.
-    A download is verified before it is moved into place in one step.
+    A download is kept unpacked, and verified before it is moved into place in one step.
+    After a broken connection an address is tried twice more, then the next one.
 
-    The FunCat and GO sets are published at
-    https://dtai.cs.kuleuven.be/clus/hmcdatasets/; the addresses of single files below
-    that page are assumed, not known, so that the download may fail: get the files by
-    hand then. For diatoms, enron and imclef07a no public address is known. None states
-    a data licence.
+    All files are in the repository https://github.com/EGiunchiglia/C-HMCNN, from which
+    they are downloaded. The FunCat and GO sets were first published at
+    https://dtai.cs.kuleuven.be/clus/hmcdatasets/. Neither states a licence of the data.
 
     Published figures train on train and valid together, impute by the mean,
     standardise, and score the test rows over the labels of ``eval_mask``.
@@ -115,20 +120,21 @@ def fetch_clus(
         raise ValueError(
             f"Got the data set {name!r}, expected one of {', '.join(SHA256)}."
         )
-    base_url = base_url or os.environ.get("SKHMC_CLUS_URL")
+    bases = _bases(base_url)
     home = Path(get_data_home(data_home))
     texts = []
-    for arff, sha256 in zip(arff_names(name), SHA256[name].values(), strict=True):
+    for split, sha256 in SHA256[name].items():
+        arff = arff_name(name, split)
         paths = _find(arff, home)
         file = arff  # what messages call a downloaded one
         if paths:
             path, content = _first_verified(paths, sha256)
             file = str(path)
         elif download_if_missing:
-            content = _download(name, arff, home, sha256, base_url)
+            content = _download(name, split, home, bases)
         else:
             raise FileNotFoundError(
-                f"{arff}.gz is missing and download_if_missing=False. "
+                f"{arff} is missing and download_if_missing=False. "
                 f"{_by_hand(name, home)}"
             )
         texts.append(parse_arff(content, file))
@@ -158,7 +164,9 @@ def _read_verified(path: Path, sha256: str) -> bytes:
     try:
         with open(path, "rb") as file:
             content = read_at_most(file, MAX_PUBLISHED + 1)
-        return unpack_published(content, path, sha256)
+        text = unpack(content, path, MAX_PUBLISHED)
+        _check_published(text, path, sha256)
+        return text
     except (OSError, ValueError) as error:
         raise OSError(
             f"{str(error).rstrip('.')}. Delete the file to have it downloaded, or put "
@@ -166,27 +174,51 @@ def _read_verified(path: Path, sha256: str) -> bytes:
         ) from error
 
 
-def _download(
-    name: str, arff: str, home: Path, sha256: str, base_url: str | None
-) -> bytes:
-    if base_url is None and not name.endswith(("_FUN", "_GO")):
+def _check_published(text: bytes, path: Path, sha256: str) -> None:
+    """Raise an OSError when a text is not the one with this hash."""
+    if len(text) > MAX_PUBLISHED:
         raise OSError(
-            f"{arff}.gz is missing, and no public address of {name} is known. "
-            f"{_by_hand(name, home)}"
+            f"{path} is not the published file: it has more than {MAX_PUBLISHED} bytes "
+            f"of text, which no published one has"
         )
+    got = hashlib.sha256(text).hexdigest()
+    if got != sha256:
+        raise OSError(
+            f"{path} is not the published file: its ARFF text has the SHA-256 {got}, "
+            f"expected {sha256}"
+        )
+
+
+def _bases(base_url: str | Sequence[str] | None) -> list[str]:
+    """Return the addresses that a user names; none means the mirrors of skhmc."""
+    if base_url is None:
+        return os.environ.get("SKHMC_CLUS_URL", "").split()
+    return [base_url] if isinstance(base_url, str) else list(base_url)
+
+
+def _download(name: str, split: str, home: Path, bases: list[str]) -> bytes:
+    arff = arff_name(name, split)
+    mirrors = [[f"{base}/{path_there(name, split)}"] for base in MIRRORS]
+    if bases:
+        named = [f"{base.rstrip('/')}/{arff}" for base in bases]
+        mirrors = [[f"{address}.gz", address] for address in named]
     try:
-        return download(base_url or BASE_URL, arff, home / "clus", sha256)
-    except OSError as error:
-        raise OSError(f"{error}. {_by_hand(name, home)}") from error
+        return download(mirrors, home / "clus" / arff, SHA256[name][split])
+    except (ImportError, OSError) as error:
+        message = f"{str(error).rstrip('.')}. {_by_hand(name, home)}"
+        raise type(error)(message) from error
 
 
 def _by_hand(name: str, home: Path) -> str:
     """Say how to get the files of a data set without a download."""
-    files = ", ".join(f"{arff}.gz" for arff in arff_names(name))
-    page = f" from {BASE_URL}" if name.endswith(("_FUN", "_GO")) else ""
+    there = " ".join(
+        f"{MIRRORS[0]}/{path_there(name, split)}" for split in SHA256[name]
+    )
+    files = ", ".join(arff_names(name))
     return (
-        f"Get the files by hand{page} and put them into {home / 'clus'} as {files} (or "
-        f"without .gz); or name a mirror with base_url= or SKHMC_CLUS_URL."
+        f"Get the files by hand from {there} and put them into {home / 'clus'} as "
+        f"{files} (or gzipped, with .gz behind); or name mirrors with base_url= or "
+        f"SKHMC_CLUS_URL."
     )
 
 

@@ -1,0 +1,1 @@
+"""Parts of benchmarks.compare_libraries."""

@@ -134,7 +134,7 @@ PLACES = {
 TERMS = PROCESSES | PLACES
 PART_OF = "part of "
 # what else OBO has: an alternative id, which some annotations use, and an obsolete term
-RENAMED = "response to drought"
+RENAMED = "closing of pores"
 ALTERNATIVE = "MADE:0101"
 OBO_HEAD = """\
 format-version: 1.2
@@ -151,7 +151,7 @@ replaced_by: {}
 """
 N_GENES = 600
 N_EXPERIMENTS = 30
-NOISE = 4.0  # standard deviation of a measurement; 1 is that of what one term adds
+NOISE = 2.0  # standard deviation of a measurement; 1 is that of what one term adds
 
 
 def make_made_genes(folder):
@@ -223,11 +223,7 @@ def _gene_names(rng):
 
 
 def _draw_terms(rng):
-    """Return one to three terms of a gene, the most specific that are known of it.
-
-    The k-th term of a namespace, in an order of chance, has a weight of 1 / (k + 2), so
-    that some are frequent and many are rare.
-    """
+    """Return one to three terms of a gene, the most specific that are known of it."""
     names = _draw(list(PROCESSES), 1 + rng.randint(2), rng)
     if rng.uniform() < 0.6:
         names += _draw(list(PLACES), 1, rng)
@@ -235,8 +231,10 @@ def _draw_terms(rng):
 
 
 def _draw(names, n_drawn, rng):
-    order = np.random.RandomState(1).permutation(len(names))
-    weights = 1 / (3 + order)
+    """Draw terms; some are frequent, many are rare, and few have others below them."""
+    above = {line.removeprefix(PART_OF) for name in TERMS for line in TERMS[name]}
+    rank = np.random.RandomState(1).permutation(len(names))
+    weights = np.where([name in above for name in names], 0.1, 1) / (3 + rank)
     return list(rng.choice(names, n_drawn, replace=False, p=weights / weights.sum()))
 
 

@@ -25,9 +25,9 @@ MAX_BYTES = 300_000
 SUMS = """
 22a8b8d9c03141b2e13327155e6e9f9aebc263f579431ad771d0064a3f2bf9a6  intents.LICENSE.txt
 38b6cc28f0574daf74bbb2662402a4ea834f3b0aea2b2fae644c6527f22e98d1  intents.csv.gz
-4f0941bc13bddb2ee2be5fb51ef9901f866251c991bc9428d579ffcae9efe2f6  made_genes.csv
-8d276db1e068340e6041a52bfd337c790ebebd57e3ac3e490465cc05e5579904  made_genes.obo
-ce2941d59fb587a80c87228a7ee43101a1e91e72c36bfdb836d4e0f710843e11  made_genes.tsv
+e7252f342437d7bf9a1013810f01cab69468ddc9268126796e367c639c01d65f  made_genes.csv
+77658fe87240bb064eec33f2bf31b7d61b943420a7d73c2413fbc52eb668ff6f  made_genes.obo
+282c447fdea3de9e701be00ac17bbc8a1126e0d21c00a6a4e5703e09b091cedd  made_genes.tsv
 """
 SHA256 = {name: digest for digest, name in map(str.split, SUMS.splitlines()[1:])}
 AUTHORS = (

@@ -42,37 +42,32 @@ def keep(rows, numbers):
 
 train, test = keep(intents.train, n_train), keep(intents.test, n_test)
 tfidf = TfidfVectorizer(sublinear_tf=True)
-X, X_test = (
-    tfidf.fit_transform(intents.data[train]),
-    tfidf.transform(intents.data[test]),
-)
-Y, Y_test = intents.target[train], intents.target[test]
+X, Y = tfidf.fit_transform(intents.data[train]), intents.target[train]
+X_test, Y_test = tfidf.transform(intents.data[test]), intents.target[test]
 groups = {"rare": leaves[n_train <= 4], "frequent": leaves[n_train >= 10]}
-for name, labels in groups.items():
-    print(f"{len(labels)} intents are {name}")
+print(", ".join(f"{len(labels)} intents are {name}" for name, labels in groups.items()))
 
 # %%
 # F1 and average precision count all labels of a group together. Average precision looks
 # at the order of the probabilities only.
 
 
-def logistic(class_weight=None):
-    estimator = LogisticRegression(
-        C=10, class_weight=class_weight, solver="liblinear", random_state=0
-    )
-    return CoherentClassifier(estimator, hierarchy, strategy="per_label")
+def logistic(weight=None):
+    model = LogisticRegression(C=10, class_weight=weight, solver="liblinear")
+    return CoherentClassifier(model, hierarchy, strategy="per_label")
 
 
+def tuned(model):
+    return HierarchicalThresholdClassifier(model, strategy="level", cv=3)
+
+
+label_tree = LabelTreeClassifier(hierarchy, random_state=0)
 models = {
     "logistic regression": logistic(),
     "balanced weights": logistic("balanced"),
-    "tuned thresholds": HierarchicalThresholdClassifier(
-        logistic(), strategy="level", cv=3
-    ),
-    "label tree": LabelTreeClassifier(hierarchy, random_state=0),
-    "label tree,\ntuned thresholds": HierarchicalThresholdClassifier(
-        LabelTreeClassifier(hierarchy, random_state=0), strategy="level", cv=3
-    ),
+    "tuned thresholds": tuned(logistic()),
+    "label tree": label_tree,
+    "label tree,\ntuned thresholds": tuned(label_tree),
 }
 f1 = {name: [] for name in groups}
 for name, model in models.items():

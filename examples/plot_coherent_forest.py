@@ -46,7 +46,7 @@ for name, model in models.items():
 # %%
 # The share of rows in which a label is predicted without a parent.
 
-plt.rcParams.update({"font.size": 14})
+plt.rcParams.update({"font.size": 17})
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 names = [f"{name}\nAU(PRC) {q:.3f}" for name, q in zip(models, quality, strict=True)]
 percent = 100 * np.array(violations)

@@ -65,7 +65,7 @@ for kind, probability in zip(clf.classes_, clf.predict_proba(platypus)[0], stric
 # %%
 # Names are written without the names of their parents before them.
 
-figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 ax.set_title("platypus", size=20)
 HierarchyDisplay.from_estimator(clf, platypus, ax=ax)
 plt.show()

@@ -43,8 +43,8 @@ lists = {
     "probability": detector.proba_,
     "label frequency": np.broadcast_to(Y.mean(axis=0), Y.shape),
 }
-plt.rcParams.update({"font.size": 15})
-figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+plt.rcParams.update({"font.size": 17})
+figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 rows = np.arange(1, 4 * hidden.sum())
 for name, scores in lists.items():
     order = np.argsort(-np.where(Y == 0, scores, -1).ravel(), kind="stable")
@@ -54,5 +54,5 @@ for name, scores in lists.items():
     ax.plot(rows, found / hidden.sum(), lw=3, label=name)
 ax.set(xlabel="rows that the curator looks at", ylabel="found, of all that is hidden")
 ax.set(ylim=(0, 1.02), xlim=(0, len(rows)))
-ax.legend(loc="center right")
+ax.legend(loc="center right", bbox_to_anchor=(1, 0.23))
 plt.show()

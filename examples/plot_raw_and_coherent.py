@@ -52,7 +52,7 @@ for name, proba in probabilities.items():
 # %%
 # The line of the coherent probabilities lies on 0.
 
-plt.rcParams.update({"font.size": 14})
+plt.rcParams.update({"font.size": 18})
 figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 for name, colour in [("raw", "#d55e00"), ("coherent", "#00875f")]:
     percent = 100 * np.array(violations[name])

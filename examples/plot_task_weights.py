@@ -32,7 +32,7 @@ for epoch in (clf.history_[0], clf.history_[-1]):
 # %%
 # The weights of an epoch add up to 1.
 
-plt.rcParams.update({"font.size": 14})
+plt.rcParams.update({"font.size": 18})
 figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 TrainingHistoryDisplay.from_estimator(clf, ax=ax, panels="weight")
 plt.show()

@@ -1,83 +1,57 @@
 """
-Texts in a Pipeline
-===================
+Texts with a linear label tree
+==============================
 
-Texts become numbers in a Pipeline, as always in scikit-learn. The matrix that
-``TfidfVectorizer`` makes is sparse and stays so. Each new sentence gets a probability
-for each topic, and no topic is more probable than the one above it.
+A Pipeline of ``TfidfVectorizer`` and ``LabelTreeClassifier`` goes from strings to named
+labels. Here it learns 160 labels from 6,000 texts in about a second. Each training text
+has one intent. A new sentence that asks for two things gets both, in two domains.
 
 """
+
+from time import process_time
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from skhmc import Hierarchy, MaxConstraintClassifier
-from skhmc.preprocessing import HierarchicalLabelBinarizer
+from skhmc import LabelTreeClassifier
+from skhmc.datasets import load_intents
+from skhmc.inspection import HierarchyDisplay
 
 # %%
-# Training texts are made up of eight words: three of their topic, and five that say
-# nothing.
+# Questions to a voice assistant, with their domain and their intent. The matrix of word
+# pairs is sparse, and stays so.
 
-WORDS = {
-    "sport/football": "goal referee penalty striker keeper pitch league kick",
-    "sport/tennis": "racket serve net umpire volley court set backhand",
-    "science/space": "rocket orbit planet telescope moon launch star comet",
-    "science/biology": "cell gene protein enzyme species plant bacteria tissue",
-}
-COMMON = "the a new after before today match study team result year first".split()
-rng = np.random.default_rng(0)
-texts, topics = [], []
-for topic, words in WORDS.items():
-    for _ in range(60):
-        own = rng.choice(words.split(), 3)
-        texts.append(" ".join(rng.permutation([*own, *rng.choice(COMMON, 5)])))
-        topics.append([topic])
-print(texts[0])
-
-# %%
-# The target has a list of topics for each text, here its most special one. The
-# binarizer adds the topics above.
-
-hierarchy = Hierarchy.from_paths(WORDS)
-binarizer = HierarchicalLabelBinarizer(hierarchy)
-Y = binarizer.fit_transform(topics)
+intents = load_intents()
+texts, Y, train, test = intents.data, intents.target, intents.train, intents.test
 model = make_pipeline(
-    TfidfVectorizer(),
-    MaxConstraintClassifier(
-        hierarchy, hidden_layer_sizes=(32,), learning_rate_init=0.01, random_state=0
-    ),
+    TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
+    LabelTreeClassifier(intents.hierarchy, random_state=0),
 )
-model.fit(texts, Y)
+began = process_time()
+model.fit(texts[train], Y[train])
+print(f"fitted in {process_time() - began:.1f} seconds of one processor")
 
 # %%
-# New sentences. The last one has words of two topics.
+# Is the most probable label of a depth the right one?
 
-new = [
-    "the keeper saved a penalty",
-    "a backhand into the net",
-    "the rocket is in orbit",
-    "a gene of this plant",
-    "the moon over the tennis court",
-]
-proba = model.predict_proba(new)
-for text, names in zip(
-    new, binarizer.inverse_transform(model.predict(new)), strict=True
-):
-    print(f"{text}: {', '.join(names)}")
+proba = model.predict_proba(texts[test])
+for depth, labels in enumerate(intents.hierarchy.levels):
+    best = labels[proba[:, labels].argmax(axis=1)]
+    right = Y[test][np.arange(len(test)), best].mean()
+    print(f"depth {depth}: {right:.1%} of {len(labels)} labels")
 
 # %%
-# A row is a sentence, a column is a topic: dark is probable.
+# A sentence of one's own. Labels that are less probable are counted, not drawn.
 
-plt.rcParams.update({"font.size": 13})
-figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-ax.imshow(proba, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-for (row, column), value in np.ndenumerate(proba):
-    colour = "white" if value > 0.6 else "black"
-    ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
-columns = [name.replace("/", "/\n") for name in hierarchy.labels]
-ax.set_xticks(range(len(columns)), columns)
-ax.set_yticks(range(len(new)), new)
-ax.xaxis.tick_top()
+sentence = "remind me to pay the electricity bill"
+features = model[:-1].transform([sentence])
+print(f"{sentence}: {model[-1].predict_labels(features, most_specific=True)[0]}")
+
+plt.rcParams.update({"font.size": 15})
+figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+HierarchyDisplay.from_estimator(
+    model, [sentence], ax=ax, max_labels=8, colorbar=False, title=sentence
+)
 plt.show()

@@ -57,7 +57,7 @@ for name, y in predicted.items():
 # %%
 # The deeper the labels, the more the tuned thresholds gain.
 
-plt.rcParams.update({"font.size": 14})
+plt.rcParams.update({"font.size": 16})
 figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 for k, (name, colour) in enumerate(
     [("threshold 0.5", "#9a9a9a"), ("tuned", "#1f5f99")]

@@ -1,7 +1,8 @@
 """Data sets with label hierarchies, and loaders for them.
 
-:func:`load_digit_properties` needs nothing but scikit-learn, :func:`load_clus_arff`
-reads files, :func:`fetch_clus` knows the benchmark sets by name,
+:func:`load_digit_properties`, :func:`load_intents` and :func:`load_made_genes` are
+included and need no download. :func:`load_clus_arff` reads files, :func:`fetch_clus`
+knows the benchmark sets by name,
 :func:`make_hidden_hierarchy` makes points whose hierarchy is to be discovered, and
 :func:`read_annotations` reads which sample has which labels.
 """
@@ -12,6 +13,8 @@ from skhmc.datasets._data_home import clear_data_home, get_data_home
 from skhmc.datasets._digits import load_digit_properties
 from skhmc.datasets._fetch import fetch_clus
 from skhmc.datasets._hidden_hierarchy import make_hidden_hierarchy
+from skhmc.datasets._intents import load_intents
+from skhmc.datasets._made_genes import load_made_genes
 
 __all__ = [
     "clear_data_home",
@@ -19,6 +22,8 @@ __all__ = [
     "get_data_home",
     "load_clus_arff",
     "load_digit_properties",
+    "load_intents",
+    "load_made_genes",
     "make_hidden_hierarchy",
     "read_annotations",
 ]

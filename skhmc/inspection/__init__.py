@@ -5,6 +5,7 @@ from skhmc.inspection._hierarchy_display import HierarchyDisplay
 from skhmc.inspection._hvr_display import HVRDisplay
 from skhmc.inspection._label_embedding_display import LabelEmbeddingDisplay
 from skhmc.inspection._level_report_display import LevelReportDisplay
+from skhmc.inspection._predictions_page import PredictionsPage
 from skhmc.inspection._reliability_display import ReliabilityDisplay
 from skhmc.inspection._training_history_display import TrainingHistoryDisplay
 
@@ -13,6 +14,7 @@ __all__ = [
     "HierarchyDisplay",
     "LabelEmbeddingDisplay",
     "LevelReportDisplay",
+    "PredictionsPage",
     "ReliabilityDisplay",
     "TrainingHistoryDisplay",
     "explain",

@@ -14,17 +14,10 @@ from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
 from skhmc._data.containers import unwrap
-from skhmc._data.responses import (
-    find,
-    match_labels,
-    n_dimensions,
-    positive_scores,
-    raw_predict,
-    raw_proba,
-    single_label,
-)
+from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._answers import check_known, check_probabilities, respond
 from skhmc.inspection._drawing import FEWER, Scene
 from skhmc.inspection._figures import Figures, find_figures
 from skhmc.inspection._icicle_scene import IcicleScene
@@ -39,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["HierarchyDisplay"]
 
 CALLER = "HierarchyDisplay.plot"
-SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
 
 
 def _check_length(given: ArrayLike, name: str, n_labels: int) -> np.ndarray:
@@ -57,13 +49,7 @@ def _check_proba(given: ArrayLike | None, n_labels: int) -> np.ndarray | None:
     if given is None:
         return None
     proba = _check_length(given, "proba", n_labels).astype(np.float64)
-    wrong = ~((proba >= -SLACK) & (proba <= 1 + SLACK))
-    if wrong.any():
-        raise ValueError(
-            f"proba must hold probabilities between 0 and 1, got "
-            f"{proba[wrong][0].item()!r}. Pass what predict_proba returns, not "
-            f"decision values."
-        )
+    check_probabilities(proba)
     return proba.clip(0, 1)
 
 
@@ -73,13 +59,7 @@ def _check_indicator(
     if given is None:
         return None
     values = _check_length(given, name, n_labels).astype(np.float64)
-    known = values[~np.isnan(values)]
-    wrong = known[(known != 0) & (known != 1)]
-    if len(wrong):
-        raise ValueError(
-            f"{name} must hold 0 and 1, or NaN for unknown, got {wrong[0].item()!r}. "
-            f"Pass indicators, not scores or label names."
-        )
+    check_known(values, name)
     return values
 
 
@@ -118,36 +98,6 @@ def _as_bools(Y: np.ndarray | None, n_labels: int) -> list[bool | None]:
     if Y is None:
         return [None] * n_labels
     return [{0.0: False, 1.0: True}.get(value) for value in Y.tolist()]
-
-
-def _respond(
-    estimator: Any, X: Any, y_true: Any, hierarchy: Any, raw: bool
-) -> tuple[Hierarchy, Any, Any, Any]:
-    """Return the hierarchy, y_true, predictions and probabilities in its order."""
-    name = type(estimator).__name__
-    if hierarchy is None:
-        hierarchy = find(estimator, "hierarchy_")
-    if hierarchy is None:
-        raise ValueError(
-            f"{name} has no hierarchy_, expected an estimator fitted with a hierarchy. "
-            f"Pass hierarchy= as well."
-        )
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{name} has no predict_proba, expected probabilities of labels. Use an "
-            f"estimator that has it, or HierarchyDisplay.from_predictions."
-        )
-    proba = (raw_proba if raw else positive_scores)(estimator, X)
-    y_pred = raw_predict(estimator, X) if raw else estimator.predict(X)
-    if n_dimensions(y_pred) == 1:  # most specific labels, not indicators
-        hierarchy = Hierarchy.build(hierarchy)
-        classes = find(estimator, "classes_")
-        _, _, proba = single_label(hierarchy, None, proba, classes)
-        _, y_true, y_pred = single_label(hierarchy, y_true, y_pred)
-        return hierarchy, y_true, y_pred, proba
-    _, _, proba = match_labels(estimator, hierarchy, None, proba)
-    hierarchy, y_true, y_pred = match_labels(estimator, hierarchy, y_true, y_pred)
-    return hierarchy, y_true, y_pred, proba
 
 
 def _seen(estimator: Any, hierarchy: Hierarchy) -> np.ndarray | None:
@@ -358,7 +308,9 @@ class HierarchyDisplay:
             check_consistent_length(X, y_true)
             y_true = _safe_indexing(y_true, [sample])
         X = _safe_indexing(X, [sample])
-        hierarchy, *rows = _respond(estimator, X, y_true, hierarchy, raw)
+        hierarchy, *rows = respond(
+            estimator, X, y_true, hierarchy, raw=raw, caller="HierarchyDisplay"
+        )
         y_true, y_pred, proba = (_row(Y, 0) for Y in rows)
         display = cls(
             hierarchy,

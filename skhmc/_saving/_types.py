@@ -175,6 +175,15 @@ ADDED: dict[str, dict[str, object]] = {
         name: {"checkpoint": None, "linear_path": False, "linear_path_": False}
         for name in ("HCALClassifier", "HyperbolicHMC", "MaxConstraintClassifier")
     },
+    **{
+        name: {"verbose": 0}
+        for name in (
+            "CoherentClassifier",
+            "HierarchicalCalibratedClassifier",
+            "HierarchicalThresholdClassifier",
+            "HierarchicalVotingClassifier",
+        )
+    },
     "LabelTreeClassifier": {"negatives": "siblings", "_saw_all": False},
 }
 # estimators, transformers and splitters of scikit-learn that skops writes into our file

@@ -151,7 +151,7 @@ class PredictionsPage:
         given = {"proba": proba, "y_true": y_true, "y_pred": y_pred}
         given = {name: Y for name, Y in given.items() if Y is not None}
         built, *read = align(hierarchy, **given)
-        arrays = dict(zip(given, map(_dense, read), strict=True))
+        arrays: dict[str, Any] = dict(zip(given, map(_dense, read), strict=True))
         if hasattr(proba, "index") and hasattr(proba, "columns"):
             options.setdefault("sample_names", list(proba.index))
         return cls(built, **arrays, **options)

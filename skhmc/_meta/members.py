@@ -11,7 +11,6 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._meta.coherent import CoherentClassifier
 from skhmc._meta.delegation import hierarchy_parameters, is_frozen, with_columns
-from skhmc._meta.fits import Fits
 from skhmc._meta.out_of_fold import (
     classes_out_of_fold,
     out_of_fold,
@@ -197,17 +196,16 @@ def unseen_proba(member, X, targets, splits, params):
     member = clone(member)
     Y = targets.Y
     y = Y if targets.classes is None else targets.classes[targets.codes]
-    quiet = Fits(member)  # the bar counts members
     with read_before():
         if splits is None:
             weight = params.get("sample_weight")
             member.set_params(proba_format="array")
             return np.arange(Y.shape[0]), member.leave_one_out_proba(X, y, weight)
         if targets.classes is None:
-            return out_of_fold(member, X, Y, Y, splits, params=params, fits=quiet)
+            return out_of_fold(member, X, Y, Y, splits, params=params)
         classes = targets.classes
         given = member, X, y, classes, splits
-        return classes_out_of_fold(*given, params=params, fits=quiet)
+        return classes_out_of_fold(*given, params=params)
 
 
 def proba_of(member, X, classes):

@@ -20,7 +20,6 @@ from skhmc._data.versions import VersionedMixin
 from skhmc._data.weights import check_sample_weight, match_weight
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, read_for_inner, route_fit, with_columns
-from skhmc._meta.fits import Fits
 from skhmc._meta.out_of_fold import out_of_fold, split_rows
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.warnings import read_before
@@ -262,7 +261,6 @@ class MissingAnnotationDetector(
                 targets.Y,
                 splits,
                 params=routed.estimator.fit,
-                fits=Fits(self),
                 n_jobs=self.n_jobs,
             )
         times = np.bincount(rows, minlength=n_samples)

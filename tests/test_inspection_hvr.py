@@ -11,7 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhmc import CoherentClassifier, Hierarchy, MaxConstraintClassifier
+from skhmc import CoherentClassifier, Hierarchy
 from skhmc.datasets import load_digit_properties
 from skhmc.inspection import HVRDisplay
 from skhmc.metrics import hvr_scorer
@@ -79,7 +79,7 @@ def test_raw_scores_break_what_coherent_ones_do_not():
     assert raw.rate[0] == pytest.approx(-hvr_scorer(clf, X, Y))
     assert raw.rate[0] > 0
     clf.coherence = "average"
-    both = HVRDisplay.from_estimator(clf, X, Y, ax=raw.axes_)
+    both = HVRDisplay.from_estimator(clf, X, Y, ax=raw.axes_, thresholds=[0.5])
     assert not both.rate.any()
     assert [len(axes.get_lines()) for axes in raw.axes_] == [2, 2]
     names = [text.get_text() for text in raw.axes_[0].get_legend().get_texts()]
@@ -88,15 +88,30 @@ def test_raw_scores_break_what_coherent_ones_do_not():
     assert rate.get_color() == beside.get_color() != raw.lines_[0].get_color()
 
 
-def test_raw_scores_of_networks_are_those_of_their_logits():
-    net = MaxConstraintClassifier(DIGITS.hierarchy, max_iter=2, random_state=0)
-    clf = make_pipeline(StandardScaler(), net).fit(X, Y)
-    found = HVRDisplay.from_estimator(clf, X, Y, raw=True)
-    logits = clf[-1].raw_decision_function(clf[:-1].transform(X))
-    expected = HVRDisplay.from_predictions(Y, expit(logits), DIGITS.hierarchy)
+class Network:
+    """What a fitted network has: raw scores are logits."""
+
+    hierarchy_ = TREE
+    label_names_ = np.array(TREE.labels, dtype=object)
+
+    def raw_decision_function(self, X):
+        return X[:, :3] - 1
+
+    def predict_proba(self, X):
+        return np.ones((len(X), 3))
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_raw_scores_of_networks_are_those_of_their_logits(wrap):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    Y = np.ones((20, 3))
+    clf = make_pipeline(StandardScaler().fit(X), Network()) if wrap else Network()
+    some = {"thresholds": [0.2, 0.3]}
+    found = HVRDisplay.from_estimator(clf, X, Y, raw=True, **some)
+    given = StandardScaler().fit_transform(X) if wrap else X
+    expected = draw(Y, expit(given - 1), **some)
     np.testing.assert_array_equal(found.rate, expected.rate)
-    np.testing.assert_array_equal(found.beside, expected.beside)
-    assert found.beside.any()
+    assert found.rate.all()
 
 
 def test_one_label_per_sample():
@@ -116,7 +131,13 @@ def test_names_lie_above_the_lines():
     figure, axes = plt.subplots(1, 2, figsize=(6, 4), layout="constrained")
     score = np.column_stack([np.zeros(9), np.ones((9, 2))])  # broken everywhere
     for name in ("first", "second", "third", "fourth"):
-        draw(np.ones((9, 3)), score, name=f"the {name} classifier", ax=axes)
+        draw(
+            np.ones((9, 3)),
+            score,
+            thresholds=[0.1, 0.9],
+            name=f"the {name} classifier",
+            ax=axes,
+        )
     figure.canvas.draw()
     legend = axes[0].get_legend().get_window_extent()
     line = axes[0].get_lines()[0].get_window_extent()

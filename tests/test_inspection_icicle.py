@@ -73,8 +73,8 @@ LONG = "one name that is far longer than its box " * 4
         (Hierarchy.flat([LONG]), None, 1),
         (TREE, (6, 4), 7),
         (named(30, max_parents=3), (6, 4), 5),
-        (named(30, max_parents=3), (12, 8), 20),
-        (named(200, n_words=9), (12, 8), 20),
+        pytest.param(named(30, max_parents=3), (12, 8), 20, marks=pytest.mark.slow),
+        pytest.param(named(200, n_words=9), (12, 8), 20, marks=pytest.mark.slow),
     ],
 )
 def test_names_stay_inside_their_boxes(hierarchy, size, fewest):

@@ -34,8 +34,9 @@ BAYES = CoherentClassifier(GaussianNB(), H)
 
 
 def test_networks_say_what_they_train(capsys):
+    small = {"hidden_layer_sizes": (8,), "random_state": 0}
     clf = MaxConstraintClassifier(
-        H, max_iter=3, batch_size=16, n_estimators=2, verbose=1, random_state=0
+        H, max_iter=3, batch_size=16, n_estimators=2, verbose=1, **small
     ).fit(X, Y)
     shown = capsys.readouterr().err
     n_weights = sum(w.numel() for w in clf.net_.module_.parameters())
@@ -53,7 +54,7 @@ def test_networks_say_what_they_train(capsys):
 
 
 def test_one_epoch_leaves_nothing_to_expect(capsys):
-    HCALClassifier(H, max_iter=1, verbose=1, early_stopping=False).fit(X, Y)
+    HCALClassifier(H, hidden_layer_sizes=(8,), max_iter=1, verbose=1).fit(X, Y)
     shown = capsys.readouterr().err
     assert "1 network of" in shown and "1 epoch of" in shown and "took" not in shown
 

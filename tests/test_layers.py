@@ -36,7 +36,7 @@ LAYERS = {
     "preprocessing": (4, LEARNING),
     "_kernels": (5, LEARNING),
     "_linear": (5, LEARNING | {"joblib"}),
-    "_meta": (6, LEARNING),
+    "_meta": (6, LEARNING | {"tqdm"}),
     "audit": (7, LEARNING),
     "_networks": (5, TORCH | {"filelock", "joblib", "safetensors", "skorch", "tqdm"}),
     "_cards": (7, LEARNING),

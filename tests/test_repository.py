@@ -247,7 +247,7 @@ def test_estimators_have_their_parameters_in_groups():
         "Hierarchy": ["hierarchy"],
         "Estimator": ["estimator", "strategy", "min_positives"],
         "Predictions": ["coherence", "threshold", "proba_format"],
-        "Computation": ["n_jobs"],
+        "Computation": ["n_jobs", "verbose"],
     }
 
 

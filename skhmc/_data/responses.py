@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import expit
 
 from skhmc._data.align import align
 from skhmc._data.containers import is_frame
@@ -19,6 +20,7 @@ __all__ = [
     "positive_columns",
     "positive_scores",
     "raw_predict",
+    "raw_proba",
     "single_label",
     "top_labels",
 ]
@@ -56,13 +58,33 @@ def raw_predict(estimator, X):
     """Return predictions before the coherence step; ``predict`` where there is none."""
     if find(estimator, "predict_raw") is None:
         return estimator.predict(X)
-    while not hasattr(estimator, "predict_raw"):
+    estimator, X = _owner(estimator, X, "predict_raw")
+    return estimator.predict_raw(X)
+
+
+def raw_proba(estimator, X):
+    """Return probabilities before the coherence step, of networks by their logits.
+
+    ``predict_proba`` where there is no such step.
+    """
+    if find(estimator, "raw_predict_proba") is not None:
+        estimator, X = _owner(estimator, X, "raw_predict_proba")
+        return estimator.raw_predict_proba(X)
+    if find(estimator, "raw_decision_function") is not None:
+        estimator, X = _owner(estimator, X, "raw_decision_function")
+        return expit(estimator.raw_decision_function(X))
+    return positive_scores(estimator, X)
+
+
+def _owner(estimator, X, method):
+    """Return the outermost estimator with a method, and X as it gets it."""
+    while not hasattr(estimator, method):
         if hasattr(estimator, "steps") and len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
         elif hasattr(estimator, "estimator_") and hasattr(estimator, "transform"):
             X = estimator.transform(X)  # feature selection such as RFE
         estimator = _inside(estimator)
-    return estimator.predict_raw(X)
+    return estimator, X
 
 
 def top_labels(estimator, X, k, among):

@@ -41,6 +41,7 @@ from skhmc._meta.delegation import (
     route_fit,
     with_columns,
 )
+from skhmc._meta.fits import Fits
 from skhmc._meta.multioutput import fit_as_is
 from skhmc._meta.out_of_fold import (
     classes_out_of_fold,
@@ -53,7 +54,7 @@ from skhmc._meta.out_of_fold import (
 from skhmc._scoring.outputs import Blocks
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 from skhmc._utils.messages import name_list, plain
-from skhmc._utils.warnings import read_before, warn_user
+from skhmc._utils.warnings import each_kind_once, read_before, warn_user
 from skhmc.coherence import RULES, RuleNames, close_upward
 from skhmc.hierarchy import Hierarchy
 
@@ -108,6 +109,8 @@ class HierarchicalCalibratedClassifier(
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     n_jobs : int, default=None
         Number of folds fitted at a time.
+    verbose : int, default=0
+        Verbosity: 1 shows a bar of the folds that are fitted.
 
     Attributes
     ----------
@@ -206,6 +209,7 @@ class HierarchicalCalibratedClassifier(
         "coherence": [StrOptions(RuleNames()), None],
         "proba_format": [StrOptions({"array", "list"})],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     }
 
     # groups are for the splitter, and for an estimator that asks for them
@@ -223,6 +227,7 @@ class HierarchicalCalibratedClassifier(
         coherence: str | None = "average",
         proba_format: str = "array",
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
@@ -233,6 +238,7 @@ class HierarchicalCalibratedClassifier(
         self.coherence = coherence
         self.proba_format = proba_format
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _validate_params(self):
         if isinstance(self.cv, str) and self.cv == "prefit":
@@ -290,7 +296,7 @@ class HierarchicalCalibratedClassifier(
         weight = _read_weight(sample_weight, targets)
         if groups is not None:  # also where nothing is split
             read_groups(groups, targets.Y.shape[0])
-        with read_before():
+        with read_before(), each_kind_once():
             routed = Bunch(estimator=Bunch(fit={}))  # nobody to fit, nothing to split
             if self._is_frozen():
                 refuse_params(self.estimator, params)
@@ -323,7 +329,14 @@ class HierarchicalCalibratedClassifier(
             Y = y if named else targets.Y  # with names, where it has
             splits = split_rows(self.cv, X, Y, routed.splitter.split)
             rows, proba = out_of_fold(
-                inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
+                inner,
+                X,
+                y,
+                targets.Y,
+                splits,
+                params=params,
+                fits=Fits(self, self.verbose),
+                n_jobs=self.n_jobs,
             )
         self._warn_without_levels(targets.hierarchy)
         levels = np.asarray(targets.hierarchy.depth)
@@ -352,7 +365,14 @@ class HierarchicalCalibratedClassifier(
         else:
             splits = split_rows(self.cv, X, y, routed.splitter.split)
             rows, proba = classes_out_of_fold(
-                self.estimator, X, y, classes, splits, params=params, n_jobs=self.n_jobs
+                self.estimator,
+                X,
+                y,
+                classes,
+                splits,
+                params=params,
+                fits=Fits(self, self.verbose),
+                n_jobs=self.n_jobs,
             )
         Y = (targets.classes[targets.codes][:, None] == classes).astype(np.float64)
         positions = [hierarchy.position(plain(label)) for label in classes]

@@ -34,12 +34,13 @@ from skhmc._meta.delegation import (
     route_fit,
     with_columns,
 )
+from skhmc._meta.fits import Fits
 from skhmc._meta.multioutput import PerLabel, fit_native, takes_many_labels
 from skhmc._meta.out_of_fold import positive_proba
 from skhmc._scoring.answers import check_can_stop
 from skhmc._scoring.outputs import Blocks
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
-from skhmc._utils.warnings import read_before
+from skhmc._utils.warnings import each_kind_once, read_before
 from skhmc.coherence import RULES, RuleNames
 
 __all__ = ["CoherentClassifier"]
@@ -91,6 +92,9 @@ class CoherentClassifier(
         has folds.
     n_jobs : int, default=None
         Number of labels fitted in parallel, if there is one estimator per label.
+    verbose : int, default=0
+        Verbosity: 1 shows a bar of the labels that are fitted, if there is
+        one estimator per label.
 
     Attributes
     ----------
@@ -167,6 +171,7 @@ class CoherentClassifier(
         "proba_format": [StrOptions({"array", "list"})],
         "min_positives": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     }
 
     # weights and groups are for the estimator inside, which says by its own request if
@@ -185,6 +190,7 @@ class CoherentClassifier(
         proba_format: str = "array",
         min_positives: int = 1,
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
@@ -194,6 +200,7 @@ class CoherentClassifier(
         self.proba_format = proba_format
         self.min_positives = min_positives
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)  # those of estimator
     def fit(
@@ -263,7 +270,7 @@ class CoherentClassifier(
                 warn_constant(positive, known, few, names, priors=True, few=few)
                 self._learnt = np.flatnonzero(~few)
             self.strategy_ = self._chosen_strategy()
-            with read_before():
+            with read_before(), each_kind_once():
                 self.estimator_ = self._fit_labels(X, targets, params)
         self.hierarchy_ = targets.hierarchy
         self.label_names_ = targets.label_names
@@ -320,7 +327,9 @@ class CoherentClassifier(
             inner = with_columns(self.estimator, names, self._learnt)
             return fit_native(inner, X, Y, params)
         inner = PerLabel(self.estimator, n_jobs=self.n_jobs)
-        return inner.fit(X, Y, [names[k] for k in self._learnt], **params)
+        return inner.fit(
+            X, Y, [names[k] for k in self._learnt], Fits(self, self.verbose), **params
+        )
 
     # -- predictions -------------------------------------------------------------------
 

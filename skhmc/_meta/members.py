@@ -204,7 +204,8 @@ def unseen_proba(member, X, targets, splits, params):
         if targets.classes is None:
             return out_of_fold(member, X, Y, Y, splits, params=params)
         classes = targets.classes
-        return classes_out_of_fold(member, X, y, classes, splits, params=params)
+        given = member, X, y, classes, splits
+        return classes_out_of_fold(*given, params=params)
 
 
 def proba_of(member, X, classes):

@@ -1,14 +1,16 @@
 """Classifiers of scikit-learn fitted to many labels: once to all, or once to each."""
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_columns
 from skhmc._meta.delegation import has_hierarchy
+from skhmc._utils.warnings import warn_user
 
 __all__ = ["PerLabel", "fit_as_is", "fit_native", "takes_many_labels"]
 
@@ -95,7 +97,7 @@ class PerLabel(BaseEstimator):
         self.estimator = estimator
         self.n_jobs = n_jobs
 
-    def fit(self, X, Y, names, **params):
+    def fit(self, X, Y, names, fits, **params):
         """Fit every label.
 
         Parameters
@@ -106,6 +108,8 @@ class PerLabel(BaseEstimator):
             Indicators 0, 1 or NaN; every column holds both 0 and 1.
         names : sequence
             Names of the labels.
+        fits : Fits
+            Shows how many labels are done.
         **params
             Parameters of every ``fit``; a 2-D ``sample_weight`` column by column.
 
@@ -114,12 +118,14 @@ class PerLabel(BaseEstimator):
         self
         """
         Y = sp.csc_matrix(Y) if sp.issparse(Y) else Y
-        self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_label)(
-                clone(self.estimator), X, _column(Y, k), name, _params_of(params, k)
-            )
+        given = (
+            (clone(self.estimator), X, _column(Y, k), name, _params_of(params, k))
             for k, name in enumerate(names)
         )
+        found, kept = fits.run("labels", _fit_label, given, n_jobs=self.n_jobs)
+        self.estimators_ = found
+        for one in itertools.chain(*kept):
+            warn_user(*one)
         return self
 
     def predict_proba(self, X):

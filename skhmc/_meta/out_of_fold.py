@@ -5,10 +5,10 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from skhmc._data.responses import positive_scores
+from skhmc._meta.fits import Fits, say_of_folds
 from skhmc._utils.warnings import read_before
 from skhmc.model_selection import (
     MultilabelStratifiedGroupKFold,
@@ -107,7 +107,7 @@ def positive_proba(estimator, X, n_labels):
     return proba
 
 
-def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
+def out_of_fold(estimator, X, y, Y, splits, *, params, fits=None, n_jobs=None):
     """Fit on every training part and predict the test part.
 
     Parameters
@@ -124,6 +124,8 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
         Rows of every training and test part.
     params : dict
         Parameters of ``fit``; what has one row per sample is split, too.
+    fits : Fits, default=None
+        Shows how many folds are done; None shows nothing.
     n_jobs : int, default=None
         Number of splits that run at a time.
 
@@ -138,10 +140,10 @@ def out_of_fold(estimator, X, y, Y, splits, *, params, n_jobs=None):
     Some estimators refuse labels that have one value in a training part. They are
     fitted again without these, which get this value as their probability.
     """
-    parts = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_predict)(clone(estimator), X, y, Y, train, test, params)
-        for train, test in splits
-    )
+    given = ((clone(estimator), X, y, Y, *split, params) for split in splits)
+    fits = fits or Fits(estimator)
+    parts, kept = fits.run("folds", _fit_and_predict, given, n_jobs=n_jobs)
+    say_of_folds(kept)
     return np.concatenate([test for _, test in splits]), np.concatenate(parts)
 
 
@@ -231,7 +233,9 @@ def proba_of_classes(estimator, X, classes):
     return proba
 
 
-def classes_out_of_fold(estimator, X, y, classes, splits, *, params, n_jobs=None):
+def classes_out_of_fold(
+    estimator, X, y, classes, splits, *, params, fits=None, n_jobs=None
+):
     """Fit on every training part and predict the classes of the test part.
 
     As :func:`out_of_fold`, for a 1-D ``y`` of classes. A class that a training part
@@ -243,10 +247,10 @@ def classes_out_of_fold(estimator, X, y, classes, splits, *, params, n_jobs=None
         Rows of all test parts, in turn.
     proba : ndarray of shape (len(rows), n_classes)
     """
-    parts = Parallel(n_jobs=n_jobs)(
-        delayed(_classes_of_test)(clone(estimator), X, y, classes, train, test, params)
-        for train, test in splits
-    )
+    given = ((clone(estimator), X, y, classes, *split, params) for split in splits)
+    fits = fits or Fits(estimator)
+    parts, kept = fits.run("folds", _classes_of_test, given, n_jobs=n_jobs)
+    say_of_folds(kept)
     return np.concatenate([test for _, test in splits]), np.concatenate(parts)
 
 

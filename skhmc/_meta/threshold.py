@@ -41,6 +41,7 @@ from skhmc._meta.delegation import (
     with_columns,
 )
 from skhmc._meta.f1_thresholds import constrain
+from skhmc._meta.fits import Fits
 from skhmc._meta.given_thresholds import is_tuned, read_thresholds
 from skhmc._meta.label_sets import LabelSets, of_units, seen_sets
 from skhmc._meta.multioutput import fit_as_is
@@ -49,7 +50,7 @@ from skhmc._meta.promises import Promise
 from skhmc._meta.tuning import CLOSINGS, GOALS, TOP_DOWN, Tuned, Tuner, Unseen
 from skhmc._scoring.answers import Answer, AnswersMixin
 from skhmc._scoring.outputs import Blocks, format_proba
-from skhmc._utils.warnings import read_before, warn_user
+from skhmc._utils.warnings import each_kind_once, read_before, warn_user
 
 __all__ = ["HierarchicalThresholdClassifier"]
 
@@ -141,6 +142,9 @@ class HierarchicalThresholdClassifier(
         the only split of ``cv``. No effect with "prefit".
     n_jobs : int, default=None
         Number of folds fitted in parallel.
+    verbose : int, default=0
+        Verbosity: 1 shows a bar of the folds that are fitted, and of
+        the thresholds that are tuned.
     thresholds : "tuned", float, dict or array-like, default="tuned"
         Thresholds to use instead of tuning. A number is for all labels. A dict or a
         Series has thresholds by name of label; labels without one get 0.5. An array has
@@ -340,6 +344,7 @@ class HierarchicalThresholdClassifier(
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
         "thresholds": [StrOptions({"tuned"}), Real, Mapping, "array-like"],
         "max_labels": [Interval(Integral, 1, None, closed="left"), None],
         "min_precision": [Interval(Real, 0, 1, closed="neither"), None],
@@ -363,6 +368,7 @@ class HierarchicalThresholdClassifier(
         shrinkage: float | str = 10,
         refit: bool = True,
         n_jobs: int | None = None,
+        verbose: int = 0,
         thresholds: Any = "tuned",
         max_labels: int | None = None,
         min_precision: float | None = None,
@@ -379,6 +385,7 @@ class HierarchicalThresholdClassifier(
         self.shrinkage = shrinkage
         self.refit = refit
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.thresholds = thresholds
         self.max_labels = max_labels
         self.min_precision = min_precision
@@ -435,7 +442,7 @@ class HierarchicalThresholdClassifier(
         sample_weight = match_weight(sample_weight, given, targets)
         if self._is_prefit() or isinstance(self.estimator, FrozenEstimator):
             refuse_params(self.estimator, params)
-        with read_before():
+        with read_before(), each_kind_once():
             routed = route_fit(self, sample_weight, params, groups)
             units = self._units(groups, targets)
             return self._fit_read(X, y, targets, sample_weight, units, routed, fitted)
@@ -467,7 +474,14 @@ class HierarchicalThresholdClassifier(
                 tuned = Tuned.of_sets(sets, float(self.dependence))
             elif unseen is None:
                 rows, proba = out_of_fold(
-                    inner, X, y, targets.Y, splits, params=params, n_jobs=self.n_jobs
+                    inner,
+                    X,
+                    y,
+                    targets.Y,
+                    splits,
+                    params=params,
+                    fits=self._fits,
+                    n_jobs=self.n_jobs,
                 )
                 sizes = [len(test) for _, test in splits]
                 tuned = self._tune(rows, proba, targets, sample_weight, units, sizes)
@@ -682,7 +696,12 @@ class HierarchicalThresholdClassifier(
 
     @property
     def _tuner(self):
-        return Tuner(self.strategy, self.metric, self.shrinkage, self.max_labels)
+        how = self.strategy, self.metric, self.shrinkage, self.max_labels
+        return Tuner(*how, self._fits)
+
+    @property
+    def _fits(self):
+        return Fits(self, self.verbose)
 
     # -- predictions -------------------------------------------------------------------
 

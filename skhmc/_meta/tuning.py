@@ -21,6 +21,7 @@ from skhmc._meta.f1_thresholds import (
     search_one,
     search_thresholds,
 )
+from skhmc._meta.fits import Fits
 from skhmc._meta.label_sets import LabelSets
 from skhmc._meta.out_of_fold import count_once
 from skhmc._meta.promises import promised_thresholds
@@ -102,6 +103,7 @@ class Tuner:
     metric: str | Callable
     shrinkage: float
     max_labels: int | None
+    fits: Fits  # shows how far the search has come
 
     def tune(self, unseen):
         """Return the best thresholds, closing label sets in the better way."""
@@ -109,15 +111,21 @@ class Tuner:
         closings = CLOSINGS if len(unseen.hierarchy.edges) else CLOSINGS[:1]
         if self.strategy == TOP_DOWN:
             closings = (TOP_DOWN,)
-        found = [self._tune_closing(closing, unseen) for closing in closings]
-        best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
-        if len(unseen.sizes) == 1:
-            best.per_fold = best.thresholds[None, :]
-        else:
-            best.per_fold = self._tune_folds(best.closing, unseen)
+        n_folds = len(unseen.sizes)
+        n_searches = len(closings) + (n_folds if n_folds > 1 else 0)
+        found = []
+        with self.fits.bar("searches of thresholds", n_searches) as step:
+            for closing in closings:
+                found.append(self._tune_closing(closing, unseen))
+                step()
+            best = max(found, key=lambda tuned: tuned.score)  # of equal ones the first
+            if n_folds == 1:
+                best.per_fold = best.thresholds[None, :]
+            else:
+                best.per_fold = self._tune_folds(best.closing, unseen, step)
         return best
 
-    def _tune_folds(self, closing, unseen):
+    def _tune_folds(self, closing, unseen, step):
         """Return the thresholds (n_folds, n_labels) that are best in every fold alone.
 
         NaN where a metric has no value there.
@@ -128,6 +136,7 @@ class Tuner:
             with warnings.catch_warnings(), contextlib.suppress(ValueError):
                 warnings.simplefilter("ignore")  # of labels that the fold does not have
                 found[fold] = self._tune_closing(closing, part).thresholds
+            step()
         return found
 
     def _tune_closing(self, closing, unseen):
@@ -179,10 +188,12 @@ class Tuner:
         closing = CLOSINGS[0]
         scores = constrain(unseen.proba, unseen.hierarchy, closing)
         score = {}
-        for dependence in DEPENDENCES:
-            options = {"max_labels": self.max_labels, "own": own}
-            numbers = sets.most_probable(scores, dependence, **options)
-            score[dependence] = self._judge(sets.indicators(numbers), unseen)
+        with self.fits.bar("values of dependence", len(DEPENDENCES)) as step:
+            for dependence in DEPENDENCES:
+                options = {"max_labels": self.max_labels, "own": own}
+                numbers = sets.most_probable(scores, dependence, **options)
+                score[dependence] = self._judge(sets.indicators(numbers), unseen)
+                step()
         best = max(score, key=score.get)  # of equal ones the first
         return Tuned.of_sets(sets, best, score[best])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Self
@@ -23,7 +24,6 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skhmc._data.flat_names import judge_flat
@@ -37,6 +37,7 @@ from skhmc._meta.delegation import (
     may_take_weights,
     takes_groups,
 )
+from skhmc._meta.fits import Fits
 from skhmc._meta.members import (
     DROPPED,
     check_members,
@@ -57,6 +58,7 @@ from skhmc._scoring.answers import check_can_stop
 from skhmc._scoring.outputs import Blocks
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
 from skhmc._utils.messages import name_list
+from skhmc._utils.warnings import each_kind_once, warn_user
 from skhmc.coherence import RULES, RuleNames, is_single_path, stopping_points
 from skhmc.paths import PathSpace
 
@@ -110,6 +112,8 @@ class HierarchicalVotingClassifier(
         Form of ``predict_proba``; "list" is MultiOutputClassifier's.
     n_jobs : int, default=None
         Number of members fitted at a time.
+    verbose : int, default=0
+        Verbosity: 1 shows a bar of the members that are fitted.
     random_state : int, RandomState instance or None, default=None
         Seeds the recommended members. Given ones keep their own seeds.
 
@@ -217,6 +221,7 @@ class HierarchicalVotingClassifier(
         "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "proba_format": [StrOptions({"array", "list"})],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -235,6 +240,7 @@ class HierarchicalVotingClassifier(
         threshold: float | None = None,
         proba_format: str = "array",
         n_jobs: int | None = None,
+        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimators = estimators
@@ -246,6 +252,7 @@ class HierarchicalVotingClassifier(
         self.threshold = threshold
         self.proba_format = proba_format
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     # -- the members, as parameters ----------------------------------------------------
@@ -341,10 +348,27 @@ class HierarchicalVotingClassifier(
         members, weights = self._voters(members, X, targets)
         routed, split = self._route(members, given_weight, groups, params)
         ready = [prepared(member, targets.hierarchy) for _, member in members]
-        self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(member, X, targets, routed[name])
-            for (name, _), member in zip(members, ready, strict=True)
-        )
+        with each_kind_once():
+            self.estimators_ = self._run(
+                "members",
+                fit_member,
+                (
+                    (member, X, targets, routed[name])
+                    for (name, _), member in zip(members, ready, strict=True)
+                ),
+            )
+            return self._weigh(members, weights, X, targets, weight, routed, split)
+
+    def _run(self, what, function, arguments):
+        """Return what calls of a function return, several at a time, with a bar."""
+        fits = Fits(self, self.verbose)
+        found, kept = fits.run(what, function, arguments, n_jobs=self.n_jobs)
+        for one in itertools.chain(*kept):
+            warn_user(*one)
+        return found
+
+    def _weigh(self, members, weights, X, targets, weight, routed, split):
+        """Find the weights of fitted members, and set what is fitted."""
         names = [name for name, _ in members]
         if self._finds_weights:
             weights = self._found_weights(names, X, targets, weight, routed, split)
@@ -439,13 +463,15 @@ class HierarchicalVotingClassifier(
         by_folds = [grouped or not scores_all_but_one(m) for m in self.estimators_]
         if any(by_folds):
             splits = split_rows(self.cv, X, y, split)
-        unseen = Parallel(n_jobs=self.n_jobs)(
-            delayed(unseen_proba)(
-                member, X, targets, splits if folds else None, routed[name]
-            )
-            for name, member, folds in zip(
-                names, self.estimators_, by_folds, strict=True
-            )
+        unseen = self._run(
+            "members without a fold",
+            unseen_proba,
+            (
+                (member, X, targets, splits if folds else None, routed[name])
+                for name, member, folds in zip(
+                    names, self.estimators_, by_folds, strict=True
+                )
+            ),
         )
         return weights_of_unseen(unseen, targets, weight, self.average)
 

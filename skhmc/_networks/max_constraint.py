@@ -138,7 +138,8 @@ class MaxConstraintClassifier(NetworkHMC):
         Seed that makes fits repeatable, bit for bit on one CPU with one number of
         threads. The global state of torch and numpy does not change.
     verbose : int, default=0
-        Verbosity: 1 shows a progress bar.
+        Verbosity: 1 says what is trained, the memory and, after the first epoch, the
+        time that it takes, and shows a progress bar. 0 is quiet.
 
     Attributes
     ----------

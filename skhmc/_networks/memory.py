@@ -5,7 +5,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skhmc._utils.memory import bytes_as_text, free_memory
 
-__all__ = ["check_memory", "raise_if_out_of_memory"]
+__all__ = ["check_memory", "memory_of_training", "raise_if_out_of_memory"]
 
 # What training keeps of every weight, at least. Gradients do not count: where labels
 # are sampled they are those of a few rows.
@@ -41,6 +41,29 @@ def check_memory(n, params, device):
         f"{bytes_as_text(needed)}, but {bytes_as_text(there)} of memory are free on "
         f"{device!r}. {_advice(params)}"
     )
+
+
+def memory_of_training(net, dataset):
+    """Return the bytes that training takes at least, beside X and y.
+
+    Weights with their gradients and what the optimizer keeps of them, and for a batch
+    its rows and what layers make of them, forward and back.
+
+    Parameters
+    ----------
+    net : Net
+        Initialised.
+    dataset : SliceDataset
+        What it is trained on.
+    """
+    weights = [weight for _, weight in net.get_all_learnable_params()]
+    group = net.optimizer_.param_groups[0]
+    n_means = 2 if "betas" in group else int(group.get("momentum", 0) > 0)
+    held = sum(w.numel() * w.element_size() for w in weights) * (2 + n_means)
+    made = [getattr(part, "out_features", 0) for part in net.module_.modules()]
+    width = dataset.width + 2 * sum(made) + 4 * net.module_.n_labels
+    n_rows = min(net.batch_size, len(dataset))
+    return held + n_rows * width * weights[0].element_size()
 
 
 def raise_if_out_of_memory(error, params):

@@ -6,6 +6,7 @@ The only place that imports skorch.
 import dis
 import itertools
 import os
+import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, nullcontext
@@ -39,6 +40,7 @@ from tqdm.auto import tqdm
 
 from skhmc._networks.batches import Batches, SliceDataset
 from skhmc._networks.distributed import agreeing
+from skhmc._networks.memory import memory_of_training
 from skhmc._networks.optimizer_state import transfer_grown_state, transfer_state
 from skhmc._networks.plain_modules import (
     from_plain,
@@ -48,6 +50,7 @@ from skhmc._networks.plain_modules import (
 )
 from skhmc._networks.proba_modules import has_module, proba_module
 from skhmc._scoring.outputs import Blocks
+from skhmc._utils.memory import bytes_as_text
 from skhmc.nn.shards import sharing
 
 __all__ = [
@@ -170,16 +173,40 @@ def set_callback_state(callback, state):
 
 
 class _Progress(Callback):
-    """A bar over the epochs, with the last training loss."""
+    """Says what is trained, and how long it takes; a bar over the epochs.
 
-    def on_train_begin(self, net, **kwargs):
+    The bar has the last training loss, and the validation score where there is one.
+    """
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self._say(net, _plan_of(net, net.get_dataset(X)))
         self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=net.title)
+        self.is_first_ = True
 
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]
         shown = {k: last[k] for k in ("train_loss", "valid_score") if k in last}
         self.bar_.set_postfix(shown)
         self.bar_.update()
+        if self.is_first_:
+            self.is_first_ = False
+            self._say_time(net, last["dur"], self.bar_.total - self.bar_.n)
+
+    def _say_time(self, net, seconds, n_left):
+        if not n_left:
+            return
+        minutes = seconds * n_left / 60
+        long = f"about {minutes:.1f}" if minutes >= 0.1 else "less than 0.1"
+        less = "; less if training stops early" if net.best is not None else ""
+        self._say(
+            net,
+            f"The first epoch took {seconds:.2g} s: the other {n_left} take {long} "
+            f"minutes{less}.",
+        )
+
+    def _say(self, net, text):
+        # not through the bar, which breaks lines, but where the bar is
+        tqdm.write(f"[{net.title}] {text}", file=sys.stderr)
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
@@ -190,6 +217,25 @@ class _Progress(Callback):
 
     def load_state_dict(self, state):
         self.bar_.update(state["n"])
+
+
+def _plan_of(net, dataset):
+    """Return what a net is about to be trained on, and what that takes, as a text."""
+    n_weights = sum(weight.numel() for _, weight in net.get_all_learnable_params())
+    n_networks = len(getattr(net.module_, "members", (net.module_,)))
+    n_steps = len(net.get_iterator(dataset, training=True))
+    memory = bytes_as_text(memory_of_training(net, dataset))
+    return (
+        f"Trains {_many(n_networks, 'network')} of {_many(n_weights, 'weight')} for "
+        f"{_many(net.module_.n_labels, 'label')} on {_many(len(dataset), 'sample')}, "
+        f"device {net.device}: {_many(net.max_epochs, 'epoch')} of "
+        f"{_many(n_steps, 'step')}, {net.max_epochs * n_steps:,} in all. Takes at "
+        f"least {memory} of memory beside X and y."
+    )
+
+
+def _many(n, noun):
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 class _OneCycle(Callback):

@@ -170,11 +170,16 @@ BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # of nump
 # {name of a class: {attribute in files of before: its name now, or None where it went}}
 RENAMED: dict[str, dict[str, str | None]] = {}
 _OF_NETWORKS = {"checkpoint": None, "linear_path": False, "linear_path_": False}
+_OF_META = {"verbose": 0}
 # {name of a class: {attribute that files of before lack: what they would have said}}
 ADDED: dict[str, dict[str, object]] = {
     "HCALClassifier": {**_OF_NETWORKS, "contrastive": None},
     "HyperbolicHMC": _OF_NETWORKS,
     "MaxConstraintClassifier": _OF_NETWORKS,
+    "CoherentClassifier": _OF_META,
+    "HierarchicalCalibratedClassifier": _OF_META,
+    "HierarchicalThresholdClassifier": _OF_META,
+    "HierarchicalVotingClassifier": _OF_META,
     "LabelTreeClassifier": {"negatives": "siblings", "_saw_all": False},
 }
 # estimators, transformers and splitters of scikit-learn that skops writes into our file

@@ -103,6 +103,10 @@ class AnswersMixin(VersionedMixin, DocLinkMixin):
     _proba_blocks: Callable[[Any], Blocks]
     _answer_blocks: Callable[[Any], Blocks]
 
+    def __sklearn_is_fitted__(self):
+        """Tell whether ``fit`` came to its end: it sets ``classes_`` last."""
+        return "classes_" in vars(self)
+
     def _check_ready(self):
         """Raise unless it is fitted and its parameters are right."""
         check_is_fitted(self, "classes_")

@@ -1,5 +1,6 @@
 """Warnings that point at the user's line."""
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -9,13 +10,25 @@ from types import FrameType
 
 __all__ = [
     "HierarchyWarning",
+    "Kept",
+    "each_kind_once",
     "each_said_once",
+    "kept_warnings",
+    "kind_of",
     "read_before",
     "warn_of_input",
     "warn_user",
 ]
 
 OURS = {"skhmc", "sklearn", "joblib"}  # packages whose lines a warning does not show
+
+Kept = tuple[str, type[Warning]]  # a message, and its category
+
+_KEPT: ContextVar[list[Kept] | None] = ContextVar("kept", default=None)
+_KINDS: ContextVar[set[Kept] | None] = ContextVar("kinds", default=None)
+# what differs in messages of one kind: names, numbers, and how many of them there are
+DIFFERENT = re.compile(r"""'[^']*'|"[^"]*"|\d[\d,.]*""")
+LISTED = re.compile(r"#(?:(?:, | and )#)*")
 
 
 class HierarchyWarning(UserWarning):
@@ -39,18 +52,73 @@ class HierarchyWarning(UserWarning):
     """
 
 
-def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+def warn_user(
+    message: str,
+    category: type[Warning] = UserWarning,
+    *,
+    kind: Kept | None = None,
+) -> None:
     """Warn from the nearest line outside this package and scikit-learn.
 
     Whatever wraps an estimator, a Pipeline say, the line shown is the one that called
-    it.
+    it. Inside ``each_kind_once``, nothing is said of a kind that was said before.
+
+    Parameters
+    ----------
+    message : str
+    category : type, default=UserWarning
+    kind : tuple, default=None
+        What ``kind_of`` returned; None is that of the message.
     """
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.append((message, category))
+        return
+    kinds = _KINDS.get()
+    if kinds is not None:
+        kind = kind or kind_of(message, category)
+        if kind in kinds:
+            return
+        kinds.add(kind)
     frame = sys._getframe()
     level = 1
     while frame.f_back is not None and _package_of(frame) in OURS:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def kind_of(message: str, category: type[Warning]) -> Kept:
+    """Return what is the same in messages that differ in names and numbers alone."""
+    return LISTED.sub("#", DIFFERENT.sub("#", message)), category
+
+
+@contextmanager
+def each_kind_once() -> Iterator[None]:
+    """Say once what several fits inside a fit have to say.
+
+    Of what ``warn_user`` says in this thread: what other threads and processes say is
+    kept by ``kept_warnings``, and said here.
+    """
+    if _KINDS.get() is not None:
+        yield
+        return
+    token = _KINDS.set(set())
+    try:
+        yield
+    finally:
+        _KINDS.reset(token)
+
+
+@contextmanager
+def kept_warnings() -> Iterator[list[Kept]]:
+    """Keep what ``warn_user`` would say, for whoever decides what is said of it."""
+    kept: list[Kept] = []
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
 
 
 _READ_BEFORE = ContextVar("read_before", default=False)

@@ -47,6 +47,7 @@ from skhmc.hierarchy._tables import is_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
 
     from skhmc.hierarchy._ontology import Ontology
     from skhmc.inspection import HierarchyDisplay
@@ -715,6 +716,7 @@ class Hierarchy:
         ax: Axes | None = None,
         *,
         label_names: Sequence[Any] | None = None,
+        frequency: ArrayLike | None = None,
         **options: Any,
     ) -> HierarchyDisplay:
         """Draw the hierarchy: roots on the left, children to the right of parents.
@@ -729,11 +731,15 @@ class Hierarchy:
             size that the labels need.
         label_names : sequence of str, default=None
             Names to write in place of the labels, in their order.
+        frequency : array-like of shape (n_labels,), default=None
+            Number or share of samples that hold each label, in the order of ``labels``,
+            to be shown by colours: ``Y.sum(axis=0)``.
         **options
             Options of :meth:`skhmc.inspection.HierarchyDisplay.plot`: ``root`` and
             ``max_depth`` show a part, ``max_labels`` more or fewer labels than 40,
             ``full_names`` writes names of parents before those of their children,
-            ``title`` is written above.
+            ``title`` is written above, and ``layout="icicle"`` draws thousands of
+            labels.
 
         Returns
         -------
@@ -760,7 +766,9 @@ class Hierarchy:
         """
         # pictures stand in a higher layer: loaded when one is asked for
         inspection = import_module("skhmc.inspection")
-        display = inspection.HierarchyDisplay(self, label_names=label_names)
+        display = inspection.HierarchyDisplay(
+            self, label_names=label_names, frequency=frequency
+        )
         return display.plot(ax=ax, **options)
 
     def _repr_html_(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from skhmc._utils.optional import import_optional
+from skhmc.inspection._figures import Figures
 from skhmc.inspection._layout import Layout
 from skhmc.inspection._names import shorten
 
@@ -93,8 +94,8 @@ class Scene:
         Columns and rows of the labels drawn.
     names : list of str
         Names of the labels.
-    proba : ndarray of shape (n_labels,) or None
-        Probabilities of the labels; None: there are no numbers and no colours.
+    figures : Figures or None
+        What colours and numbers say of the labels; None: there are none.
     kinds : list of (bool or None, bool or None)
         Pairs that say of every label whether it is predicted, and whether it is true;
         None is not known.
@@ -115,7 +116,7 @@ class Scene:
         self,
         layout: Layout,
         names: list[str],
-        proba: np.ndarray | None,
+        figures: Figures | None,
         kinds: list[tuple[bool | None, bool | None]],
         n_more: list[int],
         note: str = "",
@@ -123,7 +124,7 @@ class Scene:
     ) -> None:
         self.layout = layout
         self.names = [shorten(str(name)) for name in names]
-        self.proba = proba
+        self.figures = figures
         self.kinds = kinds
         self.more = [f"… {n} more" if n else "" for n in n_more]
         self.note = note
@@ -155,8 +156,10 @@ class Scene:
             more[k] = max(more[k], self._measure(text))
         self.before = BADGE + PAD if self._legend() else PAD  # the name
         number = 0.0
-        if self.proba is not None:
-            number = PAD + 0.12 + self._measure("0.00")
+        if self.figures is not None:
+            number = (
+                PAD + 0.12 + max(map(self._measure, self.figures.texts()), default=0.0)
+            )
         self.box_width = self.before + names + number + PAD
         self.column_width = self.box_width + np.where(more > 0, more + PAD, 0)
 
@@ -169,7 +172,7 @@ class Scene:
         if any(self.broken):
             below += self._legend_width(BROKEN)
         footer = max(legend, below)
-        if self.proba is not None:
+        if self.figures is not None:
             footer += GAP + BAR
         title = TITLE * max(map(self._measure, self.title), default=0.0)
         self.width = max(content, footer, title) + 2 * MARGIN
@@ -178,7 +181,9 @@ class Scene:
         self.top = MARGIN + TITLE_ROW * len(self.title)
         self.height = self.top + rows * ROW + MARGIN
         if footer:
-            self.height += FOOTER if self._legend() or self.proba is not None else NOTE
+            self.height += (
+                FOOTER if self._legend() or self.figures is not None else NOTE
+            )
         if max(self.width, self.height) > LONGEST_SIDE:
             raise ValueError(
                 f"{len(self.names)} labels need a picture of {self.width:.0f} x "
@@ -186,7 +191,7 @@ class Scene:
                 f"{FEWER}."
             )
 
-    def draw(self, ax: Axes, cmap: str | Colormap, colorbar: bool) -> None:
+    def draw(self, ax: Axes, cmap: str | Colormap | None, colorbar: bool) -> None:
         """Draw everything on an axes, scaled to fit it."""
         self.ax = ax
         figure = ax.get_figure(root=True)  # the top one, not a subfigure
@@ -194,16 +199,18 @@ class Scene:
         self.figure = figure
         self._set_scale()
         ax.set(xlim=(0, self.width), ylim=(0, self.height), aspect="equal")
-        self.mappable = _load("matplotlib.cm").ScalarMappable(
-            _load("matplotlib.colors").Normalize(0, 1), cmap
-        )
+        self.numbers = [""] * len(self.names)
+        if self.figures is not None:
+            self.mappable = self.figures.mappable(cmap)
+            self.fills = self.mappable.to_rgba(self.figures.masked())
+            self.numbers = self.figures.texts()
         self._draw_edges()
         for label, name in enumerate(self.names):
             self._draw_label(label, name)
         self._draw_title()
         self._draw_legend()
-        if colorbar and self.proba is not None:
-            self._draw_bar()
+        if colorbar and self.figures is not None:
+            self._draw_bar(self.figures)
 
     def _set_scale(self) -> None:
         """Set the scale of text and lines; refuse axes in which nobody could read."""
@@ -264,17 +271,16 @@ class Scene:
     def _draw_label(self, label: int, name: str) -> None:
         x, right, y = self._ends(label)
         fill: Any = PLAIN
-        if self.proba is not None:
-            fill = self.mappable.to_rgba(self.proba[label])
+        if self.figures is not None:
+            fill = self.fills[label]
         kind = KINDS.get(self.kinds[label], ("", OTHER))[1]
         self._draw_box(x, y, right - x, fill, kind)
         # the share of light that the eye sees of red, green and blue
         is_dark = np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55
         style = {"color": "white" if is_dark else "#1a1a1a", "va": "center_baseline"}
         self._write(x + self.before, y, name, **style)
-        if self.proba is not None:
-            number = f"{self.proba[label]:.2f}"
-            self._write(right - PAD, y, number, ha="right", **style)
+        if self.numbers[label]:
+            self._write(right - PAD, y, self.numbers[label], ha="right", **style)
         if self.more[label]:
             style["color"] = "#555555"
             self._write(right + PAD, y, self.more[label], **style)
@@ -344,13 +350,14 @@ class Scene:
         if self.note:
             self._write(x, y, self.note, **style)
 
-    def _draw_bar(self) -> None:
+    def _draw_bar(self, figures: Figures) -> None:
         """Draw the colour bar in the lower right corner."""
         corner = (self.width - MARGIN - BAR, MARGIN + 0.32)
         extent = (*corner, BAR, 0.1)
         bar = self.ax.inset_axes(extent, transform=self.ax.transData)
         self.figure.colorbar(self.mappable, cax=bar, orientation="horizontal")
         size = (FONT_SIZE - 1) * self.scale
-        bar.set_xlabel("probability", size=size, labelpad=1)
-        bar.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], size=size)
+        bar.set_xlabel(figures.name, size=size, labelpad=1)
+        bar.set_xticks(figures.ticks(), figures.tick_texts(), size=size)
+        bar.minorticks_off()
         bar.tick_params(length=2 * self.scale, pad=1.5 * self.scale)

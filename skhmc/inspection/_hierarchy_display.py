@@ -14,16 +14,13 @@ from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
 from skhmc._data.containers import unwrap
-from skhmc._data.responses import (
-    find,
-    match_labels,
-    n_dimensions,
-    positive_scores,
-    single_label,
-)
+from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._answers import check_known, check_probabilities, respond
 from skhmc.inspection._drawing import FEWER, Scene
+from skhmc.inspection._figures import Figures, find_figures
+from skhmc.inspection._icicle_scene import IcicleScene
 from skhmc.inspection._layout import layered_layout
 from skhmc.inspection._names import short_names
 from skhmc.inspection._part import MOST_LABELS, check_part, choose, n_more
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HierarchyDisplay"]
 
-SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
+CALLER = "HierarchyDisplay.plot"
 
 
 def _check_length(given: ArrayLike, name: str, n_labels: int) -> np.ndarray:
@@ -52,13 +49,7 @@ def _check_proba(given: ArrayLike | None, n_labels: int) -> np.ndarray | None:
     if given is None:
         return None
     proba = _check_length(given, "proba", n_labels).astype(np.float64)
-    wrong = ~((proba >= -SLACK) & (proba <= 1 + SLACK))
-    if wrong.any():
-        raise ValueError(
-            f"proba must hold probabilities between 0 and 1, got "
-            f"{proba[wrong][0].item()!r}. Pass what predict_proba returns, not "
-            f"decision values."
-        )
+    check_probabilities(proba)
     return proba.clip(0, 1)
 
 
@@ -68,12 +59,18 @@ def _check_indicator(
     if given is None:
         return None
     values = _check_length(given, name, n_labels).astype(np.float64)
-    known = values[~np.isnan(values)]
-    wrong = known[(known != 0) & (known != 1)]
-    if len(wrong):
+    check_known(values, name)
+    return values
+
+
+def _check_frequency(given: ArrayLike | None, n_labels: int) -> np.ndarray | None:
+    if given is None:
+        return None
+    values = _check_length(given, "frequency", n_labels).astype(np.float64)
+    if (values < 0).any() or np.isinf(values).any():
         raise ValueError(
-            f"{name} must hold 0 and 1, or NaN for unknown, got {wrong[0].item()!r}. "
-            f"Pass indicators, not scores or label names."
+            "frequency must hold numbers or shares of samples, none of them negative "
+            "or infinite. Pass Y.sum(axis=0), or Y.mean(axis=0)."
         )
     return values
 
@@ -103,44 +100,26 @@ def _as_bools(Y: np.ndarray | None, n_labels: int) -> list[bool | None]:
     return [{0.0: False, 1.0: True}.get(value) for value in Y.tolist()]
 
 
-def _respond(
-    estimator: Any, X: Any, y_true: Any, hierarchy: Any
-) -> tuple[Hierarchy, Any, Any, Any]:
-    """Return the hierarchy, y_true, predictions and probabilities in its order."""
-    name = type(estimator).__name__
-    if hierarchy is None:
-        hierarchy = find(estimator, "hierarchy_")
-    if hierarchy is None:
-        raise ValueError(
-            f"{name} has no hierarchy_, expected an estimator fitted with a hierarchy. "
-            f"Pass hierarchy= as well."
-        )
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{name} has no predict_proba, expected probabilities of labels. Use an "
-            f"estimator that has it, or HierarchyDisplay.from_predictions."
-        )
-    proba = positive_scores(estimator, X)
-    y_pred = estimator.predict(X)
-    if n_dimensions(y_pred) == 1:  # most specific labels, not indicators
-        hierarchy = Hierarchy.build(hierarchy)
-        classes = find(estimator, "classes_")
-        _, _, proba = single_label(hierarchy, None, proba, classes)
-        _, y_true, y_pred = single_label(hierarchy, y_true, y_pred)
-        return hierarchy, y_true, y_pred, proba
-    _, _, proba = match_labels(estimator, hierarchy, None, proba)
-    hierarchy, y_true, y_pred = match_labels(estimator, hierarchy, y_true, y_pred)
-    return hierarchy, y_true, y_pred, proba
+def _seen(estimator: Any, hierarchy: Hierarchy) -> np.ndarray | None:
+    """Return how many training samples had each label, where the estimator says."""
+    counts = find(estimator, "label_counts_")
+    names = find(estimator, "label_names_")
+    if counts is None or names is None:
+        return None
+    by_name = dict(zip(names, np.asarray(counts)[:, 0].tolist(), strict=True))
+    found = [by_name.get(label, np.nan) for label in hierarchy.labels]
+    return np.array(found, dtype=np.float64)
 
 
 class HierarchyDisplay:
     """Predictions of one sample, drawn on the label hierarchy.
 
-    Every label is a box, in the column of its depth, with its probability as number
-    and colour. Its outline and badge say whether it is predicted and whether it is
-    true. Edges run from left (parents) to right (children); those between labels that
-    are predicted or true are dark. "… 12 more" behind a box counts the labels that are
-    hidden below it.
+    Every label is a box, in the column of its depth, with its probability, or another
+    figure, as number and colour. Its outline and badge say whether it is predicted and
+    whether it is true. Edges run from left (parents) to right (children); those between
+    labels that are predicted or true are dark. "… 12 more" behind a box counts the
+    labels that are hidden below it. ``layout="icicle"`` draws thousands of labels, as
+    boxes inside the height of their parents.
 
     Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
     once; :meth:`plot` draws again. :meth:`skhmc.Hierarchy.plot` draws a hierarchy
@@ -162,6 +141,9 @@ class HierarchyDisplay:
         the names of their parents before them: ``"a/b"`` below ``"a"`` is written
         ``"b"``; of an ontology, the names of its terms. Names longer than 34 characters
         are shortened in the middle.
+    frequency : array-like of shape (n_labels,), default=None
+        Number or share of samples that hold each label, in the same order, for
+        ``plot(color_by="frequency")``. None: nothing is known.
 
     Attributes
     ----------
@@ -201,12 +183,14 @@ class HierarchyDisplay:
         y_true: ArrayLike | None = None,
         y_pred: ArrayLike | None = None,
         label_names: Sequence[Any] | None = None,
+        frequency: ArrayLike | None = None,
     ) -> None:
         self.hierarchy = Hierarchy.build(hierarchy)
         n_labels = self.hierarchy.n_labels
         self.proba = _check_proba(proba, n_labels)
         self.y_true = _check_indicator(y_true, "y_true", n_labels)
         self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
+        self.frequency = _check_frequency(frequency, n_labels)
         self.label_names = None if label_names is None else list(label_names)
         if self.label_names is not None and len(self.label_names) != n_labels:
             raise ValueError(
@@ -280,6 +264,7 @@ class HierarchyDisplay:
         y_true: Any = None,
         sample: int = 0,
         hierarchy: Any = None,
+        raw: bool = False,
         label_names: Sequence[Any] | None = None,
         **plot_options: Any,
     ) -> HierarchyDisplay:
@@ -299,6 +284,9 @@ class HierarchyDisplay:
             Position of the row to draw.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
             The labels and edges; None is the estimator's ``hierarchy_``.
+        raw : bool, default=False
+            Whether to draw probabilities and predictions before the coherence step, if
+            the estimator has one.
         label_names : sequence of str, default=None
             Names to write in place of the labels, in the order of Y's columns.
         **plot_options
@@ -320,10 +308,17 @@ class HierarchyDisplay:
             check_consistent_length(X, y_true)
             y_true = _safe_indexing(y_true, [sample])
         X = _safe_indexing(X, [sample])
-        hierarchy, *rows = _respond(estimator, X, y_true, hierarchy)
+        hierarchy, *rows = respond(
+            estimator, X, y_true, hierarchy, raw=raw, caller="HierarchyDisplay"
+        )
         y_true, y_pred, proba = (_row(Y, 0) for Y in rows)
         display = cls(
-            hierarchy, proba, y_true=y_true, y_pred=y_pred, label_names=label_names
+            hierarchy,
+            proba,
+            y_true=y_true,
+            y_pred=y_pred,
+            label_names=label_names,
+            frequency=_seen(estimator, hierarchy),
         )
         return display.plot(**plot_options)
 
@@ -336,7 +331,9 @@ class HierarchyDisplay:
         min_proba: float | None = None,
         root: Any = None,
         full_names: bool = False,
-        cmap: str | Colormap = "Blues",
+        layout: str = "tree",
+        color_by: str | None = None,
+        cmap: str | Colormap | None = None,
         colorbar: bool = True,
         title: str | None = None,
     ) -> HierarchyDisplay:
@@ -351,9 +348,10 @@ class HierarchyDisplay:
             Axes to draw on; everything is scaled to fit. None makes a figure of the
             size that the labels need.
         max_labels : int, default=40
-            Greatest number of labels to draw. Of more than that, those that are
-            predicted or true are drawn first, then the most probable others (without
-            probabilities: the most general ones), each with all its ancestors.
+            Greatest number of labels to draw in a tree. Of more than that, those that
+            are predicted or true are drawn first, then the most probable others
+            (without probabilities: the most general ones), each with all its ancestors.
+            An icicle draws all labels; these have room for their names.
         max_depth : int, default=None
             Depth of the last labels to draw, counted from ``root`` or from the roots:
             0 draws these alone. None is no limit.
@@ -366,8 +364,20 @@ class HierarchyDisplay:
             Whether to write labels as they are. Otherwise the names of their parents
             before them are left out, and terms of an ontology have their names in place
             of their ids. Used without ``label_names``.
-        cmap : str or matplotlib Colormap, default="Blues"
-            Colours of the probabilities from 0 to 1.
+        layout : {"tree", "icicle"}, default="tree"
+            Form of the picture. "tree" has boxes joined by lines, for 500 labels at
+            most. "icicle" has the boxes of children side by side in the height of their
+            parent, for thousands of labels; a label with several parents stands at the
+            first of the deepest ones.
+        color_by : {"proba", "frequency", "error", "violation"}, default=None
+            Meaning of colours and numbers: probability; number or share of samples with
+            the label (of training samples, from :meth:`from_estimator`); distance of
+            the probability from the truth; or how far the probability is above that of
+            a parent. None: the probability, if there is one, else the frequency, if
+            there is one.
+        cmap : str or matplotlib Colormap, default=None
+            Colours of the figures from the least to the greatest. None has its own for
+            each of ``color_by``: blue for probabilities.
         colorbar : bool, default=True
             Whether to draw the colour bar.
         title : str, default=None
@@ -382,18 +392,27 @@ class HierarchyDisplay:
         Raises
         ------
         ValueError
-            When an option makes no sense, and when there are too many labels to read:
-            more than 500, or more than fit on ``ax`` with text of 4 points.
+            When an option makes no sense, and when there are too many labels to read in
+            a tree: more than 500, or more than fit on ``ax`` with text of 4 points.
         """
-        part = self._choose(max_labels, max_depth, min_proba, root)
-        scene = self._scene(part, full_names, "" if title is None else str(title))
-        if ax is None:
-            plt = import_optional("matplotlib.pyplot", "HierarchyDisplay.plot", "plot")
-            figure = plt.figure(figsize=(scene.width, scene.height))
-            ax = figure.add_axes((0, 0, 1, 1))
-        scene.draw(ax, cmap, colorbar)
-        self.ax_ = ax
-        self.figure_ = ax.get_figure(root=True)
+        figures = find_figures(
+            color_by, self.hierarchy, self.proba, self.y_true, self.frequency
+        )
+        title = "" if title is None else str(title)
+        chosen = self._choose(max_labels, max_depth, min_proba, root)
+        if layout == "icicle":
+            n_labels = self.hierarchy.n_labels
+            shown = self._choose(n_labels, max_depth, min_proba, root)
+            self.ax_ = self._draw_icicle(
+                ax, shown, chosen, figures, full_names, title, cmap, colorbar
+            )
+        elif layout == "tree":
+            self.ax_ = self._draw_tree(
+                ax, chosen, figures, full_names, title, cmap, colorbar
+            )
+        else:
+            raise ValueError(f"layout must be 'tree' or 'icicle', got {layout!r}.")
+        self.figure_ = self.ax_.get_figure(root=True)
         return self
 
     def _choose(
@@ -402,7 +421,7 @@ class HierarchyDisplay:
         """Return the positions of the labels that the options of plot ask for."""
         has_proba = self.proba is not None
         check_part(self.hierarchy, has_proba, max_labels, max_depth, min_proba, root)
-        kept = choose(
+        return choose(
             self.hierarchy,
             -self.hierarchy.depth if self.proba is None else self.proba,
             self._marked(),
@@ -411,21 +430,66 @@ class HierarchyDisplay:
             min_proba=min_proba,
             root=root,
         )
+
+    def _draw_tree(
+        self,
+        ax: Axes | None,
+        kept: np.ndarray,
+        figures: Figures | None,
+        full_names: bool,
+        title: str,
+        cmap: str | Colormap | None,
+        colorbar: bool,
+    ) -> Axes:
+        """Draw labels joined by lines, and return the axes."""
         if len(kept) > MOST_LABELS:
             raise ValueError(
                 f"Cannot draw {len(kept)} labels legibly, expected at most "
-                f"{MOST_LABELS}. {FEWER}."
+                f"{MOST_LABELS}. {FEWER}, or set layout='icicle'."
             )
-        return kept
+        scene = self._scene(kept, figures, full_names, title)
+        if ax is None:
+            plt = import_optional("matplotlib.pyplot", CALLER, "plot")
+            figure = plt.figure(figsize=(scene.width, scene.height))
+            ax = figure.add_axes((0, 0, 1, 1))
+        scene.draw(ax, cmap, colorbar)
+        return ax
 
-    def _scene(self, kept: np.ndarray, full_names: bool, title: str) -> Scene:
+    def _draw_icicle(
+        self,
+        ax: Axes | None,
+        shown: np.ndarray,
+        large: np.ndarray,
+        figures: Figures | None,
+        full_names: bool,
+        title: str,
+        cmap: str | Colormap | None,
+        colorbar: bool,
+    ) -> Axes:
+        """Draw labels as boxes in the height of their parents, and return the axes."""
+        part = self.hierarchy.subset(self.hierarchy.labels[i] for i in shown)
+        kinds = self._kinds()
+        drawing = IcicleScene(
+            part,
+            np.isin(shown, large),
+            self._names(part, shown, full_names),
+            None if figures is None else figures.of(shown),
+            [kinds[i] for i in shown],
+        )
+        return drawing.draw(
+            ax, cmap, colorbar, title, self._note(self._marked(), shown)
+        )
+
+    def _scene(
+        self, kept: np.ndarray, figures: Figures | None, full_names: bool, title: str
+    ) -> Scene:
         """Return what is to be drawn of some labels."""
         part = self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
         kinds = self._kinds()
         return Scene(
             layered_layout(part),
             self._names(part, kept, full_names),
-            None if self.proba is None else self.proba[kept],
+            None if figures is None else figures.of(kept),
             [kinds[i] for i in kept],
             n_more(self.hierarchy, kept),
             self._note(self._marked(), kept),

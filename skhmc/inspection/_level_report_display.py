@@ -10,7 +10,9 @@ from skhmc._data.align import align
 from skhmc._data.responses import find, match_labels, n_dimensions, positive_scores
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._icicle import UNDEFINED, Icicle
 from skhmc.inspection._names import short_names
+from skhmc.inspection._part import check_part, choose
 from skhmc.metrics import hierarchical_classification_report
 
 if TYPE_CHECKING:
@@ -20,12 +22,7 @@ __all__ = ["LevelReportDisplay"]
 
 VALUES = ("f1", "precision", "recall", "au_prc")
 TITLES = {"f1": "F1", "precision": "precision", "recall": "recall", "au_prc": "AU(PRC)"}
-FONT = 8  # points
-LEAST_FONT = 6.5
-MOST_INCHES = 11.0  # of height, whatever the number of labels
-LETTER = 0.66  # width of a letter, in its height
-LINE = 1.3  # height of a line, in that of its letters
-UNDEFINED = "#d9d9d9"
+CALLER = "LevelReportDisplay.plot"
 
 
 class LevelReportDisplay:
@@ -36,7 +33,7 @@ class LevelReportDisplay:
     figure; grey is not defined. Above every column is the figure of the level. Names
     are written where there is room: with 20 labels all, with 4,000 those of labels with
     many below them; the colours of the others still show which part of the hierarchy is
-    predicted well. ``report`` has all figures.
+    predicted well, and ``root`` shows it alone. ``report`` has all figures.
 
     Build it with :meth:`from_estimator` or :meth:`from_predictions`, which draw at
     once; :meth:`plot` draws again.
@@ -55,7 +52,7 @@ class LevelReportDisplay:
     Attributes
     ----------
     boxes_ : matplotlib PolyCollection
-        The boxes, in the order of the labels of ``hierarchy``.
+        The boxes, in the order of those labels of ``hierarchy`` that are drawn.
     ax_ : matplotlib Axes
         The axes drawn on.
     figure_ : matplotlib Figure
@@ -112,6 +109,7 @@ class LevelReportDisplay:
         name: str | None = None,
         value: str = "f1",
         ax: Axes | None = None,
+        **plot_options: Any,
     ) -> LevelReportDisplay:
         """Draw predicted labels against the true ones.
 
@@ -137,6 +135,8 @@ class LevelReportDisplay:
             Figure that the colours show.
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a figure of the size that the labels need.
+        **plot_options : dict
+            Other options of :meth:`plot`, such as ``root`` and ``max_depth``.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class LevelReportDisplay:
             sample_weight=sample_weight,
         )
         display = cls(report, built, estimator_name=name)
-        return display.plot(value=value, ax=ax)
+        return display.plot(value=value, ax=ax, **plot_options)
 
     @classmethod
     def from_estimator(
@@ -192,7 +192,7 @@ class LevelReportDisplay:
             Name of the estimator to write; None is that of its class.
         **options : dict
             Options of :meth:`from_predictions`: ``value``, ``close``,
-            ``sample_weight`` and ``ax``.
+            ``sample_weight``, ``ax``, and those of :meth:`plot`.
 
         Returns
         -------
@@ -229,6 +229,8 @@ class LevelReportDisplay:
         *,
         value: str = "f1",
         ax: Axes | None = None,
+        root: Any = None,
+        max_depth: int | None = None,
         cmap: Any = "viridis",
         colorbar: bool = True,
     ) -> LevelReportDisplay:
@@ -240,6 +242,12 @@ class LevelReportDisplay:
             Figure that the colours show.
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a figure of the size that the labels need.
+        root : label, default=None
+            Draw this label and what is below it: of thousands of labels, a part in
+            which all names can be read. None draws from all roots.
+        max_depth : int, default=None
+            Depth of the last labels to draw, counted from ``root`` or from the roots.
+            None is no limit.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours from 0 to 1.
         colorbar : bool, default=True
@@ -255,7 +263,7 @@ class LevelReportDisplay:
         ImportError
             When matplotlib is not installed.
         ValueError
-            When the report lacks the figure.
+            When the report lacks the figure, or ``root`` or ``max_depth`` are wrong.
         """
         rows = self.report["label"]
         if value not in VALUES or value not in next(iter(rows.values())):
@@ -263,137 +271,58 @@ class LevelReportDisplay:
                 f"value must be one of {VALUES}, got {value!r}; 'au_prc' needs a "
                 f"report with y_score."
             )
-        plt = import_optional("matplotlib.pyplot", "LevelReportDisplay.plot", "plot")
-        collections = import_optional(
-            "matplotlib.collections", "LevelReportDisplay.plot", "plot"
-        )
-        top, height = _layout(self.hierarchy, self._support())
-        n_levels = len(self.hierarchy.levels)
+        plt = import_optional("matplotlib.pyplot", CALLER, "plot")
+        part = self._part(root, max_depth)
+        icicle = Icicle(part, self._need(part))
         if ax is None:
-            inches = min(MOST_INCHES, 1.2 + 0.24 * len(self.hierarchy.leaves))
-            size = (min(18, 2.5 + 2.2 * n_levels), max(3.0, inches))
+            size = icicle.figure_size()
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        figures = [
-            rows.get(name, {}).get(value, np.nan) for name in self.hierarchy.labels
-        ]
-        shown = np.ma.masked_invalid(np.array(figures, dtype=float))
-        left = np.asarray(self.hierarchy.depth, dtype=float)
-        corners = np.stack(
-            [
-                np.column_stack([left + dx, top + dy * height])
-                for dx, dy in ((0, 0), (0.98, 0), (0.98, 1), (0, 1))
-            ],
-            axis=1,
-        )
+        found = np.array([rows.get(x, {}).get(value, np.nan) for x in part.labels])
+        shown = np.ma.masked_invalid(found.astype(float))
         colours = plt.get_cmap(cmap).with_extremes(bad=UNDEFINED)
-        many = self.hierarchy.n_labels > 200
-        self.boxes_ = collections.PolyCollection(
-            corners,
-            array=shown,
-            cmap=colours,
-            clim=(0, 1),
-            edgecolors="white",
-            linewidths=0.15 if many else 0.8,
-        )
-        ax.add_collection(self.boxes_)
-        ax.set(xlim=(0, n_levels), ylim=(1, 0), yticks=[])
-        self._write_heads(ax, value)
+        self.boxes_ = icicle.draw(ax, CALLER, array=shown, cmap=colours, clim=(0, 1))
+        icicle.write_heads(ax, self._heads(part, value))
         self.ax_ = ax
         self.figure_ = ax.get_figure(root=True)
         if colorbar:
             self.figure_.colorbar(self.boxes_, ax=ax, label=TITLES[value], aspect=40)
         if self.estimator_name is not None:
             ax.set_title(self.estimator_name)
-        self._write_names(ax, top, height, shown, colours)
+        numbers = ["" if np.isnan(x) else f"{x:.2f}" for x in found.astype(float)]
+        given = short_names(part), numbers, colours(shown)
+        icicle.write(ax, CALLER, *given)
         return self
 
-    def _support(self) -> np.ndarray:
+    def _part(self, root: Any, max_depth: int | None) -> Hierarchy:
+        """Return the labels that are drawn."""
+        n_labels = self.hierarchy.n_labels
+        check_part(self.hierarchy, False, n_labels, max_depth, None, root)
+        kept = choose(
+            self.hierarchy,
+            np.zeros(n_labels),
+            np.zeros(n_labels, dtype=bool),
+            max_labels=n_labels,
+            max_depth=max_depth,
+            min_proba=None,
+            root=root,
+        )
+        return self.hierarchy.subset(self.hierarchy.labels[i] for i in kept)
+
+    def _need(self, part: Hierarchy) -> np.ndarray:
+        """Return the heights of boxes, by the positives of labels.
+
+        A label needs room of its own beside: rare ones are seen.
+        """
         rows = self.report["label"]
-        names = self.hierarchy.labels
-        return np.array([rows.get(name, {}).get("support", 0.0) for name in names])
+        support = [rows.get(name, {}).get("support", 0.0) for name in part.labels]
+        root = np.sqrt(np.array(support, dtype=float))
+        return root + 0.5 * max(1.0, root.mean())
 
-    def _write_heads(self, ax: Any, value: str) -> None:
-        """Write the number of labels and the figure of every level above its column."""
-        levels = self.report["level"]
-        heads = []
-        for depth, labels in enumerate(self.hierarchy.levels):
-            figure = levels.get(depth, {}).get(value, np.nan)
-            said = "" if np.isnan(figure) else f"\n{TITLES[value]} {figure:.2f}"
-            noun = "label" if len(labels) == 1 else "labels"
-            heads.append(f"depth {depth}\n{len(labels)} {noun}{said}")
-        ax.set_xticks(np.arange(len(heads)) + 0.49, heads, fontsize=FONT)
-        ax.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
-        for side in ax.spines.values():
-            side.set_visible(False)
-
-    def _write_names(
-        self, ax: Any, top: Any, height: Any, shown: Any, colours: Any
-    ) -> None:
-        """Write names and figures into the boxes that have room for them."""
-        self.figure_.canvas.draw()  # sizes are known only then
-        box = ax.get_window_extent()
-        points = 72 / self.figure_.dpi
-        lines = height * box.height * points
-        room = 0.92 * box.width * points / len(self.hierarchy.levels)
-        names = short_names(self.hierarchy)
-        for label in np.flatnonzero(lines >= LEAST_FONT * LINE):
-            size = min(FONT, lines[label] / LINE)
-            figure = shown[label]
-            end = "" if np.ma.is_masked(figure) else f"  {figure:.2f}"
-            name = names[label]
-            fits = room / (LETTER * (len(name) + len(end)))  # size of letters
-            size = min(size, max(fits, LEAST_FONT))
-            most = int(room / (LETTER * size)) - len(end)
-            if most < 3:
-                continue
-            if len(name) > most:
-                name = f"{name[: most - 1]}…"
-            dark = np.ma.is_masked(figure) or _is_light(colours(float(figure)))
-            ax.text(
-                self.hierarchy.depth[label] + 0.03,
-                top[label] + height[label] / 2,
-                name + end,
-                fontsize=size,
-                va="center",
-                color="black" if dark else "white",
-                clip_on=True,
-            )
-
-
-def _is_light(colour: tuple[float, ...]) -> bool:
-    """Tell whether black is easier to read on a colour than white."""
-    red, green, blue = colour[:3]
-    return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
-
-
-def _layout(hierarchy: Hierarchy, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the top and the height of every label's box, between 0 and 1.
-
-    Boxes of a label's children stand inside its height, in the order of the labels.
-    """
-    n_labels = hierarchy.n_labels
-    depth = np.asarray(hierarchy.depth)
-    first = np.full(n_labels, -1)
-    parent, child = hierarchy.edges[::-1].T  # so that the first parent comes last
-    near = depth[child] == depth[parent] + 1
-    first[child[near]] = parent[near]
-    # a label needs room of its own, and as much as all below it: rare ones are seen
-    need = np.sqrt(support) + 0.5 * max(1.0, np.sqrt(support).mean())
-    below = np.zeros(n_labels)
-    for level in hierarchy.levels[:0:-1]:
-        need[level] = np.maximum(need[level], below[level])
-        np.add.at(below, first[level], need[level])
-    roots = hierarchy.levels[0]
-    need[roots] = np.maximum(need[roots], below[roots])
-    top = np.zeros(n_labels)
-    before = np.zeros(n_labels)  # height of the siblings above, by parent
-    start = 0.0
-    for label in roots:
-        top[label] = start
-        start += need[label]
-    for level in hierarchy.levels[1:]:
-        for label in level:
-            parent = first[label]
-            top[label] = top[parent] + before[parent]
-            before[parent] += need[label]
-    return top / start, need / start
+    def _heads(self, part: Hierarchy, value: str) -> list[str]:
+        """Return the figure of every level, "" where not all of it is drawn."""
+        figures = np.full(len(part.levels), np.nan)
+        for depth, labels in enumerate(part.levels):
+            if len(labels) == len(self.hierarchy.levels[depth]):
+                row = self.report["level"].get(depth, {})
+                figures[depth] = row.get(value, np.nan)
+        return ["" if np.isnan(x) else f"{TITLES[value]} {x:.2f}" for x in figures]

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
 from skhmc._data.align import align
@@ -104,12 +105,59 @@ def _read_row(row):
     return row
 
 
+class _TakesLabelSets:
+    """``transform`` of an argument named y.
+
+    Scikit-learn's mixin wraps what a transformer defines itself into functions of X.
+    """
+
+    def fit_transform(self, y: Iterable[Any]) -> Any:
+        """Learn the labels and return the indicators.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
+
+        Returns
+        -------
+        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels)
+            As of ``transform``.
+        """
+        y = unwrap(y)  # once: it and its rows may be iterators
+        self.fit(y)  # type: ignore[attr-defined]
+        again = self.hierarchy is None  # type: ignore[attr-defined]
+        Y = self._transform(y, again=again)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", Y, y, self)
+
+    def transform(self, y: Iterable[Any]) -> Any:
+        """Return the indicators of label sets.
+
+        Parameters
+        ----------
+        y : iterable of label sets
+            A list, tuple or set of names and paths for each sample, or a single name;
+            or a table or 2-D array of text with one column per level, the root first.
+
+        Returns
+        -------
+        ndarray, csr_matrix or DataFrame of shape (n_samples, n_labels), int64
+            Indicators, closed upward unless ``closed=False``.
+
+        Raises
+        ------
+        ValueError
+            When there are unknown labels and ``unknown="error"``; it names them.
+        """
+        check_is_fitted(self)
+        y = unwrap(y)
+        Y = self._transform(y)  # type: ignore[attr-defined]
+        return _wrap_data_with_container("transform", Y, y, self)
+
+
 class HierarchicalLabelBinarizer(
-    VersionedMixin,
-    DocLinkMixin,
-    TransformerMixin,
-    BaseEstimator,
-    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+    VersionedMixin, DocLinkMixin, _TakesLabelSets, TransformerMixin, BaseEstimator
 ):
     """Turn label sets and paths into indicators closed upward, and back.
 
@@ -159,6 +207,9 @@ class HierarchicalLabelBinarizer(
     Without ``hierarchy`` other names are read as paths and named by the whole path, as
     by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
     Names that are not strings are labels without parents.
+
+    ``set_output(transform="pandas")`` makes DataFrames, whose columns are the names of
+    the labels, as strings. It needs ``sparse_output=False``.
 
     Examples
     --------
@@ -250,46 +301,6 @@ class HierarchicalLabelBinarizer(
             )
         return "/" if self.sep == "auto" else self.sep
 
-    def fit_transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
-        """Learn the labels and return the indicators.
-
-        Parameters
-        ----------
-        y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name;
-            or a table or 2-D array of text with one column per level, the root first.
-
-        Returns
-        -------
-        ndarray or csr_matrix of shape (n_samples, n_labels)
-            As of ``transform``.
-        """
-        y = unwrap(y)  # once: it and its rows may be iterators
-        self.fit(y)
-        return self._transform(y, again=self.hierarchy is None)
-
-    def transform(self, y: Iterable[Any]) -> np.ndarray | sp.csr_matrix:
-        """Return the indicators of label sets.
-
-        Parameters
-        ----------
-        y : iterable of label sets
-            A list, tuple or set of names and paths for each sample, or a single name;
-            or a table or 2-D array of text with one column per level, the root first.
-
-        Returns
-        -------
-        ndarray or csr_matrix of shape (n_samples, n_labels), int64
-            Indicators, closed upward unless ``closed=False``.
-
-        Raises
-        ------
-        ValueError
-            When there are unknown labels and ``unknown="error"``; it names them.
-        """
-        check_is_fitted(self)
-        return self._transform(y)
-
     def _transform(self, y, again=False):
         """Return the indicators of y, which fit has read before or not."""
         with read_before() if again else nullcontext():
@@ -327,6 +338,22 @@ class HierarchicalLabelBinarizer(
 
     def _find(self, name):
         return find_label(name, self.hierarchy_, self._separators)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns of ``transform``: the labels.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: names of labels do not depend on names of the input.
+
+        Returns
+        -------
+        ndarray of shape (n_labels,), object
+            The names, as strings.
+        """
+        check_is_fitted(self)
+        return np.array([str(label) for label in self.classes_], dtype=object)
 
     def inverse_transform(self, Y: Any) -> list[tuple]:
         """Return the most specific labels of every row.

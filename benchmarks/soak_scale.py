@@ -18,6 +18,7 @@ after every case, and goes on there when it is called again. In the end it write
 import sys
 import time
 
+import dask
 from distributed import Client, LocalCluster
 
 from benchmarks.command import (
@@ -28,7 +29,7 @@ from benchmarks.command import (
     write_results,
 )
 from benchmarks.figures import versions
-from benchmarks.soak_parts.killed_workers import KINDS, Killed
+from benchmarks.soak_parts.killed_workers import KINDS, PATIENT, Killed
 
 PATH = RESULTS / "soak_scale.json"
 
@@ -95,6 +96,7 @@ def main():
     begin = time.perf_counter()
     wrong = []
     with (
+        dask.config.set(PATIENT),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 
 import skhmc
-from benchmarks.soak_parts.killed_workers import KINDS, Killed
+from benchmarks.soak_parts.killed_workers import KINDS, PATIENT, Killed
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
@@ -83,10 +83,12 @@ def test_dask_has_to_be_installed(monkeypatch):
 @pytest.fixture(scope="module")
 def client():
     """A client of a cluster of two workers, each a process with one thread."""
+    import dask
     from distributed import Client, LocalCluster
 
     # what a library of the cluster warns of while it starts and ends is not ours
     with (
+        dask.config.set(PATIENT),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):

@@ -1,10 +1,10 @@
 """What fits and predictions cost, up to sizes that are too large to be run here.
 
-Run as ``python -m benchmarks.cost_model --measure``. Counts what a run is made of by the
-formulas of ``benchmarks.cost_parts.formulas``, and measures what each part takes in runs
-that are small: seconds of a processor, on one thread, and bytes of private memory. Then
-predicts larger runs, runs them as well, and compares. A run that is stored already is
-not repeated; ``--anew`` repeats all.
+Run as ``python -m benchmarks.cost_model --measure``. Counts what a run is made of by
+the formulas of ``benchmarks.cost_parts.formulas``, and measures what each part takes in
+runs that are small: seconds of a processor, on one thread, and bytes of private memory.
+Then predicts larger runs, runs them as well, and compares. A run that is stored already
+is not repeated; ``--anew`` repeats all.
 
 Without ``--measure`` it prints the tables of what is stored. Writes
 ``benchmarks/results/cost_model.json`` and ``docs/cost_tables.inc``.
@@ -166,10 +166,9 @@ def table_of_constants(made):
 
 
 def _seconds(value):
-    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9)):
-        if value * factor >= 1:
-            break
-    return f"{value * factor:.2g} {unit}"
+    units = {"s": 1, "ms": 1e3, "µs": 1e6, "ns": 1e9, "ps": 1e12}
+    unit = next((unit for unit, n in units.items() if value * n >= 1), "ps")
+    return f"{value * units[unit]:.2g} {unit}"
 
 
 def table_of_checks(made):
@@ -219,14 +218,13 @@ def tables_of_plans(made):
         drawn = made["labels"][str(n_labels)]
         tree = (n_rows, TREE_FEATURES, n_labels, FEATURES_PER_ROW)
         tree = Tree(*tree, drawn["rows_of_labels"])
-        predictions = Predictions(n_rows, N_FEATURES, n_labels)
+        scored = Predictions(n_rows, N_FEATURES, n_labels)
+        scored = COSTS["predictions"].of(scored, each["predictions"])
         times.append(
             [*head, f"{case.n_steps:,}", f"{alone / HOUR:,.1f}"]
             + [f"{together / HOUR:,.1f}", f"{some.bytes_of_step / 1e6:.0f} MB"]
             + [f"{COSTS['tree'].of(tree, each['tree']) / HOUR:,.1f}"]
-            + [
-                f"{COSTS['predictions'].of(predictions, each['predictions']) / DAY:,.2f}"
-            ]
+            + [f"{scored / DAY:,.2f}"]
         )
     heads = ["rows", "labels"]
     first = table(

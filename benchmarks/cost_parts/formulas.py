@@ -202,6 +202,7 @@ class Cost:
             / np.array(measured)[:, None]
         )
         scale = A.max(axis=0)
+        scale[scale == 0] = 1  # no case has the term: it takes nothing
         found, _ = nnls(A / scale, np.ones(len(cases)))
         return dict(zip(self.terms, (found / scale).tolist(), strict=True))
 

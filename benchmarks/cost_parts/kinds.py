@@ -61,6 +61,9 @@ COSTS["memory"] = Cost(
         "row": lambda c: c.n_rows,
         "label": lambda c: c.n_labels,
         "byte of the weights": lambda c: FLOAT * c.weights,
+        "byte of the prototypes of a step": lambda c: (
+            FLOAT * c.labels_of_step * c.embedding
+        ),
         "byte of scores": lambda c: FLOAT * c.rows_of_step * c.labels_of_step,
     },
 )

@@ -1,6 +1,7 @@
 """Fits and predictions on a real Dask cluster: equal to one process, whatever dies."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -346,6 +347,21 @@ def test_the_example_runs(capsys):
     done = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "equal scores: 4 of 4" in done.stdout
+
+
+@pytest.mark.distributed
+def test_the_example_with_a_scheduler_of_its_own_runs(client):
+    from distributed import get_task_stream
+
+    path = REPOSITORY / "examples" / "cluster" / "search_on_scheduler.py"
+    run = [sys.executable, str(path), client.scheduler.address]
+    run += ["--workers", "2", "--epochs", "1"]
+    with get_task_stream(client) as tasks:
+        done = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"best: {'dropout': .*}, AU\(PRC\) 0\.\d{3}", done.stdout)
+    fits = [task for task in tasks.data if "fit_and_score" in str(task["key"])]
+    assert len(fits) >= 12  # of 4 candidates, 3 folds
 
 
 MEMORY = """

@@ -24,7 +24,14 @@ from benchmarks.command import (
     write_results,
 )
 from benchmarks.cost_parts.data import draw_labels
-from benchmarks.cost_parts.formulas import Fit, Predictions, Tree
+from benchmarks.cost_parts.formulas import (
+    FLOAT,
+    MAX_INT32,
+    Fit,
+    Predictions,
+    Tree,
+    bytes_of_csr,
+)
 from benchmarks.cost_parts.kinds import COSTS, KINDS
 from benchmarks.cost_parts.runs import rows_of_labels
 from benchmarks.figures import versions
@@ -45,6 +52,9 @@ PLANS = [  # rows and labels
 N_DRAWN = 20_480  # rows by which labels are counted
 TREE_FEATURES, FEATURES_PER_ROW = 500_000, 80
 DAY, HOUR, GB = 86_400, 3600, 1e9
+N_TOGETHER = 16  # processes that share a fit
+NETWORK = 1.25e9  # bytes per second of 10 Gbit/s
+ENOUGH = 64 * GB  # memory of a machine
 
 
 # -- runs ------------------------------------------------------------------------------
@@ -213,7 +223,7 @@ def tables_of_plans(made):
         memory = COSTS["memory"].of(case, each["memory"])
         sizes.append([*head, *(_gb(x) for x in stored), _gb(memory)])
         alone = case.n_steps * COSTS["step"].of(case, each["step"])
-        some = plan(made, n_rows, n_labels, 16)
+        some = plan(made, n_rows, n_labels, N_TOGETHER)
         together = some.n_steps * COSTS["step"].of(some, each["step"])
         drawn = made["labels"][str(n_labels)]
         tree = (n_rows, TREE_FEATURES, n_labels, FEATURES_PER_ROW)
@@ -236,12 +246,54 @@ def tables_of_plans(made):
     )
     second = table(
         f"Time of one core (batches of {BATCH_SIZE:,} rows, 5,000 labels sampled)",
-        [*heads, "steps per epoch", "an epoch, hours", "of 16 processes, each, hours"]
+        [
+            *heads,
+            "steps per epoch",
+            "an epoch, hours",
+            f"of {N_TOGETHER} processes, each, hours",
+        ]
         + ["added up per step", "LabelTreeClassifier, hours"]
         + ["predict_files, days"],
         times,
     )
     return [first, second]
+
+
+def table_of_limits(made):
+    """Return what is too small first, and from which size on."""
+    n_rows, n_labels = PLANS[-1]
+    each = constants(made)
+    case = plan(made, n_rows, n_labels, N_TOGETHER)
+    per_row = case.labels_per_row
+    step = COSTS["step"].of(case, each["step"])
+    # in a ring, everybody sends nearly all twice
+    exchange = 2 * (1 - 1 / N_TOGETHER) * case.bytes_of_step / NETWORK
+    memory = each["memory"]["byte of Y"] * bytes_of_csr(10**6, 10**6 * per_row, 1) / 1e6
+    whole = plan(made, 10**6, n_labels)
+    of_labels = COSTS["memory"].of(whole, each["memory"]) / n_labels
+    rows = [
+        ["positions in Y take 64 bits, and Y 9 bytes per label, not 5"]
+        + [f"{MAX_INT32 / per_row / 1e6:,.0f} million rows"],
+        ["Y and what is made of it fill 64 GB of every process"]
+        + [f"{ENOUGH / memory / 1e6:,.0f} million rows"],
+        ["the network fills 64 GB, with the state of its optimizer"]
+        + [f"{ENOUGH / of_labels / 1e6:,.0f} million labels"],
+        ["early stopping: probabilities of held-out rows fill 64 GB"]
+        + [f"{ENOUGH / FLOAT / n_labels:,.0f} rows held out"],
+        ["LabelTreeClassifier: X stores more numbers than 32 bits count"]
+        + [f"{MAX_INT32 / FEATURES_PER_ROW / 1e6:,.0f} million rows"],
+        [f"an exchange over 10 Gbit/s, beside the {step:.1f} s of a step"]
+        + [f"{exchange:.2f} s, {case.bytes_of_step / 1e6:.0f} MB"],
+        ["a checkpoint, at 200 MB per second"]
+        + [
+            f"{case.bytes_of_checkpoint / 200e6:.0f} s, {_gb(case.bytes_of_checkpoint)}"
+        ],
+    ]
+    title = (
+        f"What is too small first (rows of {per_row:.0f} labels and {FEATURES_PER_ROW} "
+        f"words; where nothing else is said, {n_labels:,} labels)"
+    )
+    return table(title, ["what happens", "from"], rows)
 
 
 def _gb(n_bytes):
@@ -252,6 +304,7 @@ def page(made):
     """Return the tables of the documentation."""
     kinds = {
         "plans": tables_of_plans(made),
+        "limits": [table_of_limits(made)],
         "checks": [table_of_checks(made)],
         "constants": [table_of_constants(made)],
     }

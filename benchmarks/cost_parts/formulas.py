@@ -11,6 +11,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 __all__ = [
+    "FLOAT",
+    "KEPT",
+    "MAX_INT32",
     "Cost",
     "Fit",
     "Predictions",

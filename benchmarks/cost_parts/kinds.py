@@ -6,7 +6,7 @@ The cases to check are larger than those that the constants come from.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.cost_parts.formulas import FLOAT, Cost, Fit, Predictions, Tree
+from benchmarks.cost_parts.formulas import FLOAT, KEPT, Cost, Fit, Predictions, Tree
 from benchmarks.cost_parts.runs import run_fit, run_predictions, run_tree
 from benchmarks.cost_parts.shared import run_shared
 
@@ -58,13 +58,16 @@ COSTS["memory"] = Cost(
     {
         "fit": lambda c: 1,
         "byte of Y": lambda c: c.bytes_of_Y,
-        "row": lambda c: c.n_rows,
         "label": lambda c: c.n_labels,
-        "byte of the weights": lambda c: FLOAT * c.weights,
-        "byte of the prototypes of a step": lambda c: (
-            FLOAT * c.labels_of_step * c.embedding
+        "byte of what is kept of weights": lambda c: (
+            FLOAT * c.weights * (KEPT if c.n_epochs else 1)
         ),
-        "byte of scores": lambda c: FLOAT * c.rows_of_step * c.labels_of_step,
+        "byte of the prototypes of a step": lambda c: (
+            FLOAT * c.labels_of_step * c.embedding * (c.n_epochs > 0)
+        ),
+        "byte of scores": lambda c: (
+            FLOAT * c.rows_of_step * c.labels_of_step * (c.n_epochs > 0)
+        ),
     },
 )
 COSTS["tree"] = Cost(
@@ -139,7 +142,7 @@ KINDS = {
     ),
     "before the steps": Kind(
         run_fit,
-        ("begin",),
+        ("begin", "memory"),
         {},
         [
             fit(2000, 25_000, 256, n_epochs=0),
@@ -147,6 +150,8 @@ KINDS = {
             fit(100_000, 25_000, 256, n_epochs=0, n_features=30),
             fit(2000, 100_000, 256, n_epochs=0),
             fit(2000, 100_000, 256, n_epochs=0, embedding=32),
+            fit(150_000, 25_000, 256, n_epochs=0, n_features=1000),
+            fit(100_000, 150_000, 256, n_epochs=0),
         ],
         [
             fit(200_000, 50_000, 256, n_epochs=0),
@@ -191,11 +196,12 @@ KINDS = {
         ("predictions",),
         {},
         [
-            Predictions(500, 300, 5000),
-            Predictions(5000, 300, 5000),
-            Predictions(2000, 300, 20_000),
-            Predictions(2000, 300, 20_000, embedding=32),
-            Predictions(5000, 300, 2000, width=2000),
+            # more labels than have a linear head beside the prototypes
+            Predictions(500, 300, 25_000),
+            Predictions(3000, 300, 25_000),
+            Predictions(2000, 300, 40_000),
+            Predictions(2000, 300, 40_000, embedding=32),
+            Predictions(2000, 300, 25_000, width=2000),
         ],
         [
             Predictions(5000, 300, 50_000),

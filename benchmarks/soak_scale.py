@@ -65,8 +65,8 @@ def run_kind(kind, n_stops, seed, client, quick):
     return found
 
 
-def write_table(results):
-    """Write the table of the page "Beyond one machine"."""
+def page(results):
+    """Return the table of the page "Beyond one machine"."""
     lines = [
         ".. list-table::",
         "   :header-rows: 1",
@@ -83,7 +83,7 @@ def write_table(results):
         names = ("kills", "lost", "twice", "different", "hangs", "longest_s")
         first, *others = [kind, *(found[name] for name in names)]
         lines += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
-    (DOCS / "soak_scale.inc").write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -106,7 +106,7 @@ def main():
             print(f"{kind}: {counts}", flush=True)
             wrong += found["wrong"]
     if not options.quick:
-        write_table(read_results(PATH))
+        (DOCS / "soak_scale.inc").write_text(page(read_results(PATH)))
     print(f"{time.perf_counter() - begin:.0f} s; {'FAILED' if wrong else 'passed'}")
     return 1 if wrong else 0
 

@@ -661,3 +661,17 @@ def test_in_a_step_nobody_waits_as_long_as_between_steps(silent):
 def test_a_silent_machine_is_noticed_within_a_minute():
     given = inspect.signature(skhmc.distributed).parameters
     assert given["timeout"].default == 60
+
+
+def test_the_example_runs(tmp_path):
+    program = (
+        Path(__file__).parents[1] / "examples" / "cluster" / "train_with_torchrun.py"
+    )
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *launcher, str(program), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    score = re.fullmatch(r"2 processes, hierarchical F1 (0\.\d{3})\n", done.stdout)
+    assert float(score[1]) > 0.7
+    clf = skhmc.load(tmp_path / "digits.skhmc")
+    assert clf.n_features_in_ == 64

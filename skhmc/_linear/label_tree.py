@@ -333,9 +333,9 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         X = self._check_X(X, reset=True)
         if sp.issparse(X) and X.nnz > MOST_STORED:
             raise ValueError(
-                f"X stores {X.nnz:,} numbers, but classifiers of roots see all of them, "
-                f"and their solver takes at most {MOST_STORED:,}. Fit to some of the "
-                f"rows, or keep fewer features (min_df= or max_features= of "
+                f"X stores {X.nnz:,} numbers, but the classifiers of roots see all of "
+                f"them, and their solver takes at most {MOST_STORED:,}. Fit to some of "
+                f"the rows, or keep fewer features (min_df= or max_features= of "
                 f"TfidfVectorizer)."
             )
         targets = read_targets(y, self.hierarchy)

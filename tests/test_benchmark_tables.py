@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import distributed, large, out_of_core, soak_load, soak_scale
+from benchmarks import distributed, large, out_of_core, processes, soak_load, soak_scale
 from benchmarks.command import DOCS, RESULTS, read_results
 from benchmarks.tables import include, signed, table
 
@@ -66,6 +66,15 @@ def test_load_leaves_memory_and_bits_as_they_are():
     assert "soak_load.inc" in (DOCS / "processes.rst").read_text()
     assert made["predictions"]["calls"] == 10_000 and made["fits"]["calls"] == 1000
     assert soak_load.faults(made) == []
+
+
+def test_threads_and_new_processes_predict_the_same_bits():
+    made = read_results(RESULTS / "processes.json")
+    assert (DOCS / "processes_table.inc").read_text() == processes.page(made)
+    assert "processes_table.inc" in (DOCS / "processes.rst").read_text()
+    outcomes = made["outcomes"]
+    assert outcomes.popitem()[1] in (processes.NEVER, processes.SAME)
+    assert len(outcomes) == 4 and set(outcomes.values()) == {processes.SAME}
 
 
 def test_what_is_not_flat_is_a_fault():

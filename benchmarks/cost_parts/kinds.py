@@ -152,10 +152,11 @@ KINDS = {
             fit(2000, 100_000, 256, n_epochs=0, embedding=32),
             fit(150_000, 25_000, 256, n_epochs=0, n_features=1000),
             fit(100_000, 150_000, 256, n_epochs=0),
+            fit(200_000, 100_000, 256, n_epochs=0),
         ],
         [
-            fit(200_000, 50_000, 256, n_epochs=0),
-            fit(400_000, 100_000, 256, n_epochs=0),
+            fit(300_000, 200_000, 256, n_epochs=0),
+            fit(600_000, 200_000, 256, n_epochs=0),
             fit(800_000, 300_000, 256, n_epochs=0),
         ],
     ),
@@ -196,17 +197,17 @@ KINDS = {
         ("predictions",),
         {},
         [
-            # more labels than have a linear head beside the prototypes
-            Predictions(500, 300, 25_000),
-            Predictions(3000, 300, 25_000),
-            Predictions(2000, 300, 40_000),
-            Predictions(2000, 300, 40_000, embedding=32),
-            Predictions(2000, 300, 25_000, width=2000),
+            # more labels than have a linear head, and than fit into a cache
+            Predictions(300, 300, 60_000),
+            Predictions(1500, 300, 60_000),
+            Predictions(1000, 300, 90_000),
+            Predictions(1000, 300, 90_000, embedding=32),
+            Predictions(1000, 300, 60_000, width=2000),
         ],
         [
-            Predictions(5000, 300, 50_000),
-            Predictions(3000, 300, 100_000),
+            Predictions(2000, 300, 150_000),
             Predictions(1000, 300, 300_000),
+            Predictions(640, 300, 500_000),
         ],
     ),
 }

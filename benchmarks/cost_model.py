@@ -78,13 +78,13 @@ def measure(anew):
             passed = time.perf_counter() - start
             print(f"{key}: {found}, {passed:.0f} s in all", flush=True)
             write_results(PATH, made)
-    wanted = {
+    wanted = [
         f"{name}, {what}: {case}"
         for name, kind in KINDS.items()
         for what, cases in (("measured", kind.cases), ("checked", kind.checks))
         for case in cases
-    }
-    made["runs"] = {key: run for key, run in runs.items() if key in wanted}
+    ]
+    made["runs"] = {key: runs[key] for key in wanted}
     drawn = made.setdefault("labels", {})
     for _, n_labels in PLANS:
         if str(n_labels) not in drawn:
@@ -169,7 +169,7 @@ def table_of_constants(made):
         unit = COSTS[name].unit
         for term, value in each.items():
             if value:
-                text = f"{value:.2g}" if unit == "bytes" else _seconds(value)
+                text = _short(value) if unit == "bytes" else _seconds(value)
                 rows.append([NAMES[name].split(",")[0], term, text])
     heads = ["cost", "per", "takes"]
     return table("What each part takes, bytes or time of one core", heads, rows)
@@ -178,7 +178,12 @@ def table_of_constants(made):
 def _seconds(value):
     units = {"s": 1, "ms": 1e3, "µs": 1e6, "ns": 1e9, "ps": 1e12}
     unit = next((unit for unit, n in units.items() if value * n >= 1), "ps")
-    return f"{value * units[unit]:.2g} {unit}"
+    return f"{_short(value * units[unit])} {unit}"
+
+
+def _short(value):
+    """Return a number with three digits that count, or all before the point."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def table_of_checks(made):
@@ -189,7 +194,7 @@ def table_of_checks(made):
         off = 100 * (predicted / measured - 1)
         rows.append(
             [kind, f"{case.n_rows:,}", f"{case.n_labels:,}", NAMES[name]]
-            + [f"{value / scale:.3g}" for value in (predicted, measured)]
+            + [_short(value / scale) for value in (predicted, measured)]
             + [f"{off:+.0f} %"]
         )
     heads = ["run", "rows", "labels", "what", "predicted", "measured", "off by"]

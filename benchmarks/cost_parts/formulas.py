@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from skhmc._scale.predict_files import CELLS, MAX_ROWS, MIN_ROWS
+
 __all__ = [
     "FLOAT",
     "KEPT",
@@ -163,6 +165,13 @@ class Predictions:
         """Weights of two hidden layers and of the embedding."""
         widths = (self.n_features, self.width, self.width, self.embedding)
         return sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+
+    @property
+    def rows_predicted(self):
+        """Rows, and those of the first block, which is tried before."""
+        widest = max(self.n_labels, self.n_features)
+        block = max(MIN_ROWS, min(MAX_ROWS, CELLS // widest))
+        return self.n_rows + min(self.n_rows, block)
 
 
 Term = Callable[[object], float]

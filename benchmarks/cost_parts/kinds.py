@@ -83,12 +83,12 @@ COSTS["predictions"] = Cost(
     "s",
     {
         "call": lambda c: 1,
-        "row": lambda c: c.n_rows,
-        "row, label": lambda c: c.n_rows * c.n_labels,
+        "label": lambda c: c.n_labels,
+        "row, label": lambda c: c.rows_predicted * c.n_labels,
         "row, label, number of a prototype": lambda c: (
-            c.n_rows * c.n_labels * c.embedding
+            c.rows_predicted * c.n_labels * c.embedding
         ),
-        "row, weight of the encoder": lambda c: c.n_rows * c.encoder_weights,
+        "row, weight of the encoder": lambda c: c.rows_predicted * c.encoder_weights,
     },
 )
 
@@ -197,15 +197,16 @@ KINDS = {
         ("predictions",),
         {},
         [
-            # more labels than have a linear head, and than fit into a cache
-            Predictions(300, 300, 60_000),
-            Predictions(1500, 300, 60_000),
-            Predictions(1000, 300, 90_000),
-            Predictions(1000, 300, 90_000, embedding=32),
-            Predictions(1000, 300, 60_000, width=2000),
+            # with so many labels, scores of a block no longer fit where memory is
+            # used again, and each label of a row takes longer than with few labels
+            Predictions(128, 300, 150_000),
+            Predictions(600, 300, 150_000),
+            Predictions(400, 300, 200_000),
+            Predictions(400, 300, 200_000, embedding=32),
+            Predictions(400, 300, 150_000, width=3000),
         ],
         [
-            Predictions(2000, 300, 150_000),
+            Predictions(1200, 300, 250_000),
             Predictions(1000, 300, 300_000),
             Predictions(640, 300, 500_000),
         ],

@@ -23,7 +23,8 @@ help:
 	@echo "make slow   run the tests that fit on whole real data sets"
 	@echo "make distributed  run the tests on several processes: torch, and Dask"
 	@echo "make soak   the long counts: 100,000 random hierarchies, 20,000 damaged files,"
-	@echo "            100 kills and interruptions; fails where one is silently wrong"
+	@echo "            100 kills and interruptions, 10,000 predictions from threads, 1,000"
+	@echo "            fits; fails where one is silently wrong"
 	@echo "make lint   check style and formatting with ruff, type hints with mypy"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make docs-check  look at every built page in a headless Chromium"
@@ -68,6 +69,7 @@ soak: $(READY)
 	$(PY) -m benchmarks.soak_calls --cases 200000
 	$(PY) -m benchmarks.soak_ranks --kills 20
 	$(PY) -m benchmarks.soak_scale --stops 20
+	$(PY) -m benchmarks.soak_load --predictions 10000 --fits 1000
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -4,7 +4,8 @@ Run as ``python -m benchmarks.processes``. A network predicts in eight threads a
 in a process that is spawned, in one that is forked before torch was used here, and in
 one that is forked after torch was used with one thread and with several. Each says
 whether the probabilities are those of this process, bit for bit. What has not answered
-after ``--limit`` seconds is killed, and said to wait for ever.
+after ``--limit`` seconds is killed, and said to wait for ever. Writes
+``benchmarks/results/processes.json`` and ``docs/processes_table.inc``.
 """
 
 import multiprocessing
@@ -14,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from benchmarks.command import command_line
-from benchmarks.tables import text_row
+from benchmarks.command import DOCS, RESULTS, command_line, write_results
+from benchmarks.tables import include, table, text_row
 
 SAME, OTHER, NEVER = "same bits", "other bits", "waits for ever"
 WIDTHS = (52, 16)
@@ -56,6 +57,17 @@ def from_process(method, target, args, limit):
     return found
 
 
+def page(made):
+    """Return the table of the documentation."""
+    rows = [[what, outcome] for what, outcome in made["outcomes"].items()]
+    title = "Predictions, beside those of the process that was fitted in"
+    return include(
+        "benchmarks.processes",
+        [table(title, ["where", "outcome"], rows)],
+        made["versions"],
+    )
+
+
 def main():
     parser = command_line(__doc__)
     parser.add_argument("--limit", type=float, default=180, help="seconds")
@@ -65,8 +77,13 @@ def main():
 
     import torch
 
+    from benchmarks.figures import versions  # which loads torch
+
+    outcomes = {}
+
     def say(what, found, expected):
         outcome = NEVER if found is None else SAME if found == expected else OTHER
+        outcomes[what] = outcome
         print(text_row((what, outcome), WIDTHS), flush=True)
 
     torch.set_num_threads(1)
@@ -83,6 +100,9 @@ def main():
         expected = clf.predict_proba(X).tobytes()
         found = from_process("fork", answer, (clf, X), limit)
         say(f"forked after torch was used, threads: {n_threads}", found, expected)
+    made = {"limit": limit, "outcomes": outcomes, "versions": versions()}
+    write_results(RESULTS / "processes.json", made)
+    (DOCS / "processes_table.inc").write_text(page(made))
 
 
 if __name__ == "__main__":

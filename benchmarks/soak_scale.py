@@ -18,6 +18,7 @@ after every case, and goes on there when it is called again. In the end it write
 import sys
 import time
 
+import dask
 from distributed import Client, LocalCluster
 
 from benchmarks.command import (
@@ -28,7 +29,7 @@ from benchmarks.command import (
     write_results,
 )
 from benchmarks.figures import versions
-from benchmarks.soak_parts.killed_workers import KINDS, Killed
+from benchmarks.soak_parts.killed_workers import KINDS, PATIENT, Killed
 
 PATH = RESULTS / "soak_scale.json"
 
@@ -64,8 +65,8 @@ def run_kind(kind, n_stops, seed, client, quick):
     return found
 
 
-def write_table(results):
-    """Write the table of the page "Beyond one machine"."""
+def page(results):
+    """Return the table of the page "Beyond one machine"."""
     lines = [
         ".. list-table::",
         "   :header-rows: 1",
@@ -82,7 +83,7 @@ def write_table(results):
         names = ("kills", "lost", "twice", "different", "hangs", "longest_s")
         first, *others = [kind, *(found[name] for name in names)]
         lines += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
-    (DOCS / "soak_scale.inc").write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -95,6 +96,7 @@ def main():
     begin = time.perf_counter()
     wrong = []
     with (
+        dask.config.set(PATIENT),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):
@@ -104,7 +106,7 @@ def main():
             print(f"{kind}: {counts}", flush=True)
             wrong += found["wrong"]
     if not options.quick:
-        write_table(read_results(PATH))
+        (DOCS / "soak_scale.inc").write_text(page(read_results(PATH)))
     print(f"{time.perf_counter() - begin:.0f} s; {'FAILED' if wrong else 'passed'}")
     return 1 if wrong else 0
 

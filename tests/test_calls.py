@@ -33,6 +33,12 @@ def test_many_calls_are_right_or_refused(kind, part):
     assert counts[RIGHT] > counts[REFUSED]
 
 
+@pytest.mark.parametrize("number", [1657, 1692, 2095])
+def test_what_is_held_out_depends_on_the_order_of_the_labels(number):
+    """Which a mapping of parents changes: then two fits are not compared."""
+    assert run_case("HCALClassifier", number, 0) == (RIGHT, "")
+
+
 def test_cases_repeat():
     for kind in ("folds", "H-loss"):
         assert run_case(kind, 3, 0) == run_case(kind, 3, 0)

@@ -1,11 +1,13 @@
 """One fit on two processes: the weights of one process, or an error in both."""
 
+import inspect
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -605,3 +607,71 @@ def test_who_waits_for_a_lost_process_is_told(tmp_path, how):
     assert isinstance(error, LostProcess)
     assert "another process of this fit ended or does not answer" in str(error)
     assert "start all of them again: with checkpoint=" in str(error)
+
+
+class SleepsAndFallsSilent(Callback):
+    """Takes long at the end of an epoch, and stops for good in the second one."""
+
+    def on_epoch_end(self, net, **given):
+        if dist.get_rank() != SILENT:
+            time.sleep(2 * TIMEOUT)
+            print("slept", flush=True)
+
+    def on_batch_end(self, net, training=False, **given):
+        if len(net.history) == 2 and dist.get_rank() == SILENT:
+            print(time.time(), flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+TIMEOUT = 5
+SILENT = int(os.environ.get("SILENT", 0))
+
+
+def fall_silent():
+    """Fit in a process that a launcher started."""
+    hierarchy, X, Y, _ = make_data("many")
+    with skhmc.distributed(timeout=TIMEOUT):
+        NETWORKS["max"](hierarchy, callbacks=[SleepsAndFallsSilent]).fit(X, Y)
+
+
+@pytest.mark.parametrize("silent", [0, 1])  # the first one holds the store
+def test_in_a_step_nobody_waits_as_long_as_between_steps(silent):
+    env = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    env |= {"MASTER_PORT": str(free_port()), "SILENT": str(silent)}
+    program = "from tests.test_distributed import fall_silent; fall_silent()"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], env=env | {"RANK": str(rank)}, **pipes
+        )
+        for rank in range(2)
+    ]
+    lost, told = processes[silent], processes[1 - silent]
+    try:
+        began = float(lost.stdout.readline())
+        out, err = told.communicate(timeout=120)
+        waited = time.time() - began
+    finally:
+        lost.kill()
+        lost.communicate()
+    assert told.returncode == 1 and "LostProcess: Process" in err, err
+    assert out == "slept\n"
+    assert waited < TIMEOUT + 30  # of which most is the end of a process
+
+
+def test_a_silent_machine_is_noticed_within_a_minute():
+    given = inspect.signature(skhmc.distributed).parameters
+    assert given["timeout"].default == 60
+
+
+def test_the_example_runs(tmp_path):
+    program = (
+        Path(__file__).parents[1] / "examples" / "cluster" / "train_with_torchrun.py"
+    )
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *launcher, str(program), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    score = re.fullmatch(r"2 processes, hierarchical F1 (0\.\d{3})\n", done.stdout)
+    assert float(score[1]) > 0.7
+    assert (tmp_path / "digits.skhmc").stat().st_size > 1e5

@@ -704,3 +704,14 @@ def test_learning_nodes_takes_as_much_memory_as_is_planned():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert planned / 1.5 < peak < 1.2 * planned
+
+
+def test_more_numbers_than_the_solver_counts_are_an_error(monkeypatch):
+    hierarchy, X, Y = problem()
+    clf = LabelTreeClassifier(hierarchy, random_state=0)
+    monkeypatch.setattr(label_tree, "MOST_STORED", X.nnz)
+    clf.fit(X, Y)
+    monkeypatch.setattr(label_tree, "MOST_STORED", X.nnz - 1)
+    with pytest.raises(ValueError, match=f"stores {X.nnz:,} numbers.*max_features="):
+        clf.fit(X, Y)
+    clf.fit(X.toarray(), Y)

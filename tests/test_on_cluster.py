@@ -1,11 +1,14 @@
 """Fits and predictions on a real Dask cluster: equal to one process, whatever dies."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -17,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 
 import skhmc
-from benchmarks.soak_parts.killed_workers import KINDS, Killed
+from benchmarks.soak_parts.killed_workers import KINDS, PATIENT, Killed
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
@@ -25,6 +28,7 @@ from skhmc import (
     Hierarchy,
     KernelHMC,
 )
+from skhmc._scale.on_dask import explained
 from skhmc.coherence import close_upward
 
 # sockets of Dask's that are not closed by hand
@@ -34,6 +38,8 @@ pytestmark = [
 ]
 REPOSITORY = Path(__file__).parents[1]
 H = Hierarchy.from_paths(["a/b", "a/c", "d", "e/f", "e/g"])
+# this process, also where a worker imports this file
+HERE = int(os.environ.setdefault("SKHMC_TEST_PROCESS", str(os.getpid())))
 N_KILLS = 3
 WAIT = 200  # seconds for a worker that is started again, on a machine that is busy
 
@@ -77,16 +83,30 @@ def test_dask_has_to_be_installed(monkeypatch):
             pass
 
 
+def test_what_workers_die_of_is_explained():
+    from distributed import KilledWorker
+
+    last = SimpleNamespace(address="tcp://host:1")
+    error = explained(KilledWorker(task="fit-1", last_worker=last, allowed_failures=3))
+    assert isinstance(error, RuntimeError) and isinstance(error.__cause__, KilledWorker)
+    for text in ("fit-1", "memory_limit=", "threads_per_worker=1", "allowed-failures"):
+        assert text in str(error)
+    other = ValueError("no")
+    assert explained(other) is other
+
+
 # -- on a cluster of two processes -----------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def client():
     """A client of a cluster of two workers, each a process with one thread."""
+    import dask
     from distributed import Client, LocalCluster
 
     # what a library of the cluster warns of while it starts and ends is not ours
     with (
+        dask.config.set(PATIENT),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
     ):
@@ -152,6 +172,49 @@ def test_plain_joblib_finds_the_same_search(client):
     with joblib.parallel_config("dask"):
         found = JOBS["GridSearchCV"]()
     np.testing.assert_array_equal(found, expected)
+
+
+class Dies(KernelHMC):
+    """A classifier that no worker survives."""
+
+    def fit(self, X, y):
+        if os.getpid() != HERE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+    def predict_top_k(self, *args, **options):
+        if os.getpid() != HERE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict_top_k(*args, **options)
+
+
+@pytest.mark.distributed
+def test_what_kills_its_workers_ends_with_an_error_that_says_what_to_do(tmp_path):
+    import dask
+    from distributed import Client, LocalCluster
+
+    np.save(tmp_path / "X.npy", X[:40, :40])
+    clf = Dies(H, ridge=0.1).fit(X[:, :40], Y)
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
+    with (
+        dask.config.set(PATIENT | {"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(**options) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        expected = "workers that had it died.* give it more .memory_limit="
+        with skhmc.on_dask(client), pytest.raises(RuntimeError, match=expected):
+            cross_val_score(clf, X, Y, cv=KFold(2))
+        out = tmp_path / "out"
+        with pytest.raises(RuntimeError, match="1 of 1 parts failed.*" + expected):
+            skhmc.predict_files(
+                clf,
+                tmp_path / "X.npy",
+                out,
+                k=2,
+                client=client,
+                verbose=False,
+                worker_timeout=WAIT,
+            )
 
 
 class Threads(BaseEstimator):
@@ -284,6 +347,21 @@ def test_the_example_runs(capsys):
     done = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "equal scores: 4 of 4" in done.stdout
+
+
+@pytest.mark.distributed
+def test_the_example_with_a_scheduler_of_its_own_runs(client):
+    from distributed import get_task_stream
+
+    path = REPOSITORY / "examples" / "cluster" / "search_on_scheduler.py"
+    run = [sys.executable, str(path), client.scheduler.address]
+    run += ["--workers", "2", "--epochs", "1"]
+    with get_task_stream(client) as tasks:
+        done = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"best: {'dropout': .*}, AU\(PRC\) 0\.\d{3}", done.stdout)
+    fits = [task for task in tasks.data if "fit_and_score" in str(task["key"])]
+    assert len(fits) >= 12  # of 4 candidates, 3 folds
 
 
 MEMORY = """

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -461,3 +462,12 @@ def test_threshold_classes_and_one_dimension(tmp_path):
     found = predict_files(tree, tmp_path / "X.npy", tmp_path / "out", **QUIET)
     expected = tree.predict_labels(X)
     assert [set(n) for n in answers(found)["labels"]] == [set(n) for n in expected]
+
+
+@pytest.mark.parametrize("cells, n_rows", [(1, 64), (6 * 100, 100), (10**9, 8192)])
+def test_a_block_has_64_to_8192_rows(cells, n_rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[predict_files.__module__], "CELLS", cells)
+    source = write(tmp_path / "rows.parquet", X)
+    predict_files(CLF, source, tmp_path / "out", k=1, **QUIET)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["options"]["rows_per_block"] == n_rows

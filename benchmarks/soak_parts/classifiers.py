@@ -237,6 +237,8 @@ def call_of(name):
         # the order of the labels is known of a Hierarchy only, beside plain arrays
         is_named = y_form in ("names", "shuffled frame")
         h_form = rng.choice(list(FORMS_OF_HIERARCHIES)) if is_named else "hierarchy"
+        if is_ordered and h_form == "parents":  # which has an order of its own
+            h_form = "hierarchy"
         weights = None
         if rng.random() < 0.25:
             weights = generator(rng).integers(1, 4, len(problem.X)).astype(float)

@@ -27,12 +27,15 @@ from skhmc import (
 )
 from skhmc.coherence import close_upward
 
-__all__ = ["KINDS", "Case", "Killed"]
+__all__ = ["KINDS", "PATIENT", "Case", "Killed"]
 
 REPOSITORY = Path(__file__).parents[2]
 H = Hierarchy.from_paths(["a/b", "a/c", "d", "e/f", "e/g"])
 LATE = 60  # seconds that a call may take longer than without a kill
 WAIT = 300  # seconds for workers that start again
+# So long after a worker was lost, a local cluster gives it up if it is not there at
+# that moment: on a busy machine it may not be there yet, or be lost once more.
+PATIENT = {"distributed.deploy.lost-worker-timeout": "7 days"}
 MAX_KILLS = 3  # of one process, one after the other
 N_COPIES = 20
 OPTIONS = {"k": 2, "rows_per_part": 100, "rows_per_block": 50, "verbose": False}

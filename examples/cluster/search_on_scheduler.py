@@ -27,5 +27,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", help="of the scheduler, such as tcp://HOST:8786")
     parser.add_argument("--workers", type=int, default=1, help="how many to wait for")
+    parser.add_argument("--epochs", type=int, default=10, help="of every fit")
     options = parser.parse_args()
-    main(options.address, options.workers)
+    main(options.address, options.workers, options.epochs)

@@ -62,6 +62,7 @@ ROWS_PER_SEARCH = 2**13
 WORTH_SEARCHING = 2**21  # margins
 LEAST_SEARCHED = 0.05  # there may be very many labels that are more probable than less
 N_PARTS = 20  # of the work: what is told about, or done in another process
+MOST_STORED = 2**31 - 1  # numbers of X: the solver has positions of 32 bits
 GREATEST = 1e15  # of X, unless rows are scaled
 TINY = np.finfo(np.float32).tiny
 RULES = {"product": np.multiply, "min": np.minimum}
@@ -177,8 +178,8 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        In ``fit``, if there is not enough memory. With ``normalize=False``, if X has
-        values above 1e15.
+        In ``fit``, if there is not enough memory, or if a sparse X stores more than
+        2,147,483,647 numbers. With ``normalize=False``, if X has values above 1e15.
 
     Warns
     -----
@@ -330,6 +331,13 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         self.__dict__.pop("classes_", None)  # unfitted, should this fail
         require_y(self, y)
         X = self._check_X(X, reset=True)
+        if sp.issparse(X) and X.nnz > MOST_STORED:
+            raise ValueError(
+                f"X stores {X.nnz:,} numbers, but the classifiers of roots see all of "
+                f"them, and their solver takes at most {MOST_STORED:,}. Fit to some of "
+                f"the rows, or keep fewer features (min_df= or max_features= of "
+                f"TfidfVectorizer)."
+            )
         targets = read_targets(y, self.hierarchy)
         check_consistent_length(X, targets.Y)
         if self.hierarchy is None:

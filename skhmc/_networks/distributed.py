@@ -48,11 +48,16 @@ class _Made:
     """Whether :func:`distributed` made the default group, of which there is one."""
 
     here = False
+    patient: Any = None  # a group of the same processes that waits longer
 
 
 @contextmanager
 def distributed(
-    *, group: Any = None, backend: str | None = None, timeout: float = 300.0
+    *,
+    group: Any = None,
+    backend: str | None = None,
+    timeout: float = 60.0,
+    long_timeout: float = 1800.0,
 ) -> Iterator[Processes]:
     """Let several processes share every fit of a network inside.
 
@@ -70,10 +75,14 @@ def distributed(
     backend : str, default=None
         Name of what carries messages in a group that is made here: "gloo", "nccl" or
         another one of torch. None takes gloo for CPUs and nccl for GPUs.
-    timeout : float, default=300.0
-        Seconds that a process of a group that is made here waits for the others, for
-        example while the first one writes a checkpoint. One that was killed is noticed
-        at once, unless its machine went away with it.
+    timeout : float, default=60.0
+        Seconds that a process of a group that is made here waits for the others in a
+        training step. One that was killed is noticed at once, unless its machine went
+        away with it.
+    long_timeout : float, default=1800.0
+        Seconds that a process of a group that is made here waits for the others when it
+        starts, and between steps: one of them may read data from a slow disk, score
+        rows held out, write a checkpoint or run a callback.
 
     Yields
     ------
@@ -112,8 +121,8 @@ def distributed(
         if processes.rank == 0:
             skhmc.save(clf, "model.skhmc")
     """
-    _join(group, backend, timeout)
-    shards = Shards(group)
+    _join(group, backend, timeout, long_timeout)
+    shards = Shards(group, _Made.patient if group is None else None)
     token = _SHARDS.set(shards if shards.n_processes > 1 else None)
     try:
         yield Processes(shards.rank, shards.n_processes)
@@ -124,7 +133,7 @@ def distributed(
         _SHARDS.reset(token)
 
 
-def _join(group: Any, backend: str | None, timeout: float) -> None:
+def _join(group: Any, backend: str | None, timeout: float, long_timeout: float) -> None:
     """Make the default group, if there is none."""
     if group is not None or dist.is_initialized():
         return
@@ -139,12 +148,13 @@ def _join(group: Any, backend: str | None, timeout: float) -> None:
     if torch.cuda.is_available():
         place = int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count()
         torch.cuda.set_device(place)
-    limit = timedelta(seconds=timeout)
-    store, rank, n = next(iter(dist.rendezvous("env://", timeout=limit)))
-    store = dist.PrefixStore(_agreed_name(store, rank, n, timeout), store)
+    limit, long_limit = (timedelta(seconds=s) for s in (timeout, long_timeout))
+    store, rank, n = next(iter(dist.rendezvous("env://", timeout=long_limit)))
+    store = dist.PrefixStore(_agreed_name(store, rank, n, long_timeout), store)
     given = {"rank": rank, "world_size": n, "timeout": limit}
     dist.init_process_group(backend, store=store, **given)
     _Made.here = True
+    _Made.patient = dist.new_group(timeout=long_limit, backend="gloo")
     atexit.register(_close)
 
 
@@ -175,7 +185,7 @@ def _agreed_name(store: Any, rank: int, n: int, timeout: float) -> str:
         if time.monotonic() > end:
             raise LostProcess(
                 f"Of {n} processes, {len(missing)} did not come within {timeout} s: "
-                f"{sorted(missing)}. Look at what they say, or raise timeout."
+                f"{sorted(missing)}. Look at what they say, or raise long_timeout."
             )
         time.sleep(0.02)
     return own
@@ -186,6 +196,7 @@ def _close() -> None:
     if not _Made.here:
         return
     _Made.here = False
+    _Made.patient = None
     if dist.is_initialized():
         with suppress(RuntimeError):  # others may be gone
             dist.destroy_process_group()

@@ -718,6 +718,8 @@ class Net(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         if keeper is not None:
             keeper.put_back(self)  # over what callbacks began with
+        if self.shards is not None:
+            self.shards.meet()  # what was done before may have taken some much longer
         interruption = self._run_epochs(dataset, keeper)
         try:
             self.notify("on_train_end", X=dataset, y=None)

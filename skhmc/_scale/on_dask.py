@@ -29,7 +29,15 @@ import numpy as np
 
 from skhmc._utils.optional import import_optional
 
-__all__ = ["Held", "current_client", "hold", "on_dask", "one_thread", "packed"]
+__all__ = [
+    "Held",
+    "current_client",
+    "explained",
+    "hold",
+    "on_dask",
+    "one_thread",
+    "packed",
+]
 
 EXTRA = "scale"
 NO_WARNING = "1 PB"  # that X is sent inside of a task is what is wanted
@@ -65,6 +73,8 @@ def on_dask(client: Any = None, *, verbose: int = 0) -> Iterator[Any]:
         If Dask is not installed.
     ValueError
         If there is no client.
+    RuntimeError
+        Inside, if workers died with a task again and again.
 
     Notes
     -----
@@ -263,6 +273,29 @@ class _Failed(NamedTuple):
     error: BaseException
 
 
+def explained(error: BaseException) -> BaseException:
+    """Return an error, or one that says what to do where workers died with a task.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a task ended with.
+    """
+    killed = import_optional("distributed", "on_dask", EXTRA).KilledWorker
+    if not isinstance(error, killed):
+        return error
+    said = RuntimeError(
+        f"A task was given up, because the workers that had it died, one after the "
+        f"other ({error}) Mostly a worker dies because its memory is full: give it "
+        f"more (memory_limit=), or fewer tasks at a time (threads_per_worker=1), and "
+        f"look at its log. If machines are taken away from you, set "
+        f"distributed.scheduler.allowed-failures in Dask's configuration to more than "
+        f"that many deaths before the scheduler starts."
+    )
+    said.__cause__ = error
+    return said
+
+
 @cache
 def _backend_class() -> Any:
     """Return joblib's backend for Dask, with an end for tasks that Dask gives up.
@@ -277,8 +310,9 @@ def _backend_class() -> Any:
             future = super().submit(func, callback)
 
             def tell(done):
-                if done.exception() is not None:
-                    callback(_Failed(done.exception()))
+                error = done.exception()
+                if error is not None:
+                    callback(_Failed(explained(error)))
 
             future.add_done_callback(tell)
             return future

@@ -24,7 +24,8 @@ from skhmc._utils.messages import name_list
 
 __all__ = ["predict_files"]
 
-MAX_ROWS = 8192  # of a block
+# of a block: for fewer, all weights are read again, and for more nothing is gained
+MIN_ROWS, MAX_ROWS = 64, 8192
 CELLS = 2**23  # numbers of a block, of its rows or of its probabilities
 TRIED = 4  # parts whose first rows are tried before
 AMONG = ("all", "leaves")
@@ -86,8 +87,8 @@ def predict_files(
         Rows of a part: what is lost at most when a process is killed. Row groups of a
         Parquet file stay whole, and a part has at least one.
     rows_per_block : int, default=None
-        Rows that are in memory at a time. None is about 8 million numbers, and at most
-        8,192 rows.
+        Rows that are in memory at a time. None is about 8 million numbers, and from 64
+        to 8,192 rows.
     client : distributed.Client or False, default=None
         Client of a Dask cluster, whose workers predict. They need to see the files and
         ``out`` under the same paths. None is the current client, and this process if
@@ -172,7 +173,7 @@ def predict_files(
     layout = read_layout(files, chosen, id_column, names, n_features)
     if rows_per_block is None:
         widest = max(len(asked.names), len(layout.columns), files[0].width or 1)
-        rows_per_block = max(1, min(MAX_ROWS, CELLS // widest))
+        rows_per_block = max(MIN_ROWS, min(MAX_ROWS, CELLS // widest))
     options = {
         "k": k,
         "min_proba": min_proba,

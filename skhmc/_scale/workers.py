@@ -11,7 +11,7 @@ from typing import Any
 
 from skhmc._scale.answers import Asked
 from skhmc._scale.inputs import CALLER
-from skhmc._scale.on_dask import hold, one_thread, packed
+from skhmc._scale.on_dask import explained, hold, one_thread, packed
 from skhmc._scale.run import Run
 from skhmc._utils.optional import import_optional
 
@@ -97,15 +97,21 @@ def predict_on(
                         given = client.submit(hold, pickled, key=key, pure=False)
                     continue
                 if lost:
-                    outcome = RuntimeError(
-                        f"the workers that had it died, {tries[number]} times. "
-                        f"({outcome})"
-                    )
+                    outcome = _given_up(outcome)
                 if isinstance(outcome, dict):
                     tell(run.parts[number].n_rows)
                 yield number, outcome
     finally:
         client.cancel([given, *running])
+
+
+def _given_up(outcome):
+    """Return the error of a part that is lost, which may have none of its own."""
+    if outcome is None:
+        return RuntimeError(
+            f"the cluster lost it, {TRIES} times. Look at the log of its scheduler."
+        )
+    return explained(outcome)
 
 
 def _key(name):
@@ -121,7 +127,8 @@ def _predict_part(given, number):
 def _ended(distributed, watch, running):
     """Wait for some of the futures that run, and return those that have ended."""
     try:
-        distributed.wait(list(running), timeout=STEP, return_when="FIRST_COMPLETED")
+        with watch.client.as_current():  # which wait asks, and not the futures
+            distributed.wait(list(running), timeout=STEP, return_when="FIRST_COMPLETED")
     except (TimeoutError, distributed.TimeoutError):
         pass
     except Exception as error:  # of a cancelled future, which has a status of its own

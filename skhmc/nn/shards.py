@@ -42,21 +42,26 @@ class Shards:
     """Which rows of a batch are whose, and what processes tell each other.
 
     All processes have to call the same methods in the same order: one waits for the
-    others, until the group's timeout at most.
+    others, until a group's timeout at most. There are two groups, as it should be soon
+    noticed in a step that somebody does not answer, while between steps one may write
+    a checkpoint for minutes.
 
     Parameters
     ----------
     group : ProcessGroup or None
         The processes; None for all there are.
+    patient : ProcessGroup or None
+        The same ones, which wait longer, for messages between steps. None is ``group``.
     """
 
-    def __init__(self, group: Any = None) -> None:
+    def __init__(self, group: Any = None, patient: Any = None) -> None:
         self.group = group
+        self.patient = group if patient is None else patient
         self.rank = dist.get_rank(group)
         self.n_processes = dist.get_world_size(group)
         self.first = dist.get_global_rank(group, 0) if group is not None else 0
         # where small messages are: a group of NCCL alone takes none from the CPU
-        on_cpu = "cpu:" in dist.get_backend_config(group)
+        on_cpu = "cpu:" in dist.get_backend_config(self.patient)
         self.device = torch.device("cpu" if on_cpu else "cuda")
         self.begin(0)
 
@@ -110,7 +115,7 @@ class Shards:
         own = _padded(torch.from_numpy(rows).to(self.device), max(sizes))
         parts = [torch.empty_like(own) for _ in sizes] if self.is_first else None
         with self._answering():
-            dist.gather(own, parts, self.first, group=self.group)
+            dist.gather(own, parts, self.first, group=self.patient)
         if parts is None:
             return rows
         whole = [part[:size] for part, size in zip(parts, sizes, strict=True)]
@@ -120,7 +125,7 @@ class Shards:
         bounds = (self.bounds(n, rank) for rank in range(self.n_processes))
         return [stop - start for start, stop in bounds]
 
-    # -- messages ----------------------------------------------------------------------
+    # -- messages of a step ------------------------------------------------------------
 
     def add(self, x: Tensor) -> Tensor:
         """Replace a contiguous tensor by the sum of those of all processes."""
@@ -130,38 +135,53 @@ class Shards:
 
     def gather(self, x: Tensor) -> list[Tensor]:
         """Return the tensors of all processes, which have the same shape."""
-        parts = [torch.empty_like(x) for _ in range(self.n_processes)]
-        with self._answering():
-            dist.all_gather(parts, x, group=self.group)
-        return parts
-
-    def gather_messages(self, x: Tensor) -> list[Tensor]:
-        """Return the tensors of all processes on the CPU, which have the same shape."""
-        return [part.cpu() for part in self.gather(x.to(self.device))]
+        return self._gather(x, self.group)
 
     def gather_lengths(self, x: Tensor) -> list[Tensor]:
         """Return the tensors (n,) of all processes, each of its own length."""
-        lengths = self.gather(torch.tensor([len(x)], device=x.device))
+        return self._gather_lengths(x, self.group)
+
+    def _gather(self, x: Tensor, group: Any) -> list[Tensor]:
+        parts = [torch.empty_like(x) for _ in range(self.n_processes)]
+        with self._answering():
+            dist.all_gather(parts, x, group=group)
+        return parts
+
+    def _gather_lengths(self, x: Tensor, group: Any) -> list[Tensor]:
+        lengths = self._gather(torch.tensor([len(x)], device=x.device), group)
         sizes = [int(length) for length in lengths]
-        parts = zip(self.gather(_padded(x, max(sizes))), sizes, strict=True)
+        parts = zip(self._gather(_padded(x, max(sizes)), group), sizes, strict=True)
         return [part[:size] for part, size in parts]
+
+    # -- messages between steps --------------------------------------------------------
+
+    def gather_messages(self, x: Tensor) -> list[Tensor]:
+        """Return the tensors of all processes on the CPU, which have the same shape."""
+        return [part.cpu() for part in self._gather(x.to(self.device), self.patient)]
 
     def say(self, text: str) -> list[str]:
         """Return the texts of all processes."""
         said = torch.tensor(list(text.encode()), dtype=torch.uint8, device=self.device)
-        return [bytes(part.tolist()).decode() for part in self.gather_lengths(said)]
+        parts = self._gather_lengths(said, self.patient)
+        return [bytes(part.tolist()).decode() for part in parts]
 
     def any(self, said: bool) -> bool:
         """Tell whether any process says so."""
-        return bool(self.add(torch.tensor([float(said)], device=self.device)) > 0)
+        parts = self.gather_messages(torch.tensor([said]))
+        return any(bool(part) for part in parts)
+
+    def meet(self) -> None:
+        """Wait until all processes are here."""
+        self.any(False)
 
     @torch.no_grad()
     def take_from_first(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors by those of the first process."""
         for tensor in tensors:
             whole = tensor.detach().contiguous()
+            group = self.patient if whole.device == self.device else self.group
             with self._answering():
-                dist.broadcast(whole, self.first, group=self.group)
+                dist.broadcast(whole, self.first, group=group)
             if whole.data_ptr() != tensor.data_ptr():
                 tensor.copy_(whole)
 
@@ -174,7 +194,7 @@ class Shards:
         if not tensors:
             return None
         sums = torch.stack([_checksum(tensor).cpu() for tensor in tensors.values()])
-        first, *others = self.gather(sums.to(self.device))
+        first, *others = self.gather_messages(sums)
         wrong = torch.stack([first != other for other in others]).any(0)
         names = [n for n, w in zip(tensors, wrong.tolist(), strict=True) if w]
         return names[0] if names else None

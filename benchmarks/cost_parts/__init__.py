@@ -1,0 +1,1 @@
+"""What fits and predictions cost: formulas, and runs that measure their constants."""

@@ -7,6 +7,7 @@ many more.
 import numpy as np
 import pytest
 
+from benchmarks.command import RESULTS, read_results
 from benchmarks.soak_calls import KINDS, run_case, run_kind, shares
 from benchmarks.soak_parts.calls import Call, come_of
 from benchmarks.soak_parts.classifiers import CLASSIFIERS
@@ -14,6 +15,7 @@ from benchmarks.soak_parts.outcome import REFUSED, RIGHT, WRONG
 from skhmc import Hierarchy
 
 N_FAST, N_SLOW = 6, 10_000  # cases of a kind; of all kinds together
+N_KEPT = 20_000  # at least
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - set(CLASSIFIERS)))
@@ -37,6 +39,15 @@ def test_many_calls_are_right_or_refused(kind, part):
 def test_what_is_held_out_depends_on_the_order_of_the_labels(number):
     """Which a mapping of parents changes: then two fits are not compared."""
     assert run_case("HCALClassifier", number, 0) == (RIGHT, "")
+
+
+def test_nothing_was_wrong_in_the_long_run_that_is_kept():
+    made = read_results(RESULTS / "soak_calls.json")
+    assert made["passed"] and made["cases"] >= N_KEPT
+    assert made["outcomes"].keys() == KINDS.keys()
+    counts = made["outcomes"].values()
+    assert sum(n[WRONG] for n in counts) == 0
+    assert sum(sum(n.values()) for n in counts) == made["cases"]
 
 
 def test_cases_repeat():

@@ -102,10 +102,12 @@ wheel: $(READY)
 release:
 	$(PYTHON) .ci/release.py
 
-# The wheels that scientific projects build every night, in another environment.
+# The wheels that scientific projects build every night, in another environment. The
+# address of their index is said by whoever runs this: NIGHTLY_WHEELS=https://...
 NIGHTLY := .venv-nightly
-NIGHTLY_WHEELS := https://pypi.anaconda.org/scientific-python-nightly-wheels/simple
 nightly:
+	@test -n "$(NIGHTLY_WHEELS)" || { echo "Say where the nightly wheels are:" \
+	    "make nightly NIGHTLY_WHEELS=<index of scientific-python-nightly-wheels>" >&2; exit 1; }
 	@test -d $(NIGHTLY) || $(PYTHON) -m venv $(NIGHTLY)
 	$(NIGHTLY)/$(BIN)/python -m pip install --quiet -e ".[onnx,test]"
 	$(NIGHTLY)/$(BIN)/python -m pip install --quiet --pre --upgrade \

@@ -9,7 +9,7 @@ MAX_PUBLISHED = 2**24  # bytes; the largest of the texts has a fifth of them
 REPOSITORY, COMMIT = "EGiunchiglia/C-HMCNN", "e887855ab4b3b8f22e4fafc80a0a33c1d1ac0041"
 MIRRORS = (
     f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/HMC_data",
-    f"https://cdn.jsdelivr.net/gh/{REPOSITORY}@{COMMIT}/HMC_data",
+    f"https://github.com/{REPOSITORY}/raw/{COMMIT}/HMC_data",
 )
 OTHER_NAMES = {
     "diatoms": {"train": "Diatoms_train", "test": "Diatoms_test"},

@@ -49,8 +49,7 @@ sentence = "remind me to pay the electricity bill"
 features = model[:-1].transform([sentence])
 print(f"{sentence}: {model[-1].predict_labels(features, most_specific=True)[0]}")
 
-plt.rcParams.update({"font.size": 15})
-figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 HierarchyDisplay.from_estimator(
     model, [sentence], ax=ax, max_labels=8, colorbar=False, title=sentence
 )

@@ -105,7 +105,7 @@ class HVRDisplay:
     See Also
     --------
     skhmc.metrics.hierarchical_violation_rate : The rate at one threshold.
-    skhmc.metrics.hvr_scorer : The rate of ``predict``, in searches.
+    skhmc.metrics.HierarchicalViolationRate : The scorer of ``predict``, in searches.
 
     Examples
     --------

@@ -197,8 +197,7 @@ KINDS = {
         ("predictions",),
         {},
         [
-            # with so many labels, scores of a block no longer fit where memory is
-            # used again, and each label of a row takes longer than with few labels
+            # with so many labels, each label of a row takes longer than with few
             Predictions(128, 300, 150_000),
             Predictions(600, 300, 150_000),
             Predictions(400, 300, 200_000),

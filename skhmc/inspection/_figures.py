@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "Figures", "find_figures"]
 
-# what colours may say, and the colours themselves: none of a stripe at the left of boxes
+# what colours may say, and the colours: unlike those of the signs beside them
 COLOURS = {
     "proba": "Blues",
     "frequency": "PuBu",

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "Figures", "find_figures"]
 
-# what colours may say, and the colours themselves
+# what colours may say, and the colours: unlike those of the signs beside them
 COLOURS = {
     "proba": "Blues",
-    "frequency": "Greens",
-    "error": "Oranges",
+    "frequency": "PuBu",
+    "error": "Greys",
     "violation": "Reds",
 }
 UNKNOWN = "#e8e8e8"

@@ -39,6 +39,10 @@ OF_THE_REPOSITORY = (
     "test_release.py",
     "test_repository.py",
 )
+# PyTorch before 2.6 says this to everybody who unpickles a module
+OF_OLD_TORCH = (
+    "ignore:You are using `torch.load` with `weights_only=False`:FutureWarning"
+)
 FAST = "not slow and not gpu and not distributed"
 VERSIONS = "import importlib.metadata as m, sys; {}".format(
     "print(*(f'{name}=={m.version(name)}' for name in sys.argv[1:]), sep='\\n')"
@@ -132,7 +136,7 @@ def test(python, suite, chosen, processes):
         raise SystemExit(f"The tests would import {where}, not the installed package.")
     left_out = [f"--ignore-glob=tests/{name}" for name in OF_THE_REPOSITORY]
     options = ["-q", "-n", processes, "--dist", "worksteal", "--strict-markers"]
-    fast = ["-o", "addopts=", "-m", FAST, "-p", "no:cacheprovider"]
+    fast = ["-o", "addopts=", "-m", FAST, "-p", "no:cacheprovider", "-W", OF_OLD_TORCH]
     run(python, "-m", "pytest", *options, *fast, *left_out, *chosen, cwd=suite)
 
 

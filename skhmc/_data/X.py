@@ -5,6 +5,7 @@ of it than the rows that are asked for.
 """
 
 import mmap
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -168,7 +169,10 @@ def _read(estimator, X, reset, options, share):
             return _check_rows_in_file(estimator, X, reset, options, share)
         return validate_data(estimator, X, reset=reset, **options)
     except ValueError as error:
-        if "while dim <= 2 is required" in str(error):
+        # in the words of scikit-learn 1.6, and of later versions
+        if re.search(
+            r"dim \d+\. .* expected <= 2|while dim <= 2 is required", str(error)
+        ):
             advice = "For images or sequences give an encoder, which takes such X."
             if not hasattr(estimator, "encoder"):
                 advice = "Make every sample one row: X.reshape(len(X), -1)."

@@ -82,7 +82,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "order_examples.RunsFirst",
     "thumbnail_size": (640, 448),
     "write_computation_times": False,
 }

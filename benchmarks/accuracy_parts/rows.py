@@ -41,6 +41,8 @@ from benchmarks.peers import (
 from skhmc import (
     CoherentClassifier,
     HCALClassifier,
+    HierarchicalCalibratedClassifier,
+    HierarchicalThresholdClassifier,
     HierarchicalVotingClassifier,
     HyperbolicHMC,
     MaxConstraintClassifier,
@@ -96,6 +98,16 @@ PARTS = {  # data sets and rows
 # what does not define a row; where it was fitted stands beside every run
 NOT_OF_A_ROW = ("random_state", "hierarchy", "steps", "memory", "transform_input")
 NOT_OF_A_ROW += ("device",)
+# those of classifiers around others, which show bars and came when figures were stored
+BARS = {
+    f"{kind.__name__.lower()}__verbose"
+    for kind in (
+        CoherentClassifier,
+        HierarchicalCalibratedClassifier,
+        HierarchicalThresholdClassifier,
+        HierarchicalVotingClassifier,
+    )
+}
 # parameters that came when figures were stored, and the values at which these are the
 # same: definitions leave them out there
 LATER = {"checkpoint": None, "contrastive": None, "linear_path": False}
@@ -353,7 +365,7 @@ def definition(row, kind, rows=ROWS):
     found = {
         name: plain(value)
         for name, value in model.get_params().items()
-        if defines(name.rpartition("__")[2], value)
+        if name not in BARS and defines(name.rpartition("__")[2], value)
     }
     if isinstance(model[-1], HierarchicalVotingClassifier):
         found |= of_members()

@@ -80,11 +80,11 @@ class HVRDisplay:
     rate : array-like of shape (n_thresholds,)
         Violation rate at every threshold.
     beside : array-like of shape (n_thresholds,), default=None
-        What is drawn on the right, at every threshold. None draws the rate alone.
+        Values at the thresholds, drawn on the right. None draws the rate alone.
     beside_name : str, default="micro F1"
         Label of the axis on the right.
     unit_name : str, default="samples with a broken edge"
-        What the rate is a share of; label of the axis on the left.
+        Label of the axis on the left: the things of which the rate is a share.
     estimator_name : str, default=None
         Name of the line. None names none.
 
@@ -184,8 +184,8 @@ class HVRDisplay:
         unit : {"sample", "edge", "prediction"}, default="sample"
             Unit of the rate, as in :func:`skhmc.metrics.hierarchical_violation_rate`.
         beside : {"f1_micro", "f1_macro", "n_labels"} or None, default="f1_micro"
-            What is drawn on the right: F1 of the labels as they are predicted, or their
-            number in the mean sample.
+            Measure on the right: F1 of the labels as predicted, or their number in the
+            mean sample. None draws the rate alone.
         name : str, default=None
             Name of the line.
         ax : matplotlib Axes or array-like of two, default=None

@@ -11,14 +11,15 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from matplotlib.patches import PathPatch
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhmc import HCALClassifier, Hierarchy
+from skhmc import CoherentClassifier, HCALClassifier, Hierarchy
 from skhmc.datasets import load_digit_properties
-from skhmc.inspection import HierarchyDisplay
+from skhmc.inspection import HierarchyDisplay, PredictionsPage
 from skhmc.inspection._drawing import KINDS
 from skhmc.inspection._layout import layered_layout
 from skhmc.inspection._names import short_names
@@ -650,3 +651,21 @@ def test_without_matplotlib_says_what_to_install(monkeypatch):
     match = r'HierarchyDisplay.plot needs the package matplotlib.*"skhmc\[plot\]"'
     with pytest.raises(ImportError, match=match):
         display.plot()
+
+
+@pytest.mark.parametrize(
+    "y_true", [[["a", "c"]], [["c"]], np.array([[1, 0, 1]]), np.array([[0, 0, 1]])]
+)
+def test_true_ancestors_are_drawn_as_true(y_true):
+    """Whatever form the labels have: metrics close them, too."""
+    tree = Hierarchy.from_edges([("a", "b"), ("a", "c")])
+    proba = [[0.9, 0.1, 0.8]]
+    display = HierarchyDisplay.from_predictions(tree, proba, y_true=y_true)
+    assert display.y_true.tolist() == [1, 0, 1]
+    page = PredictionsPage.from_predictions(tree, proba, y_true=y_true)
+    assert page.y_true.tolist() == [[1, 0, 1]]
+    clf = CoherentClassifier(DummyClassifier(strategy="prior"), tree)
+    clf = clf.fit([[0.0], [1.0], [2.0]], [["c"], ["b"], []])
+    for kind in (HierarchyDisplay, PredictionsPage):
+        found = kind.from_estimator(clf, [[0.0]], y_true=y_true)
+        assert np.ravel(found.y_true).tolist() == [1, 0, 1]

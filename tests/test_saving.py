@@ -17,6 +17,7 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -37,12 +38,15 @@ from skhmc import (
     CoherentClassifier,
     HCALClassifier,
     Hierarchy,
+    KernelHMC,
     LabelTreeClassifier,
 )
 from skhmc._data import versions
 from skhmc._networks import plain_modules
 from skhmc._saving import _file, _types
 from skhmc.audit import MissingAnnotationDetector
+from skhmc.datasets import load_made_genes
+from skhmc.hierarchy import Ontology
 from skhmc.metrics import get_scorer, get_scorer_names, hierarchical_f1_score
 from skhmc.nn import criteria, ensemble, modules
 from skhmc.nn import sparse as sparse_layers
@@ -722,3 +726,40 @@ def test_pickles_say_their_version(kind, monkeypatch):
     said = rf"unpickle estimator {kind.__name__} of skhmc 0\.0\.7 with skhmc 0\."
     with pytest.warns(InconsistentVersionWarning, match=said):
         pickle.loads(old)
+
+
+ONTOLOGY = load_made_genes()
+
+
+@pytest.mark.parametrize(
+    "clf",
+    [
+        pytest.param(
+            HCALClassifier(max_iter=1, random_state=0), marks=pytest.mark.slow
+        ),
+        KernelHMC(),
+        CoherentClassifier(DummyClassifier(strategy="prior")),
+        HierarchicalLabelBinarizer(),
+        AncestorClosure(),
+    ],
+    ids=lambda clf: type(clf).__name__,
+)
+@pytest.mark.filterwarnings("ignore:Of .* labels:UserWarning")
+def test_an_ontology_comes_back_with_its_terms(clf, tmp_path):
+    hierarchy = ONTOLOGY.hierarchy
+    assert type(hierarchy) is Ontology
+    clf = clone(clf).set_params(hierarchy=hierarchy)
+    rows, Y = ONTOLOGY.data[:60], ONTOLOGY.target[:60]
+    clf = clf.fit(Y) if hasattr(clf, "transform") else clf.fit(rows, Y)
+    loaded = saved(clf, tmp_path)
+    for found in (loaded.hierarchy, loaded.hierarchy_):
+        assert type(found) is Ontology and found == hierarchy
+        assert found.terms == hierarchy.terms
+
+
+def test_a_module_may_stand_in_several_tables():
+    tables = (_types.OBJECTS, _types.CONTAINERS, _types.MADE_BY_HAND)
+    for table in tables:
+        for names in table.values():
+            for name in names:
+                assert _types.name_of_class(_types.class_named(name)) == name

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
@@ -903,3 +904,15 @@ def test_cross_validation_of_levels(make):
     np.testing.assert_array_equal(
         cross_val_score(estimator, X, make(), **options), expected
     )
+
+
+def test_rows_without_a_name_stay_and_that_is_said():
+    rows = [["a"], [None], ["b", ""], [np.nan]]
+    with pytest.warns(UserWarning, match="2 of these rows have no name left, .* row 1"):
+        clf = CoherentClassifier(DummyClassifier(strategy="prior")).fit(
+            np.zeros((4, 1)), rows
+        )
+    np.testing.assert_allclose(clf.predict_proba([[0.0]]), [[0.25, 0.25]])
+    with pytest.warns(UserWarning) as record:
+        HierarchicalLabelBinarizer().fit_transform([["a"], ["b", ""]])
+    assert "no name left" not in str(record[0].message)

@@ -36,11 +36,24 @@ def without_padding(rows):
     if shorter:
         warn_of_input(
             f"{len(shorter)} of {len(rows)} rows of label names are filled up with '' "
-            f"or missing values (None, NaN), the first is row {shorter[0]}. They were "
-            f"left out: a row has as many names as the sample has labels. Leave them "
-            f"out to silence this ([] where there is no label)."
+            f"or missing values (None, NaN), the first is row {shorter[0]}. These "
+            f"names were left out: a row has as many names as the sample has labels."
+            f"{_of_empty_rows(kept, shorter)} Leave them out to silence this ([] where "
+            f"there is no label)."
         )
     return kept
+
+
+def _of_empty_rows(kept, shorter):
+    """Say what becomes of the rows that have no name left, if there are any."""
+    empty = [i for i in shorter if not kept[i]]
+    if not empty:
+        return ""
+    return (
+        f" {len(empty)} of these rows have no name left, the first is row {empty[0]}: "
+        f"they stay, as samples that have no label at all. Where the labels are not "
+        f"known, leave out the sample."
+    )
 
 
 def warn_of_nan_text(names):

@@ -26,7 +26,7 @@ from skhmc._saving._types import (
     value_class_named,
 )
 from skhmc._utils.version import package_version
-from skhmc.hierarchy import Hierarchy, Ontology
+from skhmc.hierarchy import Hierarchy, Ontology, Term
 
 __all__ = ["Reader"]
 
@@ -278,7 +278,12 @@ class Reader:
             raise ValueError("an edge of a hierarchy to a label that is not there")
         plain = Hierarchy(labels)  # which looks at the labels
         if kind is Ontology:
-            return Ontology._with_terms(plain.labels, edges, state["terms"])
+            terms = state["terms"]
+            if type(terms) is not dict or not all(
+                type(t) is Term for t in terms.values()
+            ):
+                raise ValueError("an ontology of something else than terms")
+            return Ontology._with_terms(plain.labels, edges, terms)
         return Hierarchy._from_positions(plain.labels, edges)
 
     def _make_random(self, kind, content):

@@ -169,8 +169,12 @@ FUNCTIONS = {
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # of numpy.random
 # {name of a class: {attribute in files of before: its name now, or None where it went}}
 RENAMED: dict[str, dict[str, str | None]] = {}
-_OF_NETWORKS = {"checkpoint": None, "linear_path": False, "linear_path_": False}
-_OF_META = {"verbose": 0}
+_OF_NETWORKS: dict[str, object] = {
+    "checkpoint": None,
+    "linear_path": False,
+    "linear_path_": False,
+}
+_OF_META: dict[str, object] = {"verbose": 0}
 # {name of a class: {attribute that files of before lack: what they would have said}}
 ADDED: dict[str, dict[str, object]] = {
     "HCALClassifier": {**_OF_NETWORKS, "contrastive": None},
@@ -254,7 +258,8 @@ def _by_name(table):
     return {name: module for module, names in table.items() for name in names}
 
 
-_OBJECTS = _by_name(OBJECTS | CONTAINERS | MADE_BY_HAND)
+# by name, as a module may stand in several of these tables
+_OBJECTS = _by_name(OBJECTS) | _by_name(CONTAINERS) | _by_name(MADE_BY_HAND)
 _VALUE_CLASSES = _by_name(VALUE_CLASSES)
 _FUNCTIONS = _by_name(FUNCTIONS)
 

@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skhmc._data.containers import unwrap
+from skhmc._data.containers import check_one_kind, unwrap
 from skhmc._data.targets import read_targets
 from skhmc._data.weights import read_row_weights
 from skhmc._utils.warnings import read_before
@@ -26,6 +26,7 @@ def subset_accuracy(estimator, X, y, sample_weight):
     check_is_fitted(estimator, "classes_")
     y = unwrap(y)
     if estimator.classes_.ndim == 1:
+        check_one_kind(y)
         return _share_of_right_classes(estimator, X, y, sample_weight)
     with read_before():  # fit warned of the hierarchy
         targets = read_targets(y, estimator.hierarchy_, warn=False)

@@ -16,6 +16,7 @@ from skhmc._data.align import align
 from skhmc._data.containers import unwrap
 from skhmc._data.responses import find
 from skhmc._utils.optional import import_optional
+from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._answers import check_known, check_probabilities, respond
 from skhmc.inspection._drawing import FEWER, Scene
@@ -133,7 +134,8 @@ class HierarchyDisplay:
         Probabilities of the sample's labels, in the order of ``hierarchy.labels``.
         None: no numbers and no colours are shown.
     y_true : array-like of shape (n_labels,), default=None
-        True indicators 0 and 1; NaN is unknown. None: nothing is known.
+        True indicators 0 and 1; NaN is unknown. Ancestors are added, as metrics do.
+        None: nothing is known.
     y_pred : array-like of shape (n_labels,), default=None
         Predicted indicators 0 and 1. None: no prediction is shown.
     label_names : sequence of str, default=None
@@ -189,6 +191,8 @@ class HierarchyDisplay:
         n_labels = self.hierarchy.n_labels
         self.proba = _check_proba(proba, n_labels)
         self.y_true = _check_indicator(y_true, "y_true", n_labels)
+        if self.y_true is not None:  # lists of names may have the deepest labels alone
+            self.y_true = close_upward(self.y_true[None], self.hierarchy)[0]
         self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
         self.frequency = _check_frequency(frequency, n_labels)
         self.label_names = None if label_names is None else list(label_names)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._answers import check_known, check_probabilities, respond
 from skhmc.inspection._names import short_names
@@ -53,8 +54,8 @@ class PredictionsPage:
     proba : array-like of shape (n_samples, n_labels)
         Probabilities, in the order of ``hierarchy.labels``; at most 1000 samples.
     y_true : array-like of shape (n_samples, n_labels), default=None
-        True indicators 0 and 1; NaN is unknown, and neither right nor false. None:
-        nothing is known.
+        True indicators 0 and 1; NaN is unknown, and neither right nor false. Ancestors
+        are added, as metrics do. None: nothing is known.
     y_pred : array-like of shape (n_samples, n_labels), default=None
         Predicted indicators 0 and 1, shown until the slider is moved. None: labels
         above ``threshold`` are predicted.
@@ -105,6 +106,8 @@ class PredictionsPage:
         self.hierarchy = Hierarchy.build(hierarchy)
         self.proba = _check_proba(proba, self.hierarchy.n_labels)
         self.y_true = _check_indicators(y_true, "y_true", self.proba.shape)
+        if self.y_true is not None:  # lists of names may have the deepest labels alone
+            self.y_true = close_upward(self.y_true, self.hierarchy)
         self.y_pred = _check_indicators(y_pred, "y_pred", self.proba.shape)
         n_samples, n_labels = self.proba.shape
         self.label_names = _check_names(label_names, "label_names", n_labels)

@@ -157,7 +157,11 @@ WAYS = {
 }
 
 
-ONLY = {"weighting": "task_weighting", "softmax": "task_weighting"}
+ONLY = {
+    "contrast": "contrastive",
+    "weighting": "task_weighting",
+    "softmax": "task_weighting",
+}
 ONLY |= {"several": "n_estimators"}
 
 

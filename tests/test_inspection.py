@@ -133,7 +133,7 @@ def test_plot_uses_a_given_axes_also_in_a_subfigure():
 
 def test_outlines_say_what_is_predicted_and_true():
     display = HierarchyDisplay(
-        ANIMALS, PROBA, y_pred=[1, 0, 1, 0, 1], y_true=[1, 0, 0, 1, np.nan]
+        ANIMALS, PROBA, y_pred=[1, 1, 1, 0, 1], y_true=[1, np.nan, 0, 1, 0]
     ).plot()
     shown = texts(display)
     for key in [(True, True), (True, False), (False, True), (True, None)]:

@@ -155,7 +155,7 @@ def numbers_of(display):
 
 
 def test_errors_are_distances_from_the_truth():
-    y_true = np.array([1, 1, 0, 1, 0, 0, np.nan])
+    y_true = np.array([1, 1, 0, 1, 0, 1, np.nan])
     display = HierarchyDisplay(TREE, PROBA, y_true=y_true)
     shown = numbers_of(display.plot(color_by="error", colorbar=False))
     assert [shown[x] for x in "abcdef"] == [
@@ -164,7 +164,7 @@ def test_errors_are_distances_from_the_truth():
         "0.50",
         "0.30",
         "0.30",
-        "0.20",
+        "0.80",
     ]
     assert shown["g"] == "true"  # nothing: what follows is the legend
 

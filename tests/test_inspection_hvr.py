@@ -53,7 +53,9 @@ def test_rates_are_those_of_a_loop_over_samples(seed):
         }
         for unit, rate in expected.items():
             assert found[unit].rate[k] == pytest.approx(rate)
-        f1 = f1_score(Y, on, average="macro", zero_division=0)
+        true = Y.copy()
+        true[:, 0] |= Y[:, 1:].max(axis=1)  # a cat or dog is a mammal
+        f1 = f1_score(true, on, average="macro", zero_division=0)
         assert found["edge"].beside[k] == pytest.approx(f1)
 
 
@@ -66,9 +68,9 @@ def test_trivial_predictions_are_seen_beside_the_rate():
 
 
 def test_unknown_labels_count_in_the_rate_alone():
-    Y = np.array([[np.nan, 1, 0]])
-    display = draw(Y, [[0.2, 0.8, 0.1]], thresholds=[0.5])
-    assert (display.rate, display.beside) == (1, 1)
+    Y = np.array([[np.nan, 0, np.nan], [1, 1, 0]])  # of the first, no cat is known
+    display = draw(Y, [[0.2, 0.1, 0.8], [0.9, 0.9, 0.1]], thresholds=[0.5])
+    assert (display.rate, display.beside) == (0.5, 1)
 
 
 def test_raw_scores_break_what_coherent_ones_do_not():
@@ -175,3 +177,28 @@ def test_the_rate_alone():
     display = draw(None, [[0.2, 0.8, 0.1]], beside=None)
     assert len(display.axes_) == len(display.lines_) == 1
     assert display.rate.max() == 1
+
+
+@pytest.mark.parametrize("beside", ["f1_micro", "f1_macro"])
+def test_labels_in_every_form_have_the_same_f1(beside):
+    tree = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
+    score = [[0.9, 0.8, 0.1], [0.9, 0.2, 0.4]]
+    forms = [
+        [[1, 1, 0], [1, 0, 1]],
+        [["mammal", "cat"], ["mammal", "dog"]],
+        [["cat"], ["dog"]],  # the deepest labels, as fit takes them
+    ]
+    found = [
+        HVRDisplay.from_predictions(y, score, tree, thresholds=[0.3], beside=beside)
+        for y in forms
+    ]
+    assert [display.beside.tolist() for display in found] == [[1.0]] * 3
+    names = [["cat"], ["dog"]] * 3
+    clf = CoherentClassifier(GaussianNB(), tree, min_positives=1)
+    with pytest.warns(UserWarning, match="'mammal'"):  # all are
+        clf.fit(np.arange(6.0)[:, None], names)
+    by_names, by_indicators = (
+        HVRDisplay.from_estimator(clf, np.arange(2.0)[:, None], y, beside=beside).beside
+        for y in (forms[2], forms[0])
+    )
+    np.testing.assert_array_equal(by_names, by_indicators)

@@ -15,6 +15,8 @@ import skhmc
 from benchmarks.soak_files import originals, run_case
 from benchmarks.soak_parts.model_files import KINDS, WRONG, _seal, watched
 from skhmc._saving import _sklearn
+from skhmc.datasets import load_made_genes
+from skhmc.preprocessing import AncestorClosure
 from tests.contract import task
 from tests.instances import FAST
 
@@ -321,3 +323,18 @@ def test_a_pickle_inside_a_file_of_skops_is_not_opened():
     with watched() as done, pytest.raises(ValueError, match="holds a pickle inside"):
         type(net).__new__(type(net)).__setstate__(state)
     assert not done
+
+
+@pytest.mark.parametrize("terms", [5, ["a"], {"$": "dict", "v": [["a", "no term"]]}])
+def test_an_ontology_of_something_else_than_terms(terms, path):
+    ontology = load_made_genes().hierarchy
+    skhmc.save(AncestorClosure(ontology).fit(np.eye(ontology.n_labels)), path)
+    tensors = read_tensors(path.read_bytes())
+    document = document_of(tensors)
+    found = [one for one in document["objects"] if one["class"] == "Ontology"]
+    assert len(found) == 1
+    state = found[0]["state"]
+    state[:] = [pair for pair in state if pair[0] != "terms"] + [["terms", terms]]
+    path.write_bytes(_seal(tensors, json.dumps(document)))
+    with pytest.raises(skhmc.ModelFileError, match="something else than terms"):
+        skhmc.load(path)

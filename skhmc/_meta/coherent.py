@@ -93,8 +93,8 @@ class CoherentClassifier(
     n_jobs : int, default=None
         Number of labels fitted in parallel, if there is one estimator per label.
     verbose : int, default=0
-        Verbosity: 1 shows a bar of the labels that are fitted, if there is
-        one estimator per label.
+        Verbosity: 1 shows a bar of the labels that are fitted, if there is one
+        estimator per label.
 
     Attributes
     ----------
@@ -335,8 +335,10 @@ class CoherentClassifier(
 
     def _raw_proba_blocks(self, X):
         """Return Blocks of what the estimator says of labels, or of classes."""
-        of = self._proba_of_classes if self._one_class else self._proba_of_labels
-        proba = of(X)
+        if self._one_class:
+            proba = self._proba_of_classes(X)
+        else:
+            proba = self._proba_of_labels(X)
         return Blocks([proba], len(proba))
 
     def _proba_of_classes(self, X):

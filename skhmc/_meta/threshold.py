@@ -143,8 +143,8 @@ class HierarchicalThresholdClassifier(
     n_jobs : int, default=None
         Number of folds fitted in parallel.
     verbose : int, default=0
-        Verbosity: 1 shows a bar of the folds that are fitted, and of
-        the thresholds that are tuned.
+        Verbosity: 1 shows a bar of the folds that are fitted, and of the thresholds
+        that are tuned.
     thresholds : "tuned", float, dict or array-like, default="tuned"
         Thresholds to use instead of tuning. A number is for all labels. A dict or a
         Series has thresholds by name of label; labels without one get 0.5. An array has

@@ -279,9 +279,8 @@ class Reader:
         plain = Hierarchy(labels)  # which looks at the labels
         if kind is Ontology:
             terms = state["terms"]
-            if type(terms) is not dict or not all(
-                type(t) is Term for t in terms.values()
-            ):
+            kinds = set(map(type, terms.values())) if type(terms) is dict else {None}
+            if kinds - {Term}:
                 raise ValueError("an ontology of something else than terms")
             return Ontology._with_terms(plain.labels, edges, terms)
         return Hierarchy._from_positions(plain.labels, edges)

@@ -7,7 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import nn
 from skhmc._data.X import FileRows
 from skhmc._meta.coherent import CoherentClassifier
 from skhmc._networks.base import NetworkHMC
+from skhmc._utils.files import replacing
 from skhmc._utils.optional import import_optional
 from skhmc._utils.version import package_version
 from skhmc.export._sklearn import LEARNT, CoherentProba, joined
@@ -124,7 +125,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike, X: Any = None) -> None:
     _check_size(model.ByteSize())
     data = model.SerializeToString()
     _check_equal(data, estimator_of_labels(estimator), rows)
-    _replace(Path(path), data)
+    with replacing(Path(path), shared=True) as beside:
+        beside.write_bytes(data)
 
 
 def _rows(core: Any, X: Any) -> np.ndarray:
@@ -241,7 +243,7 @@ def _metadata(estimator: Any, core: Any) -> dict[str, str]:
     }
 
 
-# -- the check, and the file -----------------------------------------------------------
+# -- the check -------------------------------------------------------------------------
 
 
 def _check_equal(data: bytes, estimator: Any, rows: np.ndarray) -> None:
@@ -275,18 +277,3 @@ def _check_equal(data: bytes, estimator: Any, rows: np.ndarray) -> None:
                 f"of your own may compute what depends on the other rows; a very steep "
                 f"calibration needs precision='float64'; skl2onnx computes in float32."
             )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file beside a path, and put it there as a whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
-        raise

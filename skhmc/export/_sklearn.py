@@ -43,14 +43,15 @@ class CoherentProba(nn.Module):
         self.of_classes = clf.classes_.ndim == 1
         if self.of_classes:
             return
-        n_labels, learnt = len(clf._priors), clf._learnt
-        places = np.arange(n_labels) + len(learnt)
-        places[learnt] = np.arange(len(learnt))
+        n_learnt = len(clf._learnt)
+        # forward puts the priors of all labels behind the learnt ones
+        places = np.arange(len(clf._priors)) + n_learnt
+        places[clf._learnt] = np.arange(n_learnt)
         self.register_buffer("priors", torch.from_numpy(clf._priors).float())
         self.register_buffer("places", torch.from_numpy(places))
-        self.has_rule = clf.coherence is not None
-        rule = RULES[clf.coherence] if self.has_rule else None
-        self.rule = rule_module(rule, clf.hierarchy_)
+        self.rule = None
+        if clf.coherence is not None:
+            self.rule = rule_module(RULES[clf.coherence], clf.hierarchy_)
 
     def forward(self, learnt: Tensor) -> Tensor:
         """Return probabilities (B, n_labels) from those of learnt labels (B, n)."""
@@ -58,7 +59,7 @@ class CoherentProba(nn.Module):
             return learnt.clone()
         priors = self.priors.expand(learnt.shape[0], -1)
         proba = torch.cat([learnt, priors], 1)[:, self.places]
-        if not self.has_rule:
+        if self.rule is None:
             return proba
         return self.rule(proba.t()).t().clamp(TINY, ALMOST_1)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skhmc._data.responses import (
+    class_labels,
     find,
     match_labels,
     n_dimensions,
@@ -17,7 +18,14 @@ from skhmc._data.responses import (
 )
 from skhmc.hierarchy import Hierarchy
 
-__all__ = ["check_known", "check_probabilities", "respond"]
+__all__ = [
+    "check_has_proba",
+    "check_known",
+    "check_probabilities",
+    "hierarchy_of",
+    "match_scores",
+    "respond",
+]
 
 SLACK = 1e-5  # float32 sums of probabilities may exceed 1 by this
 
@@ -44,25 +52,62 @@ def check_known(Y: np.ndarray, name: str) -> None:
         )
 
 
-def respond(
-    estimator: Any, X: Any, y_true: Any, hierarchy: Any, *, raw: bool, caller: str
-) -> tuple[Hierarchy, Any, Any, Any]:
-    """Return the hierarchy, y_true, predictions and probabilities in its order."""
-    name = type(estimator).__name__
+def check_has_proba(estimator: Any, caller: str) -> None:
+    """Raise unless an estimator has probabilities."""
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has no predict_proba, expected probabilities "
+            f"of labels. Use an estimator that has it, or {caller}.from_predictions."
+        )
+
+
+def hierarchy_of(estimator: Any, hierarchy: Any) -> Any:
+    """Return the hierarchy that is given, else the estimator's; raise without one."""
     if hierarchy is None:
         hierarchy = find(estimator, "hierarchy_")
     if hierarchy is None:
         raise ValueError(
-            f"{name} has no hierarchy_, expected an estimator fitted with a hierarchy. "
-            f"Pass hierarchy= as well."
+            f"{type(estimator).__name__} has no hierarchy_, expected an estimator "
+            f"fitted with a hierarchy. Pass hierarchy= as well, with the labels in the "
+            f"order of the columns."
         )
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{name} has no predict_proba, expected probabilities of labels. Use an "
-            f"estimator that has it, or {caller}.from_predictions."
-        )
-    proba = (raw_proba if raw else positive_scores)(estimator, X)
-    y_pred = raw_predict(estimator, X) if raw else estimator.predict(X)
+    return hierarchy
+
+
+def match_scores(
+    estimator: Any, hierarchy: Any, y: Any, proba: Any
+) -> tuple[Hierarchy, Any, Any]:
+    """Return the hierarchy, and labels and probabilities in its order.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    hierarchy : Hierarchy or what ``Hierarchy.build`` takes, or None
+        None is flat.
+    y : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Labels in any form the estimator was fitted with.
+    proba : array-like of shape (n_samples, n_labels) or (n_samples, n_classes)
+        What it says of the samples.
+    """
+    if n_dimensions(y) > 1:
+        return match_labels(estimator, hierarchy, y, proba)
+    built = None if hierarchy is None else Hierarchy.build(hierarchy)
+    classes = class_labels(estimator, proba)
+    return single_label(built, np.asarray(y), proba, classes)
+
+
+def respond(
+    estimator: Any, X: Any, y_true: Any, hierarchy: Any, *, raw: bool, caller: str
+) -> tuple[Hierarchy, Any, Any, Any]:
+    """Return the hierarchy, y_true, predictions and probabilities in its order."""
+    hierarchy = hierarchy_of(estimator, hierarchy)
+    check_has_proba(estimator, caller)
+    if raw:
+        proba = raw_proba(estimator, X)
+        y_pred = raw_predict(estimator, X)
+    else:
+        proba = positive_scores(estimator, X)
+        y_pred = estimator.predict(X)
     if n_dimensions(y_pred) == 1:  # most specific labels, not indicators
         hierarchy = Hierarchy.build(hierarchy)
         classes = find(estimator, "classes_")

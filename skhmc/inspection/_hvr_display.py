@@ -10,18 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
-from skhmc._data.responses import (
-    class_labels,
-    find,
-    match_labels,
-    n_dimensions,
-    positive_scores,
-    raw_proba,
-    single_label,
-)
+from skhmc._data.responses import positive_scores, raw_proba
 from skhmc._utils.optional import import_optional
 from skhmc._utils.warnings import read_before
+from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._answers import check_has_proba, hierarchy_of, match_scores
 from skhmc.metrics import hierarchical_f1_score, hierarchical_violation_rate
 
 if TYPE_CHECKING:
@@ -41,7 +35,7 @@ ROW_OF_LEGEND = 0.07  # height of a name in the legend, in that of small axes
 
 def _f1(average: str) -> Callable[[Any, Any, Hierarchy], float]:
     def measure(y_true: Any, y_pred: Any, hierarchy: Hierarchy) -> float:
-        # as predicted: what closes sets would hide what is broken
+        # as predicted: to close the predicted sets would hide what is broken
         return hierarchical_f1_score(
             y_true, y_pred, hierarchy, average=average, close=False
         )
@@ -173,8 +167,9 @@ class HVRDisplay:
         ----------
         y_true : array-like, sparse matrix or DataFrame of shape \
                 (n_samples, n_labels), or list of label sets
-            True indicators; NaN is unknown and does not count. None is possible with
-            ``beside="n_labels"`` or None, as the rate does not need them.
+            True indicators; NaN is unknown and does not count. Ancestors are added.
+            None is possible with ``beside="n_labels"`` or None, as the rate does not
+            need them.
         y_score : array-like or DataFrame of shape (n_samples, n_labels)
             Probabilities, or other scores, before or after they are made coherent.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
@@ -212,6 +207,8 @@ class HVRDisplay:
                 "y_score holds NaN or infinite values, expected finite scores. Leave "
                 "out the samples that have none."
             )
+        if y_true is not None:  # lists of names may have the deepest labels alone
+            read[0] = close_upward(read[0], hierarchy)
         thresholds = _read_thresholds(thresholds)
         rate = np.zeros(len(thresholds))
         second = np.zeros(len(thresholds))
@@ -276,20 +273,10 @@ class HVRDisplay:
             When the estimator has no probabilities, or nobody has a hierarchy.
         """
         own_name = type(estimator).__name__
-        if hierarchy is None:
-            hierarchy = find(estimator, "hierarchy_")
-        if hierarchy is None:
-            raise ValueError(
-                f"{own_name} has no hierarchy_, expected an estimator fitted with a "
-                f"hierarchy. Pass hierarchy= as well."
-            )
-        proba = (raw_proba if raw else positive_scores)(estimator, X)
-        if n_dimensions(y) == 1:
-            classes = class_labels(estimator, proba)
-            built = Hierarchy.build(hierarchy)
-            hierarchy, y, proba = single_label(built, np.asarray(y), proba, classes)
-        else:
-            hierarchy, y, proba = match_labels(estimator, hierarchy, y, proba)
+        hierarchy = hierarchy_of(estimator, hierarchy)
+        check_has_proba(estimator, "HVRDisplay")
+        proba = raw_proba(estimator, X) if raw else positive_scores(estimator, X)
+        hierarchy, y, proba = match_scores(estimator, hierarchy, y, proba)
         if name is None:
             name = f"{own_name} (raw)" if raw else own_name
         return cls.from_predictions(y, proba, hierarchy, name=name, **options)

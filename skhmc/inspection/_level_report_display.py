@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skhmc._data.align import align
-from skhmc._data.responses import find, match_labels, n_dimensions, positive_scores
+from skhmc._data.responses import match_labels, n_dimensions, positive_scores
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._answers import hierarchy_of
 from skhmc.inspection._icicle import UNDEFINED, Icicle
 from skhmc.inspection._names import short_names
 from skhmc.inspection._part import check_part, choose
@@ -205,12 +206,7 @@ class LevelReportDisplay:
             When y has one label per sample, or nobody has a hierarchy.
         """
         own_name = type(estimator).__name__
-        hierarchy = find(estimator, "hierarchy_") if hierarchy is None else hierarchy
-        if hierarchy is None:
-            raise ValueError(
-                f"{own_name} has no hierarchy_. Pass hierarchy=, the labels in the "
-                f"order of y's columns."
-            )
+        hierarchy = hierarchy_of(estimator, hierarchy)
         if n_dimensions(y) == 1:
             raise ValueError(
                 "y has one label per sample, expected indicators (n_samples, "

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc._utils.files import replacing
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._answers import check_known, check_probabilities, respond
@@ -242,7 +243,8 @@ class PredictionsPage:
         Parameters
         ----------
         path : str or path-like
-            The file, such as ``"predictions.html"``; one that is there is replaced.
+            The file, such as ``"predictions.html"``; one that is there is replaced,
+            whole or not at all.
 
         Returns
         -------
@@ -250,7 +252,8 @@ class PredictionsPage:
             The file that was written.
         """
         path = Path(path)
-        path.write_text(self.to_html(), encoding="utf-8")
+        with replacing(path) as beside:
+            beside.write_text(self.to_html(), encoding="utf-8")
         return path
 
     def _repr_html_(self) -> str:

@@ -9,16 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
-from skhmc._data.responses import (
-    class_labels,
-    find,
-    match_labels,
-    n_dimensions,
-    positive_scores,
-    single_label,
-)
+from skhmc._data.responses import find, positive_scores
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
+from skhmc.inspection._answers import check_has_proba, match_scores
 from skhmc.metrics import ReliabilityBins, reliability_bins
 
 if TYPE_CHECKING:
@@ -262,21 +256,11 @@ class ReliabilityDisplay:
             When the estimator has no probabilities.
         """
         own_name = type(estimator).__name__
-        if not hasattr(estimator, "predict_proba"):
-            raise ValueError(
-                f"{own_name} has no predict_proba, expected probabilities of labels. "
-                f"Use an estimator that has it, or "
-                f"ReliabilityDisplay.from_predictions."
-            )
+        check_has_proba(estimator, "ReliabilityDisplay")
         if hierarchy is None:
             hierarchy = find(estimator, "hierarchy_")
         proba = positive_scores(estimator, X)
-        if n_dimensions(y) == 1:
-            classes = class_labels(estimator, proba)
-            built = None if hierarchy is None else Hierarchy.build(hierarchy)
-            hierarchy, y, proba = single_label(built, np.asarray(y), proba, classes)
-        else:
-            hierarchy, y, proba = match_labels(estimator, hierarchy, y, proba)
+        hierarchy, y, proba = match_scores(estimator, hierarchy, y, proba)
         name = own_name if name is None else name
         return cls.from_predictions(y, proba, hierarchy=hierarchy, name=name, **options)
 

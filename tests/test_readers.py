@@ -538,12 +538,18 @@ def test_paths_and_levels_of_random_forests(h, seed, sep):
     padded = [
         f"{' ' * rng.integers(2)}{joined[x]}{' ' * rng.integers(3)}" for x in leaves
     ]
-    assert same(Hierarchy.from_paths(padded), expected)
+    with warnings.catch_warnings():  # of one path "a/b", which may be a name
+        warnings.simplefilter("ignore", HierarchyWarning)
+        assert same(Hierarchy.from_paths(padded), expected)
     assert same(Hierarchy.from_paths(padded, sep=sep), expected)
     if 2 * sum(sep in joined[x] for x in leaves) >= len(leaves):
-        with warnings.catch_warnings():  # of one path "a/b", which may be a name
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", HierarchyWarning)
-            assert same(Hierarchy.build(padded), expected)
+            built = Hierarchy.build(padded)
+        # a single "a/b" among names is one, as "Rock/Pop" is
+        may_be_name = sep.strip() == "/" and len(expected.edges) == 1
+        stays_flat = len(built.edges) == 0
+        assert same(built, expected) or (may_be_name and stays_flat)
     width = max(map(len, path.values()))
     rows = [path[x] + [None] * (width - len(path[x])) for x in leaves]
     for levels in (rows, pd.DataFrame(rows), [path[x] for x in leaves]):

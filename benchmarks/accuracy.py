@@ -9,9 +9,9 @@ all data sets, and scored on the test part.
 
 Every fit is written to ``benchmarks/results/accuracy.json`` when it is done, and not
 repeated while the parameters of its row stay as they were; after another change of the
-code, delete the file. At the end come ``docs/accuracy_tables.inc`` and
-``docs/accuracy.svg``, which ``--page`` writes alone, from what is there. ``--quick``
-fits one small data set of each part, hardly, and writes nothing.
+code, delete the file. At the end come ``docs/accuracy_tables.inc``,
+``docs/accuracy.svg`` and a table in README.md, which ``--page`` writes alone, from what
+is there. ``--quick`` fits one small data set of each part, hardly, and writes nothing.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from benchmarks.accuracy_parts.jobs import definitions, fit_and_score, in_order,
 from benchmarks.accuracy_parts.rows import PARTS, ROWS, definition
 from benchmarks.accuracy_parts.series import Series
 from benchmarks.accuracy_parts.sets import KINDS
-from benchmarks.tables import block
+from benchmarks.tables import block, replace_in_readme
 
 __all__ = ["FITS", "PAGE", "RESULTS", "page"]
 
@@ -89,9 +89,10 @@ def definition_of(row, kind):
 
 
 def write_documentation():
-    """Write the tables and the figure."""
+    """Write the tables and the figure, and the table in README.md."""
     PAGE.write_text(page())
     cells = tables.gather(filter(is_current, results.read(RESULTS)["runs"]))
+    replace_in_readme("scores", tables.readme_table(cells))
     if figure.drawn(cells)[0]:
         figure.draw(cells)
     print(f"Wrote {PAGE}")

@@ -18,16 +18,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.tables import include, table
+from benchmarks.tables import include, markdown, replace_in_readme, table
 
-__all__ = ["PAGE", "README", "RESULTS", "page", "readme_table"]
+__all__ = ["PAGE", "RESULTS", "page", "readme_table"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "compare_libraries.json"
 PAGE = ROOT / "docs" / "libraries_table.inc"
-README = ROOT / "README.md"
 WORKER = Path(__file__).parent / "compare_parts" / "worker.py"
-MARKS = "<!-- libraries -->\n", "<!-- /libraries -->\n"
 PINNED = ("-c", str(ROOT / "constraints.txt"))
 INSTALL = {
     "skhmc": (*PINNED, str(ROOT)),
@@ -99,9 +97,7 @@ def rows_of(found):
 
 def readme_table(found):
     """Return the table as Markdown."""
-    heads, rows = rows_of(found)
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+    return markdown(*rows_of(found))
 
 
 def page(found):
@@ -123,9 +119,7 @@ def page(found):
 
 def write(found):
     """Write the tables into README.md and the documentation."""
-    before, after = README.read_text().split(MARKS[0])
-    after = after.split(MARKS[1])[1]
-    README.write_text(f"{before}{MARKS[0]}{readme_table(found)}{MARKS[1]}{after}")
+    replace_in_readme("libraries", readme_table(found))
     PAGE.write_text(page(found))
 
 

@@ -1,6 +1,19 @@
 """Tables that benchmarks write for the documentation."""
 
-__all__ = ["block", "include", "signed", "table", "text_row"]
+from pathlib import Path
+
+__all__ = [
+    "README",
+    "block",
+    "include",
+    "markdown",
+    "replace_in_readme",
+    "signed",
+    "table",
+    "text_row",
+]
+
+README = Path(__file__).parents[1] / "README.md"
 
 
 def table(title, heads, rows):
@@ -9,6 +22,19 @@ def table(title, heads, rows):
     for row in (heads, *rows):
         lines += [f"   {'*' if i == 0 else ' '} - {x}" for i, x in enumerate(row)]
     return "\n".join(lines) + "\n"
+
+
+def markdown(heads, rows):
+    """Return a table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+
+
+def replace_in_readme(name, text, path=README):
+    """Put a text between the two marks of its name in README.md."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, after = path.read_text().split(start)
+    path.write_text(f"{before}{start}{text}{end}{after.split(end)[1]}")
 
 
 def signed(value, digits):

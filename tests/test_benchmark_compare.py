@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks import compare_libraries as bench
 from benchmarks.compare_parts import worker
+from benchmarks.tables import README
 
 FOUND = json.loads(bench.RESULTS.read_text())
 
 
 def test_readme_and_page_are_printed_from_the_results():
-    text = bench.README.read_text()
-    shown = text.split(bench.MARKS[0])[1].split(bench.MARKS[1])[0]
-    assert shown == bench.readme_table(FOUND)
+    shown = README.read_text().split("<!-- libraries -->\n")[1]
+    assert shown.split("<!-- /libraries -->\n")[0] == bench.readme_table(FOUND)
     assert bench.PAGE.read_text() == bench.page(FOUND)
 
 

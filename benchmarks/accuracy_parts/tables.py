@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.accuracy_parts.rows import PARTS, ROWS, SEEDS, n_seeds
 from benchmarks.accuracy_parts.sets import CLUS, GROUPS, PUBLISHED, SINGLE_PATH
-from benchmarks.tables import table
+from benchmarks.tables import markdown, table
 
 __all__ = [
     "au_prc_tables",
@@ -13,11 +13,20 @@ __all__ = [
     "mean_table",
     "over_seeds",
     "path_tables",
+    "readme_table",
     "seconds_table",
 ]
 
 MISSING = "–"
 CLUS_ROWS = PARTS["clus"][1]
+IN_README = (
+    "HCALClassifier",
+    "recommended blend",
+    "MaxConstraintClassifier",
+    "flat MLP + closing",
+    "random forest",
+    "C-HMCNN(h)",
+)
 SCORED = tuple(next(iter(PUBLISHED.values())))  # data sets with published figures
 
 
@@ -136,6 +145,21 @@ def mean_table(cells):
         lines[-1] += [*cut, *hvr]
     title = "AU(PRC), mean over data sets with published figures; HVR, mean over all"
     return table(title, [*heads, "HVR raw", "HVR final"], lines)
+
+
+def readme_table(cells):
+    """Return the means by kind of data in Markdown, for README.md."""
+    kinds = {
+        f"genes, {name}": [x for x in GROUPS[name] if x in SCORED]
+        for name in ("FunCat", "Gene Ontology")
+    } | {"e-mails": ["enron"], "images": ["diatoms", "imclef07a"]}
+    heads = [f"{name} ({len(sets)})" for name, sets in kinds.items()]
+    lines = []
+    for row in IN_README:
+        means = over_seeds(cells, row)
+        said = f"{row}, as published" if row in PUBLISHED else row
+        lines.append([said, *(over_sets(means, sets) for sets in kinds.values())])
+    return markdown(["AU(PRC), mean (number of data sets)", *heads], lines)
 
 
 def _seeds_in_means(cells, row):

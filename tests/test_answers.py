@@ -419,6 +419,7 @@ def test_networks_say_the_names_of_what_they_predict(estimator, kind, monkeypatc
     clf, X, _ = fit(estimator, kind)
     h = clf.hierarchy_
     monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 5 * h.n_labels)
+    monkeypatch.setattr(skorch_net, "LEAST_ROWS", 1)
     for change in ({}, {"threshold": 0.3}, {"coherence": None, "sparse_output": True}):
         clf.set_params(**change)
         found = clf.predict_labels(X)
@@ -447,6 +448,7 @@ def test_networks_after_one_label_per_sample(estimator, monkeypatch):
     clf, X, _ = fit(estimator, "paths", one_label=True)
     h = clf.hierarchy_
     monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 5 * h.n_labels)
+    monkeypatch.setattr(skorch_net, "LEAST_ROWS", 1)
     predicted = clf.predict(X)
     for row, label in zip(clf.predict_labels(X), predicted, strict=True):
         assert row == [*h.ancestors_of(label), label]

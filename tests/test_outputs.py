@@ -161,6 +161,7 @@ def test_blocks_change_no_bit(estimator, kind, one_label, monkeypatch):
             np.testing.assert_array_equal(output, whole(clf, X, method))
         with monkeypatch.context() as small:  # the same batches, in blocks of few rows
             small.setattr(skorch_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
+            small.setattr(skorch_net, "LEAST_ROWS", 1)
             data = SliceDataset(X.astype(np.float32), dtype=clf.net_.dtype)
             assert len(list(clf.net_.logits(data))) > 5
             for method, output in one.items():
@@ -188,6 +189,7 @@ def test_early_stopping_scores_all_held_out_rows(monkeypatch):
     )
     scores = [epoch["valid_score"] for epoch in clone(clf).fit(X, Y).history_]
     monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 3 * hierarchy.n_labels)
+    monkeypatch.setattr(skorch_net, "LEAST_ROWS", 1)
     again = [epoch["valid_score"] for epoch in clone(clf).fit(X, Y).history_]
     assert again == scores
 
@@ -444,6 +446,7 @@ def test_networks_name_the_most_probable_labels(
     proba = clf.predict_proba(X)
     depth = np.zeros(proba.shape[1]) if one_label else clf.hierarchy_.depth
     monkeypatch.setattr(skorch_net, "BLOCK_ENTRIES", 5 * clf.hierarchy_.n_labels)
+    monkeypatch.setattr(skorch_net, "LEAST_ROWS", 1)
     for k in (1, 3, proba.shape[1]):
         columns, best = clf.set_params(proba_format="list").predict_top_k(X, k)
         expected = naive_top_k(proba, k, depth)

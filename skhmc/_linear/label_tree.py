@@ -51,7 +51,7 @@ from skhmc._linear.siblings import (
 from skhmc._scoring.answers import check_among, check_can_stop, check_k
 from skhmc._scoring.outputs import DEFAULT_THRESHOLD, Blocks, sigmoid, to_csr
 from skhmc._scoring.proba_outputs import ProbaOutputsMixin
-from skhmc._utils.levels import ranges
+from skhmc._utils.levels import over_sources, ranges
 from skhmc._utils.memory import bytes_as_text
 from skhmc._utils.warnings import warn_user
 
@@ -550,7 +550,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
             if coherence is not None or self._one_class:
                 rule = self._rule
                 for labels, parents in self._nodes.downward_plan:
-                    above = values.take(parents, axis=0).min(axis=1)
+                    above = over_sources(values, parents, np.minimum)
                     values[labels] = rule(values[labels], above)
             labels = values[: self.hierarchy_.n_labels]
             if self._one_class:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from skhmc._utils.levels import CELLS_PER_BLOCK, transposed
+from skhmc._utils.levels import CELLS_PER_BLOCK, over_sources, transposed
 from skhmc.hierarchy import Hierarchy
 
 __all__ = [
@@ -66,7 +66,7 @@ def _conditionals_by_label(values, hierarchy):
     values = values.astype(np.float64, copy=False)
     found = values.copy()
     for targets, sources in hierarchy.downward_plan:
-        above = values[sources].min(axis=1)
+        above = over_sources(values, sources, np.minimum)
         out = np.zeros_like(above)
         found[targets] = np.divide(values[targets], above, out=out, where=above > 0)
     return np.minimum(found, 1.0)

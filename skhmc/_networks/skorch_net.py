@@ -67,9 +67,11 @@ __all__ = [
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
 # batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
+# where they have LEAST_ROWS: for fewer, the coherence step takes longer per row
 INFERENCE_ROWS = 64, 1000
 INFERENCE_ENTRIES = 2**20
 BLOCK_ENTRIES = 2**20
+LEAST_ROWS = 64
 # What OpenMP and MKL read when they start. Who sets one gets what is said there, and
 # fits that repeat bit for bit whatever else the machine does.
 FIXED_BY = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -932,8 +934,9 @@ class Net(NeuralNet):
                     made, finite = follow(logits), torch.isfinite(logits).all()
                     logits = made.cpu().numpy()
                     _check(bool(finite))
-            n_parts = min(-(-logits.size // BLOCK_ENTRIES), len(logits))
-            yield from np.array_split(logits, n_parts) if n_parts > 1 else [logits]
+            size = max(BLOCK_ENTRIES // logits.shape[1], LEAST_ROWS)
+            n_parts = -(-len(logits) // size)
+            yield from np.array_split(logits, n_parts)
 
     def __getstate__(self):
         """Return what is kept in files: plain data, in which no pickle hides.

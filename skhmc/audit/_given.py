@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from skhmc._utils.levels import CELLS_PER_BLOCK
+from skhmc._utils.levels import CELLS_PER_BLOCK, over_sources
 from skhmc.coherence import max_constraint
 from skhmc.hierarchy import Hierarchy
 
@@ -66,7 +66,7 @@ def of_parents(values: np.ndarray, hierarchy: Hierarchy, top: float) -> np.ndarr
     by_label = np.ascontiguousarray(values.T)
     found = np.full_like(by_label, top)
     for targets, sources in hierarchy.downward_plan:
-        found[targets] = by_label[sources].min(axis=1)
+        found[targets] = over_sources(by_label, sources, np.minimum)
     return found.T
 
 
@@ -112,7 +112,7 @@ def path_aggregate(
     if aggregate == "min":
         lowest = np.ascontiguousarray(proba.T).copy()
         for targets, sources in hierarchy.downward_plan:
-            above = lowest[sources].min(axis=1)
+            above = over_sources(lowest, sources, np.minimum)
             lowest[targets] = np.minimum(lowest[targets], above)
         return lowest.T
     path = sp.csr_matrix(hierarchy.ancestors, dtype=np.float64)

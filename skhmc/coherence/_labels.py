@@ -9,6 +9,7 @@ from skhmc._utils.levels import (
     CELLS_PER_BLOCK,
     ROWS_PER_BLOCK,
     check_width,
+    over_sources,
     sweep,
     transposed,
 )
@@ -103,7 +104,7 @@ def most_specific(Y: Any, hierarchy: Hierarchy) -> Any:
         closed = sweep(transposed(Y == 1), hierarchy.upward_plan, np.logical_or)
         implied = np.zeros_like(closed)
         for targets, sources in hierarchy.upward_plan:
-            implied[targets] = closed[sources].any(axis=1)
+            implied[targets] = over_sources(closed, sources, np.logical_or)
         Y[implied.T & (Y == 1)] = 0
         return Y
     Y.sum_duplicates()

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from skhmc._data.align import align
-from skhmc._utils.levels import sweep
+from skhmc._utils.levels import over_sources, sweep
 from skhmc.hierarchy import Hierarchy
 from skhmc.metrics._hierarchical import label_sets
 from skhmc.metrics._inputs import kept_labels, metric_weights
@@ -108,7 +108,7 @@ def h_loss(
         below = np.zeros_like(here)
         reached = sweep(np.ascontiguousarray(here), built.downward_plan, np.logical_or)
         for targets, sources in built.downward_plan:
-            below[targets] = reached[sources].any(axis=1)
+            below[targets] = over_sources(reached, sources, np.logical_or)
         loss[start : start + step] = cost @ (here & ~below)
     return _mean(loss, sample_weight)
 

@@ -52,9 +52,9 @@ STORED = RESULTS / "many_labels.json"
 PAGE = DOCS / "many_labels_tables.inc"
 CHOICES = RESULTS.parent / "choices.json"  # of several commands, a key each
 PEERS = ("omikuji", "napkinXC")  # programs that begin so need --peers
-NETWORKS = ("MaxConstraintClassifier",)
 # labels that are not tried, where a classifier sees all rows for every label
-TOO_MANY = {"OneVsRest LinearSVC": 2000, worker.ALL: 2000, worker.BOTH: 2000}
+FOR_FEW = ("OneVsRest LinearSVC", worker.ALL, worker.BOTH, worker.KERNEL, worker.VOTE)
+TOO_MANY = dict.fromkeys(FOR_FEW, 2000)
 N_LABELS = {"made_20000": 20_000, sets.LARGE: 100_000}
 KEY = ("set", "program", "rows", "threads", "seed")
 COLUMNS = {  # head: figure, format, width

@@ -206,32 +206,48 @@ class Ours:
         hierarchy = skhmc.Hierarchy.from_edges(
             data.edges.tolist(), labels=range(data.n_labels)
         )
-        options = {"random_state": seed, "sparse_output": True}
-        if name in (ALL, BOTH, FIXED, "LabelTreeClassifier"):
-            options["n_jobs"] = threads
+        if name in NETWORKS:
+            self.clf = self._network(name, hierarchy, threads, seed)
+        elif name in (BOTH, VOTE):
+            self.clf = self._vote(name, hierarchy, threads, seed)
+        elif name == KERNEL:
+            self.clf = skhmc.KernelHMC(hierarchy, random_state=seed)
         else:
-            import torch
-
-            torch.set_num_threads(threads)
-            if data.n_labels > DENSE_LABELS:  # as in benchmarks.large
-                options |= {"hidden_layer_sizes": (128,), "batch_size": 256}
-                options |= {"n_sampled_labels": 1000, "max_iter": 12}
-        if name == BOTH:
-            del options["sparse_output"]
-            self.clf = skhmc.HierarchicalVotingClassifier(
-                [
-                    (how, skhmc.LabelTreeClassifier(negatives=how, **options))
-                    for how in ("siblings", "all")
-                ],
+            changes = {ALL: {"negatives": "all"}, FIXED: {"C": 1.0}}.get(name, {})
+            self.clf = skhmc.LabelTreeClassifier(
                 hierarchy,
-                average="logit",
+                n_jobs=threads,
+                random_state=seed,
+                sparse_output=True,
+                **changes,
             )
-        elif name == ALL:
-            self.clf = skhmc.LabelTreeClassifier(hierarchy, negatives="all", **options)
-        elif name == FIXED:
-            self.clf = skhmc.LabelTreeClassifier(hierarchy, C=1.0, **options)
-        else:
-            self.clf = getattr(skhmc, name)(hierarchy, **options)
+
+    def _network(self, name, hierarchy, threads, seed):
+        import torch
+
+        import skhmc
+
+        torch.set_num_threads(threads)
+        options = {}
+        if hierarchy.n_labels > DENSE_LABELS:  # as in benchmarks.large
+            options |= {"hidden_layer_sizes": (128,), "batch_size": 256}
+            options |= {"n_sampled_labels": 1000, "max_iter": 12}
+        make = getattr(skhmc, name)
+        return make(hierarchy, random_state=seed, sparse_output=True, **options)
+
+    def _vote(self, name, hierarchy, threads, seed):
+        import skhmc
+
+        options = {"n_jobs": threads, "random_state": seed}
+        members = [
+            (how, skhmc.LabelTreeClassifier(negatives=how, **options))
+            for how in ("siblings", "all")
+        ]
+        average = "logit"
+        if name == VOTE:
+            members.append(("kernel", skhmc.KernelHMC(random_state=seed)))
+            average = "proba"
+        return skhmc.HierarchicalVotingClassifier(members, hierarchy, average=average)
 
     def fit(self, data):
         self.clf.fit(data.X, data.Y)
@@ -260,6 +276,9 @@ def in_rows(columns, scores, n_columns):
 FIXED = "LabelTreeClassifier, C=1"
 ALL = "LabelTreeClassifier, all negatives"
 BOTH = "LabelTreeClassifier, both negatives"
+KERNEL = "KernelHMC"
+VOTE = "LabelTreeClassifier, both negatives, and KernelHMC"
+NETWORKS = ("MaxConstraintClassifier",)
 BONSAI = {"cluster_k": 100, "cluster_balanced": False, "max_depth": 3}
 PROGRAMS = {  # name: what makes it, with its options
     "omikuji": (Omikuji, {"leaves_only": True}),
@@ -273,6 +292,8 @@ PROGRAMS = {  # name: what makes it, with its options
     FIXED: (Ours, {"name": FIXED}),
     ALL: (Ours, {"name": ALL}),
     BOTH: (Ours, {"name": BOTH}),
+    KERNEL: (Ours, {"name": KERNEL}),
+    VOTE: (Ours, {"name": VOTE}),
 }
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "check_known",
     "check_probabilities",
     "hierarchy_of",
+    "index_of",
     "match_scores",
     "respond",
 ]
@@ -72,6 +73,12 @@ def hierarchy_of(estimator: Any, hierarchy: Any) -> Any:
             f"order of the columns."
         )
     return hierarchy
+
+
+def index_of(table: Any) -> Any:
+    """Return the index of a DataFrame or Series, whose rows have names; else None."""
+    index = getattr(table, "index", None)
+    return None if callable(index) else index  # lists have a method of this name
 
 
 def match_scores(

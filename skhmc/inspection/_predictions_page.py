@@ -22,7 +22,12 @@ from skhmc._data.align import align
 from skhmc._utils.files import replacing
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._answers import check_known, check_probabilities, respond
+from skhmc.inspection._answers import (
+    check_known,
+    check_probabilities,
+    index_of,
+    respond,
+)
 from skhmc.inspection._names import short_names
 
 __all__ = ["PredictionsPage"]
@@ -156,7 +161,7 @@ class PredictionsPage:
         given = {name: Y for name, Y in given.items() if Y is not None}
         built, *read = align(hierarchy, **given)
         arrays: dict[str, Any] = dict(zip(given, map(_dense, read), strict=True))
-        if hasattr(proba, "index") and hasattr(proba, "columns"):
+        if index_of(proba) is not None:
             options.setdefault("sample_names", list(proba.index))
         return cls(built, **arrays, **options)
 
@@ -180,7 +185,7 @@ class PredictionsPage:
             or search that ends in one or, with ``hierarchy``, any other that predicts
             several labels.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples, at most 1000. The index of a DataFrame names them.
+            Samples, at most 1000. The index of a DataFrame or Series names them.
         y_true : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
             True labels of X, in any form the estimator was fitted with.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
@@ -206,7 +211,7 @@ class PredictionsPage:
         found = respond(estimator, X, y_true, hierarchy, raw=raw, caller=caller)
         built, y_true, y_pred, proba = found
         options.setdefault("title", f"Predictions of {type(estimator).__name__}")
-        if hasattr(X, "index") and hasattr(X, "columns"):
+        if index_of(X) is not None:
             options.setdefault("sample_names", list(X.index))
         return cls(
             built,

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skhmc import CoherentClassifier, HCALClassifier, Hierarchy
 from skhmc.datasets import load_digit_properties
-from skhmc.inspection import HierarchyDisplay, PredictionsPage
+from skhmc.inspection import HierarchyDisplay, LabelEmbeddingDisplay, PredictionsPage
 from skhmc.inspection._drawing import KINDS
 from skhmc.inspection._layout import layered_layout
 from skhmc.inspection._names import short_names
@@ -632,6 +632,29 @@ def test_from_estimator_of_scikit_learn(animals):
 def test_wrong_input_is_explained(options, match):
     with pytest.raises(ValueError, match=match):
         HierarchyDisplay(ANIMALS, **{"proba": PROBA, **options})
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda source: HierarchyDisplay(source, PROBA),
+        lambda source: HierarchyDisplay(source, y_pred=[1, 0, 0, 0, 0]),
+        lambda source: HierarchyDisplay(source, label_names="abcde"),
+        lambda source: PredictionsPage(source, PROBA[None]),
+        lambda source: LabelEmbeddingDisplay(np.zeros((5, 2)), source),
+    ],
+)
+def test_values_without_names_need_labels_that_have_an_order(draw):
+    parents = {name: ANIMALS.parents_of(name) for name in ANIMALS.labels}
+    match = r"order is unknown.*Hierarchy\.build\(source, labels="
+    names = ANIMALS.labels
+    edges = [(names[parent], names[child]) for parent, child in ANIMALS.edges]
+    for source in (parents, edges):
+        with pytest.raises(ValueError, match=match):
+            draw(source)
+    assert draw(Hierarchy.build(parents, ANIMALS.labels)).hierarchy == ANIMALS
+    numbered = [(0, 2), (0, 3), (2, 4)]  # positions
+    assert draw(numbered).hierarchy.labels == tuple(range(5))
 
 
 @pytest.mark.parametrize("sample", [5, -6, 1.0, "a", True])

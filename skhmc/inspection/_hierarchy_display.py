@@ -15,6 +15,7 @@ from sklearn.utils.validation import _num_samples
 from skhmc._data.align import align
 from skhmc._data.containers import unwrap
 from skhmc._data.responses import find
+from skhmc._data.targets import match_columns
 from skhmc._utils.optional import import_optional
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
@@ -142,8 +143,9 @@ class HierarchyDisplay:
 
     Parameters
     ----------
-    hierarchy : Hierarchy
-        The labels and edges; a tree or a DAG.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+        The labels and edges; a tree or a DAG. Beside values of labels it has to say in
+        which order these stand: a Hierarchy does, a mapping does not.
     proba : array-like of shape (n_labels,), default=None
         Probabilities of the sample's labels, in the order of ``hierarchy.labels``.
         None: no numbers and no colours are shown.
@@ -201,7 +203,13 @@ class HierarchyDisplay:
         label_names: Sequence[Any] | None = None,
         frequency: ArrayLike | None = None,
     ) -> None:
-        self.hierarchy = Hierarchy.build(hierarchy)
+        self.label_names = None if label_names is None else list(label_names)
+        values = (proba, y_true, y_pred, frequency, self.label_names)
+        sizes = [np.size(given) for given in values if given is not None]
+        if sizes:  # what labels these values are of has to be known
+            self.hierarchy = match_columns(hierarchy, None, sizes[0])
+        else:
+            self.hierarchy = Hierarchy.build(hierarchy)
         n_labels = self.hierarchy.n_labels
         self.proba = _check_proba(proba, n_labels)
         self.y_true = _check_indicator(y_true, "y_true", n_labels)
@@ -209,7 +217,6 @@ class HierarchyDisplay:
             self.y_true = close_upward(self.y_true[None], self.hierarchy)[0]
         self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
         self.frequency = _check_frequency(frequency, n_labels)
-        self.label_names = None if label_names is None else list(label_names)
         if self.label_names is not None and len(self.label_names) != n_labels:
             raise ValueError(
                 f"label_names must hold {n_labels} names, one per label of the "

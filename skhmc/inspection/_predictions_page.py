@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc._data.targets import match_columns
 from skhmc._utils.files import replacing
 from skhmc.coherence import close_upward
-from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._answers import (
     check_known,
     check_probabilities,
@@ -54,7 +54,7 @@ class PredictionsPage:
 
     Parameters
     ----------
-    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+    hierarchy : Hierarchy
         The labels and edges; a tree or a DAG. A label with several parents stands under
         each of them; what is below it is unfolded at the first of the deepest ones.
     proba : array-like of shape (n_samples, n_labels)
@@ -109,7 +109,7 @@ class PredictionsPage:
         threshold: float = 0.5,
         title: str = "Predictions",
     ) -> None:
-        self.hierarchy = Hierarchy.build(hierarchy)
+        self.hierarchy = match_columns(hierarchy, None, np.atleast_1d(proba).shape[-1])
         self.proba = _check_proba(proba, self.hierarchy.n_labels)
         self.y_true = _check_indicators(y_true, "y_true", self.proba.shape)
         if self.y_true is not None:  # lists of names may have the deepest labels alone

@@ -11,6 +11,7 @@ FEW = 5
 GROUPS = {
     "Hierarchy": ("hierarchy", "structure", "parent_threshold"),
     "Estimator": ("estimator", "estimators", "min_positives", "cv", "refit"),
+    "Scores": ("aggregate",),
     "Votes": ("weights", "average"),
     "Calibration": ("method", "per"),
     "Prototypes": ("level", "center"),

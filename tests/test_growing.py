@@ -2,6 +2,7 @@
 
 import pickle
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -555,6 +556,27 @@ def test_new_columns_alone_do_not_make_labels_grow(estimator):
     clf.set_params(hierarchy=Hierarchy.flat(["cow", "cat", "parrot"]))
     clf.fit(X, frame[["cow", "cat", "parrot"]])
     assert clf.label_names_.tolist() == ["cow", "cat", "parrot"]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_hierarchy_that_was_changed_in_place_is_named(warm):
+    X, sets = np.zeros((3, 1)), [["cat"], ["dog"], []]
+    tabby = [["tabby"], ["dog"], []]
+    for kind in ("dict", "DiGraph"):
+        parents = {"cat": ["mammal"], "dog": ["mammal"]}
+        graph = nx.DiGraph([("mammal", "cat"), ("mammal", "dog")])
+        source = parents if kind == "dict" else graph
+        clf = MaxConstraintClassifier(
+            source, hidden_layer_sizes=2, max_iter=1, warm_start=warm, random_state=0
+        ).fit(X, sets)
+        train = clf.fit if warm else clf.partial_fit
+        parents["tabby"] = ["cat"]
+        graph.add_edge("cat", "tabby")
+        match = f"a {kind}, was changed in place.*'tabby'.*Call grow.*or set"
+        with pytest.raises(ValueError, match=match):
+            train(X, tabby)
+        clf.grow(source)
+        assert train(X, tabby).label_names_[-1] == "tabby"
 
 
 def test_what_a_network_cannot_take_in_is_refused(monkeypatch):

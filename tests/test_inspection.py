@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skhmc import CoherentClassifier, HCALClassifier, Hierarchy
 from skhmc.datasets import load_digit_properties
-from skhmc.inspection import HierarchyDisplay, PredictionsPage
+from skhmc.inspection import HierarchyDisplay, LabelEmbeddingDisplay, PredictionsPage
 from skhmc.inspection._drawing import KINDS
 from skhmc.inspection._layout import layered_layout
 from skhmc.inspection._names import short_names
@@ -565,6 +565,27 @@ def test_from_estimator_takes_frames_and_sparse(animals):
     np.testing.assert_array_equal(display.y_pred, model.predict(X[[3]])[0])
 
 
+@pytest.mark.parametrize("indexed", ["X", "y_true"])
+def test_a_sample_may_be_named_as_in_an_index(animals, indexed):
+    X, Y, _ = animals
+    index = [f"row {k}" for k in range(60)]
+    given = {"X": X, "y_true": pd.DataFrame(Y, columns=list(ANIMALS.labels))}
+    given[indexed] = pd.DataFrame(given[indexed]).set_axis(index)
+    model = network().fit(X, Y)
+    display = HierarchyDisplay.from_estimator(model, **given, sample="row 7")
+    np.testing.assert_allclose(display.proba, model.predict_proba(X)[7], rtol=1e-5)
+    np.testing.assert_array_equal(display.y_true, Y[7])
+
+
+def test_integers_are_positions_in_every_index():
+    proba = pd.DataFrame(np.eye(5)[::-1], index=[4, 3, 2, 1, 0])
+    display = HierarchyDisplay.from_predictions(ANIMALS, proba, sample=np.int64(4))
+    np.testing.assert_array_equal(display.proba, [1, 0, 0, 0, 0])
+    days = proba.set_axis(pd.date_range("2026-11-26", periods=5))
+    display = HierarchyDisplay.from_predictions(ANIMALS, days, sample="2026-11-30")
+    np.testing.assert_array_equal(display.proba, [1, 0, 0, 0, 0])
+
+
 def test_from_estimator_after_most_specific_labels(animals):
     X, _, kind = animals
     y = np.array(["cat", "dog", "bird", "siamese"])[kind]
@@ -613,11 +634,42 @@ def test_wrong_input_is_explained(options, match):
         HierarchyDisplay(ANIMALS, **{"proba": PROBA, **options})
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda source: HierarchyDisplay(source, PROBA),
+        lambda source: HierarchyDisplay(source, y_pred=[1, 0, 0, 0, 0]),
+        lambda source: HierarchyDisplay(source, label_names="abcde"),
+        lambda source: PredictionsPage(source, PROBA[None]),
+        lambda source: LabelEmbeddingDisplay(np.zeros((5, 2)), source),
+    ],
+)
+def test_values_without_names_need_labels_that_have_an_order(draw):
+    parents = {name: ANIMALS.parents_of(name) for name in ANIMALS.labels}
+    match = r"order is unknown.*Hierarchy\.build\(source, labels="
+    names = ANIMALS.labels
+    edges = [(names[parent], names[child]) for parent, child in ANIMALS.edges]
+    for source in (parents, edges):
+        with pytest.raises(ValueError, match=match):
+            draw(source)
+    assert draw(Hierarchy.build(parents, ANIMALS.labels)).hierarchy == ANIMALS
+    numbered = [(0, 2), (0, 3), (2, 4)]  # positions
+    assert draw(numbered).hierarchy.labels == tuple(range(5))
+
+
 @pytest.mark.parametrize("sample", [5, -6, 1.0, "a", True])
 def test_wrong_sample_is_explained(sample):
     match = r"one of 5 rows, got .*Pass an integer from 0 to 4"
     with pytest.raises(ValueError, match=match):
         HierarchyDisplay.from_predictions(ANIMALS, np.eye(5), sample=sample)
+
+
+@pytest.mark.parametrize("sample", [5, "c", ["b"], True, 1.0, "x"])
+def test_names_that_no_single_row_has_are_explained(sample):
+    proba = pd.DataFrame(np.eye(5), index=list("abxxy"))
+    match = rf"got {re.escape(repr(sample))}. .* or a name that one row has"
+    with pytest.raises(ValueError, match=match):
+        HierarchyDisplay.from_predictions(ANIMALS, proba, sample=sample)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
-from skhmc.inspection import TrainingHistoryDisplay
+from skhmc.inspection import HVRDisplay, TrainingHistoryDisplay
 
 matplotlib.use("Agg")
 CHAIN = Hierarchy.from_edges([(0, 1), (1, 2)])
@@ -78,6 +78,14 @@ def test_a_depth_has_one_colour_in_all_panels():
             lines[f"{kind}_depth_{depth}"].get_color() for kind in ("loss", "weight")
         ]
         np.testing.assert_array_equal(*colours)
+
+
+def test_lines_are_as_wide_as_matplotlib_is_told():
+    with plt.rc_context({"lines.linewidth": 3.0}):
+        lines = TrainingHistoryDisplay(FULL).plot().lines_
+        rate = HVRDisplay([0.2, 0.5], [0.1, 0.0]).plot().lines_[0]
+    assert lines["loss_depth_0"].get_linewidth() == rate.get_linewidth() == 3
+    assert lines["train_loss"].get_linewidth() == pytest.approx(4)  # stands out
 
 
 def test_panels_without_data_are_left_out():

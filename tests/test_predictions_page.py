@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import f1_score, precision_score
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.pipeline import make_pipeline
 
 from skhmc import CoherentClassifier, Hierarchy
 from skhmc.coherence import close_upward, max_constraint
@@ -133,6 +135,16 @@ def test_estimators_and_frames(tmp_path):
     np.testing.assert_allclose(by_name, page.proba)
     path = page.save(tmp_path / "page.html")
     assert path.read_text(encoding="utf-8") == page.to_html()
+
+
+def test_a_series_of_texts_names_the_samples():
+    texts = pd.Series(["a cat", "a dog", "a cat"], index=["x", "y", "z"])
+    model = make_pipeline(CountVectorizer(), MultinomialNB())
+    model.fit(texts, ["cat", "dog", "cat"])
+    page = PredictionsPage.from_estimator(model, texts, hierarchy=TREE)
+    assert page.sample_names == ["x", "y", "z"]
+    page = PredictionsPage.from_estimator(model, texts.to_list(), hierarchy=TREE)
+    assert page.sample_names is None
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,20 @@ def test_clone_pickle_and_not_fitted():
     assert loaded.inverse_transform(loaded.transform([["cat"]])) == [("cat",)]
 
 
+def test_indicators_beside_a_mapping_need_names():
+    """The order of its labels is not that in which the user wrote them."""
+    parents = {"cat": "mammal", "mammal": "animal"}
+    binarizer = HierarchicalLabelBinarizer(parents)
+    Y = np.array([[1, 0, 0]])  # a cat, for who numbers labels as they are written
+    for one in (Y, sp.csr_matrix(Y), Y.tolist()):
+        with pytest.raises(ValueError, match=r"order is unknown.*Pass DataFrames, or"):
+            binarizer.fit_transform(one)
+    named = pd.DataFrame(Y, columns=["cat", "mammal", "animal"])
+    assert binarizer.inverse_transform(binarizer.fit_transform(named)) == [("cat",)]
+    binarizer.set_params(hierarchy=Hierarchy.build(parents, list(named)))
+    assert binarizer.inverse_transform(binarizer.fit_transform(Y)) == [("cat",)]
+
+
 def test_errors_say_what_to_do():
     binarizer = HierarchicalLabelBinarizer()
     indicators = np.array([[0, 1], [1, 0]])  # which could pass for names

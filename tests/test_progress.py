@@ -6,6 +6,7 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -21,6 +22,7 @@ from skhmc import (
     MaxConstraintClassifier,
 )
 from skhmc._utils.warnings import each_kind_once, kept_warnings, kind_of, warn_user
+from skhmc.audit import MissingAnnotationDetector
 
 H = Hierarchy.from_parents({"cat": "mammal", "dog": "mammal"})
 rng = np.random.default_rng(0)
@@ -94,6 +96,15 @@ def test_estimators_around_others_show_bars_when_asked(estimator, bars, capsys):
     assert out == ""
     for bar in bars:
         assert re.search(f"{type(estimator).__name__}: {bar}", shown)
+
+
+def test_the_detector_shows_a_bar_when_asked(capsys):
+    detector = MissingAnnotationDetector(BAYES, cv=2).fit(X, Y)
+    assert capsys.readouterr() == ("", "")
+    loud = clone(detector).set_params(verbose=1).fit(X, Y)
+    out, shown = capsys.readouterr()
+    assert out == "" and re.search("MissingAnnotationDetector: folds: 100%.*2/2", shown)
+    np.testing.assert_array_equal(loud.proba_, detector.proba_)
 
 
 def test_classes_are_calibrated_with_a_bar(capsys):

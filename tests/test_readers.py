@@ -503,6 +503,11 @@ def test_flat_hierarchies_keep_separators_in_names():
         (["a/b"], {"sep": ""}, "sep must be what separates.*got ''"),
         (["a/b"], {"sep": 3}, "sep must be what separates.*got 3"),
         (["A > B", "A > > C"], {}, "'A > > C' has an empty part.*'a > b'"),
+        (
+            ["/a/b"],
+            {},
+            r"'/a/b' has .*path\.strip\('/'\).*from_paths\(paths, sep=None\)",
+        ),
     ],
 )
 def test_paths_that_are_refused(paths, options, message):

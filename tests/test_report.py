@@ -23,7 +23,7 @@ from skhmc import (
 )
 from skhmc.coherence import close_upward, violations
 from skhmc.datasets import load_digit_properties
-from skhmc.inspection import LevelReportDisplay, explain
+from skhmc.inspection import HierarchyDisplay, LevelReportDisplay, explain
 from skhmc.metrics import hierarchical_classification_report
 from tests.hierarchies import random_hierarchy, random_labels
 
@@ -204,8 +204,48 @@ def test_display_of_an_estimator():
         display.plot(value="accuracy")
     with pytest.raises(ValueError, match="output='dict'"):
         LevelReportDisplay({}, digits.hierarchy)
-    with pytest.raises(ValueError, match="one label per sample"):
+    with pytest.raises(ValueError, match=r"y_true must be .* got shape \(120,\)"):
         LevelReportDisplay.from_estimator(clf, X, np.zeros(120))
+    plt.close("all")
+
+
+PATHS = ["a > b > c", "a > b > d", "e", "a > b > d"] * 3
+
+
+@pytest.mark.parametrize(
+    ("fitted", "y"),
+    [
+        (PATHS, PATHS),
+        (pd.Series(PATHS), pd.Series(PATHS)),
+        (PATHS, [{path} for path in PATHS]),
+        ([[path] for path in PATHS], np.array(PATHS)),
+    ],
+)
+def test_displays_take_labels_as_fit_does(fitted, y):
+    X = np.eye(4)[np.arange(12) % 4]
+    hierarchy = Hierarchy.from_paths(PATHS)
+    clf = CoherentClassifier(LogisticRegression(), hierarchy).fit(X, fitted)
+    swapped = X[:, [1, 0, 2, 3]]  # predicted as the row beside them
+    report = LevelReportDisplay.from_estimator(clf, swapped, y).report
+    sets = [[path] for path in PATHS]
+    predicted = [sets[k] for k in [1, 0, 2, 3] * 3]
+    expected = hierarchical_classification_report(
+        sets, predicted, hierarchy, output="dict"
+    )
+    found = [report["label"][name] for name in hierarchy.labels]
+    for row, name in zip(found, hierarchy.labels, strict=True):
+        assert row["f1"] == expected["label"][name]["f1"]
+    assert 0 < found[-1]["au_prc"] <= 1
+    plt.close("all")
+
+
+def test_sets_beside_predictions_of_one_label_are_drawn_whole():
+    X = np.eye(4)[np.arange(12) % 4]
+    hierarchy = Hierarchy.from_paths(PATHS)
+    clf = CoherentClassifier(LogisticRegression(), hierarchy).fit(X, PATHS)
+    both = [["a > b > c", "e"]] * 12
+    display = HierarchyDisplay.from_estimator(clf, X, y_true=both)
+    assert display.y_true.tolist() == [1, 1, 1, 0, 1]
     plt.close("all")
 
 

@@ -28,7 +28,12 @@ from skhmc._networks.distributed import (
 from skhmc._networks.encoder import user_encoders
 from skhmc._networks.fingerprint import identity
 from skhmc._networks.grow import GrowingMixin
-from skhmc._networks.growing import changes, match_labels, same_source
+from skhmc._networks.growing import (
+    changes,
+    match_labels,
+    refuse_changed_in_place,
+    same_source,
+)
 from skhmc._networks.keeper import keeping
 from skhmc._networks.memory import check_memory, raise_if_out_of_memory
 from skhmc._networks.parameters import (
@@ -199,7 +204,11 @@ class NetworkHMC(
             # the order of columns without names is that of a Hierarchy, as in fit
             ordered = isinstance(self.hierarchy, Hierarchy)
             source = self.hierarchy if ordered else self.hierarchy_
-            targets = read_targets(y, source, classes=classes)
+            try:
+                targets = read_targets(y, source, classes=classes)
+            except ValueError:
+                refuse_changed_in_place(self.hierarchy, self.hierarchy_)
+                raise
         else:
             targets = read_targets(y, self.hierarchy, classes=classes, partial=True)
         check_consistent_length(X, targets.Y)

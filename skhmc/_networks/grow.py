@@ -17,6 +17,7 @@ from skhmc._networks.growing import (
     find_starts,
     match_labels,
     new_labels,
+    refuse_changed_in_place,
     same_source,
     what_else_changed,
 )
@@ -183,6 +184,7 @@ class GrowingMixin(BaseEstimator):
                 return self._grown_targets(targets)
         said = lost
         if new and not lost:
+            refuse_changed_in_place(self.hierarchy, before)
             said = (
                 f"; only the new one has {name_list(new)}. To take labels in, set the "
                 f"parameter hierarchy to one that has them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "find_starts",
     "match_labels",
     "new_labels",
+    "refuse_changed_in_place",
     "same_source",
     "what_else_changed",
 ]
@@ -72,6 +74,20 @@ def same_source(one, other):
     """Tell whether two values of the parameter ``hierarchy`` are the same."""
     kinds = (Hierarchy, dict, list, tuple)  # of which == is one answer
     return one is other or (isinstance(one, kinds) and one == other)
+
+
+def refuse_changed_in_place(source, hierarchy):
+    """Raise where a source has got labels since a hierarchy was built from it."""
+    if source is None or isinstance(source, (Hierarchy, Iterator)):
+        return
+    added = new_labels(Hierarchy.build(source), hierarchy)
+    if added:
+        raise ValueError(
+            f"The parameter hierarchy, a {type(source).__name__}, was changed in place "
+            f"after the first call, and now has {name_list(added)}, too. Training does "
+            f"not see such a change. Call grow with the hierarchy, or set the "
+            f"parameter to another object, such as a changed copy."
+        )
 
 
 def build_after(source, former, former_source):

@@ -102,7 +102,9 @@ class Separator(NamedTuple):
             text = self.text or "/"
             raise ValueError(
                 f"The path {shown(path)} has an empty part; expected names joined by "
-                f"{text!r}, such as 'a{text}b'."
+                f"{text!r}, such as 'a{text}b'. Leave out separators at the ends, as "
+                f"path.strip({text!r}) does, and doubled ones. Where {text!r} is part "
+                f"of names, Hierarchy.from_paths(paths, sep=None) splits none."
             )
         if len(parts) * len(path) > MAX_TEXT:
             raise ValueError(

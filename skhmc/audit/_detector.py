@@ -20,6 +20,7 @@ from skhmc._data.versions import VersionedMixin
 from skhmc._data.weights import check_sample_weight, match_weight
 from skhmc._meta.base import MetaClassifierMixin
 from skhmc._meta.delegation import is_frozen, read_for_inner, route_fit, with_columns
+from skhmc._meta.fits import Fits
 from skhmc._meta.out_of_fold import out_of_fold, split_rows
 from skhmc._utils.doc_link import DocLinkMixin
 from skhmc._utils.warnings import read_before
@@ -78,6 +79,8 @@ class MissingAnnotationDetector(
         the label's frequency. May change after ``fit``.
     n_jobs : int, default=None
         Number of folds fitted in parallel.
+    verbose : int, default=0
+        Verbosity: 1 shows a bar of the folds that are fitted.
 
     Attributes
     ----------
@@ -170,6 +173,7 @@ class MissingAnnotationDetector(
         "cv": ["cv_object"],
         "aggregate": [StrOptions(set(AGGREGATES))],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     }
 
     # groups are for the splitter, and for an estimator that asks for them
@@ -185,12 +189,14 @@ class MissingAnnotationDetector(
         cv: Any = 5,
         aggregate: str = "given",
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.hierarchy = hierarchy
         self.cv = cv
         self.aggregate = aggregate
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -261,6 +267,7 @@ class MissingAnnotationDetector(
                 targets.Y,
                 splits,
                 params=routed.estimator.fit,
+                fits=Fits(self, self.verbose),
                 n_jobs=self.n_jobs,
             )
         times = np.bincount(rows, minlength=n_samples)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skhmc._data.align import align
 from skhmc._data.responses import (
     class_labels,
     find,
@@ -23,6 +24,8 @@ __all__ = [
     "check_known",
     "check_probabilities",
     "hierarchy_of",
+    "in_one_order",
+    "index_of",
     "match_scores",
     "respond",
 ]
@@ -74,6 +77,12 @@ def hierarchy_of(estimator: Any, hierarchy: Any) -> Any:
     return hierarchy
 
 
+def index_of(table: Any) -> Any:
+    """Return the index of a DataFrame or Series, whose rows have names; else None."""
+    index = getattr(table, "index", None)
+    return None if callable(index) else index  # lists have a method of this name
+
+
 def match_scores(
     estimator: Any, hierarchy: Any, y: Any, proba: Any
 ) -> tuple[Hierarchy, Any, Any]:
@@ -108,12 +117,29 @@ def respond(
     else:
         proba = positive_scores(estimator, X)
         y_pred = estimator.predict(X)
+    return in_one_order(estimator, hierarchy, y_true, y_pred, proba)
+
+
+def in_one_order(
+    estimator: Any, hierarchy: Any, y_true: Any, y_pred: Any, proba: Any
+) -> tuple[Hierarchy, Any, Any, Any]:
+    """Return the hierarchy, y_true, predictions and probabilities in its order.
+
+    Without y_true, or without probabilities, None takes their place.
+    """
     if n_dimensions(y_pred) == 1:  # most specific labels, not indicators
         hierarchy = Hierarchy.build(hierarchy)
-        classes = find(estimator, "classes_")
-        _, _, proba = single_label(hierarchy, None, proba, classes)
-        _, y_true, y_pred = single_label(hierarchy, y_true, y_pred)
+        if proba is not None:
+            classes = find(estimator, "classes_")
+            _, _, proba = single_label(hierarchy, None, proba, classes)
+        if y_true is not None and n_dimensions(y_true) > 1:
+            names = list(hierarchy.labels)
+            _, y_true = align(hierarchy, names=names, y_true=y_true)
+            _, _, y_pred = single_label(hierarchy, None, y_pred)
+        else:
+            _, y_true, y_pred = single_label(hierarchy, y_true, y_pred)
         return hierarchy, y_true, y_pred, proba
-    _, _, proba = match_labels(estimator, hierarchy, None, proba)
+    if proba is not None:
+        _, _, proba = match_labels(estimator, hierarchy, None, proba)
     hierarchy, y_true, y_pred = match_labels(estimator, hierarchy, y_true, y_pred)
     return hierarchy, y_true, y_pred, proba

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,16 @@ from sklearn.utils.validation import _num_samples
 from skhmc._data.align import align
 from skhmc._data.containers import unwrap
 from skhmc._data.responses import find
+from skhmc._data.targets import match_columns
 from skhmc._utils.optional import import_optional
 from skhmc.coherence import close_upward
 from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._answers import check_known, check_probabilities, respond
+from skhmc.inspection._answers import (
+    check_known,
+    check_probabilities,
+    index_of,
+    respond,
+)
 from skhmc.inspection._drawing import FEWER, Scene
 from skhmc.inspection._figures import Figures, find_figures
 from skhmc.inspection._icicle_scene import IcicleScene
@@ -76,15 +82,24 @@ def _check_frequency(given: ArrayLike | None, n_labels: int) -> np.ndarray | Non
     return values
 
 
-def _check_sample(sample: int, n_samples: int) -> int:
-    """Return the position of a row from 0, also of one counted from the end."""
-    is_int = isinstance(sample, Integral) and not isinstance(sample, bool)
-    if not is_int or not -n_samples <= sample < n_samples:
-        raise ValueError(
-            f"sample must be the position of one of {n_samples} rows, got {sample!r}. "
-            f"Pass an integer from 0 to {n_samples - 1}."
-        )
-    return int(sample) % n_samples
+def _find_sample(sample: Any, n_samples: int, *tables: Any) -> int:
+    """Return the position of a row, from 0, by its position or its name in an index.
+
+    The index is that of the first table that has one.
+    """
+    indexes = [index for index in map(index_of, tables) if index is not None][:1]
+    if isinstance(sample, Integral) and not isinstance(sample, bool):
+        if -n_samples <= int(sample) < n_samples:
+            return int(sample) % n_samples
+    elif indexes and isinstance(sample, Hashable) and not isinstance(sample, bool):
+        found = indexes[0].get_indexer_for([sample])
+        if len(found) == 1 and found[0] >= 0:
+            return int(found[0])
+    label = ", or a name that one row has in the index" if indexes else ""
+    raise ValueError(
+        f"sample must be the position of one of {n_samples} rows, got {sample!r}. "
+        f"Pass an integer from 0 to {n_samples - 1}{label}."
+    )
 
 
 def _row(Y: Any, sample: int) -> Any:
@@ -128,8 +143,9 @@ class HierarchyDisplay:
 
     Parameters
     ----------
-    hierarchy : Hierarchy
-        The labels and edges; a tree or a DAG.
+    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+        The labels and edges; a tree or a DAG. Beside values of labels it has to say in
+        which order these stand: a Hierarchy does, a mapping does not.
     proba : array-like of shape (n_labels,), default=None
         Probabilities of the sample's labels, in the order of ``hierarchy.labels``.
         None: no numbers and no colours are shown.
@@ -187,7 +203,13 @@ class HierarchyDisplay:
         label_names: Sequence[Any] | None = None,
         frequency: ArrayLike | None = None,
     ) -> None:
-        self.hierarchy = Hierarchy.build(hierarchy)
+        self.label_names = None if label_names is None else list(label_names)
+        values = (proba, y_true, y_pred, frequency, self.label_names)
+        sizes = [np.size(given) for given in values if given is not None]
+        if sizes:  # what labels these values are of has to be known
+            self.hierarchy = match_columns(hierarchy, None, sizes[0])
+        else:
+            self.hierarchy = Hierarchy.build(hierarchy)
         n_labels = self.hierarchy.n_labels
         self.proba = _check_proba(proba, n_labels)
         self.y_true = _check_indicator(y_true, "y_true", n_labels)
@@ -195,7 +217,6 @@ class HierarchyDisplay:
             self.y_true = close_upward(self.y_true[None], self.hierarchy)[0]
         self.y_pred = _check_indicator(y_pred, "y_pred", n_labels)
         self.frequency = _check_frequency(frequency, n_labels)
-        self.label_names = None if label_names is None else list(label_names)
         if self.label_names is not None and len(self.label_names) != n_labels:
             raise ValueError(
                 f"label_names must hold {n_labels} names, one per label of the "
@@ -211,7 +232,7 @@ class HierarchyDisplay:
         *,
         y_true: Any = None,
         y_pred: Any = None,
-        sample: int = 0,
+        sample: Hashable = 0,
         threshold: float = 0.5,
         label_names: Sequence[Any] | None = None,
         **plot_options: Any,
@@ -231,8 +252,10 @@ class HierarchyDisplay:
         y_pred : array-like, sparse matrix or DataFrame of shape \
                 (n_samples, n_labels), default=None
             Predicted indicators. None: the labels more probable than ``threshold``.
-        sample : int, default=0
-            Position of the row to draw.
+        sample : int or name of a row, default=0
+            Row to draw: an integer is its position, also where the index holds
+            integers; anything else is its name in the index of the first DataFrame of
+            ``proba``, ``y_true`` and ``y_pred``.
         threshold : float, default=0.5
             Probability above which a label counts as predicted; used without
             ``y_pred``.
@@ -252,7 +275,7 @@ class HierarchyDisplay:
         if y_pred is not None:
             given["y_pred"] = y_pred
         hierarchy, *read = align(hierarchy, **given)
-        sample = _check_sample(sample, read[0].shape[0])
+        sample = _find_sample(sample, read[0].shape[0], *given.values())
         rows = {name: _row(Y, sample) for name, Y in zip(given, read, strict=True)}
         if y_pred is None:
             rows["y_pred"] = rows["proba"] > threshold
@@ -266,7 +289,7 @@ class HierarchyDisplay:
         X: Any,
         *,
         y_true: Any = None,
-        sample: int = 0,
+        sample: Hashable = 0,
         hierarchy: Any = None,
         raw: bool = False,
         label_names: Sequence[Any] | None = None,
@@ -284,8 +307,10 @@ class HierarchyDisplay:
             Samples; only the row drawn is predicted.
         y_true : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
             True labels of X, in any form the estimator was fitted with.
-        sample : int, default=0
-            Position of the row to draw.
+        sample : int or name of a row, default=0
+            Row to draw: an integer is its position, also where the index holds
+            integers; anything else is its name in the index of X, or of ``y_true``
+            where X has none.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
             The labels and edges; None is the estimator's ``hierarchy_``.
         raw : bool, default=False
@@ -304,9 +329,10 @@ class HierarchyDisplay:
         Raises
         ------
         ValueError
-            When the estimator has no probabilities, or no hierarchy is known.
+            When the estimator has no probabilities, no hierarchy is known, or no row is
+            ``sample``.
         """
-        sample = _check_sample(sample, _num_samples(X))
+        sample = _find_sample(sample, _num_samples(X), X, y_true)
         if y_true is not None:
             y_true = unwrap(y_true)
             check_consistent_length(X, y_true)

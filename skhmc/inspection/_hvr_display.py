@@ -308,7 +308,7 @@ class HVRDisplay:
         self.axes_ = _make_axes(ax, len(panels))
         self.figure_ = self.axes_[0].get_figure(root=True)
         self.lines_ = []
-        style = {"lw": 2.0, "label": self.estimator_name} | kwargs
+        style = {"label": self.estimator_name} | kwargs
         for axes, (values, label) in zip(self.axes_, panels, strict=True):
             self.lines_ += axes.plot(self.thresholds, values, **style)
             style.setdefault("color", self.lines_[0].get_color())  # one per classifier

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skhmc._data.responses import find
+from skhmc._data.targets import match_columns
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
 from skhmc.inspection._disk import geodesic, project
@@ -76,7 +77,7 @@ class LabelEmbeddingDisplay:
     ----------
     embeddings : array-like of shape (n_labels, d)
         Points in the open Poincaré ball.
-    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+    hierarchy : Hierarchy
         The labels of the rows, in their order, with the edges to draw.
     geometry : {"hyperbolic", "euclidean"}, default="hyperbolic"
         Space that the points lie in: "hyperbolic" is drawn as the Poincaré disk,
@@ -131,7 +132,7 @@ class LabelEmbeddingDisplay:
     ) -> None:
         self.embeddings = _check_embeddings(embeddings, geometry)
         self.geometry = geometry
-        self.hierarchy = Hierarchy.build(hierarchy)
+        self.hierarchy = match_columns(hierarchy, None, len(self.embeddings))
         names = self.hierarchy.labels if label_names is None else label_names
         self.label_names = [str(name) for name in names]
         sizes = (len(self.embeddings), self.hierarchy.n_labels, len(self.label_names))

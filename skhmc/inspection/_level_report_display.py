@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skhmc._data.align import align
-from skhmc._data.responses import match_labels, n_dimensions, positive_scores
+from skhmc._data.responses import positive_scores
 from skhmc._utils.optional import import_optional
 from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._answers import hierarchy_of
+from skhmc.inspection._answers import hierarchy_of, in_one_order
 from skhmc.inspection._icicle import UNDEFINED, Icicle
 from skhmc.inspection._names import short_names
 from skhmc.inspection._part import check_part, choose
@@ -185,8 +185,9 @@ class LevelReportDisplay:
             in one or, with ``hierarchy``, any other.
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples, which it should not have been fitted with.
-        y : array-like of shape (n_samples, n_labels) or list of label sets
-            True labels of X.
+        y : array-like of shape (n_samples, n_labels) or (n_samples,), or list of \
+                label sets
+            True labels of X, in any form the estimator was fitted with.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
             The labels and edges; None is the estimator's ``hierarchy_``.
         name : str, default=None
@@ -203,20 +204,18 @@ class LevelReportDisplay:
         Raises
         ------
         ValueError
-            When y has one label per sample, or nobody has a hierarchy.
+            When y has another form than in ``fit``, or nobody has a hierarchy.
         """
         own_name = type(estimator).__name__
         hierarchy = hierarchy_of(estimator, hierarchy)
-        if n_dimensions(y) == 1:
-            raise ValueError(
-                "y has one label per sample, expected indicators (n_samples, "
-                "n_labels), or a list of lists of names. Pass [[label] for label in y] "
-                "to LevelReportDisplay.from_predictions, and predictions in this form."
-            )
-        response = estimator.predict(X)
-        built, y_true, y_pred = match_labels(estimator, hierarchy, y, response)
-        if hasattr(estimator, "predict_proba") and "y_score" not in options:
-            options["y_score"] = positive_scores(estimator, X)
+        proba = None
+        if "y_score" not in options and hasattr(estimator, "predict_proba"):
+            proba = positive_scores(estimator, X)
+        y_pred = estimator.predict(X)
+        built, y_true, y_pred, proba = in_one_order(
+            estimator, hierarchy, y, y_pred, proba
+        )
+        options.setdefault("y_score", proba)
         name = own_name if name is None else name
         return cls.from_predictions(y_true, y_pred, built, name=name, **options)
 

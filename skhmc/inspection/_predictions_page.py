@@ -19,10 +19,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _num_samples
 
 from skhmc._data.align import align
+from skhmc._data.targets import match_columns
 from skhmc._utils.files import replacing
 from skhmc.coherence import close_upward
-from skhmc.hierarchy import Hierarchy
-from skhmc.inspection._answers import check_known, check_probabilities, respond
+from skhmc.inspection._answers import (
+    check_known,
+    check_probabilities,
+    index_of,
+    respond,
+)
 from skhmc.inspection._names import short_names
 
 __all__ = ["PredictionsPage"]
@@ -49,7 +54,7 @@ class PredictionsPage:
 
     Parameters
     ----------
-    hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes
+    hierarchy : Hierarchy
         The labels and edges; a tree or a DAG. A label with several parents stands under
         each of them; what is below it is unfolded at the first of the deepest ones.
     proba : array-like of shape (n_samples, n_labels)
@@ -104,7 +109,7 @@ class PredictionsPage:
         threshold: float = 0.5,
         title: str = "Predictions",
     ) -> None:
-        self.hierarchy = Hierarchy.build(hierarchy)
+        self.hierarchy = match_columns(hierarchy, None, np.atleast_1d(proba).shape[-1])
         self.proba = _check_proba(proba, self.hierarchy.n_labels)
         self.y_true = _check_indicators(y_true, "y_true", self.proba.shape)
         if self.y_true is not None:  # lists of names may have the deepest labels alone
@@ -156,7 +161,7 @@ class PredictionsPage:
         given = {name: Y for name, Y in given.items() if Y is not None}
         built, *read = align(hierarchy, **given)
         arrays: dict[str, Any] = dict(zip(given, map(_dense, read), strict=True))
-        if hasattr(proba, "index") and hasattr(proba, "columns"):
+        if index_of(proba) is not None:
             options.setdefault("sample_names", list(proba.index))
         return cls(built, **arrays, **options)
 
@@ -180,7 +185,7 @@ class PredictionsPage:
             or search that ends in one or, with ``hierarchy``, any other that predicts
             several labels.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples, at most 1000. The index of a DataFrame names them.
+            Samples, at most 1000. The index of a DataFrame or Series names them.
         y_true : array-like of shape (n_samples, n_labels) or (n_samples,), default=None
             True labels of X, in any form the estimator was fitted with.
         hierarchy : Hierarchy or what :meth:`Hierarchy.build` takes, default=None
@@ -206,7 +211,7 @@ class PredictionsPage:
         found = respond(estimator, X, y_true, hierarchy, raw=raw, caller=caller)
         built, y_true, y_pred, proba = found
         options.setdefault("title", f"Predictions of {type(estimator).__name__}")
-        if hasattr(X, "index") and hasattr(X, "columns"):
+        if index_of(X) is not None:
             options.setdefault("sample_names", list(X.index))
         return cls(
             built,

@@ -25,6 +25,7 @@ PANELS = {
 }
 NAMES = {"train_loss": "training loss", "valid_score": "validation score"}
 MAIN = "#222222"  # colour of the main line of a panel
+WIDER = 4 / 3  # width of the main line, in that of the others
 WIDTH = 4.4  # inches of a panel in a figure of our own
 HEIGHT = 3.6
 MOST_ROWS = 8  # of a legend
@@ -238,12 +239,11 @@ class TrainingHistoryDisplay:
         for key in keys:
             # what an epoch has not recorded leaves a gap
             values = [row.get(key, np.nan) for row in self.history]
-            style: dict[str, Any] = {"color": MAIN, "lw": 2.4}
-            if key != main:
-                style = {"color": next(shades), "lw": 1.8}
-            (self.lines_[key],) = axes.plot(
-                epochs, values, label=_name(key), marker=marker, ms=3.5, **style
-            )
+            (line,) = axes.plot(epochs, values, label=_name(key), marker=marker, ms=3.5)
+            line.set_color(MAIN if key == main else next(shades))
+            if key == main:  # in proportion to what rcParams say of lines
+                line.set_linewidth(WIDER * line.get_linewidth())
+            self.lines_[key] = line
         if name == "score":
             self._mark_best(axes, epochs)
         if name == "weight":  # shares: from 0, which leaves the legend a place

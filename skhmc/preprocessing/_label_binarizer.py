@@ -77,7 +77,10 @@ def _are_rows_of_0_and_1(y, hierarchy):
 
 
 def _names_of(y, hierarchy):
-    """Return the names of the labels that indicators hold."""
+    """Return the names of the labels that indicators hold.
+
+    Raise where neither columns nor the hierarchy, as it is given, have an order.
+    """
     hierarchy, Y = align(hierarchy, y_true=y)
     values = Y.data if sp.issparse(Y) else Y
     if not np.isin(values, (0, 1)).all():
@@ -202,7 +205,9 @@ class HierarchicalLabelBinarizer(
 
     In a table or a 2-D array of text a row is a path, and its columns are levels, the
     root first; rows may end early. Without ``hierarchy`` they make that of
-    :meth:`Hierarchy.from_levels`. With a ``hierarchy``, ``y`` may also be indicators.
+    :meth:`Hierarchy.from_levels`. With a ``hierarchy``, ``y`` may also be indicators:
+    columns are matched by name, or follow a Hierarchy; with a mapping, columns without
+    names are an error.
 
     Without ``hierarchy`` other names are read as paths and named by the whole path, as
     by :meth:`Hierarchy.from_paths`; columns are sorted, every label after its parent.
@@ -332,7 +337,7 @@ class HierarchicalLabelBinarizer(
             rows, _ = level_names(y, self.hierarchy_, whole=whole)
             return rows
         if self.hierarchy is not None and _are_rows_of_0_and_1(y, self.hierarchy_):
-            return _names_of(y, self.hierarchy_)
+            return _names_of(y, self.hierarchy)
         y, _ = read_form(y, self.hierarchy_)
         return _read_rows(y)
 

@@ -65,7 +65,7 @@ def machine(monkeypatch):
 
 
 @pytest.fixture
-def torch_machine():
+def on_torch():
     with torch_threads(4):
         yield Machine(4)
 
@@ -120,24 +120,24 @@ def test_one_thread_is_left_alone():
         assert Machine(1).steps(5, share=0.3) == [1]
 
 
-def test_what_torch_had_is_put_back_after_an_error(torch_machine):
-    torch_machine.steps(2, share=0.5)
+def test_what_torch_had_is_put_back_after_an_error(on_torch):
+    on_torch.steps(2, share=0.5)
     with pytest.raises(KeyboardInterrupt):
-        with torch_machine.choice.steps(), torch_machine.choice.step():
+        with on_torch.choice.steps(), on_torch.choice.step():
             assert torch.get_num_threads() == 1
             raise KeyboardInterrupt
     assert torch.get_num_threads() == 4
-    assert not torch_machine.choice.callers
+    assert not on_torch.choice.callers
 
 
-def test_several_steps_are_put_back_once(torch_machine):
-    torch_machine.steps(2, share=0.5)
-    with torch_machine.choice.steps():
-        with torch_machine.choice.step():
+def test_several_steps_are_put_back_once(on_torch):
+    on_torch.steps(2, share=0.5)
+    with on_torch.choice.steps():
+        with on_torch.choice.step():
             pass
         with (
-            torch_machine.choice.steps(),
-            torch_machine.choice.step(),
+            on_torch.choice.steps(),
+            on_torch.choice.step(),
         ):  # a score, within a fit
             pass
         assert torch.get_num_threads() == 1
@@ -145,31 +145,31 @@ def test_several_steps_are_put_back_once(torch_machine):
 
 
 def test_fits_at_the_same_time_are_not_judged_and_put_back_what_was_there(
-    torch_machine,
+    on_torch,
 ):
     inside, leave = threading.Event(), threading.Event()
     numbers = []
 
     def other():
-        with torch_machine.choice.steps():
+        with on_torch.choice.steps():
             inside.set()
             leave.wait(10)
         numbers.append(torch.get_num_threads())
 
-    torch_machine.steps(2, share=0.5)
-    with torch_machine.choice.steps():
-        with torch_machine.choice.step():
+    on_torch.steps(2, share=0.5)
+    with on_torch.choice.steps():
+        with on_torch.choice.step():
             assert torch.get_num_threads() == 1
         thread = threading.Thread(target=other)
         thread.start()
         assert inside.wait(10)
-        halvings = torch_machine.choice.halvings
-        torch_machine.choice.halvings = 0
+        halvings = on_torch.choice.halvings
+        on_torch.choice.halvings = 0
         for _ in range(100):
-            with torch_machine.choice.step():
-                torch_machine.now += 0.1  # as if no processor time had been had
-        assert torch_machine.choice.halvings == 0
-        torch_machine.choice.halvings = halvings
+            with on_torch.choice.step():
+                on_torch.now += 0.1  # as if no processor time had been had
+        assert on_torch.choice.halvings == 0
+        on_torch.choice.halvings = halvings
     leave.set()
     thread.join()
     assert numbers == [4]

@@ -39,9 +39,11 @@ OF_THE_REPOSITORY = (
     "test_release.py",
     "test_repository.py",
 )
-# PyTorch before 2.6 says this to everybody who unpickles a module
+# What PyTorch says of its own code: before 2.6 to everybody who unpickles a module, and
+# 2.4 where a backward pass computes values again
 OF_OLD_TORCH = (
-    "ignore:You are using `torch.load` with `weights_only=False`:FutureWarning"
+    "ignore:You are using `torch.load` with `weights_only=False`:FutureWarning",
+    "ignore:`torch.cpu.amp.autocast(args...)` is deprecated:FutureWarning",
 )
 FAST = "not slow and not gpu and not distributed"
 VERSIONS = "import importlib.metadata as m, sys; {}".format(
@@ -136,7 +138,8 @@ def test(python, suite, chosen, processes):
         raise SystemExit(f"The tests would import {where}, not the installed package.")
     left_out = [f"--ignore-glob=tests/{name}" for name in OF_THE_REPOSITORY]
     options = ["-q", "-n", processes, "--dist", "worksteal", "--strict-markers"]
-    fast = ["-o", "addopts=", "-m", FAST, "-p", "no:cacheprovider", "-W", OF_OLD_TORCH]
+    fast = ["-o", "addopts=", "-m", FAST, "-p", "no:cacheprovider"]
+    fast += [part for warning in OF_OLD_TORCH for part in ("-W", warning)]
     run(python, "-m", "pytest", *options, *fast, *left_out, *chosen, cwd=suite)
 
 

@@ -232,7 +232,7 @@ SCORING = ["f1_macro", "average_precision", "roc_auc", "neg_log_loss", "accuracy
 
 @every_size()
 @every_format
-@pytest.mark.filterwarnings("ignore:The y_prob values do not sum:UserWarning")
+@pytest.mark.filterwarnings("ignore:The y_(prob|pred) values do not sum:UserWarning")
 def test_cross_validate_with_many_scorers_gives_what_each_fold_gives(
     estimator, n_labels, proba_format
 ):

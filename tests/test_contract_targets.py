@@ -126,7 +126,7 @@ def test_y_that_is_not_closed_gives_the_same_fit_with_one_warning(
     estimator, kind, form
 ):
     hierarchy, X, Y = task(kind)
-    frame = pd.DataFrame(Y, columns=hierarchy.labels)
+    frame = pd.DataFrame(Y.copy(), columns=hierarchy.labels)
     n_removed = 0
     for child in hierarchy.labels:  # children come after parents
         for parent in hierarchy.parents_of(child):

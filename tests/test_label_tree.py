@@ -1,6 +1,7 @@
 """LabelTreeClassifier: its solver, probabilities, learnt nodes, search and memory."""
 
 import pickle
+import re
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -686,7 +687,8 @@ def test_memory_of_learnt_nodes_is_said_and_looked_at(monkeypatch, capsys):
     clf = LabelTreeClassifier(**GIVEN, max_children=10, verbose=1)
     monkeypatch.setattr(memory, "HALVES", 1e3)
     clf.fit(X, Y)
-    assert "323 MB of memory beside X and y" in capsys.readouterr().out
+    said = capsys.readouterr().out  # about X, which scipy's versions draw differently
+    assert re.search(r"32\d MB of memory beside X and y", said)
     monkeypatch.setattr(memory, "free_memory", lambda: 10**8)
     with pytest.raises(InvalidParameterError, match="learnt among 60 labels .* 100 MB"):
         clf.fit(X, Y)

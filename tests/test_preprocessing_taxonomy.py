@@ -158,8 +158,8 @@ def test_missing_categories_are_zeros(missing):
 
 @pytest.mark.parametrize("dtype", ["category", "string", object, "str"])
 def test_columns_of_any_text_type(dtype):
-    frame = pd.DataFrame({"a": ["lynx", None, "dog"], "n": [3, 1, 3]})
-    frame = frame.astype({"a": dtype})
+    animals = pd.Series(["lynx", None, "dog"], dtype=dtype)
+    frame = pd.DataFrame({"a": animals, "n": [3, 1, 3]})
     found = encode([H, None]).fit_transform(frame)
     assert found.tolist() == [[1, 1, 0, 1, 0, 1], [0] * 4 + [1, 0], [1, 0, 1, 0, 0, 1]]
 

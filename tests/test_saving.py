@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 import torch
+from packaging.version import Version
 from safetensors.numpy import load_file
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -698,6 +700,8 @@ def test_files_of_version_1_load_for_ever(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         loaded = skhmc.load(path)
+    if path.stem == "logistic-1" and Version(sklearn.__version__) < Version("1.8"):
+        pytest.skip("scikit-learn before 1.8 does not predict with what 1.9 learnt")
     proba = loaded.predict_proba(expected["X"])
     np.testing.assert_allclose(proba, expected["proba"], rtol=1e-5, atol=1e-7)
     assert list(map(str, loaded.hierarchy_.labels)) == expected["labels"].tolist()

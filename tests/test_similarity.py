@@ -122,7 +122,8 @@ def test_similarities_are_the_formulas_and_equal_ones_equal_in_the_last_bit(kind
 
 def test_equal_cosines_of_other_counts_are_equal():
     # 1 / sqrt(1 * 2), 3 / sqrt(3 * 6), 7 / sqrt(7 * 14)
-    counts = sp.block_diag([[[k, k], [k, 2 * k]] for k in (1, 3, 7)], format="csr")
+    blocks = [sp.csr_matrix([[k, k], [k, 2 * k]]) for k in (1, 3, 7)]
+    counts = sp.block_diag(blocks, format="csr")
     data = similarity(counts.astype(float), "cosine", 100).data
     assert len(data) == 6 and len(set(data)) == 1
 

@@ -103,6 +103,8 @@ def filled(blank):
     return [[*row, blank, blank, blank][:3] for row in ROWS]
 
 
+# of numpy 2
+STRINGS = np.dtypes.StringDType() if hasattr(np.dtypes, "StringDType") else object
 FRAME = pd.DataFrame(filled(None), columns=["l1", "l2", "l3"])
 
 
@@ -137,7 +139,7 @@ LEVELS = {
     "array of NaN": lambda: np.array(filled(np.nan), dtype=object),
     "array of NA": lambda: np.array(filled(pd.NA), dtype=object),
     "array of text": lambda: np.array(filled("")),
-    "array of StringDType": lambda: np.array(filled(""), dtype=np.dtypes.StringDType()),
+    "array of StringDType": lambda: np.array(filled(""), dtype=STRINGS),
     "Fortran array": lambda: np.asfortranarray(np.array(filled(""))),
     "masked array": masked_text,
     "a level more": lambda: FRAME.assign(l4=None),
@@ -582,7 +584,7 @@ def wide(*columns):
         (
             FRAME.astype(object).to_numpy().astype(str),
             None,
-            "ends with the text 'nan'.*missing values become in an array of strings",
+            "the text '(nan|None)'.*missing values become in an array of strings",
         ),
         (np.array([["", ""], ["", ""]]), None, "holds no label at all"),
         (pd.DataFrame({"a": ["x", "y"], "b": ["", ""]})[[]], H, "at least one label"),
@@ -726,7 +728,7 @@ ONE_LABEL = {
     "Categorical": pd.Categorical,
     "Series": pd.Series,
     "Series of arrow": lambda y: pd.Series(y, dtype="string[pyarrow]"),
-    "array of StringDType": lambda y: np.array(y, dtype=np.dtypes.StringDType()),
+    "array of StringDType": lambda y: np.array(y, dtype=STRINGS),
     "polars": pl.Series,
     "polars categories": lambda y: pl.Series(y, dtype=pl.Categorical),
     "polars enum": lambda y: pl.Series(y, dtype=pl.Enum(sorted(set(y)))),

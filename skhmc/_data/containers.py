@@ -144,10 +144,10 @@ def _unwrap_column(Y):
     dtype = getattr(Y, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return Y
-    for method in ("to_pylist", "to_list"):
-        if hasattr(Y, method):
-            values = getattr(Y, method)()
-            break
+    if hasattr(Y, "to_pylist"):
+        values = Y.to_pylist()
+    elif hasattr(Y, "to_list"):  # pandas 2 warns of that of a Categorical
+        values = getattr(Y, "tolist", Y.to_list)()
     else:
         return Y
     rows = _unwrap_rows(values)

@@ -129,6 +129,9 @@ def load(path: str | os.PathLike[str], encoder: Any = None) -> Any:
     VersionWarning
         When another version of skhmc wrote the file. It is a warning of the class
         ``sklearn.exceptions.InconsistentVersionWarning``.
+    InconsistentVersionWarning
+        When another version of scikit-learn wrote a part of the file. An older one may
+        not be able to predict with what a newer one learnt.
 
     Notes
     -----

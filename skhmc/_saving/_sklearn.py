@@ -111,7 +111,7 @@ def to_skops(value, where):
     """Return an estimator of scikit-learn as the bytes of a skops file."""
     skops = import_optional("skops.io", "skhmc.save", EXTRA)
     try:
-        data = skops.dumps(_with_plain_generators(value))
+        data = _with_full_names(skops.dumps(_with_plain_generators(value)))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_types(json.loads(archive.read("schema.json")))
     except Exception as error:
@@ -136,6 +136,24 @@ def _with_plain_generators(value):
         value = copy(value)
         vars(value).update(states)
     return value
+
+
+def _with_full_names(data):
+    """Return a file of skops in which losses are named by where they are.
+
+    scikit-learn before 1.9 says that their module is ``_loss``, which nothing finds.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    short, full = b'"__module__": "_loss"', b'"__module__": "sklearn._loss._loss"'
+    if short not in files["schema.json"]:
+        return data
+    files["schema.json"] = files["schema.json"].replace(short, full)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
 
 
 # -- reading ---------------------------------------------------------------------------

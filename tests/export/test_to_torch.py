@@ -255,7 +255,7 @@ def test_later_training_leaves_it_as_it_was():
 
 @quiet
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_it_can_be_traced():
     clf, X = fitted("max_constraint", max_parents=3)
     traced = torch.jit.trace(to_torch(clf), torch.from_numpy(X[:2]))

@@ -28,7 +28,7 @@ from skhmc.nn.hyperbolic import (
 )
 
 with warnings.catch_warnings():  # it still uses torch.jit.script
-    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.filterwarnings("ignore", ".*torch.jit")
     import geoopt
 
 DTYPES = [torch.float32, torch.float64]

@@ -151,8 +151,12 @@ KINDS = {
             fit(2000, 100_000, 256, n_epochs=0),
             fit(2000, 100_000, 256, n_epochs=0, embedding=32),
             fit(150_000, 25_000, 256, n_epochs=0, n_features=1000),
+            fit(2000, 200_000, 256, n_epochs=0),
+            fit(100_000, 100_000, 256, n_epochs=0, n_features=30),
+            fit(100_000, 100_000, 256, n_epochs=0, n_features=1000),
             fit(100_000, 150_000, 256, n_epochs=0),
             fit(200_000, 100_000, 256, n_epochs=0),
+            fit(250_000, 150_000, 256, n_epochs=0),
         ],
         [
             fit(300_000, 200_000, 256, n_epochs=0),

@@ -6,11 +6,16 @@ The cases to check are larger than those that the constants come from.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.cost_parts.formulas import FLOAT, KEPT, Cost, Fit, Predictions, Tree
 from benchmarks.cost_parts.runs import run_fit, run_predictions, run_tree
 from benchmarks.cost_parts.shared import run_shared
 
 __all__ = ["COSTS", "KINDS", "Kind"]
+
+
+IN_CACHE = 50_000  # labels whose tables stay in the cache of a processor
 
 
 class Kind(NamedTuple):
@@ -49,6 +54,9 @@ COSTS["begin"] = Cost(
         "fit": lambda c: 1,
         "number of X": lambda c: c.n_rows * c.n_features,
         "label of a row": lambda c: c.stored,
+        "label of a row, doubling of labels above 50,000": lambda c: (
+            c.stored * np.log2(max(c.n_labels / IN_CACHE, 1))
+        ),
         "label": lambda c: c.n_labels,
         "weight": lambda c: c.weights,
     },

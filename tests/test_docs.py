@@ -91,6 +91,16 @@ def test_examples_print_what_is_shown(page, tmp_path, monkeypatch):
     check_examples(path.read_text(), path)
 
 
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda page: page.stem
+)
+def test_pages_begin_with_a_title(page):
+    # without one, Sphinx takes the first section for it, and says nothing
+    lines = [line for line in page.read_text().splitlines() if line]
+    lines = [line for line in lines if not line.startswith((":", ".."))]
+    assert set(lines[1]) == {"="}, lines[:2]
+
+
 def test_readme_is_short_and_has_its_parts():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 110

@@ -159,7 +159,8 @@ def said_of_repeats(all_runs):
 
 def as_table(all_runs):
     """Return the table of the documentation."""
-    found, rows = {name: middle(runs) for name, runs in all_runs.items()}, []
+    found = {name: middle(runs) for name, runs in all_runs.items()}
+    rows = []
     for batch_size in BATCHES:
         runs = {name: found[f"{name}, {batch_size}"] for name in RUNS}
         alone = runs["one process, one thread"]

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from benchmarks import accuracy
 from benchmarks.demo import COLUMNS
 from tests.test_layers import LAYERS, OWN, package_of
 from tests.test_public_names import public_modules
@@ -117,6 +118,9 @@ def test_scores_of_readme_are_those_of_the_accuracy_page():
     assert len(rows) == 6 and len(heads) == 5
     means = (ROOT / "docs" / "accuracy_tables.inc").read_text().split(".. begin ")[3]
     assert means.startswith("means")
+    made = accuracy.results.read(accuracy.RESULTS)["runs"]
+    cells = accuracy.tables.gather(filter(accuracy.is_current, made))
+    assert scores == accuracy.tables.readme_table(cells)
     for row, funcat, ontology, *_ in rows:
         name = row.replace("as published", "published")
         line = means.split(f"   * - {name}\n")[1].split("   * - ")[0].split("- ")

@@ -39,7 +39,7 @@ P_OTHER = 0.35  # that a parameter is not its default
 P_WRONG = 0.1  # that one parameter of a call is wrong
 TOLERANCE = 0.01  # solvers stop before the end, and sparse sums round otherwise
 OF_WEIGHTS = 0.1  # members that are nearly alike have nearly any weights
-OF_SOLVER = 0.15
+OF_SOLVER = 0.15  # see of_rounding
 RULES = ["average", "max", "min", "product", "isotonic", None]
 ANSWERS = {  # how a classifier answers
     "threshold": [None, 0.0, 0.3, 1.0],

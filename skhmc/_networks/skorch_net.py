@@ -66,8 +66,9 @@ __all__ = [
 
 
 # Inference: rows per batch, of which more are no faster; logits or entries of X per
-# batch, which may leave fewer rows; logits handed out at a time, which stay in a cache
-# where they have LEAST_ROWS: for fewer, the coherence step takes longer per row
+# batch, which may leave fewer rows; logits handed out at a time, which stay in a cache.
+# With very many labels they are of LEAST_ROWS all the same: the coherence step takes
+# longer per row for fewer
 INFERENCE_ROWS = 64, 1000
 INFERENCE_ENTRIES = 2**20
 BLOCK_ENTRIES = 2**20

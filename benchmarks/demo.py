@@ -28,6 +28,7 @@ import skhmc
 from benchmarks.peers import PriorForConstantLabels
 from benchmarks.recipe import table_steps
 from skhmc import HCALClassifier
+from skhmc._networks.parameters import N_EPOCHS, WIDTHS
 from skhmc.coherence import max_constraint
 from skhmc.datasets import fetch_clus, get_data_home, load_digit_properties
 from skhmc.inspection import HierarchyDisplay
@@ -94,19 +95,21 @@ def _task(name, data, train, mlp_epochs):
 def build_models(task, hcal=None):
     """Return the classifiers by name; ``hcal`` changes parameters of HCALClassifier."""
     network = HCALClassifier(task.hierarchy, random_state=SEED, **(hcal or {}))
-    sizes = network.hidden_layer_sizes
+    sizes, n_epochs = network.hidden_layer_sizes, network.max_iter
+    sizes = WIDTHS if sizes == "auto" else sizes  # of an X that is not sparse
+    n_epochs = N_EPOCHS if n_epochs == "auto" else n_epochs
     logistic = MultiOutputClassifier(LogisticRegression(max_iter=1000))
     mlp = MLPClassifier(sizes, max_iter=task.mlp_epochs, random_state=SEED)
     width = "-".join(map(str, np.atleast_1d(sizes)))
     # half the batch size of the defaults, so half the epochs: as many steps
     published = clone(network).set_params(
-        **HCALClassifier.PUBLISHED, max_iter=max(network.max_iter // 2, 1)
+        **HCALClassifier.PUBLISHED, max_iter=max(n_epochs // 2, 1)
     )
     return {
         "MultiOutput(LogisticRegression)": PriorForConstantLabels(logistic),
         f"flat MLP {width}, {task.mlp_epochs} epochs": mlp,
         "HCAL, published mechanisms": published,
-        f"HCALClassifier, {network.max_iter} epochs": network,
+        f"HCALClassifier, {n_epochs} epochs": network,
     }
 
 

@@ -37,6 +37,7 @@ from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.tables import include, table
 from skhmc import HyperbolicHMC
+from skhmc._networks.parameters import N_EPOCHS
 from skhmc.datasets import fetch_clus, make_hidden_hierarchy
 from skhmc.induction import subsumption_hierarchy
 from skhmc.metrics import au_prc_score, hierarchy_recovery_report
@@ -118,7 +119,7 @@ def shuffled(Y):
 def n_epochs(n_samples):
     """Return the number of epochs of all variants on real data."""
     steps = -(-n_samples // HyperbolicHMC().batch_size)
-    return int(np.clip(round(N_STEPS / steps), 5, HyperbolicHMC().max_iter))
+    return int(np.clip(round(N_STEPS / steps), 5, N_EPOCHS))
 
 
 def score(data, seed, **options):

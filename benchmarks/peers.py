@@ -62,6 +62,8 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         The input's, where there are more features than samples; None is as elsewhere.
     dropout : float
         Behind every hidden layer, or behind the encoder.
+    input_norm : float, default=None
+        The length of rows of X, as a root mean square; None takes X as it is.
     learning_rate_init, weight_decay, batch_size, max_iter, random_state
         As the networks of skhmc have them.
     """
@@ -76,6 +78,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         input_dropout=0.0,
         wide_dropout=None,
         dropout=0.0,
+        input_norm=None,
         learning_rate_init=1e-3,
         weight_decay=1e-2,
         batch_size=64,
@@ -89,6 +92,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         self.input_dropout = input_dropout
         self.wide_dropout = wide_dropout
         self.dropout = dropout
+        self.input_norm = input_norm
         self.learning_rate_init = learning_rate_init
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -104,6 +108,10 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
             self.classes_, targets = np.unique(ends, return_inverse=True)
             loss = nn.CrossEntropyLoss()
         targets = torch.from_numpy(targets)
+        self.scale_ = 1.0
+        if self.input_norm is not None:
+            squares = X.multiply(X) if sp.issparse(X) else X**2
+            self.scale_ = self.input_norm / float(np.sqrt(squares.sum() / X.shape[0]))
         self.net_ = self._build(X).train()
         n_batches = -(-X.shape[0] // self.batch_size)
         optimizer = torch.optim.AdamW(
@@ -117,7 +125,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         for _ in range(self.max_iter):
             for rows in torch.randperm(X.shape[0]).chunk(n_batches):
                 optimizer.zero_grad()
-                loss(self.net_(_tensor(X, rows)), targets[rows]).backward()
+                loss(self._outputs(X, rows), targets[rows]).backward()
                 optimizer.step()
                 schedule.step()
         return self
@@ -142,7 +150,10 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
     def _logits(self, X):
         self.net_.eval()
         blocks = [slice(k, k + 256) for k in range(0, X.shape[0], 256)]
-        return torch.cat([self.net_(_tensor(X, rows)) for rows in blocks])
+        return torch.cat([self._outputs(X, rows) for rows in blocks])
+
+    def _outputs(self, X, rows):
+        return self.net_(self.scale_ * _tensor(X, rows))
 
     def predict_proba(self, X):
         logits = self._logits(X)

@@ -111,6 +111,10 @@ BARS = {
 # parameters that came when figures were stored, and the values at which these are the
 # same: definitions leave them out there
 LATER = {"checkpoint": None, "contrastive": None, "linear_path": False}
+LATER |= {"input_norm": None}
+# parameters that became "auto" when figures were stored, and what that stands for where
+# X is not sparse: definitions of such rows have this value
+BECAME_AUTO = {"hidden_layer_sizes": "WIDTHS", "max_iter": "N_EPOCHS"}
 # constants that figures depend on beside the parameters: their names in stored fits,
 # which stay, and where skhmc has them now
 CONSTANTS = {
@@ -120,20 +124,27 @@ CONSTANTS = {
     "DROPOUT": "skhmc._networks.parameters.DROPOUT",
     "FEW_FEATURES": "skhmc._networks.parameters.FEW_FEATURES",
     "FEW_OR_NOMINAL": "skhmc._meta.recommended.FEW_OR_NOMINAL",
+    "INPUT_NORM": "skhmc._networks.parameters.INPUT_NORM",
     "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
     "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
+    "MAX_ROWS_STORED": "skhmc._networks.parameters.MAX_ROWS_STORED",
     "NUMERIC": "skhmc._meta.recommended.NUMERIC",
+    "N_EPOCHS": "skhmc._networks.parameters.N_EPOCHS",
+    "N_EPOCHS_SPARSE": "skhmc._networks.parameters.N_EPOCHS_SPARSE",
     "POINTS_FACTOR": "skhmc._networks.hyperbolic.POINTS_FACTOR",
     "ROWS_PER_FEATURE": "skhmc._meta.recommended.ROWS_PER_FEATURE",
     "SINGLE_PATHS": "skhmc._meta.recommended.SINGLE_PATHS",
     "SPARSE": "skhmc._meta.recommended.SPARSE",
     "WEIGHT_DECAY": "skhmc._networks.parameters.WEIGHT_DECAY",
     "WIDE_DROPOUT": "skhmc._networks.parameters.WIDE_DROPOUT",
+    "WIDTHS": "skhmc._networks.parameters.WIDTHS",
+    "WIDTHS_SPARSE": "skhmc._networks.parameters.WIDTHS_SPARSE",
 }
 # those of a row, by what it fits: shares of dropout="auto", the cap of balanced class
 # weights, the weight decay of a named optimizer; samples per class mean, what
 # linear_head="auto" is decided by, and the weight in scores of paths; how much faster
 # points of labels move
+OF_TEXTS = ("INPUT_NORM", "MAX_ROWS_STORED", "N_EPOCHS_SPARSE", "WIDTHS_SPARSE")
 OF_NETWORKS = (
     "BALANCED_CAP",
     "DROPOUT",
@@ -251,13 +262,18 @@ def flat(estimator, head, form, hierarchy, seed, kind):
             f"The plain loop has adamw and onecycle, {estimator.__name__} now has "
             f"{has['optimizer']!r} and {has['schedule']!r}: let FlatNetwork follow."
         )
-    budget = ("hidden_layer_sizes", "learning_rate_init", "batch_size", "max_iter")
+    texts = "_SPARSE" if kind == "sparse" else ""
+    budget = {name: has[name] for name in ("learning_rate_init", "batch_size")}
+    for name, stands_for in BECAME_AUTO.items():
+        given = has[name]
+        budget[name] = constant(stands_for + texts) if given == "auto" else given
     input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
         hierarchy,
         head,
         **encoder(kind),
-        **{name: has[name] for name in budget},
+        **budget,
+        **({"input_norm": constant("INPUT_NORM")} if texts else {}),
         input_dropout=input_dropout,
         wide_dropout=constant("WIDE_DROPOUT") if form == "many" else None,
         dropout=embedded if kind == "images" else hidden,
@@ -363,13 +379,15 @@ def definition(row, kind, rows=ROWS):
     """
     model = model_of(row, kind, rows=rows)
     found = {
-        name: plain(value)
+        name: stored(name.rpartition("__")[2], value, kind)
         for name, value in model.get_params().items()
         if name not in BARS and defines(name.rpartition("__")[2], value)
     }
     if isinstance(model[-1], HierarchicalVotingClassifier):
         found |= of_members()
-    found |= {name: constant(name) for name in constants_of(model[-1])}
+    names = constants_of(model[-1])
+    names += OF_TEXTS if names and kind == "sparse" else ()
+    found |= {name: constant(name) for name in names}
     if kind != "wide table":  # nothing depends on it
         names = [name for name in found if name.lower().endswith("wide_dropout")]
         found = {name: value for name, value in found.items() if name not in names}
@@ -382,7 +400,7 @@ def of_members():
     X, Y = np.random.default_rng(0).normal(size=(9, 2)), np.zeros((9, 2))
     members, _ = recommended(X, Y, single_path=False, random_state=None)
     return {
-        f"{name}__{parameter}": plain(value)
+        f"{name}__{parameter}": stored(parameter, value, "table")
         for name, member in members
         for parameter, value in member.get_params(deep=False).items()
         if defines(parameter, value)
@@ -394,6 +412,13 @@ def defines(parameter, value):
     if parameter in NOT_OF_A_ROW:
         return False
     return parameter not in LATER or plain(value) != LATER[parameter]
+
+
+def stored(parameter, value, kind):
+    """Return a parameter as definitions have it."""
+    if kind != "sparse" and parameter in BECAME_AUTO and value == "auto":
+        value = constant(BECAME_AUTO[parameter])
+    return plain(value)
 
 
 def constants_of(clf):

@@ -53,7 +53,7 @@ class BareLoop:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
             [group["lr"] for group in self.optimizer.param_groups],
-            total_steps=estimator.max_iter * n_batches,
+            total_steps=settings.max_iter * n_batches,
         )
 
     def _optimizer(self, settings, groups):

@@ -50,9 +50,10 @@ class HCALClassifier(NetworkHMC):
         Network that turns a batch of X into features. None is a multi-layer perceptron.
         A class or factory is called with ``input_shape`` (the shape of one sample) if
         it has this parameter. With an encoder, X may have more than two dimensions.
-    hidden_layer_sizes : int or sequence of int, default=(1000, 1000)
-        Widths of the hidden layers of the perceptron. They have no effect with an
-        ``encoder``.
+    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
+        Widths of the hidden layers of the perceptron. "auto" is (1000, 1000); it is
+        (1000,) for a sparse X of at least 1000 features, of which at most 3 % are
+        stored. They have no effect with an ``encoder``.
     linear_path : bool or "auto", default=False
         Whether a linear function of X is added to the scores of the network. It is for
         sparse X, such as texts. It has a weight for every feature and label, and needs
@@ -152,8 +153,9 @@ class HCALClassifier(NetworkHMC):
         labels it takes 5,000, if the loss allows this.
         ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
         common with a positive one, which are the hardest to tell apart.
-    max_iter : int, default=60
-        Number of epochs.
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is 60; it is 10 for a sparse X of at least 1000
+        features, of which at most 3 % are stored, without an ``encoder``.
     n_estimators : int, default=1
         Number of networks in the ensemble. They are trained together in the same
         epochs, and their logits are averaged (see the user guide). The cost is so many
@@ -292,7 +294,7 @@ class HCALClassifier(NetworkHMC):
         hierarchy: Any = None,
         *,
         encoder: Callable[..., Any] | None = None,
-        hidden_layer_sizes: int | Sequence[int] = (1000, 1000),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         linear_path: bool | str = False,
         embedding_dim: int = 256,
         dropout: float | str | tuple[float | str, ...] = "auto",
@@ -316,7 +318,7 @@ class HCALClassifier(NetworkHMC):
         schedule: str | Callable[..., Any] = "onecycle",
         batch_size: int | None = 64,
         n_sampled_labels: int | str | tuple[int | str, str] | None = "auto",
-        max_iter: int = 60,
+        max_iter: int | str = "auto",
         n_estimators: int = 1,
         warm_start: bool = False,
         early_stopping: bool | str = False,

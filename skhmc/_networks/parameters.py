@@ -58,7 +58,17 @@ FEW_FEATURES = 10  # of fewer features none can be spared
 
 # sparse X of at least so many features, at most this share of them stored, stays sparse
 WIDE = 1000
-SPARSE = 0.01
+SPARSE = 0.03
+# rows of it are multiplied by one number, so that their length is this (as a root mean
+# square of so many rows)
+INPUT_NORM = 30.0
+ROWS_FOR_NORM = 10_000
+# hidden layers and epochs: of such an X, by benchmarks.sparse_defaults, and of others
+WIDTHS_SPARSE, N_EPOCHS_SPARSE = (1000,), 10
+WIDTHS, N_EPOCHS = (1000, 1000), 60
+# a step writes only the weights of the features that a batch stores, if these are at
+# most so large a share of all
+MAX_ROWS_STORED = 0.5
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -109,7 +119,7 @@ _count = Interval(Integral, 1, None, closed="left")
 NETWORK_CONSTRAINTS = {
     "hierarchy": "no_validation",  # Hierarchy.build says what is wrong
     "encoder": [None, callable],
-    "hidden_layer_sizes": ["array-like", _count],
+    "hidden_layer_sizes": ["array-like", _count, StrOptions({"auto"})],
     "linear_path": ["boolean", StrOptions({"auto"})],
     "dropout": [_share, StrOptions({"auto"}), "array-like"],
     "class_weight": [None, dict, StrOptions({"balanced"}), tuple, list],
@@ -121,7 +131,7 @@ NETWORK_CONSTRAINTS = {
     "schedule": [StrOptions({"onecycle", "constant"}), callable],
     "batch_size": [None, _count],
     "n_sampled_labels": [None, _count, StrOptions({"auto"}), tuple, list],
-    "max_iter": [_count],
+    "max_iter": [_count, StrOptions({"auto"})],
     "warm_start": ["boolean"],
     "early_stopping": ["boolean", str],  # find_metric says what is wrong
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -166,6 +176,7 @@ class Settings:
     hidden_layer_sizes: list
     dropout: tuple  # shares of the input, the hidden layers and, if any, the embedding
     sparse_input: bool  # whether batches of a sparse X stay sparse
+    input_scale: float  # what the perceptron multiplies X by
     input_row_gradients: bool  # and whether a step then writes only what they store
     linear_path: bool
     linear_head: bool
@@ -228,9 +239,12 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     form, label_loss, leaf_prediction = label_form(params, targets, former, partial)
     many = isinstance(form, ManyPaths)
     n_labels = form.hierarchy.n_labels
-    sizes = []  # of the perceptron, which an encoder takes the place of
+    sparse_input = _stays_sparse(X, former)
+    # texts for the perceptron, which a user's encoder takes the place of
+    is_texts = sparse_input and n_encoded is None
+    sizes = []
     if n_encoded is None:
-        sizes = positive_elements(params, "hidden_layer_sizes", Integral)
+        sizes = _hidden_layer_sizes(params, is_texts)
         n_encoded = sizes[-1] if sizes else X.shape[1]
     linear_head = _linear_head(params["linear_head"], n_labels, n_encoded, former)
     aggregation, chunk = _aggregation(params["aggregation"])
@@ -241,10 +255,9 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     optimizer, optimizer_options = _optimizer(params, device)
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
-    sparse_input = _stays_sparse(X, former)
     linear_path = _linear_path(params, X, n_labels, n_sampled, former)
-    # without the path, too, it would be faster: but AU(PRC) then is not measured yet
-    input_row_gradients = linear_path and sparse_input and plain_adamw
+    few_stored = is_texts and _few_stored(params, X, former)
+    input_row_gradients = plain_adamw and sparse_input and (linear_path or few_stored)
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
     return Settings(
@@ -256,6 +269,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         hidden_layer_sizes=sizes,
         dropout=_dropout(params["dropout"], dropped, many, X, partial),
         sparse_input=sparse_input,
+        input_scale=_input_scale(X, is_texts, former),
         input_row_gradients=input_row_gradients,
         linear_path=linear_path,
         linear_head=linear_head,
@@ -276,7 +290,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_sampled_labels=n_sampled,
         sample_siblings=_label_sampling(params["n_sampled_labels"])[1],
         row_gradients=row_gradients,
-        max_iter=1 if partial else params["max_iter"],
+        max_iter=1 if partial else _n_epochs(params, is_texts),
         early_stopping=_early_stopping(params, form),
         callbacks=callbacks,
         callback_options=callback_options,
@@ -303,7 +317,7 @@ def check_values(params, dropped):
     _contrast_weight(params["contrastive"])
     _label_sampling(params["n_sampled_labels"])
     positive_elements(params, "learning_rate_init", Real)
-    positive_elements(params, "hidden_layer_sizes", Integral)
+    _hidden_layer_sizes(params, False)
     _stopping_metric(params)
     _check_named_optimizer(params)
 
@@ -555,6 +569,47 @@ def _stays_sparse(X, former):
     if not sp.issparse(X) or X.shape[1] < WIDE:
         return False
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
+
+
+def _few_stored(params, X, former):
+    """Tell whether a batch of a sparse X stores few of the features."""
+    if former is not None:
+        return former.net.module_.input_row_gradients
+    batch_size = min(params["batch_size"] or X.shape[0], X.shape[0])
+    n_stored = X.nnz / X.shape[0] * batch_size
+    return n_stored <= MAX_ROWS_STORED * X.shape[1]
+
+
+def _input_scale(X, is_texts, former):
+    """Return what the perceptron multiplies X by.
+
+    Initial weights and learning rates are made for features of variance 1. Rows of
+    texts have length 1, of thousands of features: a network would learn from them too
+    slowly. The zeros of a sparse X stay zeros.
+    """
+    if former is not None:
+        return former.net.module_.input_scale
+    if not is_texts:
+        return 1.0
+    some = X[:: max(X.shape[0] // ROWS_FOR_NORM, 1)]
+    squares = np.square(some.data, dtype=np.float64).sum() / some.shape[0]
+    scale = INPUT_NORM / np.sqrt(squares) if squares > 0 else 1.0
+    return float(scale) if 0 < scale < np.inf else 1.0
+
+
+def _hidden_layer_sizes(params, is_texts):
+    """Return the widths of the perceptron's hidden layers."""
+    given = params["hidden_layer_sizes"]
+    if isinstance(given, str):
+        return list(WIDTHS_SPARSE if is_texts else WIDTHS)
+    return positive_elements(params, "hidden_layer_sizes", Integral)
+
+
+def _n_epochs(params, is_texts):
+    """Return the number of epochs."""
+    if isinstance(params["max_iter"], str):
+        return N_EPOCHS_SPARSE if is_texts else N_EPOCHS
+    return params["max_iter"]
 
 
 def _linear_path(params, X, n_labels, n_sampled, former):

@@ -210,6 +210,7 @@ def perceptron(n_features, settings):
         input_dropout=settings.dropout[0],
         takes_sparse=settings.sparse_input,
         row_gradients=settings.input_row_gradients,
+        input_scale=settings.input_scale,
     )
     return Encoder(module, module.n_outputs, set())
 

@@ -100,9 +100,13 @@ class MLPEncoder(nn.Sequential):
     row_gradients : bool
         Whether the first layer then has sparse gradients, of the features that a batch
         stores: :class:`~skhmc.nn.RowAdamW` takes them.
+    input_scale : float
+        Number that x is multiplied by first.
     """
 
     takes_sparse = False
+    row_gradients = False
+    input_scale = 1.0  # also of networks that were kept before there was one
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class MLPEncoder(nn.Sequential):
         input_dropout: float = 0.0,
         takes_sparse: bool = False,
         row_gradients: bool = False,
+        input_scale: float = 1.0,
     ) -> None:
         layers: list[nn.Module] = [Dropout(input_dropout)]
         n_inputs = n_features
@@ -126,6 +131,18 @@ class MLPEncoder(nn.Sequential):
         super().__init__(*layers)
         self.n_outputs = n_inputs
         self.takes_sparse = takes_sparse
+        self.row_gradients = takes_sparse and row_gradients
+        self.input_scale = input_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, width) of a tensor (B, n_features), which may be sparse."""
+        if self.input_scale != 1:
+            x = map_values(x, self._scaled) if x.is_sparse else self._scaled(x)
+        encoded: Tensor = super().forward(x)
+        return encoded
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        return x * self.input_scale
 
 
 # -- networks --------------------------------------------------------------------------
@@ -236,6 +253,16 @@ class _Scores(Seeded):
     def takes_sparse(self) -> bool:
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
+
+    @property
+    def input_row_gradients(self) -> bool:
+        """Whether the first layer has sparse gradients, of what a batch stores."""
+        return isinstance(self.encoder, MLPEncoder) and self.encoder.row_gradients
+
+    @property
+    def input_scale(self) -> float:
+        """What the perceptron multiplies X by."""
+        return self.encoder.input_scale if isinstance(self.encoder, MLPEncoder) else 1.0
 
     # Vectors of all labels that are made of weights, such as unit prototypes, are made
     # once for many predictions: for one row they cost more than its products with them.

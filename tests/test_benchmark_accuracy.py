@@ -159,7 +159,9 @@ def test_every_row_is_built_and_defined(row):
 @pytest.mark.parametrize("name", rows.CONSTANTS)
 def test_constants_are_part_of_the_definition_of_rows_that_have_them(name, monkeypatch):
     def fingerprints():
-        return {row: rows.definition(row, "wide table")[1] for row in having | others}
+        return {row: rows.definition(row, data)[1] for row in having | others}
+
+    data = "sparse" if name in rows.OF_TEXTS else "wide table"
 
     kinds = {row: row for row in (OURS, "HyperbolicHMC", "MaxConstraintClassifier")}
     kinds[rows.BLEND] = "HierarchicalVotingClassifier"
@@ -168,8 +170,10 @@ def test_constants_are_part_of_the_definition_of_rows_that_have_them(name, monke
     having = {
         row
         for row, kind in kinds.items()
-        if name in rows.DEPENDS_ON[getattr(skhmc, kind)]
+        if name in rows.DEPENDS_ON[getattr(skhmc, kind)] + rows.OF_TEXTS
     }
+    if name in rows.BECAME_AUTO.values():  # HyperbolicHMC has widths of its own
+        having = networks - ({"HyperbolicHMC"} if name == "WIDTHS" else set())
     assert having
     others |= networks - having
     before = fingerprints()
@@ -191,8 +195,14 @@ def test_the_rule_for_wide_tables_is_part_of_their_definition_alone(row, monkeyp
 def test_the_flat_networks_have_the_budget_of_those_beside_them():
     peer = MaxConstraintClassifier()
     clf = rows.ROWS[FLAT].build(None, 0, "table")
-    for name in ("hidden_layer_sizes", "max_iter", "batch_size", "learning_rate_init"):
+    for name in ("batch_size", "learning_rate_init"):
         assert getattr(clf, name) == getattr(peer, name)
+    assert (peer.hidden_layer_sizes, peer.max_iter) == ("auto", "auto")
+    assert (clf.hidden_layer_sizes, clf.max_iter) == ((1000, 1000), 60)
+    assert clf.input_norm is None
+    texts = rows.ROWS[FLAT].build(None, 0, "sparse")
+    assert (texts.hidden_layer_sizes, texts.max_iter) == ((1000,), 10)
+    assert texts.input_norm == rows.constant("INPUT_NORM")
     assert (clf.input_dropout, clf.dropout) == rows.constant("DROPOUT")["many"][:2]
     assert clf.weight_decay == rows.constant("WEIGHT_DECAY")
 

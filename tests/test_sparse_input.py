@@ -7,10 +7,13 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch import nn
 
-from skhmc import HCALClassifier, Hierarchy, MaxConstraintClassifier
+import skhmc
+from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
 from skhmc._networks.batches import SliceDataset
+from skhmc._networks.parameters import INPUT_NORM
 from skhmc.nn import rows
 from skhmc.nn.modules import Dropout, LabelNetwork, MLPEncoder, initialise
 from skhmc.nn.rows import RowAdamW
@@ -138,8 +141,9 @@ def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
 @pytest.mark.parametrize("layers", [(), (5,)])
 def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monkeypatch):
     X, Y = wide()
-    options = STILL | {"hidden_layer_sizes": layers}
-    dense = kind(TREE, **options).fit(X.toarray(), Y)
+    options = STILL | {"hidden_layer_sizes": layers, "callbacks": [Callback()]}
+    as_scaled = INPUT_NORM / np.sqrt(X.multiply(X).sum() / X.shape[0])
+    dense = kind(TREE, **options).fit(as_scaled * X.toarray(), Y)
     widths, toarray = [], sp.csr_matrix.toarray
     spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731
     monkeypatch.setattr(sp.csr_matrix, "toarray", spy)
@@ -149,14 +153,16 @@ def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monke
     assert N_FEATURES not in widths  # X was never made dense
     monkeypatch.undo()
     assert np.ptp(found) > 0.1  # something was learnt
-    np.testing.assert_allclose(found, dense.decision_function(X.toarray()), rtol=1e-9)
-    np.testing.assert_allclose(found, dense.decision_function(X), rtol=1e-9)
+    np.testing.assert_allclose(
+        found, dense.decision_function(as_scaled * X.toarray()), rtol=1e-9
+    )
+    np.testing.assert_allclose(found, dense.decision_function(as_scaled * X), rtol=1e-9)
     np.testing.assert_allclose(found, sparse.decision_function(X.toarray()), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("n_features", "density", "stays"),
-    [(1000, 0.01, True), (999, 0.005, False), (1000, 0.011, False)],
+    [(1000, 0.03, True), (999, 0.005, False), (1000, 0.031, False)],
 )
 def test_what_stays_sparse(n_features, density, stays):
     X, Y = wide(100, density, n_features)
@@ -246,3 +252,108 @@ def test_read_only_and_duplicate_entries():
     made = layer()
     torch.testing.assert_close(made(x), made(torch.from_numpy(twice.toarray())))
     assert dataset.width == 1  # stored values per row, not features
+
+
+# -- what "auto" means for texts -------------------------------------------------------
+
+NETWORKS = (HCALClassifier, HyperbolicHMC, MaxConstraintClassifier)
+SMALL = {"embedding_dim": 4, "random_state": 0}
+
+
+def network(kind, **options):
+    if kind is MaxConstraintClassifier:
+        options.pop("embedding_dim", None)
+    return kind(TREE, **options)
+
+
+def widths_of(clf):
+    weights = clf.net_.module_.encoder.state_dict()
+    return [len(w) for name, w in weights.items() if name.endswith("weight")]
+
+
+def first_layer(clf):
+    return clf.net_.module_.encoder[1]
+
+
+@pytest.mark.parametrize("kind", [HCALClassifier, MaxConstraintClassifier])
+def test_auto_is_small_and_short_for_texts(kind):
+    X, Y = wide()
+    clf = network(kind, **SMALL).fit(X, Y)
+    assert widths_of(clf) == [1000] and clf.n_iter_ == 10
+    few = network(kind, **SMALL, max_iter=1).fit(X[:, :900], Y)  # of few features
+    assert widths_of(few) == [1000, 1000]
+    assert few.set_params(hidden_layer_sizes=2, max_iter="auto").fit(X[:, :9], Y)
+    assert few.n_iter_ == 60
+
+
+def test_an_encoder_trains_as_long_as_on_dense_x():
+    X, Y = wide()
+    clf = network(MaxConstraintClassifier, encoder=nn.Linear(N_FEATURES, 2))
+    assert clf.fit(X, Y).n_iter_ == 60
+    assert type(clf.net_.optimizer_) is torch.optim.AdamW
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("factor", [1e-6, 8.0, 1e6])
+def test_the_unit_of_texts_changes_nothing(kind, factor):
+    X, Y = wide()
+    options = SMALL | {"hidden_layer_sizes": (8,), "precision": "float64"}
+    told, other = (network(kind, **options).fit(a, Y) for a in (X, factor * X))
+    np.testing.assert_allclose(
+        other.predict_proba(factor * X), told.predict_proba(X), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_rows_have_the_same_length_on_average():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL).fit(X, Y)
+    scaled = clf.net_.module_.input_scale * X.toarray()
+    assert np.square(scaled).sum(1).mean() == pytest.approx(INPUT_NORM**2)
+    dense = MaxConstraintClassifier(TREE, **STILL).fit(X.toarray(), Y)
+    assert dense.net_.module_.input_scale == 1
+
+
+def test_texts_without_a_word_are_fitted():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL).fit(0 * X, Y)
+    assert np.isfinite(clf.predict_proba(0 * X)).all()
+    clf.fit(sp.csr_matrix(X.shape), Y)
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+def test_row_gradients_train_nearly_as_dense_ones():
+    X, Y = wide(200, 0.01)
+    options = STILL | {"max_iter": 30, "hidden_layer_sizes": (64,)}
+    rows_only = MaxConstraintClassifier(TREE, **options).fit(X, Y)
+    options["callbacks"] = [Callback()]
+    whole = MaxConstraintClassifier(TREE, **options).fit(X, Y)
+    assert not isinstance(whole.net_.optimizer_, RowAdamW)
+    found, expected = rows_only.predict_proba(X), whole.predict_proba(X)
+    assert np.ptp(expected) > 0.9
+    assert 0 < abs(found - expected).mean() < 0.05
+
+
+def test_later_training_keeps_scale_and_gradients():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL).partial_fit(X[:30], Y[:30])
+    scale = clf.net_.module_.input_scale
+    assert scale != 1 and first_layer(clf).row_gradients
+    for more in (7 * X[30:], X[30:].toarray()):
+        clf.partial_fit(more, Y[30:])
+        assert clf.net_.module_.input_scale == scale and first_layer(clf).row_gradients
+    clf.set_params(warm_start=True, hidden_layer_sizes=16).fit(9 * X, Y)
+    assert clf.net_.module_.input_scale == scale
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_files_and_graphs_have_the_scale(n_estimators, tmp_path):
+    X, Y = wide()
+    options = STILL | {"precision": "float32", "n_estimators": n_estimators}
+    clf = MaxConstraintClassifier(TREE, **options).fit(X, Y)
+    said = clf.predict_proba(X)
+    skhmc.save(clf, tmp_path / "texts.skhmc")
+    loaded = skhmc.load(tmp_path / "texts.skhmc")
+    np.testing.assert_array_equal(loaded.predict_proba(X), said)
+    module = skhmc.export.to_torch(clf)
+    found = module(torch.from_numpy(X.toarray().astype(np.float32))).numpy()
+    np.testing.assert_allclose(found, said, atol=1e-5)

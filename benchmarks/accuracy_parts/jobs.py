@@ -98,7 +98,8 @@ def _fit_and_score(job, quick, rows, part, device):
         for name, value in model.get_params().items():
             last = name.rpartition("__")[2]
             if last in QUICK:
-                model.set_params(**{name: min(value, QUICK[last])})
+                few = QUICK[last]
+                model.set_params(**{name: few if value == "auto" else min(value, few)})
     X, Y = data.X[data.fit], data.Y[data.fit]
     torch.manual_seed(job.seed)  # of the initial weights of SmallCNN
     start, cpu = time.perf_counter(), time.process_time()

@@ -127,7 +127,6 @@ CONSTANTS = {
     "INPUT_NORM": "skhmc._networks.parameters.INPUT_NORM",
     "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
     "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
-    "MAX_ROWS_STORED": "skhmc._networks.parameters.MAX_ROWS_STORED",
     "NUMERIC": "skhmc._meta.recommended.NUMERIC",
     "N_EPOCHS": "skhmc._networks.parameters.N_EPOCHS",
     "N_EPOCHS_SPARSE": "skhmc._networks.parameters.N_EPOCHS_SPARSE",
@@ -144,7 +143,7 @@ CONSTANTS = {
 # weights, the weight decay of a named optimizer; samples per class mean, what
 # linear_head="auto" is decided by, and the weight in scores of paths; how much faster
 # points of labels move
-OF_TEXTS = ("INPUT_NORM", "MAX_ROWS_STORED", "N_EPOCHS_SPARSE", "WIDTHS_SPARSE")
+OF_TEXTS = ("INPUT_NORM", "N_EPOCHS_SPARSE", "WIDTHS_SPARSE")
 OF_NETWORKS = (
     "BALANCED_CAP",
     "DROPOUT",

@@ -66,9 +66,6 @@ ROWS_FOR_NORM = 10_000
 # hidden layers and epochs: of such an X, by benchmarks.sparse_defaults, and of others
 WIDTHS_SPARSE, N_EPOCHS_SPARSE = (1000,), 10
 WIDTHS, N_EPOCHS = (1000, 1000), 60
-# a step writes only the weights of the features that a batch stores, if these are at
-# most so large a share of all
-MAX_ROWS_STORED = 0.5
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -256,8 +253,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     plain_adamw = _is_plain_adamw(params)
     row_gradients = n_sampled is not None and plain_adamw
     linear_path = _linear_path(params, X, n_labels, n_sampled, former)
-    few_stored = is_texts and _few_stored(params, X, former)
-    input_row_gradients = plain_adamw and sparse_input and (linear_path or few_stored)
+    input_row_gradients = plain_adamw and sparse_input and (linear_path or is_texts)
     callbacks, callback_options = _callbacks(params)
     learning_rates = _learning_rates(params)
     return Settings(
@@ -569,15 +565,6 @@ def _stays_sparse(X, former):
     if not sp.issparse(X) or X.shape[1] < WIDE:
         return False
     return X.nnz <= SPARSE * X.shape[0] * X.shape[1]
-
-
-def _few_stored(params, X, former):
-    """Tell whether a batch of a sparse X stores few of the features."""
-    if former is not None:
-        return former.net.module_.input_row_gradients
-    batch_size = min(params["batch_size"] or X.shape[0], X.shape[0])
-    n_stored = X.nnz / X.shape[0] * batch_size
-    return n_stored <= MAX_ROWS_STORED * X.shape[1]
 
 
 def _input_scale(X, is_texts, former):

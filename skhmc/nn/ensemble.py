@@ -44,10 +44,6 @@ class Ensemble(nn.Module):
         return self.members[0].has_path
 
     @property
-    def input_row_gradients(self) -> bool:
-        return self.members[0].input_row_gradients
-
-    @property
     def input_scale(self) -> float:
         return self.members[0].input_scale
 

@@ -105,7 +105,6 @@ class MLPEncoder(nn.Sequential):
     """
 
     takes_sparse = False
-    row_gradients = False
     input_scale = 1.0  # also of networks that were kept before there was one
 
     def __init__(
@@ -131,7 +130,6 @@ class MLPEncoder(nn.Sequential):
         super().__init__(*layers)
         self.n_outputs = n_inputs
         self.takes_sparse = takes_sparse
-        self.row_gradients = takes_sparse and row_gradients
         self.input_scale = input_scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -253,11 +251,6 @@ class _Scores(Seeded):
     def takes_sparse(self) -> bool:
         """Whether batches of sparse X need not be made dense."""
         return isinstance(self.encoder, MLPEncoder) and self.encoder.takes_sparse
-
-    @property
-    def input_row_gradients(self) -> bool:
-        """Whether the first layer has sparse gradients, of what a batch stores."""
-        return isinstance(self.encoder, MLPEncoder) and self.encoder.row_gradients
 
     @property
     def input_scale(self) -> float:

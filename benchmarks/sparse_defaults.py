@@ -5,15 +5,17 @@
 fits HCALClassifier to the training rows of three sets of texts (tf-idf in CSR), by its
 former defaults ("before"), by its defaults, and with other values. It scores the
 validation rows: the set's own, or a fifth of the training rows. Test rows are never
-looked at. Every fit runs in a process of its own on one thread; CPU seconds are those of ``fit`` alone, by
-``time.process_time``. Ratios of them mean something between fits of one machine that
-does nothing else. ``--n-samples`` takes that many training rows alone, to explore.
+looked at. Every fit runs in a process of its own on one thread; CPU seconds are those
+of ``fit`` alone, by ``time.process_time``. Ratios of them mean something between fits
+of one machine that does nothing else. ``--n-samples`` takes that many training rows
+alone, to explore.
 
 Fits that are stored in ``benchmarks/results/sparse_defaults.json`` are not repeated,
 unless their row is defined in another way now. A candidate is chosen where every set
 has at most a third of the CPU seconds of "before" and a mean AU(PRC) over the seeds
 that is at most .001 lower; of several the one with the highest AU(PRC), as a mean of
-the sets. ``benchmarks/choices.json`` then has the figures of all candidates, and which one is chosen, or why none is.
+the sets. ``benchmarks/choices.json`` then has the figures of all candidates, and which
+one is chosen, or why none is.
 """
 
 import argparse
@@ -31,16 +33,24 @@ import numpy as np
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
 
-from benchmarks.command import RESULTS, command_line, read_results, write_results
+from benchmarks.command import (
+    DOCS,
+    RESULTS,
+    command_line,
+    read_results,
+    write_results,
+)
 from benchmarks.figures import versions
 from benchmarks.npz_sets import load_npz_set
 from benchmarks.recipe import TEXTS, split
+from benchmarks.tables import include, table
 from skhmc import HCALClassifier
 from skhmc._networks import parameters
 from skhmc.metrics import au_prc_score
 
 REPOSITORY = Path(__file__).parents[1]
 FILE = RESULTS / "sparse_defaults.json"
+PAGE = DOCS / "sparse_defaults_table.inc"
 CHOICES = Path(__file__).parent / "choices.json"
 SEEDS = 3
 SHARE, LOSS = 1 / 3, 0.001  # of CPU seconds at most, and of AU(PRC) at most
@@ -106,7 +116,7 @@ def key_of(row, name, seed, n_samples):
 
 
 def summary(results, n_samples=None):
-    """Return, for every complete row and set, the mean score and the mean seconds."""
+    """Return, for every row and set that has a fit, the means of score and seconds."""
     found = {}
     for row in ROWS:
         for name in TEXTS:
@@ -126,12 +136,10 @@ def summary(results, n_samples=None):
 def choose(found):
     """Return the row that is chosen or None, and why."""
     complete = [
-        row
-        for row, sets in found.items()
-        if all(sets.get(name, {}).get("seeds") == SEEDS for name in TEXTS)
+        row for row, sets in found.items() if all(name in sets for name in TEXTS)
     ]
     if "before" not in complete:
-        return None, "not all fits of 'before' are measured"
+        return None, "'before' is not measured on all sets"
     before = found["before"]
     good = [
         row
@@ -151,8 +159,30 @@ def choose(found):
     return max(mean, key=mean.get), "the best of those that meet both limits"
 
 
+def page(results):
+    """Return the text of the file that the documentation includes."""
+    heads = ["defaults"]
+    for name in TEXTS:
+        heads += [f"{name}: AU(PRC)", "CPU s", "seeds"]
+    rows = []
+    for row, sets in summary(results).items():
+        cells = [row]
+        for name in TEXTS:
+            own = sets.get(name)
+            cells += (
+                [f"{own['au_prc']:.3f}", f"{own['cpu_seconds']:.0f}", own["seeds"]]
+                if own
+                else ["–"] * 3
+            )
+        rows.append(cells)
+    measured = [found["versions"] for found in results.values()]
+    tables = [table("", heads, rows)]
+    return include("benchmarks.sparse_defaults", tables, measured[-1])
+
+
 def show(results):
-    """Print the figures, and write the choice."""
+    """Print the figures, write them into the documentation, and write the choice."""
+    PAGE.write_text(page(results))
     found = summary(results)
     for row, sets in found.items():
         for name, figures in sets.items():

@@ -835,7 +835,7 @@ def test_an_encoder_cannot_overwrite_x_and_batches_are_even():
 
 
 def test_inference_of_wide_sparse_x_is_cut_into_small_batches(monkeypatch):
-    X = sp.random(300, 50_000, density=0.011, format="csr", random_state=0)
+    X = sp.random(300, 50_000, density=0.031, format="csr", random_state=0)
     clf = fast(hidden_layer_sizes=(4,), max_iter=1).fit(
         X[:50], np.eye(2, dtype=int)[np.arange(50) % 2]
     )

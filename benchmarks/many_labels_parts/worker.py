@@ -278,7 +278,7 @@ ALL = "LabelTreeClassifier, all negatives"
 BOTH = "LabelTreeClassifier, both negatives"
 KERNEL = "KernelHMC"
 VOTE = "LabelTreeClassifier, both negatives, and KernelHMC"
-NETWORKS = ("MaxConstraintClassifier",)
+NETWORKS = ("HCALClassifier", "MaxConstraintClassifier")
 BONSAI = {"cluster_k": 100, "cluster_balanced": False, "max_depth": 3}
 PROGRAMS = {  # name: what makes it, with its options
     "omikuji": (Omikuji, {"leaves_only": True}),
@@ -287,6 +287,7 @@ PROGRAMS = {  # name: what makes it, with its options
     "napkinXC PLT": (NapkinXC, {"leaves_only": True}),
     "napkinXC PLT, all labels": (NapkinXC, {"leaves_only": False}),
     "OneVsRest LinearSVC": (OneVsRest, {}),
+    "HCALClassifier": (Ours, {"name": "HCALClassifier"}),
     "MaxConstraintClassifier": (Ours, {"name": "MaxConstraintClassifier"}),
     "LabelTreeClassifier": (Ours, {"name": "LabelTreeClassifier"}),
     FIXED: (Ours, {"name": FIXED}),

@@ -8,6 +8,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from torch import nn
 
+from skhmc._networks.parameters import LEAST_EPOCHS, LEAST_STEPS, N_EPOCHS
 from skhmc.coherence import most_specific
 
 __all__ = [
@@ -63,7 +64,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
     dropout : float
         Behind every hidden layer, or behind the encoder.
     input_norm : float, default=None
-        The length of rows of X, as a root mean square; None takes X as it is.
+        The median length of rows of X; None takes X as it is.
     learning_rate_init, weight_decay, batch_size, max_iter, random_state
         As the networks of skhmc have them.
     """
@@ -111,18 +112,22 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         self.scale_ = 1.0
         if self.input_norm is not None:
             squares = X.multiply(X) if sp.issparse(X) else X**2
-            self.scale_ = self.input_norm / float(np.sqrt(squares.sum() / X.shape[0]))
+            norms = np.sqrt(np.asarray(squares.sum(axis=1)))
+            self.scale_ = self.input_norm / float(np.median(norms[norms > 0]))
         self.net_ = self._build(X).train()
         n_batches = -(-X.shape[0] // self.batch_size)
+        max_iter = self.max_iter
+        if max_iter == "auto":  # as for texts in networks of skhmc
+            max_iter = min(max(-(-LEAST_STEPS // n_batches), LEAST_EPOCHS), N_EPOCHS)
         optimizer = torch.optim.AdamW(
             self.net_.parameters(),
             self.learning_rate_init,
             weight_decay=self.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate_init, self.max_iter * n_batches
+            optimizer, self.learning_rate_init, max_iter * n_batches
         )
-        for _ in range(self.max_iter):
+        for _ in range(max_iter):
             for rows in torch.randperm(X.shape[0]).chunk(n_batches):
                 optimizer.zero_grad()
                 loss(self._outputs(X, rows), targets[rows]).backward()

@@ -201,7 +201,7 @@ def test_the_flat_networks_have_the_budget_of_those_beside_them():
     assert (clf.hidden_layer_sizes, clf.max_iter) == ((1000, 1000), 60)
     assert clf.input_norm is None
     texts = rows.ROWS[FLAT].build(None, 0, "sparse")
-    assert (texts.hidden_layer_sizes, texts.max_iter) == ((1000,), 10)
+    assert (texts.hidden_layer_sizes, texts.max_iter) == ((1000,), "auto")
     assert texts.input_norm == rows.constant("INPUT_NORM")
     assert (clf.input_dropout, clf.dropout) == rows.constant("DROPOUT")["many"][:2]
     assert clf.weight_decay == rows.constant("WEIGHT_DECAY")

@@ -12,6 +12,7 @@ from torch import nn
 
 import skhmc
 from skhmc import HCALClassifier, Hierarchy, HyperbolicHMC, MaxConstraintClassifier
+from skhmc._networks import parameters
 from skhmc._networks.batches import SliceDataset
 from skhmc._networks.parameters import INPUT_NORM
 from skhmc.nn import rows
@@ -52,6 +53,11 @@ def layer(n_features=N_FEATURES, width=7):
     made = SparseLinear(n_features, width).double()
     initialise(made, torch.Generator().manual_seed(0), torch.Generator(), set())
     return made
+
+
+def median_length(X):
+    norms = np.linalg.norm(X.toarray(), axis=1)
+    return np.median(norms[norms > 0])
 
 
 # -- the layer -------------------------------------------------------------------------
@@ -142,7 +148,7 @@ def test_dropout_of_the_input_drops_values_and_keeps_their_mean():
 def test_sparse_and_dense_x_give_the_same_fit_up_to_rounding(kind, layers, monkeypatch):
     X, Y = wide()
     options = STILL | {"hidden_layer_sizes": layers, "callbacks": [Callback()]}
-    as_scaled = INPUT_NORM / np.sqrt(X.multiply(X).sum() / X.shape[0])
+    as_scaled = INPUT_NORM / median_length(X)
     dense = kind(TREE, **options).fit(as_scaled * X.toarray(), Y)
     widths, toarray = [], sp.csr_matrix.toarray
     spy = lambda a: widths.append(a.shape[1]) or toarray(a)  # noqa: E731
@@ -279,11 +285,31 @@ def first_layer(clf):
 def test_auto_is_small_and_short_for_texts(kind):
     X, Y = wide()
     clf = network(kind, **SMALL).fit(X, Y)
-    assert widths_of(clf) == [1000] and clf.n_iter_ == 10
+    assert widths_of(clf) == [1000] and clf.n_iter_ == 60  # one step each
     few = network(kind, **SMALL, max_iter=1).fit(X[:, :900], Y)  # of few features
     assert widths_of(few) == [1000, 1000]
     assert few.set_params(hidden_layer_sizes=2, max_iter="auto").fit(X[:, :9], Y)
     assert few.n_iter_ == 60
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "optimizer", "n_epochs"),
+    [
+        (64 * 500, 64, "adamw", 10),
+        (64 * 500, 64, "sgd", 60),
+        (64 * 40, 64, "adam", 20),
+        (64 * 40 + 1, 64, "adam", 20),
+        (64 * 5, 64, "adamw", 60),
+        (10_000, None, "adamw", 60),
+    ],
+)
+def test_texts_have_as_many_epochs_as_800_steps_need(
+    n_samples, batch_size, optimizer, n_epochs
+):
+    given = {"batch_size": batch_size, "optimizer": optimizer, "max_iter": "auto"}
+    assert parameters._n_epochs(given, n_samples, True) == n_epochs
+    assert parameters._n_epochs(given, n_samples, False) == 60
+    assert parameters._n_epochs(given | {"max_iter": 7}, n_samples, True) == 7
 
 
 def test_an_encoder_trains_as_long_as_on_dense_x():
@@ -304,11 +330,13 @@ def test_the_unit_of_texts_changes_nothing(kind, factor):
     )
 
 
-def test_rows_have_the_same_length_on_average():
+@pytest.mark.parametrize("large", [1.0, 1e8])
+def test_the_median_length_of_rows_is_the_same(large):
     X, Y = wide()
+    X = sp.diags([large] + [1.0] * 49) @ X[::-1]  # one row does not decide
     clf = MaxConstraintClassifier(TREE, **STILL).fit(X, Y)
-    scaled = clf.net_.module_.input_scale * X.toarray()
-    assert np.square(scaled).sum(1).mean() == pytest.approx(INPUT_NORM**2)
+    scaled = clf.net_.module_.input_scale * X
+    assert median_length(scaled) == pytest.approx(INPUT_NORM)
     dense = MaxConstraintClassifier(TREE, **STILL).fit(X.toarray(), Y)
     assert dense.net_.module_.input_scale == 1
 
@@ -357,3 +385,23 @@ def test_files_and_graphs_have_the_scale(n_estimators, tmp_path):
     module = skhmc.export.to_torch(clf)
     found = module(torch.from_numpy(X.toarray().astype(np.float32))).numpy()
     np.testing.assert_allclose(found, said, atol=1e-5)
+
+
+def test_a_network_kept_before_there_was_a_scale_trains_on_as_it_did():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL, warm_start=True).fit(X, Y)
+    del clf.net_.module_.encoder.input_scale  # as in files of before
+    clf.set_params(max_iter="auto").fit(X, Y)
+    assert clf.net_.module_.input_scale == 1 and clf.n_iter_ == 60
+    assert type(clf.net_.optimizer_) is torch.optim.AdamW
+
+
+def test_a_hierarchy_that_grows_keeps_the_moments_of_the_words():
+    X, Y = wide()
+    clf = MaxConstraintClassifier(TREE, **STILL).partial_fit(X, Y)
+    before = clf.net_.optimizer_.state[first_layer(clf).weight]["step"].item()
+    more = Hierarchy.from_edges([(0, 1), (0, 2), (0, 3)])
+    clf.set_params(hierarchy=more).partial_fit(X, np.column_stack([Y, 0 * Y[:, 0]]))
+    state = clf.net_.optimizer_.state[first_layer(clf).weight]
+    assert state["step"].item() > before
+    assert state["last"].max().item() == state["step"].item()

@@ -125,11 +125,12 @@ CONSTANTS = {
     "FEW_FEATURES": "skhmc._networks.parameters.FEW_FEATURES",
     "FEW_OR_NOMINAL": "skhmc._meta.recommended.FEW_OR_NOMINAL",
     "INPUT_NORM": "skhmc._networks.parameters.INPUT_NORM",
+    "LEAST_EPOCHS": "skhmc._networks.parameters.LEAST_EPOCHS",
+    "LEAST_STEPS": "skhmc._networks.parameters.LEAST_STEPS",
     "MAX_HEAD_WEIGHTS": "skhmc._networks.parameters.MAX_HEAD_WEIGHTS",
     "MAX_LABELS_WITH_HEAD": "skhmc._networks.parameters.MAX_LABELS_WITH_HEAD",
     "NUMERIC": "skhmc._meta.recommended.NUMERIC",
     "N_EPOCHS": "skhmc._networks.parameters.N_EPOCHS",
-    "N_EPOCHS_SPARSE": "skhmc._networks.parameters.N_EPOCHS_SPARSE",
     "POINTS_FACTOR": "skhmc._networks.hyperbolic.POINTS_FACTOR",
     "ROWS_PER_FEATURE": "skhmc._meta.recommended.ROWS_PER_FEATURE",
     "SINGLE_PATHS": "skhmc._meta.recommended.SINGLE_PATHS",
@@ -143,7 +144,7 @@ CONSTANTS = {
 # weights, the weight decay of a named optimizer; samples per class mean, what
 # linear_head="auto" is decided by, and the weight in scores of paths; how much faster
 # points of labels move
-OF_TEXTS = ("INPUT_NORM", "N_EPOCHS_SPARSE", "WIDTHS_SPARSE")
+OF_TEXTS = ("INPUT_NORM", "LEAST_EPOCHS", "LEAST_STEPS", "WIDTHS_SPARSE")
 OF_NETWORKS = (
     "BALANCED_CAP",
     "DROPOUT",
@@ -264,8 +265,11 @@ def flat(estimator, head, form, hierarchy, seed, kind):
     texts = "_SPARSE" if kind == "sparse" else ""
     budget = {name: has[name] for name in ("learning_rate_init", "batch_size")}
     for name, stands_for in BECAME_AUTO.items():
-        given = has[name]
-        budget[name] = constant(stands_for + texts) if given == "auto" else given
+        budget[name] = has[name]
+        if has[name] == "auto" and not texts:
+            budget[name] = constant(stands_for)
+    if texts and budget["hidden_layer_sizes"] == "auto":
+        budget["hidden_layer_sizes"] = constant("WIDTHS_SPARSE")
     input_dropout, hidden, embedded = constant("DROPOUT")[form]
     return FlatNetwork(
         hierarchy,

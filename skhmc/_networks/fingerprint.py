@@ -25,7 +25,7 @@ from skhmc.hierarchy import Hierarchy
 
 __all__ = ["differences", "fingerprint", "identity"]
 
-FORMAT = 1  # of what is in a file
+FORMAT = 2  # of what is in a file, and of how a fit goes on from it
 # what changes nothing of what is learnt, and what is told from the data
 NOT_LEARNT = {"checkpoint", "verbose", "hierarchy", "device"}
 VERSION = "version of"
@@ -88,6 +88,7 @@ def identity(params, device, X, targets, weight, groups, former, asking):
         net = former.net
         before = [net.module_.state_dict(), net.criterion_.state_dict()]
         before += [former.form.hierarchy, former.places, former.waiting]
+        before += [net.module_.input_scale]
     found["weights that warm_start starts from"] = _said(before, _form(before))
     return found
 

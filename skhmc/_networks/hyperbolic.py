@@ -154,8 +154,9 @@ class HyperbolicHMC(NetworkHMC):
         ``(1000, "siblings")`` draws half of 1000 from the labels that have a parent in
         common with a positive one, which are the hardest to tell apart.
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is 60; it is 10 for a sparse X of at least 1000
-        features, of which at most 3 % are stored, without an ``encoder``.
+        Number of epochs. "auto" is 60. For a sparse X of at least 1000 features, of
+        which at most 3 % are stored, it is as many as 800 steps need, from 10 to 60;
+        this holds for Adam and AdamW, and without an ``encoder``.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights of the previous fit. ``hierarchy`` may
         then have new labels, which start from their parents (see the user guide).

@@ -98,12 +98,11 @@ def _grown(known, olds, growth, sizes):
     first = known[0]
     if torch.is_tensor(first) and first.ndim:
         pairs = list(zip(known, olds, strict=True))
-        whole = all(x.shape == old.shape for x, old in pairs)
-        if growth is None and whole:
-            return known
-        by_row = all(x.shape == old.shape[:1] for x, old in pairs)
-        if growth is None or not (whole or by_row):
+        fits = all(x.shape in (old.shape, old.shape[:1]) for x, old in pairs)
+        if not fits or len({x.shape == old.shape for x, old in pairs}) > 1:
             raise _OtherShape
+        if growth is None:
+            return known
         typical = torch.cat(known).double().mean(0)  # for what starts from no label
         return growth.start(known, [typical.expand(n, *typical.shape) for n in sizes])
     if type(first) is dict:

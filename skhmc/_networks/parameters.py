@@ -59,13 +59,15 @@ FEW_FEATURES = 10  # of fewer features none can be spared
 # sparse X of at least so many features, at most this share of them stored, stays sparse
 WIDE = 1000
 SPARSE = 0.03
-# rows of it are multiplied by one number, so that their length is this (as a root mean
-# square of so many rows)
+# rows of it are multiplied by one number, so that their median length is this; it is
+# taken of so many rows
 INPUT_NORM = 30.0
 ROWS_FOR_NORM = 10_000
-# hidden layers and epochs: of such an X, by benchmarks.sparse_defaults, and of others
-WIDTHS_SPARSE, N_EPOCHS_SPARSE = (1000,), 10
-WIDTHS, N_EPOCHS = (1000, 1000), 60
+# hidden layers: of such an X, by benchmarks.sparse_defaults, and of others
+WIDTHS_SPARSE, WIDTHS = (1000,), (1000, 1000)
+N_EPOCHS = 60
+# of such an X as many epochs as so many steps need, but at least these
+LEAST_STEPS, LEAST_EPOCHS = 800, 10
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -239,6 +241,8 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
     sparse_input = _stays_sparse(X, former)
     # texts for the perceptron, which a user's encoder takes the place of
     is_texts = sparse_input and n_encoded is None
+    if former is not None:  # one kept before there was a scale trains on as it did
+        is_texts = is_texts and former.net.module_.input_scale != 1
     sizes = []
     if n_encoded is None:
         sizes = _hidden_layer_sizes(params, is_texts)
@@ -286,7 +290,7 @@ def resolve(params, targets, X, *, dropped, n_encoded, device, former, partial, 
         n_sampled_labels=n_sampled,
         sample_siblings=_label_sampling(params["n_sampled_labels"])[1],
         row_gradients=row_gradients,
-        max_iter=1 if partial else _n_epochs(params, is_texts),
+        max_iter=1 if partial else _n_epochs(params, X.shape[0], is_texts),
         early_stopping=_early_stopping(params, form),
         callbacks=callbacks,
         callback_options=callback_options,
@@ -578,10 +582,11 @@ def _input_scale(X, is_texts, former):
         return former.net.module_.input_scale
     if not is_texts:
         return 1.0
-    some = X[:: max(X.shape[0] // ROWS_FOR_NORM, 1)]
-    squares = np.square(some.data, dtype=np.float64).sum() / some.shape[0]
-    scale = INPUT_NORM / np.sqrt(squares) if squares > 0 else 1.0
-    return float(scale) if 0 < scale < np.inf else 1.0
+    some = X[:: max(X.shape[0] // ROWS_FOR_NORM, 1)].astype(np.float64)
+    norms = np.sqrt(np.asarray(some.multiply(some).sum(axis=1)))
+    norms = norms[norms > 0]
+    scale = INPUT_NORM / np.median(norms) if len(norms) else 1.0
+    return float(scale) if scale < np.finfo(np.float32).max else 1.0
 
 
 def _hidden_layer_sizes(params, is_texts):
@@ -592,11 +597,14 @@ def _hidden_layer_sizes(params, is_texts):
     return positive_elements(params, "hidden_layer_sizes", Integral)
 
 
-def _n_epochs(params, is_texts):
+def _n_epochs(params, n_samples, is_texts):
     """Return the number of epochs."""
-    if isinstance(params["max_iter"], str):
-        return N_EPOCHS_SPARSE if is_texts else N_EPOCHS
-    return params["max_iter"]
+    if not isinstance(params["max_iter"], str):
+        return params["max_iter"]
+    if not is_texts or params["optimizer"] not in ("adamw", "adam"):
+        return N_EPOCHS
+    n_batches = -(-n_samples // (params["batch_size"] or n_samples))
+    return min(max(-(-LEAST_STEPS // n_batches), LEAST_EPOCHS), N_EPOCHS)
 
 
 def _linear_path(params, X, n_labels, n_sampled, former):

@@ -145,7 +145,7 @@ def test_programs_that_know_leaves_only_have_their_ancestors(folder):
 def test_other_projects_programs_are_left_out_without_their_python(capsys):
     options = Namespace(program=None, peers=None)
     found = many_labels.wanted("made_20000", options)
-    ours = ["MaxConstraintClassifier", "LabelTreeClassifier", worker.FIXED]
+    ours = [*worker.NETWORKS, "LabelTreeClassifier", worker.FIXED]
     assert found == ours
     said = capsys.readouterr().out
     assert "omikuji is left out, --peers names no Python" in said

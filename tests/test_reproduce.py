@@ -75,7 +75,10 @@ def test_what_it_does_not_know(small, capsys, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:Of 56 labels")
 @pytest.mark.parametrize("estimator", ["HCALClassifier", "MaxConstraintClassifier"])
 def test_the_figure_is_that_of_the_accuracy_page(estimator):
-    """Sums of another processor differ in their last digits, and so do the weights."""
+    """Sums of another processor differ in their last digits, and so do the weights.
+
+    Between an AMD and an Intel processor that was 0.0014 here.
+    """
     real_data_home()
     (stored,) = (
         run
@@ -83,4 +86,4 @@ def test_the_figure_is_that_of_the_accuracy_page(estimator):
         if (run["data_set"], run["row"], run["seed"]) == ("enron", estimator, 0)
     )
     found = reproduce("enron", estimator, seed=0, download_if_missing=False)
-    assert found.score == pytest.approx(stored["au_prc"], abs=1e-3)
+    assert found.score == pytest.approx(stored["au_prc"], abs=3e-3)

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from torch import nn
 
-from skhmc._networks.parameters import LEAST_EPOCHS, LEAST_STEPS, N_EPOCHS
+from skhmc._networks.parameters import epochs_of_texts
 from skhmc.coherence import most_specific
 
 __all__ = [
@@ -118,7 +118,7 @@ class FlatNetwork(ClassifierMixin, BaseEstimator):
         n_batches = -(-X.shape[0] // self.batch_size)
         max_iter = self.max_iter
         if max_iter == "auto":  # as for texts in networks of skhmc
-            max_iter = min(max(-(-LEAST_STEPS // n_batches), LEAST_EPOCHS), N_EPOCHS)
+            max_iter = epochs_of_texts(X.shape[0], self.batch_size)
         optimizer = torch.optim.AdamW(
             self.net_.parameters(),
             self.learning_rate_init,

@@ -7,6 +7,7 @@ import pytest
 
 import skhmc
 from benchmarks.accuracy import RESULTS
+from benchmarks.speed_parts.common import Settings, machine
 from skhmc.metrics import au_prc_score
 from skhmc.reproduce import __main__ as command
 from skhmc.reproduce import _reproduce, reproduce
@@ -77,13 +78,17 @@ def test_what_it_does_not_know(small, capsys, tmp_path, monkeypatch):
 def test_the_figure_is_that_of_the_accuracy_page(estimator):
     """Sums of another processor differ in their last digits, and so do the weights.
 
-    Between an AMD and an Intel processor that was 0.0014 here.
+    Between an AMD and an Intel processor the scores differed by 0.0014.
     """
     real_data_home()
+    results = json.loads(RESULTS.read_text())
     (stored,) = (
         run
-        for run in json.loads(RESULTS.read_text())["runs"]
+        for run in results["runs"]
         if (run["data_set"], run["row"], run["seed"]) == ("enron", estimator, 0)
     )
     found = reproduce("enron", estimator, seed=0, download_if_missing=False)
-    assert found.score == pytest.approx(stored["au_prc"], abs=3e-3)
+    stored_on = results["environments"][stored["environment"]]["cpu"]
+    same_processor = machine(Settings(threads=1))["cpu"] == stored_on
+    allowed = 1e-3 if same_processor else 3e-3
+    assert found.score == pytest.approx(stored["au_prc"], abs=allowed)

@@ -110,8 +110,12 @@ BARS = {
 }
 # parameters that came when figures were stored, and the values at which these are the
 # same: definitions leave them out there
-LATER = {"checkpoint": None, "contrastive": None, "linear_path": False}
-LATER |= {"input_norm": None}
+LATER = {
+    "checkpoint": None,
+    "contrastive": None,
+    "input_norm": None,
+    "linear_path": False,
+}
 # parameters that became "auto" when figures were stored, and what that stands for where
 # X is not sparse: definitions of such rows have this value
 BECAME_AUTO = {"hidden_layer_sizes": "WIDTHS", "max_iter": "N_EPOCHS"}
@@ -140,11 +144,12 @@ CONSTANTS = {
     "WIDTHS": "skhmc._networks.parameters.WIDTHS",
     "WIDTHS_SPARSE": "skhmc._networks.parameters.WIDTHS_SPARSE",
 }
+# those of networks where X is sparse: its length, and what "auto" stands for
+OF_TEXTS = ("INPUT_NORM", "LEAST_EPOCHS", "LEAST_STEPS", "WIDTHS_SPARSE")
 # those of a row, by what it fits: shares of dropout="auto", the cap of balanced class
 # weights, the weight decay of a named optimizer; samples per class mean, what
 # linear_head="auto" is decided by, and the weight in scores of paths; how much faster
 # points of labels move
-OF_TEXTS = ("INPUT_NORM", "LEAST_EPOCHS", "LEAST_STEPS", "WIDTHS_SPARSE")
 OF_NETWORKS = (
     "BALANCED_CAP",
     "DROPOUT",

@@ -98,8 +98,9 @@ def _grown(known, olds, growth, sizes):
     first = known[0]
     if torch.is_tensor(first) and first.ndim:
         pairs = list(zip(known, olds, strict=True))
-        fits = all(x.shape in (old.shape, old.shape[:1]) for x, old in pairs)
-        if not fits or len({x.shape == old.shape for x, old in pairs}) > 1:
+        whole = all(x.shape == old.shape for x, old in pairs)
+        by_row = all(x.shape == old.shape[:1] for x, old in pairs)
+        if not (whole or by_row):
             raise _OtherShape
         if growth is None:
             return known

@@ -8,6 +8,7 @@ building and training a network look at.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy, deepcopy
@@ -43,6 +44,7 @@ __all__ = [
     "check_values",
     "class_weight_of",
     "elements",
+    "epochs_of_texts",
     "label_form",
     "positive_elements",
     "prefixed",
@@ -64,10 +66,12 @@ SPARSE = 0.03
 INPUT_NORM = 30.0
 ROWS_FOR_NORM = 10_000
 # hidden layers: of such an X, by benchmarks.sparse_defaults, and of others
-WIDTHS_SPARSE, WIDTHS = (1000,), (1000, 1000)
+WIDTHS_SPARSE = (1000,)
+WIDTHS = (1000, 1000)
 N_EPOCHS = 60
 # of such an X as many epochs as so many steps need, but at least these
-LEAST_STEPS, LEAST_EPOCHS = 800, 10
+LEAST_STEPS = 800
+LEAST_EPOCHS = 10
 
 MAX_LABELS_EXACT = 20_000  # up to so many labels every step looks at all of them
 N_SAMPLED_LABELS = 5_000  # so many of those that are not positive it takes else
@@ -603,8 +607,17 @@ def _n_epochs(params, n_samples, is_texts):
         return params["max_iter"]
     if not is_texts or params["optimizer"] not in ("adamw", "adam"):
         return N_EPOCHS
-    n_batches = -(-n_samples // (params["batch_size"] or n_samples))
-    return min(max(-(-LEAST_STEPS // n_batches), LEAST_EPOCHS), N_EPOCHS)
+    return epochs_of_texts(n_samples, params["batch_size"] or n_samples)
+
+
+def epochs_of_texts(n_samples, batch_size):
+    """Return how many epochs texts have: enough steps, but few for many samples.
+
+    With more epochs a network learns the rare words of texts by heart.
+    """
+    steps_per_epoch = math.ceil(n_samples / batch_size)
+    enough = math.ceil(LEAST_STEPS / steps_per_epoch)
+    return min(max(enough, LEAST_EPOCHS), N_EPOCHS)
 
 
 def _linear_path(params, X, n_labels, n_sampled, former):

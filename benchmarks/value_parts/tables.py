@@ -5,12 +5,14 @@ from collections import Counter
 import numpy as np
 
 from benchmarks.accuracy_parts.rows import OURS
+from benchmarks.accuracy_parts.sets import CLUS, SINGLE_PATH
 from benchmarks.tables import table
 from benchmarks.value_parts.conditions import CONDITIONS
 from benchmarks.value_parts.jobs import (
     AFTER,
     IDEAS,
     MEASURES,
+    REST,
     ROWS,
     SETS,
     SHRUNK,
@@ -22,6 +24,7 @@ __all__ = [
     "against_table",
     "choice",
     "closing_table",
+    "confirm_tables",
     "cost_table",
     "gather",
     "idea_table",
@@ -77,7 +80,7 @@ def gains_of(one, other, measure):
     ``one`` and ``other`` are {data set: {seed: scores}}.
     """
     found = {}
-    for data_set in SETS:
+    for data_set in one:
         a, b = one.get(data_set, {}), other.get(data_set, {})
         pairs = [(a[seed][measure], b[seed][measure]) for seed in a if seed in b]
         gains = [x - y for x, y in pairs if x is not None and y is not None]
@@ -86,11 +89,11 @@ def gains_of(one, other, measure):
     return found
 
 
-def of_row(cells, row, condition):
+def of_row(cells, row, condition, sets=SETS):
     """Return {data set: {seed: scores}} of one row under one condition."""
     return {
         name: cells[row, condition, name]
-        for name in SETS
+        for name in sets
         if (row, condition, name) in cells
     }
 
@@ -171,7 +174,7 @@ def mean_table(runs):
 def of_condition(runs, condition):
     """Return the table of one condition, data set by data set."""
     cells, lines = gather(runs), []
-    for data_set in SETS:
+    for data_set in (*SETS, *REST):
         found = {row: cells.get((row, condition, data_set), {}) for row in ROWS}
         found = {row: seeds for row, seeds in found.items() if seeds}
         means = [[of_seeds(x, measure) for measure in MEASURES] for x in found.values()]
@@ -255,6 +258,48 @@ def idea_table(runs):
     ]
     title = f"In training: differences from {OURS} of the same seed"
     return table(title, ["", "data sets", *HEADS.values()], lines)
+
+
+def confirm_tables(runs):
+    """Return what the sets say that took no part in any choice, and all of Clus.
+
+    The first table has the differences of single sets, with all rows and the right
+    hierarchy; the second their means: over the sets that were only run to confirm, over
+    all Clus sets, and over those whose samples have any number of labels per level.
+    """
+    closed = gather(runs)
+    step = choice(runs)["candidate"]
+    ours, plain = (of_row(closed, name, "all", CLUS) for name in (OURS, PLAIN))
+    shrunk = of_row(gather(runs, step), OURS, "all", CLUS)
+    pairs = {
+        f"{OURS} over {PLAIN}": (ours, plain),
+        f"{OURS}, {step}, over {PLAIN}": (shrunk, plain),
+        f"{OURS}, {step}, over {OURS}": (shrunk, ours),
+    }
+    lines = [
+        [name, pair, *[difference_said(one, other, name, m) for m in MEASURES]]
+        for name in (name for name in CLUS if name in REST)
+        for pair, (one, other) in list(pairs.items())[:2]
+    ]
+    means = []
+    others = [name for name in CLUS if name not in SINGLE_PATH]
+    groups = {"only to confirm": REST, "all of Clus": CLUS, "no single paths": others}
+    for said, names in groups.items():
+        for pair, sides in pairs.items():
+            one, other = ({n: x[n] for n in names if n in x} for x in sides)
+            means.append([said, pair, *gains_said(one, other)])
+    heads = ["", *HEADS.values()]
+    single = "Differences on sets that were run only to confirm"
+    return [
+        table(single, ["data set", *heads], lines),
+        table("Their means, and those of all Clus sets", ["data sets", *heads], means),
+    ]
+
+
+def difference_said(one, other, name, measure):
+    """Return the mean difference over seeds on one data set as text."""
+    found = gains_of({name: one.get(name, {})}, other, measure)
+    return f"{found[name]:+.4f}" if found else MISSING
 
 
 # -- the choice ------------------------------------------------------------------------

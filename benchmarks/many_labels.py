@@ -53,7 +53,8 @@ PAGE = DOCS / "many_labels_tables.inc"
 CHOICES = RESULTS.parent / "choices.json"  # of several commands, a key each
 PEERS = ("omikuji", "napkinXC")  # programs that begin so need --peers
 # labels that are not tried, where a classifier sees all rows for every label
-FOR_FEW = ("OneVsRest LinearSVC", worker.ALL, worker.BOTH, worker.KERNEL, worker.VOTE)
+FOR_FEW = ("OneVsRest LinearSVC", worker.ALL, worker.KERNEL, *worker.VOTES)
+FOR_FEW += tuple(worker.RECOMMENDED)
 TOO_MANY = dict.fromkeys(FOR_FEW, 2000)
 N_LABELS = {"made_20000": 20_000, sets.LARGE: 100_000}
 KEY = ("set", "program", "rows", "threads", "seed")
@@ -227,6 +228,9 @@ def shown(runs):
 def choose(runs):
     """Choose the estimator for texts: the one that is least behind, on validation rows.
 
+    Single differences decide nothing: one row of the smallest sets is .003 in P@1. So
+    the mean over sets and measures counts.
+
     Parameters
     ----------
     runs : list of dict
@@ -236,27 +240,31 @@ def choose(runs):
     -------
     dict
         Of what is chosen, by which rule, and the figures of every estimator of skhmc:
-        how far it is behind the best row of a set, at most; below 0 where it is first.
+        how far it is behind the best other row, in the mean and at most; below 0 where
+        it is ahead.
     """
     valid = [r for r in runs if r["rows"] == "valid" and r["threads"] == 1]
-    behind = {}
+    mean, most = {}, {}
     for program, (make, _) in worker.PROGRAMS.items():
         own = {r["set"]: r for r in valid if r["program"] == program}
         if make is not worker.Ours or not own.keys() >= set(TEXTS):
             continue
-        behind[program] = max(
-            r[measure] - own[r["set"]][measure]
-            for r in valid
+        others = [r for r in valid if r["program"] != program]
+        behind = [
+            max(r[measure] for r in others if r["set"] == name) - own[name][measure]
+            for name in TEXTS
             for measure in COMPARED
-            if r["set"] in TEXTS and r["program"] != program
-        )
+        ]
+        mean[program] = round(float(np.mean(behind)), 4)
+        most[program] = round(max(behind), 4)
     return {
-        "chosen": min(behind, key=behind.get),
-        "by": "the least distance to the best row, at most, in P@1 and AU(PRC)",
+        "chosen": min(mean, key=mean.get),
+        "by": "the least distance to the best row, in the mean of P@1 and AU(PRC)",
         "chosen on": "validation rows",
         "command": "python -m benchmarks.many_labels --peers PATH/TO/python",
         "sets": list(TEXTS),
-        "behind the best row, at most": {p: round(b, 4) for p, b in behind.items()},
+        "behind the best row": mean,
+        "behind the best row, at most": most,
     }
 
 

@@ -58,11 +58,14 @@ def test_the_choice_is_least_behind_on_validation_rows():
     steady = runs(worker.ALL, lambda name: 0.58)
     uneven = runs(worker.BOTH, lambda name: 0.5 if name == "cei" else 0.7)
     peer = runs("omikuji", lambda name: 0.6)
-    on_test_rows = runs(worker.BOTH, lambda name: 1.0, "test")
+    on_test_rows = runs(worker.ALL, lambda name: 1.0, "test")
     found = many_labels.choose([*steady, *uneven, *peer, *on_test_rows])
-    assert found["chosen"] == worker.BOTH  # .1 behind on cei, the other .12
-    behind = {worker.ALL: 0.12, worker.BOTH: 0.1}
-    assert found["behind the best row, at most"] == behind
+    assert found["chosen"] == worker.BOTH
+    # of ten differences, in AU(PRC) none; in P@1 .02 and four times .12 for one; .1 and
+    # four times .1 ahead for the other
+    assert found["behind the best row"] == {worker.ALL: 0.05, worker.BOTH: -0.03}
+    most = {worker.ALL: 0.12, worker.BOTH: 0.1}
+    assert found["behind the best row, at most"] == most
     found = many_labels.choose([*steady, *peer])
     assert found["behind the best row, at most"] == {worker.ALL: 0.02}
 

@@ -17,7 +17,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -36,6 +36,8 @@ from skhmc._meta.recommended import (
     NUMERIC,
     SINGLE_PATHS,
     SPARSE,
+    WIDE,
+    kernel_for,
     parts_for,
 )
 from skhmc._meta.sketched_forest import SketchedForest
@@ -362,6 +364,8 @@ def test_recommended_members_vote_and_have_the_given_seed(monkeypatch):
         (np.random.default_rng(0).normal(size=(90, 60)), 5, False, FEW_OR_NOMINAL),
         (np.random.default_rng(0).integers(2, size=(90, 9)), 5, False, FEW_OR_NOMINAL),
         (sp.random(90, 9, 0.1, "csr"), 5, False, SPARSE),
+        (sp.random(90, 9, 0.1, "csr"), 5, True, SINGLE_PATHS),
+        (np.zeros((90, 3001), np.int8), 5, False, WIDE),
         (np.random.default_rng(0).normal(size=(90, 9)), 5, True, SINGLE_PATHS),
         (np.zeros((90, 3, 8, 8)), 5, False, {"network": 1}),
         (np.zeros((90, 3)), 2**26, False, {"network": 1}),
@@ -370,6 +374,46 @@ def test_recommended_members_vote_and_have_the_given_seed(monkeypatch):
 def test_members_follow_from_the_shape_of_the_data(X, n_labels, single_path, parts):
     Y = sp.csr_matrix((90, n_labels))
     assert parts_for(X, Y, single_path) == parts
+    # where folds find the weights, single paths change nothing
+    by_folds = parts_for(X, Y, single_path, by_folds=True)
+    assert by_folds == parts_for(X, Y, single_path=False)
+
+
+def test_one_member_needs_no_folds():
+    X, Y = task()
+    clf = vote([("trees", trees())], weights="cv", cv=[])  # would not split
+    assert clf.fit(X, Y).weights_.tolist() == [1.0]
+
+
+def test_the_kernel_of_sparse_rows_is_rbf_where_they_have_length_1():
+    X = sp.csr_matrix(
+        np.random.default_rng(0).integers(99, size=(30, 9)), dtype=np.int8
+    )
+    X[3] = 0
+    X.eliminate_zeros()
+    for form in (sp.csr_matrix, sp.coo_array, sp.csc_array):
+        assert kernel_for(form(X)) == "cosine"
+        assert kernel_for(form(normalize(X.astype(np.float32)))) == "rbf"
+    assert kernel_for(X.toarray()) == "rbf"
+
+
+@pytest.mark.filterwarnings("ignore:Of . labels:UserWarning")  # the root, by design
+@pytest.mark.parametrize("one_class", [False, True])
+def test_folds_weigh_recommended_members_of_sparse_single_paths(monkeypatch, one_class):
+    monkeypatch.setattr("skhmc._meta.recommended.HCALClassifier", short)
+    X, _ = task(n_samples=90)
+    kinds = (X[:, :2] > 0) @ [1, 2]
+    y = np.array(["a1", "a2", "b", "b"])[kinds]
+    if not one_class:
+        y = close_upward(np.equal.outer(y, TREE.labels).astype(float), TREE)
+    X = sp.csr_matrix(np.maximum(X, 0))
+    clf = HierarchicalVotingClassifier(None, TREE, weights="cv", cv=3, random_state=0)
+    clf.fit(X, y)
+    assert list(clf.named_estimators_) == list(SPARSE)
+    assert clf.weights_[0] < 0.5  # two epochs teach the network little
+    assert (clf.predict(X) == y).mean() > 0.9
+    alone = clone(clf).set_params(weights="auto").fit(X, y)
+    assert list(alone.named_estimators_) == ["network"]
 
 
 # -- messages --------------------------------------------------------------------------

@@ -138,7 +138,7 @@ CONSTANTS = {
     "POINTS_FACTOR": "skhmc._networks.hyperbolic.POINTS_FACTOR",
     "ROWS_PER_FEATURE": "skhmc._meta.recommended.ROWS_PER_FEATURE",
     "SINGLE_PATHS": "skhmc._meta.recommended.SINGLE_PATHS",
-    "SPARSE": "skhmc._meta.recommended.SPARSE",
+    "SPARSE": "skhmc._meta.recommended.WIDE",  # no set with this row is sparse
     "WEIGHT_DECAY": "skhmc._networks.parameters.WEIGHT_DECAY",
     "WIDE_DROPOUT": "skhmc._networks.parameters.WIDE_DROPOUT",
     "WIDTHS": "skhmc._networks.parameters.WIDTHS",

@@ -208,8 +208,13 @@ class Ours:
         )
         if name in NETWORKS:
             self.clf = self._network(name, hierarchy, threads, seed)
-        elif name in (BOTH, VOTE):
+        elif name in VOTES:
             self.clf = self._vote(name, hierarchy, threads, seed)
+        elif name in RECOMMENDED:
+            torch_threads(threads)
+            self.clf = skhmc.HierarchicalVotingClassifier(
+                None, hierarchy, **RECOMMENDED[name], random_state=seed
+            )
         elif name == KERNEL:
             self.clf = skhmc.KernelHMC(hierarchy, random_state=seed)
         else:
@@ -223,11 +228,9 @@ class Ours:
             )
 
     def _network(self, name, hierarchy, threads, seed):
-        import torch
-
         import skhmc
 
-        torch.set_num_threads(threads)
+        torch_threads(threads)
         options = {}
         if hierarchy.n_labels > DENSE_LABELS:  # as in benchmarks.large
             options |= {"hidden_layer_sizes": (128,), "batch_size": 256}
@@ -243,11 +246,11 @@ class Ours:
             (how, skhmc.LabelTreeClassifier(negatives=how, **options))
             for how in ("siblings", "all")
         ]
-        average = "logit"
         if name == VOTE:
             members.append(("kernel", skhmc.KernelHMC(random_state=seed)))
-            average = "proba"
-        return skhmc.HierarchicalVotingClassifier(members, hierarchy, average=average)
+        return skhmc.HierarchicalVotingClassifier(
+            members, hierarchy, average=VOTES[name]
+        )
 
     def fit(self, data):
         self.clf.fit(data.X, data.Y)
@@ -266,6 +269,13 @@ class Ours:
         return len(pickle.dumps(self.clf))
 
 
+def torch_threads(number):
+    """Have torch use as many threads as were asked for."""
+    import torch
+
+    torch.set_num_threads(number)
+
+
 def in_rows(columns, scores, n_columns):
     """Return a CSR matrix that stores some columns of every row."""
     starts = np.arange(0, columns.size + 1, columns.shape[1])
@@ -278,6 +288,14 @@ ALL = "LabelTreeClassifier, all negatives"
 BOTH = "LabelTreeClassifier, both negatives"
 KERNEL = "KernelHMC"
 VOTE = "LabelTreeClassifier, both negatives, and KernelHMC"
+VOTES = {BOTH: "logit", VOTE: "proba"}  # of what the mean is taken
+RECOMMENDED = {  # votes of its own members
+    "HierarchicalVotingClassifier": {},
+    "HierarchicalVotingClassifier, weights by folds": {
+        "weights": "cv",
+        "average": "logit",
+    },
+}
 NETWORKS = ("HCALClassifier", "MaxConstraintClassifier")
 BONSAI = {"cluster_k": 100, "cluster_balanced": False, "max_depth": 3}
 PROGRAMS = {  # name: what makes it, with its options
@@ -292,9 +310,10 @@ PROGRAMS = {  # name: what makes it, with its options
     "LabelTreeClassifier": (Ours, {"name": "LabelTreeClassifier"}),
     FIXED: (Ours, {"name": FIXED}),
     ALL: (Ours, {"name": ALL}),
-    BOTH: (Ours, {"name": BOTH}),
     KERNEL: (Ours, {"name": KERNEL}),
+    BOTH: (Ours, {"name": BOTH}),
     VOTE: (Ours, {"name": VOTE}),
+    **{name: (Ours, {"name": name}) for name in RECOMMENDED},
 }
 
 

@@ -1,6 +1,7 @@
 """Which classifiers vote when the user names none, and how much each one counts.
 
-Members and parts were chosen on validation rows by ``benchmarks.tune voting``.
+Members and parts were chosen on validation rows: by ``benchmarks.tune voting``, and
+those for sparse X on the texts of ``benchmarks.many_labels``.
 """
 
 from inspect import signature
@@ -10,21 +11,25 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.utils import check_random_state
+from sklearn.utils.extmath import row_norms
 
 from skhmc._kernels.kernel_hmc import KernelHMC
+from skhmc._linear.label_tree import LabelTreeClassifier
 from skhmc._meta.sketched_forest import SketchedForest
 from skhmc._networks.hcal import HCALClassifier
 
 __all__ = ["asking", "recommended"]
 
-NETWORK, FOREST, KERNEL = "network", "forest", "kernel"
+NETWORK, FOREST, KERNEL, TREE = "network", "forest", "kernel", "label_tree"
 NUMERIC = {NETWORK: 2, FOREST: 1, KERNEL: 1}
 FEW_OR_NOMINAL = {NETWORK: 1, FOREST: 1, KERNEL: 2}
-SPARSE = {NETWORK: 1, KERNEL: 1}
+SPARSE = {NETWORK: 2, KERNEL: 1, TREE: 1}
+WIDE = {NETWORK: 1, KERNEL: 1}
 SINGLE_PATHS = {NETWORK: 1}
 ROWS_PER_FEATURE = 2  # with fewer, rows are few
 MAX_WIDTH = 3000  # dense features up to which the forest takes no longer than a network
-# rows up to which the kernel is exact: it takes 1.6 GB, and less time than a network
+# rows up to which the kernel is exact: it takes 1.6 GB, and less time than a network.
+# Where folds find the weights, as many as KernelHMC takes
 MOST_EXACT = 10_000
 N_COMPONENTS = 2000
 # cells of Y beyond which only a network, which learns by batches, is sure to have the
@@ -33,7 +38,7 @@ MAX_CELLS = 2**28
 ROWS_LOOKED_AT = 1000
 
 
-def recommended(X, Y, single_path, random_state):
+def recommended(X, Y, single_path, random_state, by_folds=False):
     """Return names and classifiers, and the weight of each.
 
     Parameters
@@ -46,6 +51,8 @@ def recommended(X, Y, single_path, random_state):
         Whether every sample has one label per level.
     random_state : int, RandomState or None
         Seeds the classifiers: an int is the seed of each.
+    by_folds : bool, default=False
+        Whether folds will find the weights.
 
     Returns
     -------
@@ -53,34 +60,48 @@ def recommended(X, Y, single_path, random_state):
     """
     if random_state is not None and not isinstance(random_state, Integral):
         random_state = check_random_state(random_state).randint(2**31 - 1)
-    parts = parts_for(X, Y, single_path)
-    kernel = "cosine" if sp.issparse(X) else "rbf"
-    exact = Y.shape[0] <= MOST_EXACT
+    parts = parts_for(X, Y, single_path, by_folds)
+    exact = by_folds or Y.shape[0] <= MOST_EXACT
     known = {
         NETWORK: HCALClassifier(random_state=random_state),
         FOREST: SketchedForest(random_state=random_state),
         KERNEL: KernelHMC(
-            kernel=kernel,
+            kernel=kernel_for(X),
             n_components="auto" if exact else N_COMPONENTS,
             random_state=random_state,
         ),
+        TREE: LabelTreeClassifier(random_state=random_state),
     }
     weights = np.array(list(parts.values()), dtype=np.float64)
     return [(name, asking(known[name])) for name in parts], weights / weights.sum()
 
 
-def parts_for(X, Y, single_path):
+def parts_for(X, Y, single_path, by_folds=False):
     """Return the names of members, and how many parts of the mean each one is."""
     shape = np.shape(X)
-    if single_path:
+    if single_path and not by_folds:
         return SINGLE_PATHS
     if len(shape) != 2 or Y.shape[0] * Y.shape[1] > MAX_CELLS:
         return {NETWORK: 1}
-    if sp.issparse(X) or shape[1] > MAX_WIDTH:
+    if sp.issparse(X):
         return SPARSE
+    if shape[1] > MAX_WIDTH:
+        return WIDE
     if shape[0] < ROWS_PER_FEATURE * shape[1] or is_nominal(X):
         return FEW_OR_NOMINAL
     return NUMERIC
+
+
+def kernel_for(X):
+    """Return the kernel for X.
+
+    Rows of texts differ in length. Where they are scaled to length 1, "rbf" is a
+    function of the cosine, too, and its bandwidth is learnt.
+    """
+    if not sp.issparse(X):
+        return "rbf"
+    lengths = row_norms(X)
+    return "rbf" if np.allclose(lengths[lengths > 0], 1, atol=1e-3) else "cosine"
 
 
 def is_nominal(X):

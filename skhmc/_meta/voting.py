@@ -165,11 +165,14 @@ class HierarchicalVotingClassifier(
     network (:class:`skhmc.HCALClassifier`), one part forest, one part kernel
     (:class:`skhmc.KernelHMC`). Fewer rows than twice the features, or more than half of
     the features with two values at most: one part network, one forest, two kernel.
-    Sparse X, or more than 3000 features: network and kernel. Single paths, X that is
-    not 2-D, or more than :math:`2^{28}` cells of Y: the network alone. The forest has
-    200 extremely randomised trees, each grown to random sums of the labels, so that
-    they cost little with many labels. The page "Several classifiers vote" of the user
-    guide has the figures by which this was chosen.
+    Sparse X: two parts network, one kernel, one
+    :class:`skhmc.LabelTreeClassifier`. More than 3000 dense features: network and
+    kernel. Single paths: the network alone, but with ``weights="cv"`` the members for
+    that shape, and folds tell whether they help. X that is not 2-D, or more than
+    :math:`2^{28}` cells of Y: the network alone. The forest has 200 extremely
+    randomised trees, each grown to random sums of the labels, so that they cost little
+    with many labels. The page "Several classifiers vote" of the user guide has the
+    figures by which this was chosen.
 
     **weights="cv"** minimises the log loss of the mean over all known labels of samples
     that members were not fitted to, with weights of at least 0 and the sum 1. The
@@ -370,7 +373,7 @@ class HierarchicalVotingClassifier(
     def _weigh(self, members, weights, X, targets, weight, routed, split):
         """Find the weights of fitted members, and set what is fitted."""
         names = [name for name, _ in members]
-        if self._finds_weights:
+        if self._finds_weights and len(names) > 1:
             weights = self._found_weights(names, X, targets, weight, routed, split)
         self.weights_ = weights
         all_names = [name for name, _ in self.estimators or members]
@@ -406,8 +409,9 @@ class HierarchicalVotingClassifier(
         """Return names and classifiers of members, and how much each counts."""
         if members is None:
             single_path = self._space is not None or targets.classes is not None
-            voters = recommended(X, targets.Y, single_path, self.random_state)
-            members, weights = voters
+            members, weights = recommended(
+                X, targets.Y, single_path, self.random_state, self._finds_weights
+            )
         else:
             weights = np.full(len(members), 1 / len(members))
         if not isinstance(self.weights, str):

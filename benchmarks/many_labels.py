@@ -225,6 +225,22 @@ def shown(runs):
     return found
 
 
+def wall_tables(runs):
+    """Return a table of the time that a fit takes on two threads, if it is measured."""
+    lines = [
+        [
+            run["set"],
+            run["program"],
+            f"{run['fit_seconds']:.1f}",
+            f"{run['fit_cpu_seconds']:.1f}",
+        ]
+        for run in runs
+        if run["threads"] == 2
+    ]
+    heads = ["set", "program", "fit, seconds", "fit, CPU s"]
+    return [table("Two threads", heads, lines)] if lines else []
+
+
 def choose(runs):
     """Choose the estimator for texts: the one that is least behind, on validation rows.
 
@@ -277,6 +293,7 @@ def page(results):
         title = f"{name}: {TITLES[rows]}, one thread, {n_seeds} seed"
         title += "s" if n_seeds > 1 else ""
         tables.append(table(title, heads, [row(own) for own in programs.values()]))
+    tables += wall_tables(results["runs"])
     return include("benchmarks.many_labels", tables, results["versions"])
 
 

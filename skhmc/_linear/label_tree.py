@@ -348,7 +348,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         _warn_constant(targets, weight)
         rng = check_random_state(self.random_state)
         problems, nodes = self._with_nodes(self._scaled(X), targets, weight, rng)
-        self._learn(problems, nodes, rng)
+        self._learn(problems, nodes, rng, targets.Y)
         self._chunks = None
         self._saw_all = self.negatives == "all"
         self._nodes = nodes.hierarchy
@@ -365,7 +365,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         nodes = add_nodes(targets.hierarchy, X, positive, self.max_children, rng)
         return nodes.problems(X, positive, unknown, weight), nodes
 
-    def _learn(self, problems, nodes, rng):
+    def _learn(self, problems, nodes, rng, Y):
         """Choose C and the slope, and fit the classifiers of all labels and nodes."""
         if self.negatives == "siblings":
             groups = group_siblings(nodes.hierarchy)
@@ -392,7 +392,7 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         threshold = self.weight_threshold
         if not self.normalize:
             threshold /= mean_length(problems.X) or 1
-        self._plan_memory(problems, nodes, groups, fit, threshold, rng)
+        self._plan_memory(problems, nodes, groups, fit, threshold, rng, Y)
         parts = _parts(costs, N_PARTS)
         options = {
             "fit": fit,
@@ -411,10 +411,10 @@ class LabelTreeClassifier(ProbaOutputsMixin, ClassifierMixin, BaseEstimator):
         n_features = problems.X.shape[1]
         self._weights, self._bias = _put_together(found, n_features)
 
-    def _plan_memory(self, problems, nodes, groups, fit, threshold, rng):
+    def _plan_memory(self, problems, nodes, groups, fit, threshold, rng, Y):
         """Say how much memory the fit takes, and raise if there is not as much."""
         plan = plan_memory(
-            problems, groups, fit, threshold, self.normalize, self.n_jobs, rng
+            problems, groups, fit, threshold, self.normalize, self.n_jobs, rng, Y
         )
         if self.verbose:
             most = plan.taken + max(plan.more, nodes.n_bytes)

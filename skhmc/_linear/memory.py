@@ -22,7 +22,7 @@ WEIGHT = 8  # bytes: a number and its feature
 # of an entry of X that a solver is given: a number, its feature, and LIBLINEAR's own
 ENTRY = 8 + 4 + 16
 LABEL = 100  # bytes beside its weights, about
-N_TRIALS = 60  # labels that are fitted to tell how many weights are kept
+N_TRIALS = 240  # labels that are fitted to tell how many weights are kept
 WORTH_TRIALS = 2**27  # bytes
 HALVES = 1.75  # times centroids: they, a half of them, and a half of this
 
@@ -34,12 +34,14 @@ class Plan(NamedTuple):
     more: int  # that it still takes
 
 
-def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
+def plan_memory(
+    problems, groups, fit, weight_threshold, own_X, n_jobs, rng, closed_Y=None
+):
     """Return the Plan of a fit.
 
     A label has at most as many weights as there are features in the rows with its
     parents, and these have at most as many features as entries. How many are kept of
-    that is seen at some labels, drawn by how many they may have.
+    that is seen at some labels, drawn by how many they may have, from all sizes.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
         Number of processes.
     rng : RandomState
         Draws labels.
+    closed_Y : ndarray or csr_matrix of shape (n_samples, n_labels), default=None
+        The labels as they are kept beside the user's.
     """
     X, positive = problems.X, problems.positive
     n_samples, n_features = X.shape
@@ -72,7 +76,7 @@ def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
     most = np.minimum(entries, n_features)
     n_weights = float(most @ sizes)
     if n_weights * WEIGHT > WORTH_TRIALS:
-        drawn = _drawn(most * sizes, rng)
+        drawn = _drawn(most * sizes, rng, by=most)
         shares = [
             _n_kept(problems, groups[k], fit, weight_threshold, rng) / most[k]
             for k in drawn.tolist()
@@ -81,10 +85,10 @@ def plan_memory(problems, groups, fit, weight_threshold, own_X, n_jobs, rng):
     solver = ENTRY * entries.max() * effective_n_jobs(n_jobs)
     # twice, when they are put together
     model = 2 * WEIGHT * n_weights + LABEL * sizes.sum()
-    return Plan(
-        taken=_n_bytes(positive) + (_n_bytes(X) if own_X else 0),
-        more=int(max(solver, model)),
-    )
+    taken = _n_bytes(positive)
+    taken += _n_bytes(X) if own_X else 0
+    taken += 0 if closed_Y is None else _n_bytes(closed_Y)
+    return Plan(taken=taken, more=int(max(solver, model)))
 
 
 def plan_centroids(X, positive, groups, rng):
@@ -120,11 +124,16 @@ def plan_centroids(X, positive, groups, rng):
     return int(HALVES * size * numbers + _n_bytes(X) + 3 * _n_bytes(positive))
 
 
-def _drawn(sizes, rng):
-    """Return numbers of things, drawn by their size."""
-    ends = np.cumsum(sizes)
+def _drawn(sizes, rng, by=None):
+    """Return numbers of things, drawn by their size.
+
+    With ``by``, they are evenly spread over what this says of things: a mean over them
+    is more exact where it depends on that.
+    """
+    order = np.argsort(sizes if by is None else by, kind="stable")
+    ends = np.cumsum(sizes[order])
     points = (rng.uniform() + np.arange(N_TRIALS)) / N_TRIALS * ends[-1]
-    return np.searchsorted(ends, points, side="right")
+    return order[np.searchsorted(ends, points, side="right")]
 
 
 def _n_features(X, positive, label):

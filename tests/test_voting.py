@@ -39,6 +39,7 @@ from skhmc._meta.recommended import (
     WIDE,
     kernel_for,
     parts_for,
+    recommended,
 )
 from skhmc._meta.sketched_forest import SketchedForest
 from skhmc.coherence import close_upward, is_single_path, score_violations
@@ -374,15 +375,17 @@ def test_recommended_members_vote_and_have_the_given_seed(monkeypatch):
 def test_members_follow_from_the_shape_of_the_data(X, n_labels, single_path, parts):
     Y = sp.csr_matrix((90, n_labels))
     assert parts_for(X, Y, single_path) == parts
-    # where folds find the weights, single paths change nothing
-    by_folds = parts_for(X, Y, single_path, by_folds=True)
-    assert by_folds == parts_for(X, Y, single_path=False)
+    # where folds or users say the weights, single paths change nothing
+    own = parts_for(X, Y, single_path, own_weights=True)
+    assert own == parts_for(X, Y, single_path=False)
 
 
 def test_one_member_needs_no_folds():
     X, Y = task()
     clf = vote([("trees", trees())], weights="cv", cv=[])  # would not split
     assert clf.fit(X, Y).weights_.tolist() == [1.0]
+    with pytest.raises(ValueError, match="groups were given"):
+        clf.fit(X, Y, groups=np.arange(50))
 
 
 def test_the_kernel_of_sparse_rows_is_rbf_where_they_have_length_1():
@@ -394,6 +397,11 @@ def test_the_kernel_of_sparse_rows_is_rbf_where_they_have_length_1():
     for form in (sp.csr_matrix, sp.coo_array, sp.csc_array):
         assert kernel_for(form(X)) == "cosine"
         assert kernel_for(form(normalize(X.astype(np.float32)))) == "rbf"
+    halves = normalize(X.astype(float))
+    ends, n_stored = 2 * halves.indptr, np.repeat(halves.indices, 2)
+    halves = sp.csr_matrix((np.repeat(halves.data / 2, 2), n_stored, ends), X.shape)
+    assert kernel_for(halves) == "rbf"
+    assert halves.nnz == len(n_stored)  # the user's stays as it is
     assert kernel_for(X.toarray()) == "rbf"
 
 
@@ -412,8 +420,41 @@ def test_folds_weigh_recommended_members_of_sparse_single_paths(monkeypatch, one
     assert list(clf.named_estimators_) == list(SPARSE)
     assert clf.weights_[0] < 0.5  # two epochs teach the network little
     assert (clf.predict(X) == y).mean() > 0.9
+    found = dict(zip(SPARSE, clf.weights_, strict=True))
+    again = clone(clf).set_params(weights=found).fit(X, y)
+    np.testing.assert_allclose(again.predict_proba(X), clf.predict_proba(X))
     alone = clone(clf).set_params(weights="auto").fit(X, y)
     assert list(alone.named_estimators_) == ["network"]
+
+
+def test_the_scale_of_weights_does_not_matter_to_recommended_members(monkeypatch):
+    monkeypatch.setattr("skhmc._meta.recommended.HCALClassifier", short)
+    X, Y = task()
+    weight = np.random.default_rng(0).uniform(size=50)
+    weight[:5] = 0
+    clf = HierarchicalVotingClassifier(None, TREE, random_state=0)
+    X = sp.csr_matrix(np.maximum(X, 0))
+    usual, small = (
+        clone(clf).fit(X, Y, sample_weight=w).predict_proba(X)
+        for w in (weight, weight / 1000)
+    )
+    np.testing.assert_allclose(small, usual, atol=1e-5)
+
+
+def test_the_kernel_has_landmarks_where_there_is_no_memory_for_all_pairs(monkeypatch):
+    Y = sp.csr_matrix((12_000, 3))
+    X = sp.random(12_000, 5, 0.2, "csr", random_state=0)
+
+    def n_components(**options):
+        members, _ = recommended(X, Y, False, 0, **options)
+        return dict(members)["kernel"].n_components
+
+    assert n_components() == 2000
+    monkeypatch.setattr("skhmc._meta.recommended.free_memory", lambda: 10**10)
+    assert n_components(own_weights=True) == "auto"
+    monkeypatch.setattr("skhmc._meta.recommended.free_memory", lambda: 10**9)
+    with pytest.warns(UserWarning, match="needs about 2.88 GB, but 1 GB"):
+        assert n_components(own_weights=True) == 2000
 
 
 # -- messages --------------------------------------------------------------------------

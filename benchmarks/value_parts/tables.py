@@ -261,7 +261,7 @@ def idea_table(runs):
 
 
 def confirm_tables(runs):
-    """Return what the sets say that took no part in any choice, and all of Clus.
+    """Return what sets say that did not choose the step, and all of Clus.
 
     The first table has the differences of single sets, with all rows and the right
     hierarchy; the second their means: over the sets that were only run to confirm, over

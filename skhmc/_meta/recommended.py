@@ -1,7 +1,8 @@
 """Which classifiers vote when the user names none, and how much each one counts.
 
 Members and parts were chosen on validation rows: by ``benchmarks.tune voting``, and
-those for sparse X on the texts of ``benchmarks.many_labels``.
+those for sparse X by hand, among mixtures on the texts of ``benchmarks.many_labels``,
+which measures the vote as a whole beside its members.
 """
 
 from inspect import signature
@@ -13,10 +14,13 @@ from sklearn import get_config
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 
+from skhmc._kernels.kernel_hmc import MOST_EXACT as KERNEL_MOST_EXACT
 from skhmc._kernels.kernel_hmc import KernelHMC
 from skhmc._linear.label_tree import LabelTreeClassifier
 from skhmc._meta.sketched_forest import SketchedForest
 from skhmc._networks.hcal import HCALClassifier
+from skhmc._utils.memory import bytes_as_text, free_memory
+from skhmc._utils.warnings import warn_user
 
 __all__ = ["asking", "recommended"]
 
@@ -29,16 +33,17 @@ SINGLE_PATHS = {NETWORK: 1}
 ROWS_PER_FEATURE = 2  # with fewer, rows are few
 MAX_WIDTH = 3000  # dense features up to which the forest takes no longer than a network
 # rows up to which the kernel is exact: it takes 1.6 GB, and less time than a network.
-# Where folds find the weights, as many as KernelHMC takes
+# With weights of its own, a vote has as many as KernelHMC takes, if there is the memory
 MOST_EXACT = 10_000
 N_COMPONENTS = 2000
+PAIR = 20  # bytes for a pair of rows: two matrices, and what else there is
 # cells of Y beyond which only a network, which learns by batches, is sure to have the
 # memory
 MAX_CELLS = 2**28
 ROWS_LOOKED_AT = 1000
 
 
-def recommended(X, Y, single_path, random_state, by_folds=False):
+def recommended(X, Y, single_path, random_state, own_weights=False):
     """Return names and classifiers, and the weight of each.
 
     Parameters
@@ -51,8 +56,8 @@ def recommended(X, Y, single_path, random_state, by_folds=False):
         Whether every sample has one label per level.
     random_state : int, RandomState or None
         Seeds the classifiers: an int is the seed of each.
-    by_folds : bool, default=False
-        Whether folds will find the weights.
+    own_weights : bool, default=False
+        Whether folds or the user say how much each one counts, and not the rule.
 
     Returns
     -------
@@ -60,8 +65,8 @@ def recommended(X, Y, single_path, random_state, by_folds=False):
     """
     if random_state is not None and not isinstance(random_state, Integral):
         random_state = check_random_state(random_state).randint(2**31 - 1)
-    parts = parts_for(X, Y, single_path, by_folds)
-    exact = by_folds or Y.shape[0] <= MOST_EXACT
+    parts = parts_for(X, Y, single_path, own_weights)
+    exact = Y.shape[0] <= MOST_EXACT or (own_weights and can_be_exact(Y.shape[0]))
     known = {
         NETWORK: HCALClassifier(random_state=random_state),
         FOREST: SketchedForest(random_state=random_state),
@@ -76,10 +81,24 @@ def recommended(X, Y, single_path, random_state, by_folds=False):
     return [(name, asking(known[name])) for name in parts], weights / weights.sum()
 
 
-def parts_for(X, Y, single_path, by_folds=False):
+def can_be_exact(n_samples):
+    """Tell whether there is the memory for an exact kernel; warn if there is not."""
+    free = free_memory()
+    needed = PAIR * n_samples**2
+    if n_samples > KERNEL_MOST_EXACT or free is None or needed <= free:
+        return True  # or KernelHMC itself takes landmarks
+    warn_user(
+        f"A kernel of all pairs of {n_samples:,} samples needs about "
+        f"{bytes_as_text(needed)}, but {bytes_as_text(free)} of memory are free. The "
+        f"vote's kernel has {N_COMPONENTS} landmarks instead, which may be less exact."
+    )
+    return False
+
+
+def parts_for(X, Y, single_path, own_weights=False):
     """Return the names of members, and how many parts of the mean each one is."""
     shape = np.shape(X)
-    if single_path and not by_folds:
+    if single_path and not own_weights:
         return SINGLE_PATHS
     if len(shape) != 2 or Y.shape[0] * Y.shape[1] > MAX_CELLS:
         return {NETWORK: 1}
@@ -100,6 +119,10 @@ def kernel_for(X):
     """
     if not sp.issparse(X):
         return "rbf"
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()  # it may be the user's
+        X.sum_duplicates()
     lengths = row_norms(X)
     return "rbf" if np.allclose(lengths[lengths > 0], 1, atol=1e-3) else "cosine"
 

@@ -167,12 +167,14 @@ class HierarchicalVotingClassifier(
     the features with two values at most: one part network, one forest, two kernel.
     Sparse X: two parts network, one kernel, one
     :class:`skhmc.LabelTreeClassifier`. More than 3000 dense features: network and
-    kernel. Single paths: the network alone, but with ``weights="cv"`` the members for
-    that shape, and folds tell whether they help. X that is not 2-D, or more than
-    :math:`2^{28}` cells of Y: the network alone. The forest has 200 extremely
-    randomised trees, each grown to random sums of the labels, so that they cost little
-    with many labels. The page "Several classifiers vote" of the user guide has the
-    figures by which this was chosen.
+    kernel. Single paths: the network alone; but with "cv" or numbers as ``weights`` the
+    members for that shape. X that is not 2-D, or more than :math:`2^{28}` cells of Y:
+    the network alone. The kernel is "rbf", and the cosine where sparse rows do not have
+    length 1. It is exact up to 10,000 samples, and with "cv" or numbers as ``weights``
+    up to 20,000, if there is the memory. The forest has 200 extremely randomised trees,
+    each grown to random sums of the labels, so that they cost little with many labels.
+    The scale of ``sample_weight`` does not matter to these members. The page "Several
+    classifiers vote" of the user guide says how they were chosen.
 
     **weights="cv"** minimises the log loss of the mean over all known labels of samples
     that members were not fitted to, with weights of at least 0 and the sum 1. The
@@ -305,6 +307,10 @@ class HierarchicalVotingClassifier(
         return members
 
     @property
+    def _has_own_weights(self):
+        return not (isinstance(self.weights, str) and self.weights == "auto")
+
+    @property
     def _finds_weights(self):
         return isinstance(self.weights, str) and self.weights == "cv"
 
@@ -349,6 +355,9 @@ class HierarchicalVotingClassifier(
         X, targets, weight, given_weight = self._read(members, X, y, sample_weight)
         self._space = _paths(targets)
         members, weights = self._voters(members, X, targets)
+        if self.estimators is None and given_weight is not None:
+            # a linear member's C is times the weights: their scale must not matter
+            given_weight = given_weight / given_weight[given_weight > 0].mean()
         routed, split = self._route(members, given_weight, groups, params)
         ready = [prepared(member, targets.hierarchy) for _, member in members]
         with each_kind_once():
@@ -410,7 +419,7 @@ class HierarchicalVotingClassifier(
         if members is None:
             single_path = self._space is not None or targets.classes is not None
             members, weights = recommended(
-                X, targets.Y, single_path, self.random_state, self._finds_weights
+                X, targets.Y, single_path, self.random_state, self._has_own_weights
             )
         else:
             weights = np.full(len(members), 1 / len(members))
@@ -439,7 +448,8 @@ class HierarchicalVotingClassifier(
             return {name: dict(routed[name].fit) for name, _ in members}, split
         groups = given.pop("groups", None)
         grouped = [name for name, member in members if takes_groups(member)]
-        if groups is not None and not grouped and not self._finds_weights:
+        splits = self._finds_weights and len(members) > 1
+        if groups is not None and not grouped and not splits:
             raise ValueError(
                 f"groups were given, but none of the members "
                 f"{name_list([name for name, _ in members])} takes any in fit. Leave "

@@ -170,6 +170,26 @@ def test_differences_are_of_the_seeds_that_both_rows_have():
     assert tables.gains_said(one, other)[0] == "+0.1000 (1 of 1)"
 
 
+def test_sets_that_confirm_are_in_no_choice_and_groups_have_their_sets():
+    def run(data_set, row, micro):
+        return run_of(row, "all", 0, micro) | {"data_set": data_set}
+
+    runs = [
+        run("diatoms", "HCALClassifier", 0.9),  # single paths, only to confirm
+        run("diatoms", "MaxConstraintClassifier", 0.5),
+        run("enron", "HCALClassifier", 0.6),
+        run("enron", "MaxConstraintClassifier", 0.7),
+    ]
+    assert tables.choice(runs)["sets"]["all"] == ["enron"]
+    single, means = tables.confirm_tables(runs)
+    assert "* - diatoms" in single and "* - enron" not in single
+    assert "- +0.4000\n" in single
+    # three groups, of which each has four measures: "> 50" was not measured
+    said = [line.strip() for line in means.splitlines() if " of " in line]
+    micro = [line for line in said if line.endswith(")")][::4]
+    assert micro == ["- +0.4000 (1 of 1)", "- +0.1500 (1 of 2)", "- -0.1000 (0 of 1)"]
+
+
 # -- ideas -----------------------------------------------------------------------------
 
 

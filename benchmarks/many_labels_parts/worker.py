@@ -213,7 +213,11 @@ class Ours:
         elif name in RECOMMENDED:
             torch_threads(threads)
             self.clf = skhmc.HierarchicalVotingClassifier(
-                None, hierarchy, **RECOMMENDED[name], random_state=seed
+                None,
+                hierarchy,
+                **RECOMMENDED[name],
+                n_jobs=threads,
+                random_state=seed,
             )
         elif name == KERNEL:
             self.clf = skhmc.KernelHMC(hierarchy, random_state=seed)

@@ -27,8 +27,8 @@ from skhmc.metrics import au_prc_score
 __all__ = [
     "AFTER",
     "ALL_ROWS",
+    "ALL_SETS",
     "BANDS",
-    "CONFIRMED",
     "IDEAS",
     "KINDS",
     "MEASURES",
@@ -50,7 +50,8 @@ SEEDS = 3
 SMALL = ("enron", "pheno_FUN", "eisen_FUN", "cellcycle_FUN")
 SETS = (*SMALL, "seq_FUN", "eisen_GO", "cei", "rcv1_subset1")
 REST = tuple(name for name in CLUS if name not in SETS)  # only to confirm
-KINDS = {name: ALL_KINDS.get(name, "sparse") for name in (*SETS, *REST)}  # or texts
+ALL_SETS = (*SETS, *REST)
+KINDS = {name: ALL_KINDS.get(name, "sparse") for name in ALL_SETS}  # texts are sparse
 ROWS = {
     name: rows.ROWS[name]
     for name in (OURS, "MaxConstraintClassifier", "flat MLP + closing", "HyperbolicHMC")
@@ -106,7 +107,7 @@ def jobs_of(data_sets=None, estimators=None, conditions=None, seeds=None):
         Job.of(data_set, estimator, condition, seed)
         for seed in range(seeds or SEEDS)
         for condition in conditions or CONDITIONS
-        for data_set in data_sets or (*SETS, *REST)
+        for data_set in data_sets or ALL_SETS
         for estimator in estimators or ALL_ROWS
         if _is_planned(data_set, estimator, condition)
     ]

@@ -10,6 +10,7 @@ from benchmarks.tables import table
 from benchmarks.value_parts.conditions import CONDITIONS
 from benchmarks.value_parts.jobs import (
     AFTER,
+    ALL_SETS,
     IDEAS,
     MEASURES,
     REST,
@@ -174,7 +175,7 @@ def mean_table(runs):
 def of_condition(runs, condition):
     """Return the table of one condition, data set by data set."""
     cells, lines = gather(runs), []
-    for data_set in (*SETS, *REST):
+    for data_set in ALL_SETS:
         found = {row: cells.get((row, condition, data_set), {}) for row in ROWS}
         found = {row: seeds for row, seeds in found.items() if seeds}
         means = [[of_seeds(x, measure) for measure in MEASURES] for x in found.values()]
@@ -261,39 +262,60 @@ def idea_table(runs):
 
 
 def confirm_tables(runs):
-    """Return what sets say that did not choose the step, and all of Clus.
+    """Return what the sets say that had no part in the choice of the step.
 
     The first table has the differences of single sets, with all rows and the right
-    hierarchy; the second their means: over the sets that were only run to confirm, over
-    all Clus sets, and over those whose samples have any number of labels per level.
+    hierarchy; the second the means over several sets.
+    """
+    pairs = confirmed_pairs(runs)
+    return [table_of_single_sets(pairs), table_of_groups(pairs)]
+
+
+def confirmed_pairs(runs):
+    """Return {what is compared: its two sides}, of the Clus sets with all rows.
+
+    A side is {data set: {seed: scores}}.
     """
     closed = gather(runs)
+    ours = of_row(closed, OURS, "all", CLUS)
+    plain = of_row(closed, PLAIN, "all", CLUS)
+    pairs = {f"{OURS} over {PLAIN}": (ours, plain)}
     step = choice(runs)["candidate"]
-    ours, plain = (of_row(closed, name, "all", CLUS) for name in (OURS, PLAIN))
-    shrunk = of_row(gather(runs, step), OURS, "all", CLUS)
-    pairs = {
-        f"{OURS} over {PLAIN}": (ours, plain),
-        f"{OURS}, {step}, over {PLAIN}": (shrunk, plain),
-        f"{OURS}, {step}, over {OURS}": (shrunk, ours),
+    if step is not None:
+        shrunk = of_row(gather(runs, step), OURS, "all", CLUS)
+        pairs[f"{OURS}, {step}, over {PLAIN}"] = shrunk, plain
+        pairs[f"{OURS}, {step}, over {OURS}"] = shrunk, ours
+    return pairs
+
+
+def table_of_single_sets(pairs):
+    """Return the differences on each set that was run only to confirm."""
+    lines = []
+    for data_set in REST:
+        for compared, (one, other) in pairs.items():
+            said = [difference_said(one, other, data_set, m) for m in MEASURES]
+            lines.append([data_set, compared, *said])
+    title = "Differences on sets that were run only to confirm"
+    return table(title, ["data set", "", *HEADS.values()], lines)
+
+
+def table_of_groups(pairs):
+    """Return mean differences over groups of sets.
+
+    In "no single paths" a sample may have any number of labels per level.
+    """
+    groups = {
+        "only to confirm": REST,
+        "all of Clus": CLUS,
+        "no single paths": [name for name in CLUS if name not in SINGLE_PATH],
     }
-    lines = [
-        [name, pair, *[difference_said(one, other, name, m) for m in MEASURES]]
-        for name in (name for name in CLUS if name in REST)
-        for pair, (one, other) in list(pairs.items())[:2]
-    ]
-    means = []
-    others = [name for name in CLUS if name not in SINGLE_PATH]
-    groups = {"only to confirm": REST, "all of Clus": CLUS, "no single paths": others}
-    for said, names in groups.items():
-        for pair, sides in pairs.items():
-            one, other = ({n: x[n] for n in names if n in x} for x in sides)
-            means.append([said, pair, *gains_said(one, other)])
-    heads = ["", *HEADS.values()]
-    single = "Differences on sets that were run only to confirm"
-    return [
-        table(single, ["data set", *heads], lines),
-        table("Their means, and those of all Clus sets", ["data sets", *heads], means),
-    ]
+    lines = []
+    for group, names in groups.items():
+        for compared, (one, other) in pairs.items():
+            of_group = {name: one[name] for name in names if name in one}
+            lines.append([group, compared, *gains_said(of_group, other)])
+    title = "Their means, and those of all Clus sets"
+    return table(title, ["data sets", "", *HEADS.values()], lines)
 
 
 def difference_said(one, other, name, measure):

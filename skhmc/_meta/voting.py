@@ -30,7 +30,7 @@ from skhmc._data.flat_names import judge_flat
 from skhmc._data.forms import read_form
 from skhmc._data.parent_counts import parent_counts
 from skhmc._data.targets import read_fit_labels, require_y
-from skhmc._data.weights import check_finite_sum, match_weight
+from skhmc._data.weights import check_finite_sum, match_weight, to_mean_1
 from skhmc._meta.delegation import (
     is_frozen,
     known_hierarchy,
@@ -165,7 +165,7 @@ class HierarchicalVotingClassifier(
     network (:class:`skhmc.HCALClassifier`), one part forest, one part kernel
     (:class:`skhmc.KernelHMC`). Fewer rows than twice the features, or more than half of
     the features with two values at most: one part network, one forest, two kernel.
-    Sparse X: two parts network, one kernel, one
+    Sparse X (of scipy, not a DataFrame): two parts network, one kernel, one
     :class:`skhmc.LabelTreeClassifier`. More than 3000 dense features: network and
     kernel. Single paths: the network alone; but with "cv" or numbers as ``weights`` the
     members for that shape. X that is not 2-D, or more than :math:`2^{28}` cells of Y:
@@ -356,8 +356,7 @@ class HierarchicalVotingClassifier(
         self._space = _paths(targets)
         members, weights = self._voters(members, X, targets)
         if self.estimators is None and given_weight is not None:
-            # a linear member's C is times the weights: their scale must not matter
-            given_weight = given_weight / given_weight[given_weight > 0].mean()
+            given_weight = _of_any_scale(given_weight)
         routed, split = self._route(members, given_weight, groups, params)
         ready = [prepared(member, targets.hierarchy) for _, member in members]
         with each_kind_once():
@@ -565,6 +564,17 @@ class HierarchicalVotingClassifier(
 def _asking():
     """Return a name and a classifier that asks for what recommended members take."""
     return "recommended", asking(HCALClassifier())
+
+
+def _of_any_scale(weight):
+    """Return sample weights of which those above 0 have a mean of 1.
+
+    A LabelTreeClassifier multiplies its C by them. Neither their scale nor rows of
+    weight 0, which are as good as left out, should change C for recommended members.
+    """
+    scaled = np.zeros_like(weight)
+    scaled[weight > 0] = to_mean_1(weight[weight > 0])
+    return scaled
 
 
 def _paths(targets):
